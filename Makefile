@@ -1,0 +1,64 @@
+# examroom-edge: each target does its own set-up. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d%d" % sys.version_info[:2])')
+CONSTRAINTS := constraints/py$(VERSION).txt
+SOURCES := pyproject.toml $(CONSTRAINTS)
+
+.PHONY: help setup dev demo test lint soak vmtest format clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+
+setup: $(VENV)/.demo ## the virtual environment with .venv/bin/examroom
+
+$(CONSTRAINTS):
+	@echo "Python $$($(PYTHON) --version | cut -d' ' -f2) is not supported: 3.11 and 3.13 are. Name one with PYTHON=..." >&2; exit 2
+
+$(VENV)/.venv: $(CONSTRAINTS)
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.venv $(SOURCES)
+	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 -c $(CONSTRAINTS) -e '.[demo]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 -c $(CONSTRAINTS) -e '.[dev]'
+	touch $@
+
+# What the tests need of Debian; says what is skipped where it may not install.
+$(VENV)/.system: provisioning/test-packages.sh $(VENV)/.venv
+	provisioning/test-packages.sh
+	touch $@
+
+demo: $(VENV)/.demo ## run a whole session, with its faults, and check every figure (KEEP=1 leaves it running)
+	$(BIN)/examroom demo --out build/demo $(if $(KEEP),--keep) $(if $(CAMERA),--camera $(CAMERA))
+
+dev: $(VENV)/.demo ## a desk room that restarts its services when the code changes
+	$(BIN)/examroom demo --out build/dev --only-room --reload
+
+test: $(VENV)/.dev $(VENV)/.system ## the test suite
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: $(VENV)/.dev ## style, types, the import table, shell scripts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/shellcheck .ci/run provisioning/*.sh
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+soak: $(VENV)/.dev $(VENV)/.system ## the long runs; writes tests/bench/measured.json
+	$(BIN)/python -m pytest -p no:xdist -m soak --timeout 3600 tests/soak
+
+vmtest: $(VENV)/.dev ## boot the units in a virtual machine until the exam page answers (root)
+	provisioning/vmtest.sh
+
+clean:
+	rm -rf build dist $(VENV)

@@ -1,0 +1,115 @@
+"""The `examroom` command. Exit codes: 0 done, 1 the check or job failed, 2 wrong usage or configuration.
+
+Groups are loaded when they are used, so a room without the gateway's extra still has every other command.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge import __version__
+from edge.config import Config, config_path, load_config
+from edge.errors import BadInput, ExamroomError
+
+# command -> (module, attribute, extra it needs, one line for --help)
+_LAZY = {
+    "bank": ("edge.bank.commands", "bank", None, "Lint, build and inspect question banks 题库"),
+    "demo": ("edge.demo.commands", "demo", "demo", "Run a whole simulated session and check every figure 演示"),
+    "enrol": ("edge.uplink.commands", "enrol", None, "Enrol this box to a room 登记考场"),
+    "faces": ("edge.vision.commands", "faces", None, "Install and list face packs 人脸模型"),
+    "footage": ("edge.recording.commands", "footage", None, "List and export footage 录像"),
+    "gateway": ("edge.gateway.commands", "gateway", "gateway", "The province's receiving side 省级网关"),
+    "session": ("edge.exam.commands", "session", None, "Plan and list sessions, write results 考试场次"),
+    "uplink": ("edge.uplink.commands", "uplink", None, "Uploads and receipts 上传与回执"),
+    "verify": ("edge.trust.verifier.commands", "verify", None, "Verify a result or evidence file offline 离线验证"),
+}
+
+
+class Context:
+    """What every command may ask for; the configuration is read when it is wanted, not before."""
+
+    def __init__(self, config_file: Path | None) -> None:
+        self.config_file = config_path(config_file)
+
+    def config(self) -> Config:
+        return load_config(self.config_file)
+
+
+class LazyGroup(click.Group):
+    """Subcommands by name; importing one is what may need an extra. Every refusal becomes a sentence and exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_LAZY])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _LAZY:
+            return super().get_command(ctx, cmd_name)
+        module, attribute, extra, _ = _LAZY[cmd_name]
+        try:
+            found: click.Command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if extra is None or (error.name or "").startswith("edge"):
+                raise
+            raise BadInput("extra_missing", extra=extra, detail=error.name) from error
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, line) for name, (_, _, _, line) in _LAZY.items()]
+        rows += [(name, command.get_short_help_str()) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(rows))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ExamroomError as error:
+            click.echo(error.sentence("zh"), err=True)
+            click.echo(error.sentence("en"), err=True)
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(__version__, prog_name="examroom")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="The configuration file.")
+@click.pass_context
+def main(ctx: click.Context, config_file: Path | None) -> None:
+    """The box in a construction-trades exam room 建筑工种考场一体机."""
+    ctx.obj = Context(config_file)
+
+
+@main.command()
+@click.argument("name")
+@click.pass_obj
+def service(context: Context, name: str) -> None:
+    """Run one service here: camera@NAME, checkin, web or uplink."""
+    from edge.services.entry import run_service
+
+    run_service(context.config(), name)
+
+
+@main.command()
+@click.option("--logs", type=click.Path(path_type=Path), help="A folder for one log a service.")
+@click.pass_obj
+def run(context: Context, logs: Path | None) -> None:
+    """Run every service on a desk, each a process, restarted when it dies."""
+    from edge.services.supervisor import Supervisor
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    config = context.config()
+    web = config.web
+    pages = "exam 考试 · /kiosk/ 签到 · /console/ 监考 · /scoring/ 考评 · /spotcheck/ 抽查"
+    click.echo(f"http://{web.host}:{web.port}/  {pages}")
+    Supervisor(config, context.config_file, logs).run(stop, lambda name, what: click.echo(f"{name}: {what}"))
+
+
+if __name__ == "__main__":
+    main()

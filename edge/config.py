@@ -1,0 +1,191 @@
+"""Every option of the product, once, with its default and its check. One TOML file, /etc/examroom/examroom.toml.
+
+`load_config` is the only reader. An unknown key is an error, so a misspelt option never silently keeps its default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge.errors import ConfigError
+
+DEFAULT_PATH = Path("/etc/examroom/examroom.toml")
+ENVIRONMENT = "EXAMROOM_CONFIG"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Paths(Section):
+    """Where the room keeps what must survive (state, recordings, models) and what need not (runtime)."""
+
+    state: Path = Path("/var/lib/examroom")
+    runtime: Path = Path("/run/examroom")
+    recordings: Path = Path("/var/lib/examroom-recordings")
+    models: Path = Path("/var/lib/examroom/models")
+
+    @property
+    def room_db(self) -> Path:
+        return self.state / "room.db"
+
+    @property
+    def answers_db(self) -> Path:
+        return self.state / "answers.db"
+
+    @property
+    def keys(self) -> Path:
+        return self.state / "keys"
+
+    @property
+    def trust(self) -> Path:
+        return self.state / "trust"
+
+    @property
+    def bundles(self) -> Path:
+        return self.state / "bundles"
+
+    @property
+    def results(self) -> Path:
+        return self.state / "results"
+
+    @property
+    def status(self) -> Path:
+        return self.runtime / "status"
+
+    def ring(self, camera: str) -> Path:
+        return self.runtime / f"frames-{camera}.ring"
+
+
+class Web(Section):
+    """The pages. On the appliance nginx stands in front and `host` stays on loopback."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    threads: Annotated[int, Field(ge=4, le=1024)] = 256
+    cpu: Annotated[int | None, Field(ge=0)] = None
+    secure_cookies: bool = False
+    behind_proxy: bool = False
+    streams: Annotated[int, Field(ge=1, le=64)] = 8
+    staff_idle_minutes: Annotated[int, Field(ge=1, le=480)] = 30
+
+
+class Camera(Section):
+    """One camera, one process. `source` is a file, a device node or a libcamera index, by backend."""
+
+    backend: Literal["file", "v4l2", "picamera2"] = "picamera2"
+    source: str = "0"
+    width: Annotated[int, Field(ge=160, le=4096)] = 1280
+    height: Annotated[int, Field(ge=120, le=2160)] = 720
+    fps: Annotated[int, Field(ge=1, le=60)] = 15
+    bitrate: Annotated[int, Field(ge=100_000, le=20_000_000)] = 2_000_000
+    face_fps: Annotated[float, Field(gt=0, le=30)] = 5.0
+
+
+class Badge(Section):
+    """The badge reader: a keyboard wedge (`evdev`: a device node; `events`: a pipe of the same records)."""
+
+    backend: Literal["evdev", "events", "none"] = "none"
+    device: str = ""
+    min_length: Annotated[int, Field(ge=1, le=64)] = 4
+    max_length: Annotated[int, Field(ge=1, le=64)] = 32
+    checksum: Literal["none", "luhn", "xor"] = "none"
+    gap_ms: Annotated[int, Field(ge=10, le=5000)] = 300
+    debounce_ms: Annotated[int, Field(ge=0, le=10_000)] = 1500
+
+
+class Panel(Section):
+    """Button, lamp and buzzer by the door; pins are BCM numbers."""
+
+    backend: Literal["gpio", "none"] = "none"
+    pin_factory: Literal["lgpio", "mock"] = "lgpio"
+    control: Path | None = None
+    button: int = 17
+    red: int = 22
+    yellow: int = 23
+    green: int = 24
+    buzzer: int = 25
+    active_high: bool = True
+    debounce_ms: Annotated[int, Field(ge=0, le=1000)] = 50
+
+
+class Checkin(Section):
+    """The flow at the door."""
+
+    camera: Name = "door"
+    pack: Name = "dlib"
+    frames: Annotated[int, Field(ge=1, le=20)] = 3
+    look_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
+    show_seconds: Annotated[float, Field(gt=0, le=60)] = 4.0
+
+
+class Recording(Section):
+    """Segments of fragments: a fragment is what a power cut may take."""
+
+    segment_seconds: Annotated[int, Field(ge=5, le=600)] = 60
+    fragment_seconds: Annotated[int, Field(ge=1, le=5)] = 1
+    reserve_mb: Annotated[int, Field(ge=0)] = 500
+
+
+class Gateway(Section):
+    """The province's receiving side; empty for a site without one."""
+
+    url: str = ""
+    ca: Path | None = None
+    poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 15.0
+    timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
+
+
+class Ledger(Section):
+    checkpoint_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
+
+
+class Config(Section):
+    """The whole file."""
+
+    paths: Paths = Paths()
+    web: Web = Web()
+    camera: dict[Name, Camera] = Field(default_factory=dict)
+    badge: Badge = Badge()
+    panel: Panel = Panel()
+    checkin: Checkin = Checkin()
+    recording: Recording = Recording()
+    gateway: Gateway = Gateway()
+    ledger: Ledger = Ledger()
+
+
+def config_path(given: Path | None = None) -> Path:
+    """The file in force: the one given, else $EXAMROOM_CONFIG, else the system's."""
+    if given is not None:
+        return given
+    named = os.environ.get(ENVIRONMENT)
+    return Path(named) if named else DEFAULT_PATH
+
+
+def load_config(given: Path | None = None) -> Config:
+    """Read and check the configuration. ConfigError names the file and the option; a missing file is an error too."""
+    path = config_path(given)
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError("config_missing", path=path) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError("config_unreadable", path=path, detail=error) from error
+    return parse_config(raw, path)
+
+
+def parse_config(raw: dict[str, object], path: Path = DEFAULT_PATH) -> Config:
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = ".".join(str(part) for part in first["loc"])
+        raise ConfigError("config_option", path=path, option=option, detail=first["msg"]) from error

@@ -1,0 +1,62 @@
+"""Who may enter, and what the door says: facts about a badge, a person and a face in; a decision and its reason out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BadgeFacts:
+    """What the room knows about a badge the moment it is tapped.
+
+    `person_state` is the candidate's state in the session that is checking in, None when the badge is not on its
+    roster; `other_session` whether another session in this room has that badge.
+    """
+
+    checkin_open: bool
+    person_state: str | None
+    other_session: bool = False
+    consent: bool | None = None
+    has_template: bool = False
+    face_ready: bool = True
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`outcome`: admitted, refused, waiting (for the proctor), retry, consent or look; `reason`: its code."""
+
+    outcome: str
+    reason: str
+    route: str | None = None
+
+
+def decide_badge(facts: BadgeFacts) -> Decision:
+    """What happens after the tap."""
+    if not facts.checkin_open:
+        return Decision("refused", "checkin_closed")
+    if facts.person_state is None:
+        return Decision("refused", "badge_other_session" if facts.other_session else "badge_unknown")
+    if facts.person_state == "finished":
+        return Decision("refused", "already_finished")
+    if facts.person_state == "admitted":
+        return Decision("refused", "already_admitted")
+    if facts.person_state == "absent":
+        return Decision("waiting", "marked_absent", "manual")
+    if facts.consent is False:
+        return Decision("waiting", "face_declined", "manual")
+    if not facts.has_template:
+        return Decision("waiting", "no_template", "policy")
+    if facts.consent is None:
+        return Decision("consent", "consent_wanted")
+    if not facts.face_ready:
+        return Decision("waiting", "face_unavailable", "policy")
+    return Decision("look", "look_here")
+
+
+def decide_face(verdict: str, reason: str, tries_left: bool) -> Decision:
+    """What happens after the look. `verdict` is of `edge.domain.faces`: match, no_match or ask_again."""
+    if verdict == "match":
+        return Decision("admitted", reason, "face")
+    if verdict == "no_match":
+        return Decision("refused", reason)
+    return Decision("retry", reason) if tries_left else Decision("waiting", "face_unsure_proctor", "manual")

@@ -1,0 +1,146 @@
+"""`examroom session`: plan a session from a spreadsheet and a sealed bank, list sessions, write results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge import clock
+from edge.bank.model import parse_bank
+from edge.config import Config
+from edge.errors import BadInput, ExamroomError
+from edge.exam.documents import parse_policy
+from edge.exam.intake import take_in
+from edge.exam.results import write_files
+from edge.exam.roster_xlsx import read_roster, write_template
+from edge.store import bundles, ledger, records, sessions
+from edge.store.db import open_room, transaction
+from edge.trust import enrolment
+from edge.trust.seal import open_bundle
+
+LOCAL_POLICY = {"version": 1, "pass": {"safety": 60, "theory": 60, "practical": 60}}
+
+
+@contextmanager
+def _room(config: Config) -> Iterator[sqlite3.Connection]:
+    connection = open_room(config.paths.room_db)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _keep_bundle(config: Config, name: str, sealed: bytes) -> None:
+    """Into the bundles folder, whole or not at all."""
+    config.paths.bundles.mkdir(parents=True, exist_ok=True)
+    part = config.paths.bundles / f".{name}.part"
+    part.write_bytes(sealed)
+    part.replace(config.paths.bundles / name)
+
+
+def _local(milliseconds: int) -> str:
+    """The box's own local time, with its offset."""
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone().isoformat(timespec="minutes")
+
+
+@click.group()
+def session() -> None:
+    """Plan and list sessions, write their results 考试场次."""
+
+
+@session.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def template(file: Path) -> None:
+    """Write an empty roster to fill in."""
+    write_template(file)
+    click.echo(f"{file}: 填好后运行 / fill it in, then run: examroom session create --roster {file} --bank BANK")
+
+
+@session.command()
+@click.option("--roster", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+@click.option("--bank", "bank_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+@click.option("--policy", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A policy as JSON.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def create(context: Any, roster: Path, bank_file: Path, policy: Path | None, as_json: bool) -> None:
+    """Plan a session at a site without a gateway."""
+    config: Config = context.config()
+    try:
+        answer = _create(config, roster, bank_file, policy)
+    except ExamroomError as error:
+        with _room(config) as connection:
+            ledger.note(connection, "act_refused", {"reason": error.code, "act": "session create"})
+        raise
+    click.echo(json.dumps(answer) if as_json else f"{answer['session']}: {answer['candidates']} 名考生 / candidates")
+
+
+def _create(config: Config, roster: Path, bank_file: Path, policy: Path | None) -> dict[str, Any]:
+    """Plan the session; nothing of it stays when anything is wrong."""
+    here = enrolment.load(config.paths)
+    sealed = bank_file.read_bytes()
+    room = here.certificate.room
+    manifest, content = open_bundle(sealed, [here.root_public], room, here.keys.seal, clock.wall_ms())
+    if manifest.kind != "bank":
+        raise BadInput("bank_broken", where=bank_file.name, detail=manifest.kind)
+    bank = parse_bank(content)
+    if not bank.blueprints:
+        raise BadInput("bank_broken", where=bank_file.name, detail="no blueprint")
+    rubric = bank.rubrics[0].model_dump(by_alias=True) if bank.rubrics else None
+    document = read_roster(
+        roster, {"name": manifest.name, "version": manifest.version}, bank.blueprints[0].model_dump(), rubric
+    )
+    rules = parse_policy(policy.read_bytes() if policy else json.dumps(LOCAL_POLICY).encode())
+    digest = hashlib.sha256(sealed).hexdigest()
+    # named by its content: a session goes on with exactly the file it was planned with
+    name = f"bank-{manifest.name}-{manifest.version}-{digest[:12]}.bundle"
+    with _room(config) as connection:
+        _keep_bundle(config, name, sealed)
+        planned = take_in(connection, document, rules, room=room, bank_file=name, data_key=here.keys.data)
+        with transaction(connection):
+            bundles.put(connection, "bank", manifest.name, manifest.version, name, digest)
+    return {"session": planned, "candidates": len(document.candidates), "staff": len(document.staff)}
+
+
+@session.command("list")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def list_command(context: Any, as_json: bool) -> None:
+    """Sessions of this room, newest first."""
+    with _room(context.config()) as connection:
+        found = sessions.all_sessions(connection)
+        rows = [
+            {"id": s.id, "title": s.title, "state": s.state, "planned": _local(s.planned_ms)}
+            | records.upload_counts(connection, s.id)
+            for s in found
+        ]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    for row in rows:
+        click.echo(
+            f"{row['id']}  {row['state']:8}  {row['planned']}  {row['receipted']}/{row['results']}  {row['title']}"
+        )
+    if not rows:
+        click.echo("还没有场次 / no sessions yet")
+
+
+@session.command()
+@click.argument("session_id")
+@click.option("--out", type=click.Path(path_type=Path), help="Where to; the room's own results folder otherwise.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def results(context: Any, session_id: str, out: Path | None, as_json: bool) -> None:
+    """Write the signed results of a session as files that `examroom verify` checks."""
+    config: Config = context.config()
+    with _room(config) as connection:
+        sessions.need_state(sessions.find(connection, session_id), "signed")
+        files = write_files(connection, enrolment.load(config.paths), session_id, out or config.paths.results)
+    click.echo(json.dumps([str(file) for file in files]) if as_json else f"{len(files)} 份结果 / results")

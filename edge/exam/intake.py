@@ -1,0 +1,93 @@
+"""Taking a roster in: one transaction makes a planned session of it, or nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import sqlite3
+
+from edge.bank.model import Rubric
+from edge.domain.canonical import canonical
+from edge.exam.documents import PolicyDocument, RosterDocument
+from edge.store import ledger, people, sessions, staff
+from edge.store.db import transaction
+from edge.trust.roomkeys import DataKey
+
+DAY_MS = 86_400_000
+MINUTE_MS = 60_000
+
+
+def commitment(salt: str, *facts: str) -> str:
+    """A salted SHA-256 the ledger can hold in place of a name and a document number."""
+    return hashlib.sha256(canonical([salt, *facts])).hexdigest()
+
+
+def take_in(
+    connection: sqlite3.Connection,
+    roster: RosterDocument,
+    policy: PolicyDocument,
+    *,
+    room: str,
+    bank_file: str,
+    data_key: DataKey,
+    by: str | None = None,
+) -> str:
+    """Plan the roster's session and return its id. Conflict when it is already here; then nothing changes."""
+    plan = roster.session
+    with transaction(connection):
+        sessions.add(
+            connection,
+            sessions.NewSession(
+                id=plan.id,
+                title=plan.title,
+                room=room,
+                planned_ms=plan.planned_ms,
+                minutes=plan.minutes,
+                policy=policy.model_dump(by_alias=True),
+                blueprint=roster.blueprint.model_dump(),
+                rubric=_rubric(roster.rubric),
+                bank_file=bank_file,
+                bank_id=roster.bank.name,
+                bank_version=roster.bank.version,
+                purge_ms=plan.planned_ms + plan.purge_days * DAY_MS,
+                institution=roster.institution.model_dump(),
+                class_=roster.class_.model_dump(),
+                seats=[seat.model_dump() for seat in roster.seats],
+            ),
+        )
+        for member in roster.staff:
+            staff.put(connection, member.id, member.name, member.role, member.badge, member.pin_hash)
+        commitments = _candidates(connection, roster, data_key)
+        ledger.append(
+            connection,
+            "session_planned",
+            {
+                "candidates": commitments,
+                "staff": sorted(member.id for member in roster.staff),
+                "bank": roster.bank.name,
+                "bank_version": roster.bank.version,
+                "policy_sha256": hashlib.sha256(canonical(policy.model_dump(by_alias=True))).hexdigest(),
+                "minutes": plan.minutes,
+            },
+            session=plan.id,
+            by=by,
+        )
+    return plan.id
+
+
+def _candidates(connection: sqlite3.Connection, roster: RosterDocument, data_key: DataKey) -> dict[str, str]:
+    commitments: dict[str, str] = {}
+    for row in roster.candidates:
+        person, salt = people.add_person(connection, row.name, row.document.type, row.document.number)
+        extra_ms = row.extra_minutes * MINUTE_MS
+        people.add_candidate(connection, roster.session.id, person, row.number, row.badge, row.seat, extra_ms)
+        commitments[person] = commitment(salt, row.name, row.document.type, row.document.number)
+        if row.consent.face is not None:
+            people.set_consent(connection, person, "face", row.consent.face, row.consent.notice)
+        if row.photo is not None and row.consent.face is not False:
+            people.set_photo(connection, person, data_key.encrypt(base64.b64decode(row.photo), person.encode()))
+    return commitments
+
+
+def _rubric(rubric: Rubric | None) -> dict[str, object] | None:
+    return None if rubric is None else rubric.model_dump(by_alias=True)

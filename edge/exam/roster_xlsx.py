@@ -1,0 +1,238 @@
+"""A roster as a spreadsheet, for a site without a gateway: three sheets, read whole, every problem named by cell.
+
+考场 session: one key and value a row. 考生 candidates: a person a row. 工作人员 staff: a member a row, with a PIN
+that is hashed here and kept nowhere.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+from openpyxl import Workbook, load_workbook
+from openpyxl.worksheet.worksheet import Worksheet
+
+from edge.domain.canonical import canonical
+from edge.errors import BadInput, Conflict
+from edge.exam.documents import RosterDocument, parse_roster
+
+SESSION, CANDIDATES, STAFF = "考场", "考生", "工作人员"
+SESSION_KEYS = {
+    "场次编号": "session.id",
+    "场次名称": "session.title",
+    "开始时间": "session.planned",
+    "时长（分钟）": "session.minutes",
+    "机构编号": "institution.id",
+    "机构名称": "institution.name",
+    "班级编号": "class.id",
+    "班级名称": "class.title",
+    "类别": "class.regime",
+    "职业（工种）": "class.post",
+    "等级": "class.level",
+    "座位行数": "rows",
+    "座位列数": "columns",
+}
+REGIMES = {"技能人员": "skilled-worker", "施工现场专业人员": "site-professional"}
+CANDIDATE_COLUMNS = ("序号", "姓名", "证件类型", "证件号码", "卡号", "座位", "照片文件", "同意人脸核验", "加时（分钟）")
+DOCUMENTS = {
+    "身份证": "resident-id",
+    "护照": "passport",
+    "港澳居民来往内地通行证": "hk-macao-permit",
+    "台湾居民来往大陆通行证": "taiwan-permit",
+    "外国人永久居留身份证": "foreigner-permit",
+}
+STAFF_COLUMNS = ("编号", "姓名", "角色", "工牌号", "PIN")
+ROLES = {"监考员": "proctor", "考评员": "examiner", "检查员": "supervisor", "技术员": "technician"}
+ANSWERS = {"是": True, "否": False, "": None}
+SIZE_LIMIT = 20_000_000
+
+
+def read_roster(
+    file: Path, bank: Mapping[str, Any], blueprint: Mapping[str, Any], rubric: Mapping[str, Any] | None
+) -> RosterDocument:
+    """The roster in `file`, for a bank {"name", "version"}. BadInput names sheet and cell; nothing is half read.
+
+    Photographs are looked for beside the spreadsheet.
+    """
+    book = _open(file)
+    facts = _session(_sheet(book, SESSION))
+    document = {
+        "version": 1,
+        "institution": {"id": facts["institution.id"], "name": facts["institution.name"]},
+        "class": {
+            "id": facts["class.id"],
+            "title": facts["class.title"],
+            "regime": facts["class.regime"],
+            "post": facts["class.post"],
+            "level": facts["class.level"] or None,
+        },
+        "session": {
+            "id": facts["session.id"],
+            "title": facts["session.title"],
+            "planned_ms": facts["session.planned"],
+            "minutes": facts["session.minutes"],
+        },
+        "bank": dict(bank),
+        "blueprint": dict(blueprint),
+        "rubric": None if rubric is None else dict(rubric),
+        "seats": _seats(facts["rows"], facts["columns"]),
+        "candidates": [_candidate(row, file.parent) for row in _rows(_sheet(book, CANDIDATES), CANDIDATE_COLUMNS)],
+        "staff": [_staff(row) for row in _rows(_sheet(book, STAFF), STAFF_COLUMNS)],
+    }
+    return parse_roster(canonical(document))
+
+
+def write_template(file: Path) -> None:
+    """An empty roster with its headings and one example a sheet. Conflict when the file is there already."""
+    if file.exists():
+        raise Conflict("file_exists", path=file)
+    book = Workbook()
+    first = book.active
+    if first is not None:
+        book.remove(first)
+    sheet = book.create_sheet(SESSION)
+    example = ("S-001", "架子工培训测试", "2026-12-01 09:00", 60, "T-001", "示例培训学校", "C-001", "架子工一班")
+    for key, value in zip(SESSION_KEYS, (*example, "技能人员", "架子工", "五级", 5, 6), strict=True):
+        sheet.append((key, value))
+    people = book.create_sheet(CANDIDATES)
+    people.append(CANDIDATE_COLUMNS)
+    people.append((1, "张三", "身份证", "11010519491231002X", "10000001", "", "", "", 0))
+    staff = book.create_sheet(STAFF)
+    staff.append(STAFF_COLUMNS)
+    staff.append(("P-001", "李四", "监考员", "90000001", "请改"))
+    staff.append(("E-001", "王五", "考评员", "90000002", "请改"))
+    book.save(file)
+
+
+def _open(file: Path) -> Workbook:
+    try:
+        if file.stat().st_size > SIZE_LIMIT:
+            raise BadInput("roster_broken", where=file.name, detail="> 20 MB")
+        return load_workbook(file, read_only=False, data_only=True)
+    except BadInput:
+        raise
+    except Exception as error:  # a spreadsheet can be broken in more ways than its reader has names for
+        raise BadInput("roster_unreadable", file=file.name) from error
+
+
+def _sheet(book: Workbook, name: str) -> Worksheet:
+    if name not in book.sheetnames:
+        raise BadInput("roster_broken", where=name, detail="缺少此工作表 / this sheet is missing")
+    return book[name]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return "" if value is None else str(value).strip()
+
+
+def _number(value: object, place: str) -> int:
+    try:
+        return int(_text(value) or "0")
+    except ValueError as error:
+        raise BadInput("roster_broken", where=place, detail=f"{_text(value)[:20]}") from error
+
+
+def _session(sheet: Worksheet) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for number, row in enumerate(sheet.iter_rows(min_col=1, max_col=2, values_only=True), start=1):
+        name = SESSION_KEYS.get(_text(row[0]))
+        if name is not None:
+            found[name] = row[1]
+            found[f"{name}@"] = f"{SESSION}!B{number}"
+    if missing := [key for key, name in SESSION_KEYS.items() if name not in found]:
+        raise BadInput("roster_broken", where=SESSION, detail=f"缺少 / missing: {missing[0]}")
+    for name in ("session.minutes", "rows", "columns"):
+        found[name] = _number(found[name], found[f"{name}@"])
+    place = found["session.planned@"]
+    found["session.planned"] = _moment(found["session.planned"], place)
+    regime = REGIMES.get(_text(found["class.regime"]))
+    if regime is None:
+        raise BadInput("roster_broken", where=found["class.regime@"], detail=" / ".join(REGIMES))
+    found["class.regime"] = regime
+    for name, value in list(found.items()):
+        if not isinstance(value, int):
+            found[name] = _text(value)
+    return found
+
+
+def _moment(value: object, place: str) -> int:
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value))
+        return round(moment.astimezone().timestamp() * 1000)
+    except (ValueError, OverflowError, OSError) as error:
+        raise BadInput("roster_broken", where=place, detail="2026-12-01 09:00") from error
+
+
+def _seats(rows: int, columns: int) -> list[dict[str, Any]]:
+    """A1, A2 ... by row letter and column number."""
+    if not 1 <= rows <= 26 or not 1 <= columns <= 40:
+        raise BadInput("roster_broken", where=SESSION, detail="座位 1-26 行 1-40 列 / 1-26 rows, 1-40 columns")
+    return [
+        {"seat": f"{chr(ord('A') + r)}{c + 1}", "row": r + 1, "column": c + 1}
+        for r in range(rows)
+        for c in range(columns)
+    ]
+
+
+def _rows(sheet: Worksheet, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    lines = list(sheet.iter_rows(max_col=len(columns), values_only=True))
+    if not lines or tuple(_text(cell) for cell in lines[0]) != columns:
+        raise BadInput("roster_broken", where=f"{sheet.title}!1", detail=" ".join(columns))
+    return [
+        dict(zip(columns, line, strict=True)) | {"@": f"{sheet.title}!{number}"}
+        for number, line in enumerate(lines[1:], start=2)
+        if any(_text(cell) for cell in line)
+    ]
+
+
+def _candidate(row: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    place = str(row["@"])
+    kind = DOCUMENTS.get(_text(row["证件类型"]))
+    if kind is None:
+        raise BadInput("roster_broken", where=place, detail=" / ".join(DOCUMENTS))
+    consent = _text(row["同意人脸核验"])
+    if consent not in ANSWERS:
+        raise BadInput("roster_broken", where=place, detail="是 / 否")
+    photo = _text(row["照片文件"])
+    return {
+        "number": _number(row["序号"], place),
+        "name": _text(row["姓名"]),
+        "document": {"type": kind, "number": _text(row["证件号码"])},
+        "badge": _text(row["卡号"]).upper() or None,
+        "seat": _text(row["座位"]).upper() or None,
+        "photo": _photo(folder, photo, place) if photo else None,
+        "consent": {"face": ANSWERS[consent], "notice": "" if ANSWERS[consent] is None else "roster"},
+        "extra_minutes": _number(row["加时（分钟）"], place),
+    }
+
+
+def _photo(folder: Path, name: str, place: str) -> str:
+    if Path(name).name != name:
+        raise BadInput("roster_broken", where=place, detail=name)
+    try:
+        return base64.b64encode((folder / name).read_bytes()).decode()
+    except OSError as error:
+        raise BadInput("roster_broken", where=place, detail=f"照片打不开 / photo not readable: {name}") from error
+
+
+def _staff(row: Mapping[str, Any]) -> dict[str, Any]:
+    place = str(row["@"])
+    role = ROLES.get(_text(row["角色"]))
+    pin = _text(row["PIN"])
+    if role is None:
+        raise BadInput("roster_broken", where=place, detail=" / ".join(ROLES))
+    if len(pin) < 4:
+        raise BadInput("roster_broken", where=place, detail="PIN ≥ 4")
+    return {
+        "id": _text(row["编号"]),
+        "name": _text(row["姓名"]),
+        "role": role,
+        "badge": _text(row["工牌号"]).upper(),
+        "pin_hash": PasswordHasher().hash(pin),
+    }

@@ -1,0 +1,56 @@
+"""What `web` writes behind the answers: digests of journal rows to the ledger, hand-ins to the candidates' states.
+
+Never in the way of an acknowledgement: it runs on its own thread, and when the room store is busy it tries again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from edge.exam.journal import AnswerJournal
+from edge.exam.live import LiveExam
+from edge.store import journal as rows
+from edge.store import ledger, people
+from edge.store.db import transaction
+
+
+def ledger_digests(journal: AnswerJournal, connection: sqlite3.Connection) -> int:
+    """Enter every run of journal rows into the ledger, once each; how many were entered."""
+    journal.submit(rows.digest_new_rows)
+    entered = 0
+    for digest in journal.submit(rows.unledgered):
+        seq = _already(connection, digest)
+        if seq is None:
+            body = {"from": digest.from_n, "upto": digest.upto_n, "sha256": digest.digest}
+            with transaction(connection):
+                seq = ledger.append(connection, "answers", body)
+            entered += 1
+        _mark(journal, digest.upto_n, seq)
+    return entered
+
+
+def _mark(journal: AnswerJournal, upto_n: int, seq: int) -> None:
+    journal.submit(lambda c: rows.set_ledgered(c, upto_n, seq))
+
+
+def _already(connection: sqlite3.Connection, digest: rows.Digest) -> int | None:
+    """The entry of this very run, if a kill came between the ledger's commit and the journal's."""
+    for entry in reversed(ledger.last(connection, "answers", 20)):
+        if entry.body["upto"] == digest.upto_n and entry.body["sha256"] == digest.digest:
+            return entry.seq
+    return None
+
+
+def finish_candidates(live: LiveExam, connection: sqlite3.Connection, session: str) -> int:
+    """Mark candidates finished whose hand-in is on disk; how many."""
+    done = live.handins()
+    ready = [s for s in live.sittings(session) if s.id in done and s.candidate.state == "admitted"]
+    if ready:
+        with transaction(connection):
+            for sitting in ready:
+                if people.candidate(connection, session, sitting.candidate.person).state != "admitted":
+                    continue  # the cached state was old
+                people.set_state(connection, session, sitting.candidate.person, "finished")
+                body = {"attempt": sitting.id}
+                ledger.append(connection, "handed_in", body, subject=sitting.candidate.person, session=session)
+    return len(ready)

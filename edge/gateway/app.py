@@ -1,0 +1,71 @@
+"""The gateway as a Flask application. Its contract is `openapi.yaml` beside this file; tests hold the two together."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from edge.errors import BadInput, ExamroomError, NotFound, Unavailable
+from edge.gateway.page import pages
+from edge.gateway.results import error_body
+from edge.gateway.routes import api
+from edge.gateway.settings import Province
+from edge.trust.protocol import MAX_BODY
+
+log = logging.getLogger("examroom.gateway")
+
+_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; form-action 'none'; base-uri 'none'"
+_BY_STATUS = {404: "page_missing", 405: "page_method", 413: "page_too_large"}
+
+
+class Fault(ExamroomError):
+    """Something of ours broke; the log has the details, the caller gets a sentence."""
+
+    status = 500
+
+
+def create_gateway(province: Province) -> Flask:
+    """The application over an open province, which the caller closes."""
+    app = Flask("edge.gateway")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.extensions["province"] = province
+    app.register_blueprint(api)
+    app.register_blueprint(pages)
+    app.register_error_handler(Exception, _answer)
+    app.after_request(_headers)
+    return app
+
+
+def _answer(error: Exception) -> Response:
+    known = _known(error)
+    response = Response(error_body(known).model_dump_json(), known.status, mimetype="application/json")
+    if known.status == 401:
+        response.headers["WWW-Authenticate"] = "Examroom"
+    return response
+
+
+def _known(error: Exception) -> ExamroomError:
+    """Any exception as one of ours; what nobody foresaw is logged with its traceback and told without it."""
+    if isinstance(error, ExamroomError):
+        return error
+    if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
+        if error.code == 404:
+            return NotFound("page_missing")
+        wrapped = BadInput(_BY_STATUS.get(error.code, "page_request"))
+        wrapped.status = error.code
+        return wrapped
+    log.error("%s %s failed", request.method, request.url_rule, exc_info=error)
+    if isinstance(error, SQLAlchemyError):
+        return Unavailable("gateway_store", detail=type(error).__name__)
+    return Fault("gateway_fault")
+
+
+def _headers(response: Response) -> Response:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Security-Policy"] = _POLICY
+    if request.endpoint != "static" and "ETag" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,125 @@
+"""The routes rooms speak to. Each is thin: authenticate, parse, call, answer."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import Blueprint, Response, current_app, request, send_file
+from pydantic import BaseModel
+
+from edge import __version__, clock
+from edge.errors import BadInput, ExamroomError, Refused
+from edge.gateway import bundles, results, rooms
+from edge.gateway import witness as witnessing
+from edge.gateway.alarms import log_request
+from edge.gateway.rooms import Caller
+from edge.gateway.settings import Province
+from edge.trust.protocol import (
+    CheckpointAnswer,
+    CheckpointRequest,
+    EnrolRequest,
+    Health,
+    ResultsAnswer,
+    ResultsRequest,
+    parse,
+)
+
+api = Blueprint("api", __name__, url_prefix="/v1")
+
+
+def province() -> Province:
+    return cast(Province, current_app.extensions["province"])
+
+
+@api.get("/health")
+def health() -> Response:
+    return _json(Health(name=province().settings.name, version=__version__, time_ms=clock.wall_ms()))
+
+
+@api.post("/enrol")
+def enrol() -> Response:
+    return _json(rooms.enrol(province(), parse(EnrolRequest, _body())))
+
+
+@api.get("/rooms/<room>/status")
+def status(room: str) -> Response:
+    caller = _caller(room)
+    answer = rooms.room_status(province(), caller)
+    _log(caller, 200, 0)
+    return _json(answer)
+
+
+@api.get("/rooms/<room>/bundles")
+def bundle_list(room: str) -> Response:
+    caller = _served(room)
+    found = bundles.bundles_for(province(), caller)
+    _log(caller, 200, len(found.bundles))
+    return _json(found)
+
+
+@api.get("/rooms/<room>/bundles/<kind>/<name>/<int:version>")
+def bundle(room: str, kind: str, name: str, version: int) -> Response:
+    caller = _served(room)
+    if version > 2**53:
+        raise BadInput("page_request")
+    path, sha256 = bundles.bundle_file(province(), caller, kind, name, version)
+    response = send_file(path.resolve(), mimetype="application/octet-stream", etag=sha256, conditional=True)
+    _log(caller, response.status_code, 1, sha256)
+    return response
+
+
+@api.post("/rooms/<room>/results")
+def take_results(room: str) -> Response:
+    caller = _caller(room)
+    try:
+        wanted = parse(ResultsRequest, _body())
+    except ExamroomError as error:
+        _log(caller, error.status, 0)
+        raise
+    items = results.accept(province(), caller.room, wanted.envelopes, _route())
+    return _json(ResultsAnswer(items=items))
+
+
+@api.post("/rooms/<room>/checkpoints")
+def take_checkpoint(room: str) -> Response:
+    caller = _caller(room)
+    try:
+        wanted = parse(CheckpointRequest, _body())
+    except ExamroomError as error:
+        _log(caller, error.status, 0)
+        raise
+    note = witnessing.witness(province(), caller, wanted, _route())
+    return _json(CheckpointAnswer(note=note))
+
+
+def _caller(room: str) -> Caller:
+    query = request.query_string.decode("latin-1")
+    target = request.path + (f"?{query}" if query else "")
+    header = request.headers.get("Authorization")
+    return rooms.authenticate(province(), header, room, request.method, target, _body())
+
+
+def _served(room: str) -> Caller:
+    """A caller who may be given bundles."""
+    caller = _caller(room)
+    if caller.suspended:
+        _log(caller, 403, 0)
+        raise Refused("room_suspended", room=room)
+    return caller
+
+
+def _body() -> bytes:
+    return request.get_data(cache=True)
+
+
+def _route() -> str:
+    return str(request.url_rule)
+
+
+def _log(caller: Caller, status_code: int, count: int, *shas: str) -> None:
+    with province().engine.begin() as connection:
+        log_request(connection, caller.room, request.method, _route(), status_code, count, shas)
+
+
+def _json(model: BaseModel) -> Response:
+    return Response(model.model_dump_json(), mimetype="application/json")

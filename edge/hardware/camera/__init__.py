@@ -1,0 +1,27 @@
+"""Cameras by name: `file` plays a clip as if it were live, `v4l2` is a webcam, `picamera2` the Pi's own."""
+
+from __future__ import annotations
+
+from edge.config import Camera
+from edge.hardware.camera.source import CameraSource, Packet, Picture, VideoFormat
+
+__all__ = ["CameraSource", "Packet", "Picture", "VideoFormat", "open_camera"]
+
+
+def open_camera(name: str, options: Camera, *, pictures: bool = True) -> CameraSource:
+    """The camera `name`, open and running; its backend's library is imported only now.
+
+    Without `pictures` it only records. Unavailable (`camera_missing`, `camera_library`) when it is not there now,
+    BadInput (`camera_format`) when its source is no H.264 video.
+    """
+    if options.backend == "file":
+        from edge.hardware.camera.clip_file import FileCamera
+
+        return FileCamera(name, options, pictures=pictures)
+    if options.backend == "v4l2":
+        from edge.hardware.camera.v4l2 import open_device
+
+        return open_device(name, options, pictures=pictures)
+    from edge.hardware.camera.picamera import PiCamera
+
+    return PiCamera(name, options, pictures=pictures)

@@ -1,0 +1,128 @@
+"""A camera that gives raw or MJPEG pictures: a thread takes and encodes them, the recorder fetches what is ready.
+
+The thread is there because a disk that hangs for a second must not lose a second of pictures.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
+
+from edge import clock
+from edge.config import Camera
+from edge.errors import Unavailable
+from edge.hardware.camera.pictures import from_frame
+from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, probe
+
+BACKLOG_S = 10
+
+
+def h264_encoder(width: int, height: int, options: Camera) -> VideoCodecContext:
+    """libx264 without look-ahead or B pictures, one key frame a second with its parameter sets beside it."""
+    encoder = av.CodecContext.create("libx264", "w")
+    assert isinstance(encoder, VideoCodecContext)  # noqa: S101 - for the type checker
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+    encoder.time_base = Fraction(1, TICKS)
+    encoder.framerate = Fraction(options.fps)
+    encoder.bit_rate = options.bitrate
+    encoder.gop_size = options.fps
+    encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1"}
+    return encoder
+
+
+class CaptureCamera:
+    """See `CameraSource`; `container` gives pictures in real time and is closed by `close`."""
+
+    def __init__(self, name: str, container: InputContainer, options: Camera, *, pictures: bool = True) -> None:
+        self._name, self._container, self._options = name, container, options
+        self._picture_ms = 1000 / options.face_fps if pictures else None
+        self._ready: deque[Packet] = deque()
+        self._limit = BACKLOG_S * options.fps
+        self._lock = threading.Lock()
+        self._format: VideoFormat | None = None
+        self._picture: Picture | None = None
+        self._failure: str | None = None
+        self._dropped = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._capture, name=f"capture-{name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def format(self) -> VideoFormat | None:
+        return self._format
+
+    @property
+    def dropped(self) -> int:
+        return self._dropped
+
+    def packets(self, wait_s: float) -> list[Packet]:
+        time.sleep(wait_s)
+        with self._lock:
+            found = list(self._ready)
+            self._ready.clear()
+        if not found and self._failure is not None:
+            raise Unavailable("camera_failed", camera=self._name, detail=self._failure)
+        return found
+
+    def picture(self) -> Picture | None:
+        with self._lock:
+            newest, self._picture = self._picture, None
+        return newest
+
+    def close(self) -> None:
+        """Stop the thread and let go of the device; a device that hangs in the kernel keeps only the thread."""
+        self._stopping.set()
+        self._thread.join(timeout=4)
+        if not self._thread.is_alive():
+            self._container.close()
+        if self._format is not None:
+            self._format.owner.close()
+
+    def _capture(self) -> None:
+        try:
+            self._encode_all()
+            self._failure = "the stream ended"
+        except (av.FFmpegError, OSError, ValueError) as error:
+            self._failure = str(error)
+
+    def _encode_all(self) -> None:
+        encoder: VideoCodecContext | None = None
+        began = clock.mono_ms()
+        last_pts, next_picture, next_key = -1, 0.0, 0
+        for frame in self._container.decode(video=0):
+            if self._stopping.is_set():
+                return
+            now = clock.mono_ms()
+            pts = max(last_pts + 1, (now - began) * TICKS // 1000)
+            if encoder is None:
+                encoder = h264_encoder(frame.width, frame.height, self._options)
+            small = frame.reformat(format="yuv420p") if frame.format.name != "yuv420p" else frame
+            small.pts, small.time_base = pts, encoder.time_base
+            # One key frame a second of the clock, however many pictures the camera really gives.
+            small.pict_type = av.video.frame.PictureType.I if pts >= next_key else av.video.frame.PictureType.NONE
+            next_key = pts + TICKS if pts >= next_key else next_key
+            ticks = TICKS // self._options.fps if last_pts < 0 else pts - last_pts
+            last_pts = pts
+            for packet in encoder.encode(small):
+                self._keep(Packet(bytes(packet), pts, pts, ticks, bool(packet.is_keyframe), now))
+            if self._picture_ms is not None and now >= next_picture:
+                next_picture = now + self._picture_ms - 1000 / self._options.fps / 2
+                picture = from_frame(frame, now, -1)
+                with self._lock:
+                    self._picture = picture
+
+    def _keep(self, packet: Packet) -> None:
+        if self._format is None:
+            self._format = probe(packet.data)
+        with self._lock:
+            if len(self._ready) < self._limit:
+                self._ready.append(packet)
+            else:  # nobody fetches: start again at a key frame rather than grow
+                self._dropped += len(self._ready)
+                self._ready.clear()

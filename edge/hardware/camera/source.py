@@ -1,0 +1,80 @@
+"""What every camera gives, whatever it is: encoded packets for the recorder, and now and then a picture for faces."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Protocol
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+TICKS = 90_000  # packet times are counted in 1/90000 s
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One encoded H.264 picture; `pts`, `dts`, `duration` in TICKS, dts only grows. `mono_ms`: when it was taken."""
+
+    data: bytes
+    pts: int
+    dts: int
+    duration: int
+    keyframe: bool
+    mono_ms: int
+
+
+@dataclass(frozen=True)
+class VideoFormat:
+    """What a muxer needs to know of the packets; `template` is a stream with their codec parameters."""
+
+    width: int
+    height: int
+    template: VideoStream
+    owner: InputContainer  # the template lives as long as its container
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One decoded picture: `bgr` is height x width x 3 bytes row by row, `jpeg` the same for previews.
+
+    `source_ms` is the position within the clip for a file, -1 for a live camera.
+    """
+
+    mono_ms: int
+    source_ms: int
+    width: int
+    height: int
+    bgr: bytes
+    jpeg: bytes
+
+
+class CameraSource(Protocol):
+    """One open camera. Every method may raise Unavailable (`camera_failed`): then close it and open it again."""
+
+    @property
+    def format(self) -> VideoFormat | None:
+        """None until the first packet has come."""
+
+    @property
+    def dropped(self) -> int:
+        """Pictures lost before they could be recorded."""
+
+    def packets(self, wait_s: float) -> list[Packet]:
+        """What came within the next `wait_s` seconds, in order; naps instead of waking for each packet."""
+
+    def picture(self) -> Picture | None:
+        """The newest picture, once; None when there is none since the last call or pictures were not asked for."""
+
+    def close(self) -> None: ...
+
+
+def probe(keyframe: bytes) -> VideoFormat:
+    """The format of an Annex B stream, from an access unit with its SPS and PPS. ValueError where it has none."""
+    container = av.open(io.BytesIO(keyframe), "r", format="h264")
+    stream = container.streams.video[0]
+    if not stream.codec_context.extradata or not stream.width:
+        container.close()
+        raise ValueError("no parameter sets in the first key frame")
+    return VideoFormat(stream.width, stream.height, stream, container)

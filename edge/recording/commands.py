@@ -1,0 +1,117 @@
+"""`examroom footage`: what is recorded, and evidence of a span as one file."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge import clock
+from edge.config import Config
+from edge.errors import BadInput
+from edge.recording.clips import completeness_between, segments_between
+from edge.recording.evidence import export_evidence
+from edge.store import segments
+from edge.store.db import open_room
+from edge.trust import enrolment
+
+_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
+_DAY_MS = 86_400_000
+
+
+def _moment(text: str) -> int:
+    """ISO 8601, local where no zone is given, or milliseconds since 1970."""
+    try:
+        return int(text) if text.isdigit() else round(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise BadInput("moment_wrong", text=text[:40]) from error
+
+
+@click.group()
+def footage() -> None:
+    """List and export footage 录像."""
+
+
+@footage.command("list")
+@click.option("--from", "since", help="From when; a day ago otherwise.")
+@click.option("--until", "until", help="Until when; now otherwise.")
+@_json
+@click.pass_obj
+def list_command(context: Any, since: str | None, until: str | None, as_json: bool) -> None:
+    """Segments of every camera, how complete they are, and each gap with its cause."""
+    config: Config = context.config()
+    end = _moment(until) if until else clock.wall_ms()
+    start = _moment(since) if since else end - _DAY_MS
+    connection = open_room(config.paths.room_db)
+    found: list[dict[str, Any]] = []
+    try:
+        for camera in sorted({*segments.cameras(connection), *config.camera}):
+            rows = segments_between(connection, camera, start, end)
+            first = max(start, rows[0].started_ms) if rows else start
+            whole = completeness_between(connection, camera, first, min(end, rows[-1].ended_ms) if rows else first)
+            found.append(
+                {
+                    "camera": camera,
+                    "expected_s": whole.expected_s,
+                    "recorded_s": whole.recorded_s,
+                    "gaps": [
+                        {"from": clock.iso(g.from_ms), "seconds": g.seconds, "cause": g.cause} for g in whole.gaps
+                    ],
+                    "segments": [
+                        {"id": s.id, "from": clock.iso(s.started_ms), "until": clock.iso(s.ended_ms), "bytes": s.bytes}
+                        for s in rows
+                    ],
+                }
+            )
+    finally:
+        connection.close()
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for camera_facts in found:
+        expected, recorded = camera_facts["expected_s"], camera_facts["recorded_s"]
+        click.echo(f"{camera_facts['camera']}: {recorded:.1f} / {expected:.1f} s")
+        for gap in camera_facts["gaps"]:
+            click.echo(f"  缺口 / gap {gap['from']}  {gap['seconds']:.1f} s  {gap['cause']}")
+        for row in camera_facts["segments"]:
+            click.echo(f"  {row['id']}  {row['from']} - {row['until']}  {row['bytes']}")
+    if not found:
+        click.echo("没有摄像头 / no camera")
+
+
+@footage.command()
+@click.option("--camera", required=True)
+@click.option("--from", "since", required=True, help="ISO 8601 or ms since 1970.")
+@click.option("--until", "until", required=True)
+@click.option("--why", required=True, help="What it is for; it stands in the file and, hashed, in the ledger.")
+@click.option("--by", required=True, help="Who takes it: a staff id.")
+@click.option("--session", help="The session it is about.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@_json
+@click.pass_obj
+def export(
+    context: Any, camera: str, since: str, until: str, why: str, by: str, session: str | None, out: Path, as_json: bool
+) -> None:
+    """Write footage and its proofs to one file that `examroom verify` checks."""
+    config: Config = context.config()
+    connection = open_room(config.paths.room_db)
+    try:
+        export_evidence(
+            connection,
+            config.paths,
+            enrolment.load(config.paths),
+            camera=camera,
+            from_ms=_moment(since),
+            until_ms=_moment(until),
+            why=why,
+            by=by,
+            out=out,
+            session=session,
+        )
+    finally:
+        connection.close()
+    size = out.stat().st_size
+    click.echo(json.dumps({"file": str(out), "bytes": size}) if as_json else f"{out}: {size} 字节 / bytes")

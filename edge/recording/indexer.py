@@ -1,0 +1,190 @@
+"""The recorder's clerk: a thread that writes the index and the ledger, so that recording never waits for either.
+
+Work waits in memory while the store is busy or gone. What still waits when the process dies is on the disk as a file
+without a row, which the next start salvages.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from edge import clock
+from edge.domain.footage import Cause
+from edge.errors import ExamroomError, Unavailable
+from edge.recording import retention, salvage
+from edge.recording.writer import Place
+from edge.store import segments
+from edge.store.db import open_room
+from edge.store.segments import Segment
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+_PATIENCE_MS = 1000
+_AGAIN_S = 0.5
+_RETENTION_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A segment closed in good order."""
+
+    segment: Segment
+
+
+@dataclass(frozen=True)
+class Abandoned:
+    """A segment of ours that could not be closed."""
+
+    place: Place
+    cause: Cause
+
+
+@dataclass(frozen=True)
+class Note:
+    """A ledger entry by itself."""
+
+    kind: str
+    body: dict[str, object]
+
+
+Job = Closed | Abandoned | Note
+
+
+class Indexer:
+    """`salvaged`, `waiting` and `trouble` (the code of what holds it up, or None) are for the status."""
+
+    def __init__(self, room_db: Path, recordings: Path, camera: str, first_own: int) -> None:
+        self._room_db, self._recordings, self._camera = room_db, recordings, camera
+        self._first_own = first_own
+        self._boot_id = clock.boot_id()
+        self._jobs: deque[Job] = deque()
+        self._wake = threading.Condition()
+        self._closing = False
+        self._give_up_ms: int | None = None
+        self._last_retention_ms = 0
+        self.salvaged = 0
+        self.trouble: str | None = None
+        self._thread = threading.Thread(target=self._run, name=f"indexer-{camera}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, job: Job) -> None:
+        with self._wake:
+            self._jobs.append(job)
+            self._wake.notify()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._jobs)
+
+    def close(self, timeout_s: float) -> bool:
+        """Finish what waits, within `timeout_s`; False when something is left for the next start's salvage."""
+        with self._wake:
+            self._closing = True
+            self._give_up_ms = clock.mono_ms() + round(timeout_s * 1000)
+            self._wake.notify()
+        self._thread.join(timeout_s + 0.5)
+        return not self._jobs
+
+    def _run(self) -> None:
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = self._patiently(self._open)
+            if connection is None:
+                return
+            opened = connection
+            self._patiently(lambda: self._salvage(opened))
+            while (job := self._next()) is not None:
+                if job == "idle":
+                    self._retain(opened)
+                    continue
+                self._do(opened, self._jobs[0])
+                if self._given_up():
+                    return
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _next(self) -> str | None:
+        """`work` or `idle`; None when there is nothing left to wait for."""
+        with self._wake:
+            if not self._jobs and not self._closing:
+                self._wake.wait(timeout=5)
+            if self._jobs:
+                return "work"
+            return None if self._closing else "idle"
+
+    def _do(self, connection: sqlite3.Connection, job: Job) -> None:
+        try:
+            done = self._patiently(lambda: self._write(connection, job))
+        except (ExamroomError, sqlite3.Error, OSError) as error:  # this one only: the file stays on the disk
+            _log.error("not indexed: %s", error)
+            done = True
+        if done:
+            with self._wake:
+                self._jobs.popleft()
+
+    def _write(self, connection: sqlite3.Connection, job: Job) -> bool:
+        if isinstance(job, Closed):
+            segments.index(connection, job.segment)
+        elif isinstance(job, Abandoned):
+            segments.index(connection, salvage.salvage(job.place, self._boot_id, job.cause))
+        else:
+            segments.note(connection, job.kind, job.body)
+        return True
+
+    def _patiently(self, act: Callable[[], _T]) -> _T | None:
+        """The result of `act`, tried until the store lets us; None when told to give up first."""
+        while True:
+            try:
+                result = act()
+            except (Unavailable, sqlite3.OperationalError) as error:
+                self.trouble = error.code if isinstance(error, Unavailable) else "store_unavailable"
+                if self._given_up():
+                    return None
+                with self._wake:
+                    self._wake.wait(_AGAIN_S)
+            else:
+                self.trouble = None
+                return result
+
+    def _given_up(self) -> bool:
+        return self._give_up_ms is not None and clock.mono_ms() >= self._give_up_ms
+
+    def _open(self) -> sqlite3.Connection:
+        connection = open_room(self._room_db)
+        segments.patience(connection, _PATIENCE_MS)
+        return connection
+
+    def _salvage(self, connection: sqlite3.Connection) -> None:
+        """Index what an earlier process left; a file that cannot be read now is tried again at the next start."""
+        retention.settle(connection, self._recordings, self._camera)
+        known = segments.known(connection, self._camera)
+        for place in salvage.left_over(self._recordings, self._camera, known, self._boot_id, self._first_own):
+            if self._closing:
+                return
+            try:
+                segments.index(connection, salvage.salvage(place, self._boot_id))
+                self.salvaged += 1
+            except Unavailable:
+                raise
+            except (ExamroomError, sqlite3.IntegrityError, OSError) as error:
+                _log.error("not salvaged: %s: %s", place.relative, error)
+
+    def _retain(self, connection: sqlite3.Connection) -> None:
+        now = clock.mono_ms()
+        if self._last_retention_ms and now - self._last_retention_ms < _RETENTION_MS:
+            return
+        self._last_retention_ms = now
+        try:
+            retention.expire(connection, self._recordings, self._camera, clock.now())
+        except (ExamroomError, sqlite3.Error, OSError) as error:
+            _log.error("retention: %s", error)

@@ -1,0 +1,212 @@
+"""One segment file: fragments through PyAV's muxer, each hashed and on the disk before the next begins.
+
+The muxer hands over a fragment only when the next key frame comes (movflags frag_keyframe), so what a kill or a power
+cut can take is the open fragment: one GOP, a nap and an fdatasync. Measured with PyAV 18.1: with `flush_packets` the
+muxer keeps nothing back once a fragment is complete, and calls `write` with whole boxes or 32 KiB runs of them; `Sink`
+gathers those, so that the file itself is only ever extended by whole fragments.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import av
+
+from edge.clock import Instant
+from edge.domain.canonical import canonical_text
+from edge.domain.footage import Cause, Fragment, fragments_root
+from edge.hardware.camera.source import TICKS, Packet, VideoFormat
+from edge.recording.boxes import Layout, Started, read_layout, read_piece
+from edge.store.segments import Segment, segment_id
+
+_MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof+skip_trailer"
+
+
+def file_name(boot_id: str, sequence: int) -> str:
+    return f"{boot_id}-{sequence:06d}.mp4"
+
+
+class Sink:
+    """Where the muxer writes: memory, emptied after each fragment. It has no `seek`, so the muxer never goes back."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self.buffer += data
+        return len(data)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a segment belongs: the recordings folder, and the three parts of its name."""
+
+    recordings: Path
+    camera: str
+    boot_id: str
+    sequence: int
+
+    @property
+    def relative(self) -> str:
+        return f"{self.camera}/{file_name(self.boot_id, self.sequence)}"
+
+    @property
+    def path(self) -> Path:
+        return self.recordings / self.relative
+
+
+class SegmentWriter:
+    """An open segment. OSError from any method means the disk: then `abandon`, and salvage what is there.
+
+    FileExistsError when the name is taken. `at` is the instant of the first packet.
+    """
+
+    def __init__(self, place: Place, video: VideoFormat, at: Instant, fragment_seconds: int) -> None:
+        self.place, self.at = place, at
+        self.fragments: list[Fragment] = []
+        self._base: int | None = None
+        self._sink = Sink()
+        _make_folder(place.path.parent)
+        self._file = place.path.open("xb", buffering=0)
+        try:
+            options = {
+                "movflags": _MOVFLAGS,
+                "flush_packets": "1",
+                "video_track_timescale": str(TICKS),
+                "min_frag_duration": str(round((fragment_seconds - 0.5) * 1_000_000)),
+            }
+            self._container = av.open(self._sink, "w", format="mp4", options=options)
+            started = Started(place.camera, place.boot_id, place.sequence, at.wall_ms, at.mono_ms, at.quality.value)
+            self._container.metadata["comment"] = canonical_text(asdict(started))
+            self._stream = self._container.add_stream_from_template(video.template)
+            self._container.start_encoding()
+            init = self._take()
+            self._layout: Layout = read_layout(io.BytesIO(init))
+            self._init_sha256 = hashlib.sha256(init).hexdigest()
+            self.bytes = 0
+            self._append(init)
+            os.fsync(self._file.fileno())
+            sync_folder(place.path.parent)
+        except BaseException:
+            self._file.close()
+            place.path.unlink(missing_ok=True)  # made just now, and without a picture in it
+            raise
+
+    @property
+    def id(self) -> str:
+        return segment_id(self.place.camera, self.place.boot_id, self.place.sequence)
+
+    def elapsed_ticks(self, packet: Packet) -> int:
+        """How far into the segment the packet is."""
+        return 0 if self._base is None else packet.dts - self._base
+
+    def write(self, packet: Packet) -> Fragment | None:
+        """Add one packet; returns the fragment this completed, which is on the disk by then."""
+        if self._base is None:
+            self._base = packet.dts
+        muxed = av.Packet(packet.data)
+        muxed.stream = self._stream
+        muxed.time_base = self._stream.time_base or muxed.time_base
+        muxed.pts, muxed.dts = packet.pts - self._base, packet.dts - self._base
+        muxed.duration, muxed.is_keyframe = packet.duration, packet.keyframe
+        self._container.mux(muxed)
+        return self._keep() if self._sink.buffer else None
+
+    def close(self, cause: Cause) -> Segment:
+        """Write the open fragment, sync file and folder, and return what the index is to say."""
+        self._container.close()
+        if self._sink.buffer:
+            self._keep()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        sync_folder(self.place.path.parent)
+        return segment_of(
+            self.place, self.at, self._layout.init_length, self._init_sha256, self.fragments, self.bytes, cause
+        )
+
+    def abandon(self) -> None:
+        """Let go of the file as it is."""
+        self._file.close()
+        self._container.close()
+
+    def _take(self) -> bytes:
+        data = bytes(self._sink.buffer)
+        self._sink.buffer.clear()
+        return data
+
+    def _keep(self) -> Fragment:
+        data = self._take()
+        piece = read_piece(io.BytesIO(data), 0, len(data), self._layout.track)
+        fragment = fragment_of(
+            len(self.fragments), self.bytes, data, piece.start, piece.duration, self.at, self._layout
+        )
+        self._append(data)
+        os.fdatasync(self._file.fileno())
+        self.fragments.append(fragment)
+        return fragment
+
+    def _append(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        self.bytes += len(data)
+
+
+def fragment_of(n: int, offset: int, data: bytes, start: int, duration: int, at: Instant, layout: Layout) -> Fragment:
+    """A fragment's entry; its times count from the segment's first picture, so that live and salvaged agree."""
+    since, until = layout.ms(start), layout.ms(start + duration)
+    digest = hashlib.sha256(data).hexdigest()
+    return Fragment(n, offset, len(data), digest, at.wall_ms + since, at.mono_ms + since, until - since)
+
+
+def segment_of(
+    place: Place,
+    at: Instant,
+    init_length: int,
+    init_sha256: str,
+    fragments: list[Fragment],
+    size: int,
+    cause: Cause,
+    *,
+    salvaged: bool = False,
+) -> Segment:
+    ended = fragments[-1].ended_ms if fragments else at.wall_ms
+    return Segment(
+        id=segment_id(place.camera, place.boot_id, place.sequence),
+        camera=place.camera,
+        boot_id=place.boot_id,
+        sequence=place.sequence,
+        path=place.relative,
+        started_ms=at.wall_ms,
+        ended_ms=ended,
+        started_mono_ms=at.mono_ms,
+        duration_ms=ended - at.wall_ms,
+        bytes=size,
+        quality=at.quality.value,
+        salvaged=salvaged,
+        cause=cause.value,
+        init_length=init_length,
+        init_sha256=init_sha256,
+        fragments=tuple(fragments),
+        digest=fragments_root([f.sha256 for f in fragments]),
+    )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:  # a file of that name: not to be taken for a segment's name in use
+        raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(folder)) from error
+
+
+def sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,214 @@
+"""The camera process: record all the time, publish pictures, and say how it goes. One a camera."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from edge import clock
+from edge.config import Config
+from edge.domain.footage import Cause
+from edge.errors import BadInput, ConfigError, ExamroomError, Unavailable
+from edge.hardware.camera import CameraSource, Picture, open_camera
+from edge.recording.indexer import Indexer
+from edge.recording.recorder import STALL_MS, Recorder
+from edge.recording.salvage import on_disk
+from edge.store import segments
+from edge.store.db import open_room
+from edge.store.ring import RingWriter
+from edge.store.status import write_status
+
+_log = logging.getLogger(__name__)
+_NAP_S = 0.2
+_REOPEN_S = 2.0
+_STATUS_MS = 1000
+_SILENT_MS = 10_000  # then the camera is closed and opened again
+_CLOSE_S = 2.5
+
+
+def run(config: Config, name: str, stop: threading.Event) -> None:
+    """Record camera `name` until `stop` is set, then close its segment. ConfigError when no such camera is configured.
+
+    A camera, disk or store that is missing is a state in the status file (`camera-NAME`), tried again until it is back.
+    """
+    if name not in config.camera:
+        raise ConfigError("camera_unknown", camera=name)
+    with _alone(config, name, stop) as mine:
+        if mine:
+            service = _Service(config, name)
+            try:
+                service.loop(stop)
+            finally:
+                service.end()
+
+
+@contextmanager
+def _alone(config: Config, name: str, stop: threading.Event) -> Iterator[bool]:
+    """Hold the camera's lock, so that nobody salvages a file being written; False when stopped while waiting for it."""
+    config.paths.runtime.mkdir(parents=True, exist_ok=True)
+    with (config.paths.runtime / f"camera-{name}.lock").open("w") as file:
+        told = False
+        while not stop.is_set():
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not told:
+                    _log.warning("%s", Unavailable("camera_busy", camera=name))
+                    told = True
+                stop.wait(0.2)
+            else:
+                yield True
+                return
+        yield False
+
+
+def _first_sequence(config: Config, name: str) -> int:
+    """One past every number used by this camera in this boot, on the disk or, where it can be asked, in the index."""
+    boot = clock.boot_id()
+    used = [0]
+    with suppress(OSError):
+        used += [p.sequence for p in on_disk(config.paths.recordings, name) if p.boot_id == boot]
+    try:
+        connection = open_room(config.paths.room_db)
+    except Unavailable as error:
+        _log.error("%s", error)
+        return max(used) + 1
+    try:
+        return max(*used, segments.last_sequence(connection, name, boot)) + 1
+    finally:
+        connection.close()
+
+
+class _Service:
+    """What one run of the process holds."""
+
+    def __init__(self, config: Config, name: str) -> None:
+        self._config, self._name = config, name
+        self._options = config.camera[name]
+        self._nap_s = min(_NAP_S, 1 / self._options.face_fps)
+        first = _first_sequence(config, name)
+        paths = config.paths
+        self._indexer = Indexer(paths.room_db, paths.recordings, name, first)
+        self._recorder = Recorder(paths.recordings, name, config.recording, self._indexer.put, first)
+        self._ring: tuple[RingWriter, int] | None = None
+        self._state: tuple[str, dict[str, object]] = ("recording_starting", {"camera": name})
+        self._status_ms = 0
+        self._packets = 0
+        self._last_packet_ms = clock.mono_ms()
+        self._indexer.start()
+
+    def loop(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                source = open_camera(self._name, self._options)
+            except (Unavailable, BadInput) as error:
+                self._without(error, stop)
+                continue
+            try:
+                self._last_packet_ms = clock.mono_ms()
+                while not stop.is_set():
+                    self._turn(source)
+            except Unavailable as error:
+                self._without(error, stop)
+            finally:
+                source.close()
+
+    def end(self) -> None:
+        """Close the segment and give the index a moment; what the store does not take is salvaged at the next start."""
+        self._recorder.finish(Cause.STOPPED)
+        self._indexer.close(_CLOSE_S)
+        self._state = ("recording_stopped", {"camera": self._name})
+        self._report(0)
+        if self._ring is not None:
+            self._ring[0].close()
+
+    def _turn(self, source: CameraSource) -> None:
+        packets = source.packets(self._nap_s)
+        now = clock.mono_ms()
+        video = source.format
+        if packets and video is not None:
+            self._last_packet_ms = now
+            self._packets += len(packets)
+            self._recorder.feed(video, packets)
+        picture = source.picture()
+        if picture is not None:
+            self._publish(picture)
+        silent_ms = now - self._last_packet_ms
+        if silent_ms > _SILENT_MS:
+            raise Unavailable("camera_stalled", camera=self._name, seconds=silent_ms // 1000)
+        if silent_ms > STALL_MS:
+            self._recorder.finish(Cause.CAMERA_STALLED)
+            self._state = ("camera_stalled", {"camera": self._name, "seconds": silent_ms // 1000})
+        elif self._recorder.trouble is not None:
+            self._state = self._recorder.trouble
+        elif self._recorder.segment is not None:
+            self._state = ("recording_on", {"camera": self._name})
+        if now - self._status_ms >= _STATUS_MS:
+            self._report(source.dropped)
+
+    def _without(self, error: ExamroomError, stop: threading.Event) -> None:
+        """The camera is not there: say so, and wait a moment before it is tried again."""
+        self._recorder.finish(Cause.CAMERA_MISSING)
+        if self._state[0] != error.code:
+            _log.error("%s", error)
+        self._state = (error.code, {k: str(v) for k, v in error.facts.items()})
+        self._report(0)
+        stop.wait(_REOPEN_S / 2)
+        self._report(0)
+        stop.wait(_REOPEN_S / 2)
+
+    def _publish(self, picture: Picture) -> None:
+        size = 2 * len(picture.bgr)
+        try:
+            if self._ring is None or self._ring[1] != size:
+                if self._ring is not None:
+                    self._ring[0].close()
+                self._ring = RingWriter(self._config.paths.ring(self._name), size), size
+            self._ring[0].write(
+                mono_ms=picture.mono_ms,
+                wall_ms=clock.wall_ms() - (clock.mono_ms() - picture.mono_ms),
+                source_ms=picture.source_ms,
+                width=picture.width,
+                height=picture.height,
+                bgr=picture.bgr,
+                jpeg=picture.jpeg if len(picture.jpeg) <= len(picture.bgr) else b"",
+            )
+        except OSError as error:  # pictures are worth less than footage
+            _log.error("camera %s: no frame ring: %s", self._name, error)
+
+    def _report(self, dropped: int) -> None:
+        now = clock.mono_ms()
+        seconds = (now - self._status_ms) / 1000
+        code, facts = self._state
+        recorder = self._recorder
+        with suppress(OSError):
+            write_status(
+                self._config.paths.status,
+                f"camera-{self._name}",
+                camera=self._name,
+                state=_STATES.get(code, "camera_missing"),
+                reason=code,
+                facts=facts,
+                segment=recorder.segment,
+                bytes=recorder.bytes,
+                last_fragment_mono_ms=recorder.last_fragment_mono_ms,
+                fps=round(self._packets / seconds, 1) if self._status_ms and seconds > 0 else 0.0,
+                dropped=dropped + recorder.lost,
+                waiting=self._indexer.waiting,
+                salvaged=self._indexer.salvaged,
+                store=self._indexer.trouble,
+            )
+        self._status_ms, self._packets = now, 0
+
+
+_STATES = {
+    "recording_starting": "starting",
+    "recording_on": "recording",
+    "recording_stopped": "stopped",
+    "recording_reserve": "reserve",
+    "recording_write_failed": "disk_error",
+    "camera_stalled": "camera_stalled",
+}

@@ -1,0 +1,242 @@
+"""The `uplink` process: results out, receipts in, bundles in, checkpoints countersigned, whatever the line does.
+
+New results go out as soon as another process commits them; everything else runs every `gateway.poll_seconds`. While
+there is no line it tries again with growing pauses, never longer than that.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edge import clock
+from edge.config import Config
+from edge.errors import ExamroomError, Unavailable
+from edge.store import outbox as store_outbox
+from edge.store.db import data_version, open_room
+from edge.store.status import write_status
+from edge.trust import enrolment
+from edge.trust.enrolment import Identity
+from edge.uplink import outbox
+from edge.uplink.checkpoints import make_checkpoint, push_checkpoint
+from edge.uplink.client import GatewayClient, endpoint
+from edge.uplink.enrol import note_identity
+from edge.uplink.sync import Sync, sync_bundles
+
+log = logging.getLogger("examroom.uplink")
+
+LOOK_SECONDS = 0.25
+BEAT_SECONDS = 1.0
+FIRST_PAUSE_SECONDS = 0.5
+
+# one thing to do: None when it went well, else the code of what did not; it may raise as well
+_Step = Callable[[], str | None]
+
+
+@dataclass
+class _Uplink:
+    """What the loop remembers. `state` is "alone" (no gateway), "online" or "offline"."""
+
+    config: Config
+    connection: sqlite3.Connection
+    stop: threading.Event
+    state: str = "alone"
+    last_error: str | None = None
+    contact_ms: int | None = None
+    suspended: bool = False
+    identity: Identity | None = None
+    client: GatewayClient | None = None
+    greeted: bool = False
+    version: int = -1
+    failures: int = 0
+    next_poll: float = 0.0
+    next_checkpoint: float = 0.0
+    next_beat: float = 0.0
+    memory: Sync = field(default_factory=Sync)
+
+    def look(self) -> None:
+        """One look at store and clock, and whatever is due."""
+        now = time.monotonic()
+        version = data_version(self.connection)
+        changed, self.version = version != self.version, version
+        if now >= self.next_poll or (changed and self.client is None):
+            self._refresh()
+        if self.identity is not None and now >= self.next_checkpoint:
+            self.next_checkpoint = now + self.config.ledger.checkpoint_seconds
+            self._try(self._checkpoint)
+        if now >= self.next_poll:
+            self._round()
+        elif changed and self.state == "online":
+            self._try(self._send)
+        self.beat()
+
+    def beat(self) -> None:
+        """Say that we live, about once a second; also called while a request is under way."""
+        now = time.monotonic()
+        if now < self.next_beat:
+            return
+        self.next_beat = now + BEAT_SECONDS
+        write_status(
+            self.config.paths.status,
+            "uplink",
+            state=self.state,
+            last_error=self.last_error,
+            contact_ms=self.contact_ms,
+            suspended=self.suspended,
+            **store_outbox.counts(self.connection),
+        )
+
+    def close(self) -> None:
+        if self.client is not None:
+            self.client.close()
+
+    def _refresh(self) -> None:
+        """Who we are and where the gateway is, read afresh: enrolment needs no restart."""
+        try:
+            identity = enrolment.load(self.config.paths)
+            note_identity(self.connection, identity)
+            wanted = None
+            if identity.gateway is not None or self.config.gateway.url:
+                wanted = endpoint(self.config, identity)
+        except (ExamroomError, sqlite3.Error) as error:
+            self._forget()
+            self.state, self.last_error = "alone", _code(error)
+            return
+        if wanted is None:
+            self._forget()
+            self.identity = identity
+            self.state, self.last_error = "alone", None
+        elif self.client is None or self.client.endpoint != wanted or _differ(self.identity, identity):
+            if self.identity is None or self.identity.envelope != identity.envelope:
+                self._forget()
+            offset = 0 if self.client is None else self.client.offset_ms
+            self.close()
+            self.client = GatewayClient(wanted, identity, self.stop, self.beat, offset)
+            self.state = "offline" if self.state == "alone" else self.state
+        self.identity = identity
+
+    def _forget(self) -> None:
+        self.close()
+        self.client, self.identity, self.greeted, self.failures = None, None, False, 0
+        self.memory = Sync()
+
+    def _round(self) -> None:
+        """Everything once. What is refused by one step does not keep the others from their turn."""
+        if self.client is None:
+            self._plan(self.config.gateway.poll_seconds)
+            return
+        steps: list[_Step] = [self._send, self._sync, self._push]
+        if not self.greeted:
+            steps.insert(0, self._greet)
+        good = True
+        for step in steps:
+            good = self._try(step) and good
+            if self.state == "offline" or self.stop.is_set():
+                break
+        if self.state == "offline":
+            self.failures += 1
+            pause = FIRST_PAUSE_SECONDS * 2 ** min(self.failures - 1, 12)
+            self._plan(min(pause, self.config.gateway.poll_seconds))
+            return
+        self.failures = 0
+        self._plan(self.config.gateway.poll_seconds)
+        if good:
+            self.last_error = None
+
+    def _plan(self, pause: float) -> None:
+        """The next round, spread so that thousands of rooms do not come back in one second."""
+        self.next_poll = time.monotonic() + pause * random.uniform(0.8, 1.2)  # noqa: S311 - not a secret
+
+    def _try(self, step: _Step) -> bool:
+        """Run one step; whether it went well. Its error becomes our state, never our end."""
+        try:
+            code = step()
+        except (ExamroomError, sqlite3.Error) as error:
+            code = _code(error)
+            if isinstance(error, Unavailable) and code.startswith("gateway_"):
+                self.state, self.greeted = "offline", False
+        if code is None:
+            return True
+        if code != "uplink_stopping":
+            if code != self.last_error:
+                log.warning("uplink: %s", code)
+            self.last_error = code
+        return False
+
+    def _contact(self) -> None:
+        if self.state != "online":
+            log.info("the gateway answers")
+        self.state, self.contact_ms = "online", clock.wall_ms()
+
+    def _greet(self) -> str | None:
+        """First contact: what the gateway has of us, and whether it signs with the key we know."""
+        client, identity = self._need()
+        status = client.status()
+        self._contact()
+        self.suspended, self.greeted = status.suspended, True
+        envelope = status.gateway.encode()
+        known = self.config.paths.trust / "gateway.json"
+        if not known.exists() or known.read_bytes() != envelope:
+            enrolment.replace_gateway_key(self.config.paths, envelope, identity.root_public)
+            self._refresh()
+        return None
+
+    def _send(self) -> str | None:
+        if not store_outbox.counts(self.connection)["waiting"]:
+            return None
+        client, identity = self._need()
+        done = outbox.send_waiting(self.connection, client, identity)
+        self._contact()
+        if done.error is not None:
+            self.greeted = False  # a key of the gateway's may have changed: ask before the next round
+        return done.error
+
+    def _sync(self) -> str | None:
+        client, identity = self._need()
+        done = sync_bundles(self.connection, client, identity, self.config.paths, self.memory)
+        self._contact()
+        return done.refused[0][3] if done.refused else None
+
+    def _checkpoint(self) -> str | None:
+        self._refresh()
+        if self.identity is not None and make_checkpoint(self.connection, self.identity) and self.state == "online":
+            return self._push()
+        return None
+
+    def _push(self) -> str | None:
+        client, identity = self._need()
+        if push_checkpoint(self.connection, client, identity):
+            self._contact()
+        return None
+
+    def _need(self) -> tuple[GatewayClient, Identity]:
+        if self.client is None or self.identity is None:
+            raise Unavailable("gateway_unset")
+        return self.client, self.identity
+
+
+def _differ(before: Identity | None, now: Identity) -> bool:
+    """Whether anything the client uses has changed."""
+    return before is None or (before.envelope, before.gateway, before.ca) != (now.envelope, now.gateway, now.ca)
+
+
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, ExamroomError) else "store_unavailable"
+
+
+def run(config: Config, stop: threading.Event) -> None:
+    """Serve until `stop`, which also cuts short a request under way. Unavailable when the store cannot be opened."""
+    connection = open_room(config.paths.room_db)
+    uplink = _Uplink(config, connection, stop)
+    try:
+        while not stop.is_set():
+            uplink.look()
+            stop.wait(LOOK_SECONDS)
+    finally:
+        uplink.close()
+        connection.close()

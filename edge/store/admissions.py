@@ -1,0 +1,121 @@
+"""Letting people in, turning them away, keeping them waiting: one transaction each, with its ledger entry."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from edge.errors import Conflict
+from edge.store import checkins, ledger, people, records, sessions
+from edge.store.db import transaction
+
+
+def admit(
+    connection: sqlite3.Connection,
+    session_id: str,
+    person: str,
+    *,
+    route: str,
+    reason: str,
+    by: str | None,
+    camera: str | None = None,
+    score: float | None = None,
+    detail: str | None = None,
+) -> people.Candidate:
+    """Let a candidate in by `route` (face, manual, policy); the seat code is made here. Conflict when already in.
+
+    `score` stays in the room store; the ledger never sees one.
+    """
+    with transaction(connection):
+        sessions.need_state(sessions.find(connection, session_id), "checkin", "running")
+        who = people.candidate(connection, session_id, person)
+        if who.state in ("admitted", "finished"):
+            raise Conflict("already_admitted", seat=who.seat)
+        admitted = people.admit(connection, session_id, person, route)
+        body = {"outcome": "admitted", "route": route, "reason": reason, "seat": admitted.seat}
+        if detail is not None:
+            body["detail_sha256"] = records.keep_reason(connection, session_id, "admitted", detail, by)
+        seq = ledger.append(connection, "checkin", body, subject=person, session=session_id, by=by)
+        checkins.resolve(connection, session_id, person)
+        checkins.record(
+            connection,
+            session=session_id,
+            person=person,
+            outcome="admitted",
+            reason=reason,
+            route=route,
+            ledger_seq=seq,
+            score=score,
+            by=by,
+            camera=camera,
+        )
+    return admitted
+
+
+def deny(connection: sqlite3.Connection, session_id: str, person: str, reason: str, by: str) -> None:
+    """The proctor turns a waiting candidate away; they may tap again."""
+    with transaction(connection):
+        who = people.candidate(connection, session_id, person)
+        if who.state != "waiting":
+            raise Conflict("not_waiting")
+        people.set_state(connection, session_id, person, "expected")
+        digest = records.keep_reason(connection, session_id, "denied", reason, by)
+        body = {"outcome": "refused", "route": "manual", "reason": "denied_by_proctor", "detail_sha256": digest}
+        seq = ledger.append(connection, "checkin", body, subject=person, session=session_id, by=by)
+        checkins.resolve(connection, session_id, person)
+        checkins.record(
+            connection,
+            session=session_id,
+            person=person,
+            outcome="refused",
+            reason="denied_by_proctor",
+            route="manual",
+            ledger_seq=seq,
+            by=by,
+        )
+
+
+def note(
+    connection: sqlite3.Connection,
+    outcome: str,
+    reason: str,
+    *,
+    session: str | None = None,
+    person: str | None = None,
+    route: str | None = None,
+    camera: str | None = None,
+    score: float | None = None,
+) -> tuple[str, str]:
+    """Refused, waiting or asked again at the door; returns the outcome and reason that were recorded.
+
+    Who waits is shown to the proctor until it is settled. Somebody let in meanwhile never waits again, whatever the
+    door has just seen: then the record says that they are in.
+    """
+    with transaction(connection):
+        if outcome == "waiting" and session is not None and person is not None:
+            outcome, reason = _as_things_stand(connection, session, person, reason)
+        body: dict[str, Any] = {"outcome": outcome, "route": route, "reason": reason}
+        seq = ledger.append(connection, "checkin", body, subject=person, session=session)
+        if outcome == "waiting" and session is not None and person is not None:
+            people.set_state(connection, session, person, "waiting")
+            checkins.resolve(connection, session, person)
+        checkins.record(
+            connection,
+            session=session,
+            person=person,
+            outcome=outcome,
+            reason=reason,
+            route=route,
+            ledger_seq=seq,
+            score=score,
+            camera=camera,
+        )
+    return outcome, reason
+
+
+def _as_things_stand(connection: sqlite3.Connection, session: str, person: str, reason: str) -> tuple[str, str]:
+    if sessions.find(connection, session).state not in ("checkin", "running"):
+        return "refused", "checkin_closed"
+    if people.candidate(connection, session, person).state in ("admitted", "finished"):
+        return "refused", "already_admitted"
+    return "waiting", reason

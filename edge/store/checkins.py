@@ -1,0 +1,115 @@
+"""The check-in log, what the kiosk shows now, and what a person at the kiosk asked for."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge import clock
+from edge.domain.canonical import canonical_text
+
+
+def record(
+    connection: sqlite3.Connection,
+    *,
+    session: str | None,
+    person: str | None,
+    outcome: str,
+    reason: str,
+    route: str | None,
+    ledger_seq: int,
+    score: float | None = None,
+    by: str | None = None,
+    camera: str | None = None,
+) -> int:
+    done = connection.execute(
+        "INSERT INTO checkins (session_id, person_id, at_ms, outcome, route, reason, score, by_staff, camera,"
+        " ledger_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (session, person, clock.wall_ms(), outcome, route, reason, score, by, camera, ledger_seq),
+    )
+    return int(done.lastrowid or 0)
+
+
+@dataclass(frozen=True)
+class Checkin:
+    """One thing that happened at the door."""
+
+    id: int
+    session: str | None
+    person: str | None
+    at_ms: int
+    outcome: str
+    route: str | None
+    reason: str
+    camera: str | None
+    resolved_ms: int | None
+    ledger_seq: int
+
+
+def recent(connection: sqlite3.Connection, session: str, limit: int = 30) -> list[Checkin]:
+    """The session's newest first."""
+    return _find(connection, "session_id = ? ORDER BY id DESC LIMIT ?", session, limit)
+
+
+def everything(connection: sqlite3.Connection, session: str) -> list[Checkin]:
+    return _find(connection, "session_id = ? ORDER BY id", session)
+
+
+def waiting(connection: sqlite3.Connection, session: str) -> list[Checkin]:
+    """Who waits for the proctor, first come first."""
+    return _find(connection, "session_id = ? AND outcome = 'waiting' AND resolved_ms IS NULL ORDER BY id", session)
+
+
+def resolve(connection: sqlite3.Connection, session: str, person: str) -> None:
+    """Whatever waits for this person is settled."""
+    connection.execute(
+        "UPDATE checkins SET resolved_ms = ? WHERE session_id = ? AND person_id = ? AND outcome = 'waiting'"
+        " AND resolved_ms IS NULL",
+        (clock.wall_ms(), session, person),
+    )
+
+
+def _find(connection: sqlite3.Connection, where: str, *values: object) -> list[Checkin]:
+    columns = "id, session_id, person_id, at_ms, outcome, route, reason, camera, resolved_ms, ledger_seq"
+    rows = connection.execute(f"SELECT {columns} FROM checkins WHERE {where}", values)  # noqa: S608
+    return [Checkin(*tuple(row)) for row in rows]
+
+
+@dataclass(frozen=True)
+class KioskState:
+    """What the kiosk shows: `facts` fill the sentence and the big numbers."""
+
+    state: str
+    reason: str
+    facts: Mapping[str, Any]
+    at_ms: int
+
+
+def show(connection: sqlite3.Connection, state: str, reason: str, facts: Mapping[str, Any]) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO kiosk (id, state, reason, facts, at_ms) VALUES (1, ?, ?, ?, ?)",
+        (state, reason, canonical_text(facts), clock.wall_ms()),
+    )
+
+
+def shown(connection: sqlite3.Connection) -> KioskState | None:
+    row = connection.execute("SELECT * FROM kiosk WHERE id = 1").fetchone()
+    return row and KioskState(row["state"], row["reason"], json.loads(row["facts"]), row["at_ms"])
+
+
+def ask(connection: sqlite3.Connection, act: str) -> None:
+    """Something touched on the kiosk's screen, for the check-in process to take up."""
+    connection.execute("INSERT INTO kiosk_acts (act, at_ms) VALUES (?, ?)", (act, clock.wall_ms()))
+
+
+def pending_acts(connection: sqlite3.Connection) -> list[tuple[int, str, int]]:
+    """(id, act, at_ms) not yet taken up, oldest first."""
+    rows = connection.execute("SELECT id, act, at_ms FROM kiosk_acts WHERE done_ms IS NULL ORDER BY id")
+    return [(r["id"], r["act"], r["at_ms"]) for r in rows]
+
+
+def take_acts(connection: sqlite3.Connection, upto: int) -> None:
+    connection.execute("UPDATE kiosk_acts SET done_ms = ? WHERE id <= ? AND done_ms IS NULL", (clock.wall_ms(), upto))

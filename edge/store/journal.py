@@ -1,0 +1,281 @@
+"""Rows of the answer journal: operations, the responses they lead to, hand-ins, tablets and the exam clock.
+
+Every function that writes expects an open transaction on answers.db; `edge.exam.journal` gives it one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edge import clock
+from edge.domain.canonical import canonical, canonical_text
+from edge.domain.timing import ExamClock
+from edge.errors import Conflict, Refused
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing a tablet asks for: an answer (`item`, `value`) or the hand-in (`kind`)."""
+
+    op_id: str
+    attempt: str
+    tablet: str
+    seq: int
+    kind: str
+    item: str
+    base_version: int
+    value: list[str]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What became of an operation, the same however often it is asked.
+
+    `outcome`: applied; stale (the item had moved on, `current` is what stands); late (after the end or the hand-in).
+    """
+
+    op_id: str
+    outcome: str
+    version: int
+    at_ms: int
+    current: list[str]
+
+
+def record(connection: sqlite3.Connection, op: Operation, elapsed_ms: int, closed: bool) -> Recorded:
+    """Append `op` and, where it applies, move the response on. A repeat of an op id answers as before.
+
+    Conflict when the tablet's sequence number was used for something else or skips one.
+    """
+    before = connection.execute("SELECT * FROM journal WHERE op_id = ?", (op.op_id,)).fetchone()
+    if before is not None:
+        return _again(connection, op, before)
+    if not _is_active(connection, op):
+        raise Refused("tablet_released")
+    expected = next_seq(connection, op.attempt, op.tablet)
+    if op.seq != expected:
+        raise Conflict("sequence_wrong", got=op.seq, expected=expected)
+    row = connection.execute(
+        "SELECT version, value FROM responses WHERE attempt_id = ? AND item_id = ?", (op.attempt, op.item)
+    ).fetchone()
+    version, current = (row["version"], json.loads(row["value"])) if row else (0, [])
+    if closed or handed_in(connection, op.attempt) is not None:
+        outcome = "late"
+    elif op.kind == "answer" and op.base_version != version:
+        outcome = "stale"
+    else:
+        outcome, version, current = "applied", version + 1, op.value
+    at_ms = clock.wall_ms()
+    columns = (op.op_id, op.attempt, op.tablet, op.seq, op.kind, op.item, op.base_version, canonical_text(op.value))
+    n = connection.execute(
+        "INSERT INTO journal (op_id, attempt_id, tablet_id, tablet_seq, kind, item_id, base_version, value, outcome,"
+        " version, at_ms, elapsed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*columns, outcome, version, at_ms, elapsed_ms),
+    ).lastrowid
+    if outcome == "applied" and op.kind == "answer":
+        connection.execute(
+            "INSERT OR REPLACE INTO responses (attempt_id, item_id, version, value, at_ms, n)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (op.attempt, op.item, version, canonical_text(op.value), at_ms, n),
+        )
+    elif outcome == "applied":
+        connection.execute(
+            "INSERT INTO handins (attempt_id, n, at_ms, by) VALUES (?, ?, ?, 'candidate')", (op.attempt, n, at_ms)
+        )
+    return Recorded(op.op_id, outcome, version, at_ms, current)
+
+
+def _again(connection: sqlite3.Connection, op: Operation, before: sqlite3.Row) -> Recorded:
+    same = (before["attempt_id"], before["tablet_id"], before["tablet_seq"], before["kind"], before["item_id"])
+    if same != (op.attempt, op.tablet, op.seq, op.kind, op.item) or before["value"] != canonical_text(op.value):
+        raise Conflict("op_id_reused")
+    row = connection.execute(
+        "SELECT value FROM responses WHERE attempt_id = ? AND item_id = ?", (op.attempt, op.item)
+    ).fetchone()
+    current = json.loads(row["value"]) if row else []
+    return Recorded(op.op_id, before["outcome"], before["version"], before["at_ms"], current)
+
+
+def _is_active(connection: sqlite3.Connection, op: Operation) -> bool:
+    """Asked by the one writer, so that an answer on its way from a released tablet comes too late."""
+    row = connection.execute(
+        "SELECT 1 FROM bindings WHERE attempt_id = ? AND tablet_id = ? AND released_ms IS NULL", (op.attempt, op.tablet)
+    ).fetchone()
+    return row is not None
+
+
+def next_seq(connection: sqlite3.Connection, attempt: str, tablet: str) -> int:
+    """The sequence number this tablet's next operation must carry, counted from 1."""
+    row = connection.execute(
+        "SELECT coalesce(max(tablet_seq), 0) + 1 FROM journal WHERE attempt_id = ? AND tablet_id = ?", (attempt, tablet)
+    ).fetchone()
+    return int(row[0])
+
+
+@dataclass(frozen=True)
+class Response:
+    """The answer that stands for one item."""
+
+    version: int
+    value: list[str]
+    at_ms: int
+
+
+def responses(connection: sqlite3.Connection, attempt: str) -> dict[str, Response]:
+    rows = connection.execute("SELECT * FROM responses WHERE attempt_id = ?", (attempt,))
+    return {r["item_id"]: Response(r["version"], json.loads(r["value"]), r["at_ms"]) for r in rows}
+
+
+def progress(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    """For every attempt: how many items have an answer, and when the last one was saved."""
+    query = "SELECT attempt_id, sum(value <> '[]') AS n, max(at_ms) AS at FROM responses GROUP BY attempt_id"
+    return {r["attempt_id"]: (r["n"], r["at"]) for r in connection.execute(query)}
+
+
+def handed_in(connection: sqlite3.Connection, attempt: str) -> int | None:
+    """When the attempt was handed in or closed, or None."""
+    row = connection.execute("SELECT at_ms FROM handins WHERE attempt_id = ?", (attempt,)).fetchone()
+    return None if row is None else int(row["at_ms"])
+
+
+def all_handins(connection: sqlite3.Connection) -> dict[str, int]:
+    return {r["attempt_id"]: r["at_ms"] for r in connection.execute("SELECT attempt_id, at_ms FROM handins")}
+
+
+def attempts_seen(connection: sqlite3.Connection) -> set[str]:
+    """Attempts that have any operation or ever had a tablet."""
+    query = "SELECT attempt_id FROM journal UNION SELECT attempt_id FROM bindings"
+    return {row["attempt_id"] for row in connection.execute(query)}
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One tablet that is, or was, a candidate's."""
+
+    id: int
+    attempt: str
+    tablet: str
+    active: bool
+
+
+def bind(connection: sqlite3.Connection, attempt: str, tablet: str, secret_hash: str) -> Binding:
+    """Make `tablet` the attempt's one active tablet; Conflict when it has another, or the secret was used elsewhere."""
+    before = binding_of(connection, secret_hash)
+    if before is not None:
+        if before.attempt == attempt and before.active:
+            return before
+        raise Conflict("tablet_other")
+    active = connection.execute(
+        "SELECT 1 FROM bindings WHERE attempt_id = ? AND released_ms IS NULL", (attempt,)
+    ).fetchone()
+    if active is not None:
+        raise Conflict("tablet_other")
+    binding = connection.execute(
+        "INSERT INTO bindings (attempt_id, tablet_id, secret_hash, bound_ms) VALUES (?, ?, ?, ?)",
+        (attempt, tablet, secret_hash, clock.wall_ms()),
+    ).lastrowid
+    return Binding(int(binding or 0), attempt, tablet, True)
+
+
+def release(connection: sqlite3.Connection, attempt: str) -> bool:
+    """End the active tablet of an attempt; whether there was one."""
+    done = connection.execute(
+        "UPDATE bindings SET released_ms = ? WHERE attempt_id = ? AND released_ms IS NULL", (clock.wall_ms(), attempt)
+    )
+    return done.rowcount > 0
+
+
+def binding_of(connection: sqlite3.Connection, secret_hash: str) -> Binding | None:
+    row = connection.execute("SELECT * FROM bindings WHERE secret_hash = ?", (secret_hash,)).fetchone()
+    return row and Binding(row["id"], row["attempt_id"], row["tablet_id"], row["released_ms"] is None)
+
+
+def clocks(connection: sqlite3.Connection) -> dict[str, ExamClock]:
+    rows = connection.execute("SELECT * FROM exam_clock")
+    return {r["session_id"]: ExamClock(r["elapsed_ms"], bool(r["running"]), r["boot_id"], r["mono_ms"]) for r in rows}
+
+
+def save_clock(connection: sqlite3.Connection, session: str, value: ExamClock) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO exam_clock (session_id, elapsed_ms, running, boot_id, mono_ms, wall_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (session, value.elapsed_ms, int(value.running), value.boot_id, value.mono_ms, clock.wall_ms()),
+    )
+
+
+@dataclass(frozen=True)
+class Digest:
+    """A run of journal rows and the SHA-256 over their canonical bytes, for the ledger."""
+
+    from_n: int
+    upto_n: int
+    digest: str
+
+
+def digest_new_rows(connection: sqlite3.Connection) -> Digest | None:
+    """Close the run of rows since the last digest and keep it, unledgered; None when there are none."""
+    last = connection.execute("SELECT coalesce(max(upto_n), 0) FROM digests").fetchone()[0]
+    rows = connection.execute("SELECT * FROM journal WHERE n > ? ORDER BY n", (last,)).fetchall()
+    if not rows:
+        return None
+    found = Digest(rows[0]["n"], rows[-1]["n"], digest_of(rows))
+    connection.execute(
+        "INSERT INTO digests (upto_n, from_n, digest) VALUES (?, ?, ?)", (found.upto_n, found.from_n, found.digest)
+    )
+    return found
+
+
+def digest_of(rows: list[sqlite3.Row]) -> str:
+    """SHA-256 over the rows' canonical bytes, one line each."""
+    lines: list[Mapping[str, object]] = [dict(row) for row in rows]
+    return hashlib.sha256(b"\n".join(canonical(line) for line in lines)).hexdigest()
+
+
+def unledgered(connection: sqlite3.Connection) -> list[Digest]:
+    rows = connection.execute("SELECT * FROM digests WHERE ledger_seq IS NULL ORDER BY upto_n")
+    return [Digest(r["from_n"], r["upto_n"], r["digest"]) for r in rows]
+
+
+def set_ledgered(connection: sqlite3.Connection, upto_n: int, ledger_seq: int) -> None:
+    connection.execute("UPDATE digests SET ledger_seq = ? WHERE upto_n = ?", (ledger_seq, upto_n))
+
+
+def find_ops(connection: sqlite3.Connection, attempt: str) -> list[sqlite3.Row]:
+    """Every operation of an attempt in order, stale and late ones too."""
+    return connection.execute("SELECT * FROM journal WHERE attempt_id = ? ORDER BY n", (attempt,)).fetchall()
+
+
+def close_attempt(connection: sqlite3.Connection, attempt: str) -> int:
+    """Hand in for a candidate whose time is over: what is acknowledged stands. When it was handed in, by whomever."""
+    at_ms = handed_in(connection, attempt)
+    if at_ms is None:
+        at_ms = clock.wall_ms()
+        n = connection.execute("SELECT coalesce(max(n), 0) FROM journal WHERE attempt_id = ?", (attempt,)).fetchone()[0]
+        if n == 0:
+            n = _mark_closed(connection, attempt)
+        connection.execute(
+            "INSERT INTO handins (attempt_id, n, at_ms, by) VALUES (?, ?, ?, 'room')", (attempt, n, at_ms)
+        )
+    return at_ms
+
+
+def _mark_closed(connection: sqlite3.Connection, attempt: str) -> int:
+    """A journal row for an attempt that never answered, so that its hand-in has one to point at."""
+    done = connection.execute(
+        "INSERT INTO journal (op_id, attempt_id, tablet_id, tablet_seq, kind, item_id, base_version, value, outcome,"
+        " version, at_ms, elapsed_ms) VALUES (?, ?, 'room', 1, 'handin', '', 0, '[]', 'applied', 0, ?, 0)",
+        (f"room-close-{attempt}", attempt, clock.wall_ms()),
+    )
+    return int(done.lastrowid or 0)
+
+
+def all_ops(connection: sqlite3.Connection) -> list[Recorded]:
+    """Every operation in the journal, whatever became of it, oldest first."""
+    query = "SELECT op_id, outcome, version, at_ms, value FROM journal ORDER BY n"
+    return [
+        Recorded(r["op_id"], r["outcome"], r["version"], r["at_ms"], json.loads(r["value"]))
+        for r in connection.execute(query)
+    ]

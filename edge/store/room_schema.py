@@ -1,0 +1,149 @@
+"""The schema of room.db as named, append-only migrations: never edit one that has shipped, add the next.
+
+Times are milliseconds since 1970 UTC (`_ms`). Bodies and facts are canonical JSON text. Subject ids are random.
+"""
+
+from __future__ import annotations
+
+ROOM = "room"
+
+ROOM_MIGRATIONS = {
+    "m001_room": """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE ledger (
+    seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, subject TEXT, session_id TEXT, at_ms INTEGER NOT NULL,
+    entry BLOB NOT NULL
+) STRICT;
+CREATE INDEX ledger_kind ON ledger (kind, seq);
+CREATE INDEX ledger_time ON ledger (at_ms);
+CREATE INDEX ledger_session ON ledger (session_id, seq);
+CREATE TABLE ledger_nodes (
+    level INTEGER NOT NULL, position INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE checkpoints (
+    size INTEGER PRIMARY KEY, root BLOB NOT NULL, note TEXT NOT NULL, at_ms INTEGER NOT NULL, witnessed TEXT
+) STRICT;
+CREATE TABLE regimes (id TEXT PRIMARY KEY, zh TEXT NOT NULL, en TEXT NOT NULL) STRICT;
+INSERT INTO regimes VALUES ('skilled-worker', '技能人员职业培训', 'Skilled trades');
+INSERT INTO regimes VALUES ('site-professional', '施工现场专业人员职业培训', 'Site professionals');
+CREATE TABLE institutions (id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
+CREATE TABLE classes (
+    id TEXT PRIMARY KEY, institution_id TEXT NOT NULL REFERENCES institutions,
+    regime_id TEXT NOT NULL REFERENCES regimes,
+    title TEXT NOT NULL, post TEXT NOT NULL, post_code TEXT, level TEXT
+) STRICT;
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY, class_id TEXT NOT NULL REFERENCES classes, room_id TEXT NOT NULL, title TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('planned', 'checkin', 'running', 'closed', 'signed')),
+    planned_ms INTEGER NOT NULL, minutes INTEGER NOT NULL, policy TEXT NOT NULL, blueprint TEXT NOT NULL,
+    rubric TEXT,
+    bank_file TEXT NOT NULL, bank_id TEXT NOT NULL, bank_version INTEGER NOT NULL, seed TEXT,
+    opened_ms INTEGER, started_ms INTEGER, closed_ms INTEGER, signed_ms INTEGER, purge_ms INTEGER NOT NULL,
+    purged_ms INTEGER
+) STRICT;
+CREATE TABLE seats (
+    session_id TEXT NOT NULL REFERENCES sessions, seat TEXT NOT NULL, place_row INTEGER NOT NULL,
+    place_column INTEGER NOT NULL, PRIMARY KEY (session_id, seat)
+) STRICT;
+CREATE TABLE people (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, document_type TEXT NOT NULL, document_number TEXT NOT NULL,
+    salt TEXT NOT NULL,
+    photo BLOB, UNIQUE (document_type, document_number)
+) STRICT;
+CREATE TABLE consents (
+    person_id TEXT NOT NULL REFERENCES people ON DELETE CASCADE, purpose TEXT NOT NULL, given INTEGER NOT NULL,
+    notice TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (person_id, purpose)
+) STRICT;
+CREATE TABLE templates (
+    person_id TEXT NOT NULL REFERENCES people ON DELETE CASCADE, pack TEXT NOT NULL, pack_version TEXT NOT NULL,
+    sealed BLOB NOT NULL, PRIMARY KEY (person_id, pack)
+) STRICT;
+CREATE TABLE candidates (
+    session_id TEXT NOT NULL REFERENCES sessions, person_id TEXT NOT NULL REFERENCES people,
+    number INTEGER NOT NULL,
+    badge TEXT, seat TEXT, state TEXT NOT NULL DEFAULT 'expected'
+        CHECK (state IN ('expected', 'waiting', 'admitted', 'finished', 'absent')),
+    route TEXT CHECK (route IN ('face', 'manual', 'policy')), admitted_ms INTEGER, seat_code TEXT,
+    extra_ms INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (session_id, person_id), UNIQUE (session_id, badge), UNIQUE (session_id, seat),
+    UNIQUE (session_id, seat_code),
+    FOREIGN KEY (session_id, seat) REFERENCES seats
+) STRICT;
+CREATE TABLE staff (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL
+        CHECK (role IN ('proctor', 'examiner', 'supervisor', 'technician')),
+    badge TEXT NOT NULL UNIQUE, pin_hash TEXT NOT NULL, failures INTEGER NOT NULL DEFAULT 0, locked_until_ms INTEGER
+) STRICT;
+CREATE TABLE staff_sessions (
+    token_hash TEXT PRIMARY KEY, staff_id TEXT NOT NULL REFERENCES staff, created_ms INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE checkins (
+    id INTEGER PRIMARY KEY, session_id TEXT REFERENCES sessions, person_id TEXT, at_ms INTEGER NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('admitted', 'refused', 'waiting', 'retry')), route TEXT,
+    reason TEXT NOT NULL,
+    score REAL, by_staff TEXT, camera TEXT, resolved_ms INTEGER, ledger_seq INTEGER NOT NULL
+) STRICT;
+CREATE INDEX checkins_session ON checkins (session_id, at_ms);
+CREATE TABLE kiosk (
+    id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL, reason TEXT NOT NULL, facts TEXT NOT NULL,
+    at_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE kiosk_acts (
+    id INTEGER PRIMARY KEY, act TEXT NOT NULL CHECK (act IN ('decline', 'consent', 'press', 'cancel')),
+    at_ms INTEGER NOT NULL, done_ms INTEGER
+) STRICT;
+CREATE TABLE papers (
+    session_id TEXT NOT NULL, person_id TEXT NOT NULL, attempt_id TEXT NOT NULL UNIQUE, seed TEXT NOT NULL,
+    paper TEXT NOT NULL,
+    digest TEXT NOT NULL, extra_ms INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (session_id, person_id),
+    FOREIGN KEY (session_id, person_id) REFERENCES candidates
+) STRICT;
+CREATE TABLE test_records (
+    session_id TEXT NOT NULL, person_id TEXT NOT NULL, test TEXT NOT NULL CHECK (test IN ('safety', 'theory',
+    'practical')),
+    state TEXT NOT NULL CHECK (state IN ('pending', 'scored', 'absent')), points REAL, full REAL,
+    passed INTEGER, facts TEXT NOT NULL,
+    PRIMARY KEY (session_id, person_id, test), FOREIGN KEY (session_id, person_id) REFERENCES candidates
+) STRICT;
+CREATE TABLE rubric_scores (
+    session_id TEXT NOT NULL, person_id TEXT NOT NULL, examiner_id TEXT NOT NULL REFERENCES staff,
+    marks TEXT NOT NULL,
+    points INTEGER NOT NULL, vetoed INTEGER NOT NULL, signed_ms INTEGER NOT NULL, PRIMARY KEY (session_id,
+    person_id, examiner_id),
+    FOREIGN KEY (session_id, person_id) REFERENCES candidates
+) STRICT;
+CREATE TABLE incidents (
+    id INTEGER PRIMARY KEY, session_id TEXT REFERENCES sessions, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    by_staff TEXT, subject TEXT
+) STRICT;
+CREATE TABLE reasons (
+    id INTEGER PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions, kind TEXT NOT NULL, text TEXT NOT NULL,
+    salt TEXT NOT NULL, sha256 TEXT NOT NULL, by_staff TEXT, at_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE results (
+    epoch INTEGER NOT NULL, seq INTEGER NOT NULL, session_id TEXT NOT NULL, person_id TEXT NOT NULL,
+    envelope BLOB NOT NULL,
+    sha256 TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (epoch, seq), UNIQUE (session_id, person_id)
+) STRICT;
+CREATE TABLE outbox (
+    epoch INTEGER NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ('waiting', 'receipted',
+    'refused')),
+    tries INTEGER NOT NULL DEFAULT 0, last_error TEXT, receipt BLOB, receipt_ms INTEGER, PRIMARY KEY (epoch, seq),
+    FOREIGN KEY (epoch, seq) REFERENCES results
+) STRICT;
+CREATE TABLE segments (
+    id TEXT PRIMARY KEY, camera TEXT NOT NULL, boot_id TEXT NOT NULL, sequence INTEGER NOT NULL, path TEXT NOT NULL,
+    started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, started_mono_ms INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, quality TEXT NOT NULL, salvaged INTEGER NOT NULL, cause TEXT NOT NULL,
+    fragments TEXT NOT NULL, digest TEXT NOT NULL, ledger_seq INTEGER NOT NULL, UNIQUE (camera, boot_id, sequence)
+) STRICT;
+CREATE INDEX segments_time ON segments (camera, started_ms);
+CREATE TABLE bundles (
+    kind TEXT NOT NULL CHECK (kind IN ('bank', 'roster', 'policy')), name TEXT NOT NULL, version INTEGER NOT NULL,
+    path TEXT NOT NULL, sha256 TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (kind, name, version)
+) STRICT;
+""",
+}

@@ -1,0 +1,257 @@
+"""Sessions: what is planned in this room, and where each stands."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge import clock
+from edge.domain.canonical import canonical_text
+from edge.errors import Conflict, NotFound
+
+_STAMPS = {"checkin": "opened_ms", "running": "started_ms", "closed": "closed_ms", "signed": "signed_ms"}
+
+
+@dataclass(frozen=True)
+class Session:
+    """One session with the policy, blueprint and rubric it was planned under."""
+
+    id: str
+    title: str
+    state: str
+    room: str
+    planned_ms: int
+    minutes: int
+    policy: Mapping[str, Any]
+    blueprint: Mapping[str, Any]
+    rubric: Mapping[str, Any] | None
+    bank_file: str
+    bank_id: str
+    bank_version: int
+    seed: str | None
+    opened_ms: int | None
+    started_ms: int | None
+    closed_ms: int | None
+    signed_ms: int | None
+    purge_ms: int
+    institution: str
+    class_title: str
+    regime: str
+    post: str
+    level: str | None
+
+    @property
+    def practice(self) -> bool:
+        """Whether the session is for practice, by its signed policy: nothing of it counts."""
+        return bool(self.policy.get("practice", False))
+
+
+_QUERY = (
+    "SELECT s.*, c.title AS class_title, c.regime_id, c.post, c.level, i.name AS institution FROM sessions s"
+    " JOIN classes c ON c.id = s.class_id JOIN institutions i ON i.id = c.institution_id"
+)
+
+
+def find(connection: sqlite3.Connection, session: str) -> Session:
+    row = connection.execute(f"{_QUERY} WHERE s.id = ?", (session,)).fetchone()
+    if row is None:
+        raise NotFound("session_unknown", session=session)
+    return _session(row)
+
+
+def all_sessions(connection: sqlite3.Connection, *states: str) -> list[Session]:
+    """Newest planned first, narrowed to `states` where given."""
+    rows = connection.execute(f"{_QUERY} ORDER BY s.planned_ms DESC, s.id")
+    return [_session(row) for row in rows if not states or row["state"] in states]
+
+
+def _session(row: sqlite3.Row) -> Session:
+    return Session(
+        id=row["id"],
+        title=row["title"],
+        state=row["state"],
+        room=row["room_id"],
+        planned_ms=row["planned_ms"],
+        minutes=row["minutes"],
+        policy=json.loads(row["policy"]),
+        blueprint=json.loads(row["blueprint"]),
+        rubric=json.loads(row["rubric"]) if row["rubric"] else None,
+        bank_file=row["bank_file"],
+        bank_id=row["bank_id"],
+        bank_version=row["bank_version"],
+        seed=row["seed"],
+        opened_ms=row["opened_ms"],
+        started_ms=row["started_ms"],
+        closed_ms=row["closed_ms"],
+        signed_ms=row["signed_ms"],
+        purge_ms=row["purge_ms"],
+        institution=row["institution"],
+        class_title=row["class_title"],
+        regime=row["regime_id"],
+        post=row["post"],
+        level=row["level"],
+    )
+
+
+def need_state(session: Session, *states: str) -> None:
+    """Conflict unless the session is in one of `states`."""
+    if session.state not in states:
+        raise Conflict("session_state", state=session.state)
+
+
+@dataclass(frozen=True)
+class NewSession:
+    """What planning a session needs, as checked by its caller."""
+
+    id: str
+    title: str
+    room: str
+    planned_ms: int
+    minutes: int
+    policy: Mapping[str, Any]
+    blueprint: Mapping[str, Any]
+    rubric: Mapping[str, Any] | None
+    bank_file: str
+    bank_id: str
+    bank_version: int
+    purge_ms: int
+    institution: Mapping[str, Any]
+    class_: Mapping[str, Any]
+    seats: list[Mapping[str, Any]]
+
+
+def add(connection: sqlite3.Connection, new: NewSession) -> None:
+    """Insert the session with its institution, class and seats; Conflict when the session exists."""
+    if connection.execute("SELECT 1 FROM sessions WHERE id = ?", (new.id,)).fetchone():
+        raise Conflict("session_exists", session=new.id)
+    connection.execute(
+        "INSERT INTO institutions (id, name) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+        (new.institution["id"], new.institution["name"]),
+    )
+    group = new.class_
+    _same_class(connection, new)
+    connection.execute(
+        "INSERT INTO classes (id, institution_id, regime_id, title, post, post_code, level)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        (
+            group["id"],
+            new.institution["id"],
+            group["regime"],
+            group["title"],
+            group["post"],
+            group.get("post_code"),
+            group.get("level"),
+        ),
+    )
+    connection.execute(
+        "INSERT INTO sessions (id, class_id, room_id, title, state, planned_ms, minutes, policy, blueprint, rubric,"
+        " bank_file, bank_id, bank_version, purge_ms) VALUES (?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            new.id,
+            group["id"],
+            new.room,
+            new.title,
+            new.planned_ms,
+            new.minutes,
+            canonical_text(new.policy),
+            canonical_text(new.blueprint),
+            None if new.rubric is None else canonical_text(new.rubric),
+            new.bank_file,
+            new.bank_id,
+            new.bank_version,
+            new.purge_ms,
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO seats (session_id, seat, place_row, place_column) VALUES (?, ?, ?, ?)",
+        [(new.id, seat["seat"], seat["row"], seat["column"]) for seat in new.seats],
+    )
+
+
+def _same_class(connection: sqlite3.Connection, new: NewSession) -> None:
+    """A class id stands for one class for ever: its results would say the wrong post otherwise."""
+    row = connection.execute("SELECT * FROM classes WHERE id = ?", (new.class_["id"],)).fetchone()
+    if row is None:
+        return
+    wanted = (
+        new.institution["id"],
+        *(new.class_.get(key) for key in ("regime", "title", "post", "post_code", "level")),
+    )
+    stored = ("institution_id", "regime_id", "title", "post", "post_code", "level")
+    if tuple(row[column] for column in stored) != wanted:
+        raise Conflict("class_differs", group=new.class_["id"])
+
+
+def set_state(connection: sqlite3.Connection, session: str, state: str) -> None:
+    stamp = _STAMPS[state]
+    connection.execute(
+        f"UPDATE sessions SET state = ?, {stamp} = coalesce({stamp}, ?) WHERE id = ?",  # noqa: S608
+        (state, clock.wall_ms(), session),
+    )
+
+
+def set_seed(connection: sqlite3.Connection, session: str, seed: str) -> None:
+    connection.execute("UPDATE sessions SET seed = ? WHERE id = ?", (seed, session))
+
+
+def add_paper(
+    connection: sqlite3.Connection, session: str, person: str, attempt: str, seed: str, paper: str, digest: str
+) -> None:
+    connection.execute(
+        "INSERT INTO papers (session_id, person_id, attempt_id, seed, paper, digest, extra_ms) SELECT ?, ?, ?, ?, ?, ?,"
+        " extra_ms FROM candidates WHERE session_id = ? AND person_id = ?",
+        (session, person, attempt, seed, paper, digest, session, person),
+    )
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One candidate's go at one session's paper. `paper` is as `edge.domain.paper.draw_paper` made it."""
+
+    id: str
+    session: str
+    person: str
+    seed: str
+    paper: Mapping[str, Any]
+    digest: str
+    extra_ms: int
+
+
+def attempt(connection: sqlite3.Connection, attempt_id: str) -> Attempt:
+    row = connection.execute("SELECT * FROM papers WHERE attempt_id = ?", (attempt_id,)).fetchone()
+    if row is None:
+        raise NotFound("candidate_unknown")
+    return _attempt(row)
+
+
+def attempts(connection: sqlite3.Connection, session: str) -> dict[str, Attempt]:
+    """The session's attempts by person."""
+    rows = connection.execute("SELECT * FROM papers WHERE session_id = ?", (session,))
+    return {row["person_id"]: _attempt(row) for row in rows}
+
+
+def _attempt(row: sqlite3.Row) -> Attempt:
+    return Attempt(
+        row["attempt_id"],
+        row["session_id"],
+        row["person_id"],
+        row["seed"],
+        json.loads(row["paper"]),
+        row["digest"],
+        row["extra_ms"],
+    )
+
+
+def add_extra(connection: sqlite3.Connection, session: str, person: str | None, extra_ms: int) -> int:
+    """More time for one person, or for all; how many attempts it reached."""
+    if person is None:
+        done = connection.execute("UPDATE papers SET extra_ms = extra_ms + ? WHERE session_id = ?", (extra_ms, session))
+    else:
+        done = connection.execute(
+            "UPDATE papers SET extra_ms = extra_ms + ? WHERE session_id = ? AND person_id = ?",
+            (extra_ms, session, person),
+        )
+    return done.rowcount

@@ -1,0 +1,31 @@
+"""What each process says of itself: one small JSON file a service in the runtime directory, replaced whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from edge import clock
+
+
+def write_status(folder: Path, name: str, **facts: Any) -> None:
+    """Replace the status of `name`; readers see the old file or the new one, never half."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"name": name, "pid": os.getpid(), "mono_ms": clock.mono_ms(), "wall_ms": clock.wall_ms(), **facts}
+    part = folder / f".{name}.{os.getpid()}.part"
+    part.write_text(json.dumps(content, ensure_ascii=False))
+    part.replace(folder / f"{name}.json")
+
+
+def read_statuses(folder: Path) -> dict[str, dict[str, Any]]:
+    """All statuses by service name; a file that is not one is passed over."""
+    found: dict[str, dict[str, Any]] = {}
+    if folder.is_dir():
+        for file in sorted(folder.glob("*.json")):
+            try:
+                found[file.stem] = json.loads(file.read_text())
+            except (OSError, ValueError):
+                continue
+    return found

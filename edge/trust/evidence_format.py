@@ -1,0 +1,208 @@
+"""What an evidence file holds: names of its members, the signed manifest, the fragment table, the parts of a verdict.
+
+The format is published in verifier/FORMAT.md; the exporter and the verifier both read it from here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from edge.domain.footage import fragments_root
+
+README = "README.txt"
+CERTIFICATE = "certificate.dsse.json"
+LEDGER = "ledger.jsonl"
+PROOFS = "proofs.jsonl"
+CHECKPOINT = "checkpoint.txt"
+WITNESS = "witness.json"
+MANIFEST = "manifest.dsse.json"
+
+SmallInt = Annotated[int, Field(ge=0, lt=2**53)]
+Millis = Annotated[int, Field(ge=0, lt=253_402_300_800_000)]
+Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SegmentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+
+
+class Part(StrEnum):
+    """The part of a file that a verdict names. FORMAT.md section 6 says which bytes belong to which."""
+
+    CONTAINER = "container"
+    CERTIFICATE = "certificate"
+    MANIFEST = "manifest"
+    CHECKPOINT = "checkpoint"
+    LEDGER = "ledger"
+    PROOF = "proof"
+    INDEX = "segment-index"
+    VIDEO = "video"
+    README = "readme"
+    RESULT = "result"
+    RECEIPT = "receipt"
+    POLICY = "policy"
+    CONTENT = "content"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class MemberFact(_Model):
+    """One member of the container, but the manifest itself."""
+
+    name: str
+    size: SmallInt
+    sha256: Hex32
+
+
+class Range(_Model):
+    """A run of ledger entries without a hole: first to last, both included."""
+
+    first: SmallInt
+    last: SmallInt
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if self.last < self.first:
+            raise ValueError("a range that ends before it begins")
+        return self
+
+
+class SegmentFact(_Model):
+    """One segment in the file: its ledger entry, and the fragments (first to last, both included) that are here."""
+
+    segment: SegmentId
+    ledger_seq: SmallInt
+    first: SmallInt
+    last: SmallInt
+
+
+class Manifest(_Model):
+    """The payload of manifest.dsse.json: what was asked, by whom and why, and every other member's hash.
+
+    Times are ms since 1970 UTC; `clip_ms` is the wall time of the first fragment, from which a verdict's seconds
+    count. `absent` are segments of the span that the ledger tells of and this file does not hold. `why` is kept out
+    of the ledger: its entry holds SHA-256(why_salt || why).
+    """
+
+    version: Literal[1]
+    room: str
+    epoch: SmallInt
+    camera: str
+    session: str | None
+    from_ms: Millis
+    until_ms: Millis
+    clip_ms: Millis
+    made_ms: Millis
+    by: str
+    why: str
+    why_salt: Hex32
+    export_seq: SmallInt
+    span: Range
+    others: list[SmallInt]
+    segments: Annotated[list[SegmentFact], Field(min_length=1, max_length=30_000)]
+    absent: list[str]
+    members: list[MemberFact]
+
+    def sequences(self) -> Iterator[int]:
+        """The ledger numbers of the lines of ledger.jsonl, in order: the span, and single entries outside it."""
+        yield from (seq for seq in self.others if seq < self.span.first)
+        yield from range(self.span.first, self.span.last + 1)
+        yield from (seq for seq in self.others if seq > self.span.last)
+
+    @model_validator(mode="after")
+    def _sane(self) -> Manifest:
+        span = range(self.span.first, self.span.last + 1)
+        if list(self.others) != sorted(set(self.others)) or any(seq in span for seq in self.others):
+            raise ValueError("entries outside the span are not in order")
+        if len(span) > 5_000_000 or self.until_ms <= self.from_ms:
+            raise ValueError("not a span")
+        return self
+
+
+class Witness(_Model):
+    """The content of witness.json: an earlier note that others signed too, the consistency proof from it to
+    checkpoint.txt, and the envelope in which the root names the gateway's key."""
+
+    note: str
+    consistency: list[Hex32]
+    gateway: str | None
+
+
+class InitFact(_Model):
+    """The initialisation part (ftyp, moov) of a segment file."""
+
+    length: SmallInt
+    sha256: Hex32
+
+
+class FragmentFact(_Model):
+    """One fragment (moof, mdat) of a segment file: its place there, its hash and its time."""
+
+    n: SmallInt
+    offset: SmallInt
+    length: SmallInt
+    sha256: Hex32
+    wall_ms: Millis
+    mono_ms: Millis
+    duration_ms: SmallInt
+
+
+class FragmentTable(_Model):
+    """The payload of segments/ID.json: every fragment of the segment, so that the ledger's root can be rebuilt."""
+
+    segment: SegmentId
+    camera: str
+    init: InitFact
+    fragments: Annotated[list[FragmentFact], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _numbered(self) -> FragmentTable:
+        if [f.n for f in self.fragments] != list(range(self.fragments[0].n, self.fragments[0].n + len(self.fragments))):
+            raise ValueError("fragments are not numbered in order")
+        return self
+
+    def chosen(self, fact: SegmentFact) -> list[FragmentFact]:
+        return [f for f in self.fragments if fact.first <= f.n <= fact.last]
+
+    def pieces(self, fact: SegmentFact) -> list[tuple[InitFact | FragmentFact, FragmentFact]]:
+        """What a video member is made of, in order, each with the fragment whose time it takes."""
+        chosen = self.chosen(fact)
+        return [(self.init, chosen[0]), *((fragment, fragment) for fragment in chosen)]
+
+    def root(self) -> str:
+        """What the `segment` ledger entry holds as `fragments_root`."""
+        return fragments_root([f.sha256 for f in self.fragments])
+
+
+def why_commitment(salt: str, why: str) -> str:
+    """What the ledger keeps of a purpose: hex SHA-256 over the 32 salt bytes and the UTF-8 text."""
+    return hashlib.sha256(bytes.fromhex(salt) + why.encode()).hexdigest()
+
+
+def export_body(camera: str, from_ms: int, until_ms: int, salt: str, why: str) -> dict[str, object]:
+    """The body of the `export` ledger entry: what was asked, and a commitment to the purpose."""
+    return {"camera": camera, "from_ms": from_ms, "until_ms": until_ms, "why": why_commitment(salt, why)}
+
+
+def index_name(segment: str) -> str:
+    return f"segments/{segment}.json"
+
+
+def video_name(segment: str) -> str:
+    return f"video/{segment}.mp4"
+
+
+def expected_names(manifest: Manifest, *, witnessed: bool) -> list[str]:
+    """The members of an evidence file in their one order; the manifest comes last."""
+    videos = [name for s in manifest.segments for name in (index_name(s.segment), video_name(s.segment))]
+    witness = [WITNESS] if witnessed else []
+    return [README, CERTIFICATE, *videos, LEDGER, PROOFS, CHECKPOINT, *witness, MANIFEST]
+
+
+def second_of(fragment: FragmentFact, clip_start_ms: int) -> float:
+    """Seconds from the clip's first fragment, by the room's wall clock, to the start of this one."""
+    return round((fragment.wall_ms - clip_start_ms) / 1000, 3)

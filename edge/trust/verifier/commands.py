@@ -1,0 +1,64 @@
+"""`examroom verify FILE`: exit 0 when everything holds, 1 when anything does not, 2 for wrong usage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from edge.config import load_config
+from edge.errors import BadInput, ConfigError
+from edge.trust.verifier.files import verify_file
+from edge.trust.verifier.roots import read_root, read_witness
+from edge.trust.verifier.verdict import Verdict
+
+_SHOWN = 10
+_KEY = "FILE|HEX"
+
+
+@click.command("verify")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--root", "roots", multiple=True, metavar=_KEY, help="根公钥，可多次 / a root's public key, repeatable")
+@click.option("--witness", "witnesses", multiple=True, metavar=_KEY, help="见证方公钥 / a witness's public key")
+@click.option("--json", "as_json", is_flag=True, help="输出一个 JSON 对象 / print one JSON object")
+@click.pass_context
+def verify(
+    context: click.Context, file: Path, roots: tuple[str, ...], witnesses: tuple[str, ...], as_json: bool
+) -> None:
+    """核验证据、成绩、回执、证书或数据包，不联网。
+
+    Check an evidence file, result, receipt, certificate or bundle offline, with nothing but the root's public key.
+    """
+    trusted = [read_root(root) for root in roots] or _own_root(context)
+    verdict = verify_file(file, trusted, [read_witness(witness, trusted) for witness in witnesses])
+    if as_json:
+        click.echo(json.dumps(verdict.as_json(), ensure_ascii=False, sort_keys=True))
+    else:
+        _show(verdict)
+    context.exit(0 if verdict.ok else 1)
+
+
+def _own_root(context: click.Context) -> list[bytes]:
+    """On an enrolled box, the root it was enrolled under. Elsewhere one must be named: BadInput `verify_no_root`."""
+    try:
+        own = load_config(getattr(context.obj, "config_file", None)).paths.trust / "root.pub"
+    except ConfigError as error:
+        raise BadInput("verify_no_root") from error
+    if not own.is_file():
+        raise BadInput("verify_no_root")
+    return [read_root(own)]
+
+
+def _show(verdict: Verdict) -> None:
+    click.echo(("✓ " if verdict.ok else "✗ ") + verdict.sentence("zh"))
+    click.echo("  " + verdict.sentence("en"))
+    for problem in verdict.details[1:_SHOWN]:
+        click.echo(f"✗ {problem.sentence('zh')}\n  {problem.sentence('en')}")
+    if len(verdict.details) > _SHOWN:
+        click.echo(f"… +{len(verdict.details) - _SHOWN}")
+    witnesses, gaps = verdict.facts.get("witnesses"), verdict.facts.get("gaps")
+    if verdict.ok and isinstance(witnesses, list) and witnesses:
+        click.echo(f"✓ 外部见证 / witnessed: {', '.join(witnesses)}")
+    for gap in gaps if verdict.ok and isinstance(gaps, list) else []:
+        click.echo(f"! 无录像 / no footage: {gap['from']} – {gap['until']}")

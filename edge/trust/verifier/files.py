@@ -1,0 +1,100 @@
+"""What kind of file this is, and the check that belongs to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from edge.errors import ExamroomError, NotFound
+from edge.trust import dsse, seal
+from edge.trust.certificate import Certificate
+from edge.trust.container import END_BYTES, END_MARK, LOCAL_MARK
+from edge.trust.evidence_format import Part
+from edge.trust.verifier.evidence import check_evidence
+from edge.trust.verifier.resultfile import check_result_file, looks_like_result_file
+from edge.trust.verifier.signed import check_certificate, peek
+from edge.trust.verifier.verdict import Kind, Problem, Verdict, problem_of, refused, verified
+
+LARGEST_DOCUMENT = 1 << 30
+_TYPE = re.compile(rb'"payloadType":"application/vnd\.examroom\.([a-z]{1,20})\+json"')
+
+
+def verify_file(path: Path, roots: Sequence[bytes], witnesses: Sequence[bytes] = ()) -> Verdict:
+    """Check one file with nothing but itself and the keys given.
+
+    `roots`: raw 32-byte Ed25519 public keys of those who issue rooms' certificates (and, for bundles, policies and
+    receipts, of those who sign them). `witnesses`: keys of those who countersign checkpoints, where the roots do not.
+    Whatever the file holds, the answer is a Verdict; NotFound `verify_file_missing` only when it cannot be read at all.
+    """
+    try:
+        with path.open("rb") as file:
+            return verify_open(file, roots, witnesses)
+    except OSError as error:
+        raise NotFound("verify_file_missing", path=path, detail=error.strerror or error) from error
+
+
+def verify_open(file: BinaryIO, roots: Sequence[bytes], witnesses: Sequence[bytes] = ()) -> Verdict:
+    """`verify_file` for a seekable binary file that is open already."""
+    if is_container(file):
+        return check_evidence(file, roots, witnesses)
+    file.seek(0)
+    data = file.read(LARGEST_DOCUMENT + 1)
+    if looks_like_result_file(data[:LARGEST_DOCUMENT]):
+        return check_result_file(data, roots)
+    return _check_document(data, [*roots, *witnesses])
+
+
+def is_container(file: BinaryIO) -> bool:
+    """Whether it begins or ends as an evidence container does: either mark may be the altered one."""
+    length = file.seek(0, 2)
+    file.seek(max(0, length - END_BYTES))
+    tail = file.read(4)
+    file.seek(0)
+    return file.read(4) == LOCAL_MARK or tail == END_MARK
+
+
+def _check_document(data: bytes, roots: Sequence[bytes]) -> Verdict:
+    """A bare DSSE envelope, or a sealed bundle (an envelope, a newline, sealed bytes)."""
+    line, newline, rest = data.partition(b"\n")
+    found = _TYPE.search(line)
+    payload_type = dsse.PREFIX + found[1].decode() + "+json" if found else None
+    if payload_type == dsse.BUNDLE:
+        return _check_bundle(data, line, roots)
+    if payload_type == dsse.CERTIFICATE and not newline:
+        certificate = check_certificate(line, roots)
+        if isinstance(certificate, Problem):
+            return refused("certificate", [certificate])
+        return verified("certificate", _certificate_facts(certificate))
+    if payload_type == dsse.RECEIPT and not newline:
+        return _check_envelope(line, payload_type, "receipt", Part.RECEIPT, roots)
+    if payload_type == dsse.POLICY and not newline:
+        return _check_envelope(line, payload_type, "policy", Part.POLICY, roots)
+    if payload_type == dsse.RESULT and not rest:
+        return refused("result", [Problem("verify_result_bare", Part.CERTIFICATE)])
+    return refused(None, [Problem("verify_unknown", None)])
+
+
+def _check_envelope(data: bytes, payload_type: str, kind: Kind, part: Part, roots: Sequence[bytes]) -> Verdict:
+    try:
+        peek(data)
+        payload = dsse.open_envelope(data, payload_type, roots)
+    except ExamroomError as error:
+        return refused(kind, [problem_of(error, part)])
+    return verified(kind, {"payload": payload})
+
+
+def _check_bundle(data: bytes, line: bytes, roots: Sequence[bytes]) -> Verdict:
+    try:
+        peek(line)
+        manifest = seal.read_manifest(data, roots)
+    except ExamroomError as error:
+        part = Part.CONTENT if error.code == "bundle_content" else Part.MANIFEST
+        return refused("bundle", [problem_of(error, part)])
+    facts: dict[str, object] = {"bundle": manifest.kind, "name": manifest.name, "version": manifest.version}
+    return verified("bundle", {**facts, "rooms": sorted(manifest.keys)})
+
+
+def _certificate_facts(certificate: Certificate) -> dict[str, object]:
+    return dict(certificate.model_dump())

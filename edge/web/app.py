@@ -1,0 +1,99 @@
+"""The app factory: one blueprint a person, thin routes, one renderer for every error."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, current_app, jsonify, redirect, request, url_for
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as BaseResponse
+
+from edge.config import Config
+from edge.errors import ExamroomError, NotSignedIn
+from edge.exam.banks import open_bank
+from edge.exam.journal import AnswerJournal
+from edge.exam.live import LiveExam
+from edge.store import ledger
+from edge.store import staff as staff_rows
+from edge.store.db import open_room
+from edge.trust import enrolment
+from edge.ui import as_error, error_response, init_ui, language
+from edge.web import console, exam, kiosk, scoring, spotcheck, staff
+from edge.web.room import Room, close_connections
+from edge.web.staff.session import csrf_token, current
+
+log = logging.getLogger("examroom.web")
+BODY_LIMIT = 64 * 1024
+_SIGN_IN = ("not_signed_in", "signed_out_idle")
+
+
+def create_app(config: Config) -> Flask:
+    """The room's pages over `config`. Opens the answer journal, so there is one app a box."""
+    app = Flask("edge.web")
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    if config.web.behind_proxy:
+        app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
+    app.extensions["examroom"] = open_the_room(config)
+    init_ui(app)
+    app.teardown_appcontext(close_connections)
+    app.context_processor(lambda: {"csrf_token": csrf_token, "signed_in": _quietly_current})
+    for person in (staff, console, exam, kiosk, scoring, spotcheck):
+        app.register_blueprint(person.bp)
+    app.register_error_handler(Exception, _answer)
+    app.add_url_rule("/", "home", _home)
+    app.add_url_rule("/healthz", "health", _health)
+    return app
+
+
+def open_the_room(config: Config) -> Room:
+    """The journal and the live exam of this process."""
+    connection = open_room(config.paths.room_db)
+    try:
+        journal = AnswerJournal(config.paths.answers_db)
+        live = LiveExam(journal, lambda s: open_bank(enrolment.load(config.paths), config.paths.bundles, s))
+        live.refresh(connection)
+    finally:
+        connection.close()
+    return Room(config, journal, live)
+
+
+def _home() -> BaseResponse:
+    """Whoever types the bare address most likely holds a tablet."""
+    return redirect(url_for("exam.page"))
+
+
+def _health() -> Response:
+    return jsonify({"ok": True})
+
+
+def _quietly_current() -> staff_rows.Staff | None:
+    try:
+        return current()
+    except NotSignedIn:
+        return None
+
+
+def _note_refusal(error: ExamroomError) -> None:
+    """What staff tried and were refused is history too; written behind, since the answer does not wait for it."""
+    who = _quietly_current()
+    if who is not None:
+        by, body = who.id, {"reason": error.code, "act": (request.url_rule.rule if request.url_rule else "")}
+        room_of = current_app.extensions["examroom"]
+        room_of.later.put(lambda connection: ledger.note(connection, "act_refused", body, by=by))
+
+
+def _answer(error: Exception) -> BaseResponse:
+    """Every refusal and failure of every page, in one place."""
+    known = as_error(error)
+    if isinstance(error, HTTPException) and error.code is not None and error.code < 400:
+        return error.get_response()
+    if known.status >= 500 and not isinstance(error, ExamroomError):
+        log.error("a request failed", exc_info=error)
+    if request.method == "POST" and 400 <= known.status < 500:
+        _note_refusal(known)
+    page = request.method == "GET" and "/api/" not in request.path
+    if page and isinstance(known, NotSignedIn) and known.code in _SIGN_IN:
+        return redirect(url_for("staff.login", next=request.full_path.rstrip("?")))
+    return error_response(known, language())

@@ -1,0 +1,39 @@
+"""Reading request bodies: a pydantic model, or one clear sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TypeVar
+
+from flask import request
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edge.errors import BadInput, Refused
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+def read(model: type[M]) -> M:
+    """The JSON body as `model`. BadInput names the field that is wrong."""
+    try:
+        return model.model_validate_json(request.get_data(cache=False))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "-"
+        raise BadInput("body_wrong", where=place, detail=first["msg"]) from error
+
+
+def csrf_of(secret: str) -> str:
+    """The token a page must send back with every change, tied to its cookie."""
+    return hashlib.sha256(b"examroom csrf\n" + secret.encode()).hexdigest()[:32]
+
+
+def check_csrf(secret: str) -> None:
+    given = request.headers.get("X-CSRF") or request.form.get("csrf", "")
+    if not hmac.compare_digest(given.encode(), csrf_of(secret).encode()):
+        raise Refused("csrf_wrong")

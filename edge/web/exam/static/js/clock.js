@@ -1,0 +1,73 @@
+// The room's clock on this tablet: asked every two seconds, counted on in between without the tablet's own time of day.
+
+const POLL_MS = 2000;
+const MISSES = 2;
+
+// deps: ask() -> {ok, status, body}; changed(clock); tick(); refused(body); reached(yes or no).
+export function createClock(deps) {
+  let known = { s: "waiting", left: null, v: null };
+  let end = 0;
+  let misses = 0;
+  let timer = 0;
+  let asking = false;
+  let running = false;
+  let connected = true;
+
+  function take(clock) {
+    const before = known;
+    known = clock;
+    end = clock.left === null || clock.left === undefined ? 0 : performance.now() + clock.left;
+    if (before.s !== clock.s || before.v !== clock.v) deps.changed(clock, before);
+  }
+
+  function left() {
+    if (known.left === null || known.left === undefined) return null;
+    return known.s === "running" ? Math.max(0, end - performance.now()) : known.left;
+  }
+
+  async function poll() {
+    clearTimeout(timer);
+    if (!running || asking) return;
+    asking = true;
+    const result = await deps.ask();
+    asking = false;
+    if (!running) return;
+    if (result.ok) take(result.body);
+    else if (result.status === 401 || result.status === 403) deps.refused(result.body);
+    misses = result.status === 0 || result.status >= 502 ? misses + 1 : 0;
+    reach(misses < MISSES, misses === 0);
+    timer = setTimeout(poll, document.hidden ? POLL_MS * 5 : POLL_MS);
+  }
+
+  function reach(yes, heard) {
+    const changed = connected !== yes;
+    connected = yes;
+    if (changed || heard) deps.reached(yes, changed);
+  }
+
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
+  window.addEventListener("online", poll);
+  setInterval(() => { if (running) deps.tick(left()); }, 500);
+
+  return {
+    // `lost`: the room is known not to answer at the moment.
+    start(lost) {
+      if (lost) {
+        misses = MISSES;
+        connected = false;
+      }
+      if (!running) {
+        running = true;
+        poll();
+      }
+    },
+    stop() {
+      running = false;
+      clearTimeout(timer);
+    },
+    take,
+    left,
+    state: () => known.s,
+    connected: () => connected,
+  };
+}

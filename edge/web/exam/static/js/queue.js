@@ -1,0 +1,247 @@
+// The operations of one attempt, in order, until the room has each on disk.
+//
+// An operation: {attempt, n, op_id, kind: "answer"|"handin", item, value, base, sent}.
+//   base: the version of the item its author saw; null while an earlier operation of the same item is still queued,
+//         whose acknowledgement brings it.
+//   sent: {tablet, seq, base}, written down before the first try, and from then on nothing of it changes, so that a
+//         repeat is the same operation. An operation not yet sent may still be replaced by a newer choice.
+// One is sent at a time. A sequence number is spent only by an acknowledgement, so the numbers have no holes.
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15000;
+const RESYNCS = 3;
+
+// deps: store (idb.js); send(op) -> {outcome: "ok", reply} | {outcome: "retry" | "resync" | "token" | "gone" | "rejected",
+// failure}; refresh() -> {tablet, next_seq} or throws; newId(); changed(); acknowledged(op, reply, same, more) -> what the
+// room has now, to be kept with the sequence number; handedIn(reply); rejected(op, failure); gone(failure); degraded().
+export function createQueue(deps) {
+  const { store } = deps;
+  let attempt = "";
+  let tablet = "";
+  let nextSeq = 1;
+  let ops = [];
+  let lastN = 0;
+  const versions = new Map();
+  let busy = false;
+  let stopped = true;
+  let timer = 0;
+  let failures = 0;
+
+  const noteKey = () => "room/" + attempt;
+  const lastOf = (item) => {
+    for (let i = ops.length - 1; i >= 0; i--) if (ops[i].kind === "answer" && ops[i].item === item) return ops[i];
+    return null;
+  };
+
+  async function start(facts, responses) {
+    attempt = facts.attempt;
+    tablet = facts.tablet;
+    ops = await store.ops(attempt);
+    lastN = ops.reduce((n, op) => Math.max(n, op.n), 0);
+    const noted = await store.note(noteKey());
+    // The room knows best; without it (reload while offline) what was noted here is the same or newer than the copy.
+    nextSeq = facts.fresh || !noted || noted.tablet !== tablet ? facts.next_seq : Math.max(noted.next, facts.next_seq);
+    learn(responses);
+    for (const op of ops) op.readyAt = 0;
+    stopped = false;
+    pump();
+  }
+
+  // A later look at the paper. Versions of items with queued operations are learned from acknowledgements instead.
+  function learn(responses) {
+    for (const item of Object.keys(responses)) versions.set(item, responses[item].version);
+  }
+
+  async function save(work) {
+    try {
+      await work();
+    } catch (error) {
+      deps.degraded();
+    }
+  }
+
+  async function put(item, value, delayMs) {
+    const last = lastOf(item);
+    let op = last;
+    if (last && !last.sent) {
+      op.op_id = deps.newId();
+      op.value = value;
+    } else {
+      const base = last ? null : versions.get(item) || 0;
+      op = { attempt, n: ++lastN, op_id: deps.newId(), kind: "answer", item, value, base, sent: null, resyncs: 0 };
+      ops.push(op);
+    }
+    op.readyAt = Date.now() + delayMs;
+    deps.changed();
+    await save(() => store.putOp(plain(op)));
+    pump();
+  }
+
+  async function handIn() {
+    if (ops.some((op) => op.kind === "handin")) return;
+    for (const op of ops) op.readyAt = 0;
+    const op = {
+      attempt, n: ++lastN, op_id: deps.newId(), kind: "handin", item: "", value: [], base: 0, sent: null, resyncs: 0, readyAt: 0,
+    };
+    ops.push(op);
+    deps.changed();
+    await save(() => store.putOp(plain(op)));
+    pump();
+  }
+
+  // True when the hand-in had not been sent yet and is withdrawn.
+  async function withdrawHandIn() {
+    const op = ops[ops.length - 1];
+    if (!op || op.kind !== "handin" || op.sent) return false;
+    ops.pop();
+    await save(() => store.settle(plain(op), null, null, null));
+    deps.changed();
+    return true;
+  }
+
+  async function pump() {
+    if (busy || stopped) return;
+    busy = true;
+    clearTimeout(timer);
+    try {
+      while (ops.length && !stopped) {
+        const op = ops[0];
+        const early = op.sent ? 0 : op.readyAt - Date.now();
+        if (early > 0) {
+          timer = setTimeout(pump, early);
+          return;
+        }
+        if (!op.sent) {
+          op.sent = { tablet, seq: nextSeq, base: op.base };
+          await save(() => store.putOp(plain(op)));
+        } else if (op.sent.tablet !== tablet) {
+          await renew(op);
+          continue;
+        }
+        const answer = await deps.send(op);
+        if (!(await settle(op, answer))) {
+          const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * Math.pow(2, failures));
+          failures += 1;
+          timer = setTimeout(pump, wait * (0.75 + Math.random() / 2));
+          return;
+        }
+      }
+    } finally {
+      busy = false;
+    }
+  }
+
+  // True when the queue may go on at once, false to wait and try again.
+  async function settle(op, answer) {
+    if (answer.outcome === "ok") {
+      failures = 0;
+      await acknowledge(op, answer.reply);
+      return true;
+    }
+    if (answer.outcome === "gone") {
+      stopped = true;
+      deps.gone(answer.failure);
+      return true;
+    }
+    if (answer.outcome === "rejected" || (answer.outcome === "resync" && op.resyncs >= RESYNCS)) {
+      await reject(op, answer.failure);
+      return true;
+    }
+    if (answer.outcome === "resync" || answer.outcome === "token") {
+      try {
+        const fresh = await deps.refresh();
+        tablet = fresh.tablet;
+        if (answer.outcome === "token") return false;
+        nextSeq = fresh.next_seq;
+        op.resyncs += 1;
+        await renew(op);
+        return true;
+      } catch (failure) {
+        return false;
+      }
+    }
+    return false;
+  }
+
+  // The same choice as a new operation: the old one's number or tablet no longer holds. Its base stays what its author
+  // saw: had the room taken the old one after all, this one comes back stale with the very same value, which is well.
+  async function renew(op) {
+    op.op_id = deps.newId();
+    op.base = op.sent.base;
+    op.sent = null;
+    await save(() => store.putOp(plain(op)));
+  }
+
+  async function acknowledge(op, reply) {
+    const same = reply.outcome === "stale" && equal(reply.current || [], op.value);
+    const applied = reply.outcome === "applied" || same;
+    nextSeq = op.sent.seq + 1;
+    ops.splice(ops.indexOf(op), 1);
+    let successor = null;
+    if (op.kind === "answer") {
+      versions.set(op.item, reply.version);
+      successor = ops.find((other) => other.kind === "answer" && other.item === op.item && other.base === null) || null;
+      // Behind a stale one the next was made without sight of the room's answer, too: it keeps the old base.
+      if (successor) successor.base = applied ? reply.version : op.sent.base;
+    }
+    const note = { tablet, next: nextSeq, saved: deps.acknowledged(op, reply, same, successor !== null) };
+    await save(() => store.settle(plain(op), successor && plain(successor), noteKey(), note));
+    deps.changed();
+    if (op.kind === "handin") deps.handedIn(reply);
+  }
+
+  async function reject(op, failure) {
+    ops.splice(ops.indexOf(op), 1);
+    const successor = ops.find((other) => other.kind === "answer" && other.item === op.item && other.base === null) || null;
+    if (successor) successor.base = op.sent.base;
+    await save(() => store.settle(plain(op), successor && plain(successor), null, null));
+    deps.rejected(op, failure);
+    deps.changed();
+  }
+
+  return {
+    start,
+    learn,
+    put,
+    handIn,
+    withdrawHandIn,
+    // Whatever waits for a pause in tapping goes now.
+    flush() {
+      for (const op of ops) op.readyAt = 0;
+      pump();
+    },
+    // The room answers again: no need to sit out the wait.
+    kick() {
+      if (failures) {
+        failures = 0;
+        pump();
+      }
+    },
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+    pending: (item) => lastOf(item),
+    count: () => ops.filter((op) => op.kind === "answer").length,
+    handingIn: () => ops.some((op) => op.kind === "handin"),
+    empty: () => ops.length === 0,
+  };
+}
+
+function plain(op) {
+  const { attempt, n, op_id, kind, item, value, base, sent, resyncs } = op;
+  return { attempt, n, op_id, kind, item, value: value.slice(), base, sent: sent && Object.assign({}, sent), resyncs };
+}
+
+export function equal(a, b) {
+  return a.length === b.length && a.slice().sort().join() === b.slice().sort().join();
+}
+
+// A random UUID; crypto.randomUUID is missing on old tablets and on pages without HTTPS.
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => (byte < 16 ? "0" : "") + byte.toString(16)).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}

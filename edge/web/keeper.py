@@ -1,0 +1,111 @@
+"""What `web` does beside answering: takes over changes of the room store, ticks the exam clock, writes behind.
+
+Two threads, because one of them may wait for the room store and the other must not.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty
+
+from edge.errors import ExamroomError
+from edge.exam import written
+from edge.exam.arrivals import take_in_arrivals
+from edge.exam.purge import purge_due
+from edge.store.db import connect, data_version
+from edge.store.status import write_status
+from edge.web.room import Later, Room
+
+log = logging.getLogger("examroom.web.keeper")
+WATCH_SECONDS = 0.25
+TICK_SECONDS = 1.0
+WRITE_SECONDS = 2.0
+PURGE_SECONDS = 3600.0
+
+
+def start(room: Room, stop: threading.Event) -> list[threading.Thread]:
+    """Start both threads; they end soon after `stop` is set."""
+    threads = [
+        threading.Thread(target=_loop, args=(room, stop, work, pause), name=name, daemon=True)
+        for name, work, pause in (("watch", _Watcher(room), WATCH_SECONDS), ("write", _Writer(room), WRITE_SECONDS))
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _loop(room: Room, stop: threading.Event, work: Callable[[sqlite3.Connection], None], pause: float) -> None:
+    connection = connect(room.config.paths.room_db)
+    try:
+        while not stop.wait(pause):
+            try:
+                work(connection)
+            except (ExamroomError, sqlite3.Error) as error:
+                log.warning("will try again: %s", error)
+            except Exception:  # whatever it was, the exam clock and the ledger need this thread tomorrow too
+                log.exception("will try again")
+    finally:
+        connection.close()
+
+
+class _Watcher:
+    """Reads only: what the room store says now, and the clock, which lives beside the answers."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._version = -1
+        self._ticked = 0.0
+
+    def __call__(self, connection: sqlite3.Connection) -> None:
+        version = data_version(connection)
+        if version != self._version:
+            self._room.live.refresh(connection)
+            self._version = version
+        if time.monotonic() - self._ticked >= TICK_SECONDS:
+            self._ticked = time.monotonic()
+            self._room.live.tick()
+            write_status(self._room.config.paths.status, "web", state="serving")
+
+
+class _Writer:
+    """Writes to the room store; may wait there without anybody noticing."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._purged = -PURGE_SECONDS
+        self._note: Later | None = None
+
+    def __call__(self, connection: sqlite3.Connection) -> None:
+        for job in (self._notes, self._digests, self._finished, self._arrivals, self._purge):
+            try:
+                job(connection)
+            except (ExamroomError, sqlite3.Error) as error:
+                log.warning("will try again: %s", error)
+
+    def _notes(self, connection: sqlite3.Connection) -> None:
+        """A note leaves the queue once it is in the ledger."""
+        with suppress(Empty):
+            while True:
+                self._note = self._note or self._room.later.get_nowait()
+                self._note(connection)
+                self._note = None
+
+    def _digests(self, connection: sqlite3.Connection) -> None:
+        written.ledger_digests(self._room.journal, connection)
+
+    def _finished(self, connection: sqlite3.Connection) -> None:
+        for session in {s.session.id for s in self._room.live.all_sittings()}:
+            written.finish_candidates(self._room.live, connection, session)
+
+    def _arrivals(self, connection: sqlite3.Connection) -> None:
+        take_in_arrivals(connection, self._room.config.paths)
+
+    def _purge(self, connection: sqlite3.Connection) -> None:
+        if time.monotonic() - self._purged >= PURGE_SECONDS:
+            self._purged = time.monotonic()
+            purge_due(connection, bool(self._room.config.gateway.url))

@@ -1,0 +1,105 @@
+"""The kiosk's API: what the door says now, the live picture, and what was touched on the screen."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import secrets
+from typing import Annotated
+
+from flask import Response, jsonify, request
+from pydantic import Field
+
+from edge import clock
+from edge.domain.reasons import sentence
+from edge.errors import Conflict, NotSignedIn
+from edge.store import checkins, ledger
+from edge.store.db import transaction
+from edge.store.meta import get_meta, set_meta
+from edge.store.ring import RingReader
+from edge.web.body import Body, read
+from edge.web.kiosk import bp
+from edge.web.room import room, room_db
+from edge.web.staff.session import require_role, signed_in_staff
+
+COOKIE = "examroom_kiosk"
+FRESH_MS = 3000
+
+
+class ActBody(Body):
+    act: Annotated[str, Field(pattern=r"^(decline|consent|press|cancel)$")]
+    v: Annotated[int, Field(ge=0, strict=True)]
+
+
+def check_paired() -> None:
+    """The kiosk is the box's own screen, or one a proctor has paired."""
+    address = request.remote_addr or ""
+    if address and ipaddress.ip_address(address).is_loopback and "X-Forwarded-For" not in request.headers:
+        return
+    wanted = get_meta(room_db(), "kiosk_token")
+    given = request.cookies.get(COOKIE, "")
+    if wanted is None or not hmac.compare_digest(given.encode(), wanted.encode()):
+        raise NotSignedIn("kiosk_unpaired")
+
+
+@bp.post("/pair")
+@require_role("proctor", "technician")
+def pair() -> Response:
+    """Make this screen the kiosk; the one before is no longer."""
+    token = secrets.token_urlsafe(24)
+    connection = room_db()
+    with transaction(connection):
+        set_meta(connection, "kiosk_token", token)
+        ledger.append(connection, "kiosk_paired", {}, by=signed_in_staff().id)
+    response = jsonify({"done": "pair"})
+    secure = room().config.web.secure_cookies
+    response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=secure, path="/kiosk")
+    return response
+
+
+@bp.get("/picture.jpg")
+def picture() -> Response:
+    """The newest preview; 204 when the camera gives none. Never stored, by anybody."""
+    check_paired()
+    reader = RingReader(room().config.paths.ring(room().config.checkin.camera))
+    try:
+        frame = reader.latest()
+    finally:
+        reader.close()
+    if frame is None or not frame.jpeg or clock.mono_ms() - frame.mono_ms > FRESH_MS:
+        return Response(status=204)
+    return Response(frame.jpeg, mimetype="image/jpeg", headers={"Cache-Control": "no-store"})
+
+
+@bp.get("/api/state")
+def state() -> Response:
+    """The sentence of the moment in both languages, with the facts for the big numbers."""
+    check_paired()
+    shown = checkins.shown(room_db())
+    if shown is None:
+        shown = checkins.KioskState("closed", "checkin_closed", {}, 0)
+    facts = dict(shown.facts)
+    document = {
+        "state": shown.state,
+        "reason": shown.reason,
+        "zh": sentence(shown.reason, "zh", **facts),
+        "en": sentence(shown.reason, "en", **facts),
+        "facts": facts,
+        "at_ms": shown.at_ms,
+        "v": shown.at_ms,
+    }
+    return jsonify(document)
+
+
+@bp.post("/api/act")
+def act() -> Response:
+    """Something touched on the screen, where `v` is the state it was shown with: a touch is for that person alone."""
+    check_paired()
+    body = read(ActBody)
+    connection = room_db()
+    with transaction(connection):
+        shown = checkins.shown(connection)
+        if body.v != (shown.at_ms if shown else 0):
+            raise Conflict("kiosk_moved_on")
+        checkins.ask(connection, body.act)
+    return jsonify({"done": body.act})

@@ -1,0 +1,168 @@
+// The screen by the door: shows what the check-in says, big, and sends what is touched.
+
+import { byId, h, replace, setText, svg } from "/ui/static/js/dom.js";
+import { lang, pick, setLang, t } from "/ui/static/js/text.js";
+import { createPicture } from "./picture.js";
+import { play } from "./sound.js";
+
+const POLL_MS = 400;
+const LOST_AFTER_MS = 3000;
+const HOME = lang();
+const SHORT = { zh: 10, en: 24 };
+
+const stage = byId("stage");
+const lost = byId("lost");
+let now = null;
+let heard = performance.now();
+let sound = localStorage.getItem("kiosk-sound") !== "off";
+let picture = null;
+
+// ---- signs: a shape for each state, so that colour is not alone
+
+const SIGNS = {
+  closed: ["M30 44V32a18 18 0 0 1 36 0v12", "M22 44h52v36H22z"],
+  ready: ["M16 26h64v44H16z", "M16 40h64", "M26 56h18"],
+  see_proctor: ["M48 18a14 14 0 1 1 0 28a14 14 0 0 1 0-28z", "M22 82c0-20 10-28 26-28s26 8 26 28"],
+  try_again: ["M76 30v18H58", "M75 48a28 28 0 1 0-3 16"],
+  refused: ["M30 30l36 36M66 30L30 66"],
+  fault: ["M48 18L86 80H10z", "M48 40v18M48 66v5"],
+  welcome: ["M22 50l18 18 36-40"],
+};
+
+function sign(state) {
+  return svg("svg", { class: "sign", viewBox: "0 0 96 96", "aria-hidden": "true" },
+    (SIGNS[state] || []).map((d) => svg("path", { d })));
+}
+
+const HELP = {
+  closed: "kiosk.closed_help", ready: "kiosk.ready_help", see_proctor: "kiosk.proctor_help", try_again: "kiosk.again_help",
+  refused: "kiosk.refused_help", fault: "kiosk.fault_help", look: "kiosk.look_help",
+};
+
+function sentence() {
+  const said = pick(now);
+  return h("h1", { class: "say" + (said.length < SHORT[lang()] ? " short" : "") }, said);
+}
+
+function help() {
+  return HELP[now.state] ? h("p", { class: "help" }, t(HELP[now.state])) : null;
+}
+
+function touch(act, label, kind) {
+  return h("button", { type: "button", class: "touch " + (kind || ""), onclick: () => send(act) }, label);
+}
+
+async function send(act) {
+  try {
+    const body = JSON.stringify({ act, v: now.at_ms });
+    await fetch("/kiosk/api/act", { method: "POST", headers: { "Content-Type": "application/json" }, body, credentials: "same-origin" });
+  } catch (error) {
+    return;
+  }
+  poll(true);
+}
+
+// ---- what each state shows
+
+function draw() {
+  if (picture) picture.stop();
+  picture = null;
+  document.body.dataset.state = now.state;
+  document.title = t("kiosk.title");
+  setText(byId("language"), t("kiosk.other_language"));
+  setText(byId("sound"), t(sound ? "kiosk.sound_on" : "kiosk.sound_off"));
+  byId("sound").setAttribute("aria-pressed", String(sound));
+  const parts = { consent, look, welcome, try_again: look }[now.state] || plain;
+  replace(stage, parts());
+}
+
+function plain() {
+  return h("section", { class: "plain" }, sign(now.state), h("div", {}, sentence(), help(),
+    now.state === "ready" ? touch("press", t("kiosk.start")) : null));
+}
+
+function consent() {
+  return h("section", { class: "consent" }, h("h1", { class: "say" }, t("kiosk.consent_title")),
+    h("ul", {}, h("li", {}, t("kiosk.consent_what")), h("li", {}, t("kiosk.consent_equal")), h("li", { class: "aside" }, t("kiosk.consent_video"))),
+    h("div", { class: "equal" }, touch("consent", t("kiosk.agree")), touch("decline", t("kiosk.decline"))));
+}
+
+function look() {
+  const image = h("img", { alt: "", hidden: true });
+  const none = h("p", { class: "none" }, t("kiosk.no_picture"));
+  const oval = svg("svg", { class: "oval", viewBox: "0 0 100 100", preserveAspectRatio: "xMidYMid meet", "aria-hidden": "true" },
+    svg("ellipse", { cx: "50", cy: "48", rx: "27", ry: "36" }));
+  picture = createPicture(image, (yes) => {
+    image.hidden = !yes;
+    none.hidden = yes;
+  });
+  picture.start();
+  return h("section", { class: "look" }, h("div", { class: "mirror" }, image, none, now.state === "look" ? oval : null),
+    h("div", { class: "beside" }, now.state === "look" ? null : sign(now.state), sentence(), help(), now.state === "look" ? touch("cancel", t("kiosk.cancel"), "thin") : null));
+}
+
+function welcome() {
+  const facts = now.facts || {};
+  const big = (label, value, kind) => (value ? h("div", { class: "fact " + kind }, h("span", {}, label), h("strong", {}, spaced(value))) : null);
+  return h("section", { class: "welcome" }, h("div", { class: "top" }, sign("welcome"), h("div", {}, sentence(),
+    h("p", { class: "help" }, [facts.name_masked, facts.number ? t("kiosk.number") + " " + facts.number : ""].filter(Boolean).join("　")))),
+    h("div", { class: "facts" }, big(t("kiosk.seat"), facts.seat, "seat"), big(t("kiosk.seat_code"), facts.seat_code, "code")),
+    facts.seat_code ? h("p", { class: "help" }, t("kiosk.seat_code_help")) : null);
+}
+
+// 482913 is read and remembered as 482 913.
+function spaced(value) {
+  const text = String(value);
+  return /^\d{6}$/.test(text) ? text.slice(0, 3) + " " + text.slice(3) : text;
+}
+
+// ---- asking the room
+
+async function poll(once) {
+  let next = null;
+  try {
+    const response = await fetch("/kiosk/api/state", { cache: "no-store", credentials: "same-origin" });
+    next = await response.json();
+    if (response.status === 401) next = { state: "fault", zh: next.zh, en: next.en, facts: {}, v: "unpaired" };
+    else if (!response.ok) next = null;
+  } catch (error) {
+    next = null;
+  }
+  if (next) {
+    heard = performance.now();
+    take(next);
+  }
+  showLost(performance.now() - heard > LOST_AFTER_MS);
+  if (once !== true) setTimeout(poll, POLL_MS);
+}
+
+function take(next) {
+  const before = now;
+  if (before && before.v === next.v && before.state === next.state) return;
+  now = next;
+  const idle = next.state === "ready" || next.state === "closed";
+  // The next person starts in the screen's own language.
+  if (idle && before && before.state !== next.state) setLang(HOME, false);
+  draw();
+  if (next.v === "unpaired") stage.append(h("p", { class: "pair" }, h("a", { href: "/kiosk/pair" }, t("kiosk.unpaired_help"))));
+  if (sound && before && before.state !== next.state) play(next.state);
+}
+
+function showLost(yes) {
+  if (lost.hidden !== yes) return;
+  lost.hidden = !yes;
+  if (yes) replace(lost, h("div", {}, h("span", { class: "busy" }), h("h1", {}, t("kiosk.lost_title")), h("p", {}, t("kiosk.lost_help"))));
+}
+
+byId("language").addEventListener("click", () => {
+  setLang(lang() === "zh" ? "en" : "zh", false);
+  if (now) draw();
+});
+byId("sound").addEventListener("click", () => {
+  sound = !sound;
+  localStorage.setItem("kiosk-sound", sound ? "on" : "off");
+  if (sound) play("look");
+  if (now) draw();
+});
+
+poll();

@@ -1,0 +1,73 @@
+"""What every page needs of the room: configuration, identity, the answer journal, the live exam, connections."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from flask import current_app, g
+
+from edge.config import Config
+from edge.errors import Unavailable
+from edge.exam.journal import AnswerJournal
+from edge.exam.live import LiveExam
+from edge.store.db import connect
+from edge.trust import enrolment
+
+Later = Callable[[sqlite3.Connection], object]
+
+
+@dataclass
+class Room:
+    """One a process. `seen` maps an attempt to when its tablet last spoke; `later` holds notes for the ledger."""
+
+    config: Config
+    journal: AnswerJournal
+    live: LiveExam
+    seen: dict[str, int] = field(default_factory=dict)
+    later: queue.SimpleQueue[Later] = field(default_factory=queue.SimpleQueue)
+    wrong_codes: dict[str, list[float]] = field(default_factory=dict)
+    streams: threading.BoundedSemaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.streams = threading.BoundedSemaphore(self.config.web.streams)
+
+    def identity(self) -> enrolment.Identity:
+        """Who this room is; Unavailable before it is enrolled. Read afresh: enrolment needs no restart."""
+        return enrolment.load(self.config.paths)
+
+
+def room() -> Room:
+    return cast(Room, current_app.extensions["examroom"])
+
+
+def room_db() -> sqlite3.Connection:
+    """This request's connection to room.db."""
+    return _connection("room_db", room().config.paths.room_db)
+
+
+def answers_db() -> sqlite3.Connection:
+    """This request's reading connection to answers.db; writing goes through the journal."""
+    connection = _connection("answers_db", room().config.paths.answers_db)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _connection(name: str, path: Any) -> sqlite3.Connection:
+    if name not in g:
+        try:
+            g.setdefault(name, connect(path))
+        except sqlite3.Error as error:
+            raise Unavailable("store_unavailable", path=path.name, detail=error) from error
+    return cast(sqlite3.Connection, g.get(name))
+
+
+def close_connections(_error: BaseException | None = None) -> None:
+    for name in ("room_db", "answers_db"):
+        connection = g.pop(name, None)
+        if connection is not None:
+            connection.close()

@@ -1,0 +1,109 @@
+// Looking at footage and taking evidence away: first the reason, then the clip, part after part.
+
+import { h, setText } from "/ui/static/js/dom.js";
+import { lang, t } from "/ui/static/js/text.js";
+import { postForFile } from "/ui/static/js/http.js";
+import { toast } from "/ui/static/js/dialog.js";
+import { date, hms } from "/ui/static/js/time.js";
+
+const SIDE_MS = 30000;
+const WHY_MIN = 2;
+
+export function createViewer(session, cameras) {
+  let moment = null;
+  let parts = 1;
+  let part = 0;
+  const base = "/spotcheck/" + encodeURIComponent(session);
+  const span = h("p", { class: "num span" }, t("spotcheck.choose"));
+  const camera = h("select", { name: "camera" }, cameras.map((name) => h("option", { value: name }, t("spotcheck.camera", { name }))));
+  const why = h("input", { name: "why", maxlength: 500, autocomplete: "off", "aria-describedby": "why-trouble" });
+  const trouble = h("p", { class: "notice bad", id: "why-trouble", role: "alert", hidden: true });
+  const video = h("video", { controls: true, playsinline: true, preload: "metadata", hidden: true });
+  const which = h("p", { class: "small muted num", role: "status" });
+  const play = h("button", { type: "button", class: "button main play", disabled: true, onclick: () => guard(() => show(0)) }, "▶ " + t("spotcheck.play"));
+  const take = h("button", { type: "button", class: "button export", disabled: true, onclick: () => guard(save) }, t("spotcheck.export"));
+  const reasons = [t("spotcheck.why_routine"), t("spotcheck.why_complaint")].map((text) => h("button", { type: "button", class: "button slim", onclick: () => { why.value = text; say(""); } }, text));
+
+  function say(sentence) {
+    trouble.textContent = sentence;
+    trouble.hidden = !sentence;
+    if (sentence) why.setAttribute("aria-invalid", "true");
+    else why.removeAttribute("aria-invalid");
+  }
+
+  function guard(work) {
+    if (why.value.trim().length < WHY_MIN) {
+      say(t("spotcheck.why_short"));
+      why.focus();
+      return;
+    }
+    say("");
+    work();
+  }
+
+  const from = () => moment.at_ms - SIDE_MS;
+  const until = () => moment.at_ms + SIDE_MS;
+  const url = (n) => base + "/clip/" + encodeURIComponent(camera.value) + "?" + new URLSearchParams({ from: from(), until: until(), why: why.value.trim(), part: n });
+
+  // One byte first: it says how many parts there are, or why there are none, and is not counted as a viewing.
+  async function show(n) {
+    try {
+      const response = await fetch(url(n), { headers: { Range: "bytes=1-1", Accept: "application/json" }, credentials: "same-origin", cache: "no-store" });
+      if (!response.ok) {
+        const body = await response.json().catch(() => null);
+        say((body && body[lang()]) || t("spotcheck.no_play"));
+        video.hidden = true;
+        return;
+      }
+      parts = Number(response.headers.get("X-Clip-Parts")) || 1;
+    } catch (error) {
+      say(t("common.no_answer"));
+      return;
+    }
+    part = n;
+    video.hidden = false;
+    video.src = url(n);
+    setText(which, parts > 1 ? t("spotcheck.part", { n: n + 1, total: parts }) : "");
+    video.play().catch(() => {});
+  }
+
+  video.addEventListener("ended", () => { if (part + 1 < parts) show(part + 1); });
+  video.addEventListener("error", () => { if (video.src) say(t("spotcheck.no_play")); });
+
+  async function save() {
+    take.disabled = true;
+    setText(which, t("spotcheck.exporting"));
+    try {
+      const file = await postForFile(base + "/evidence", { camera: camera.value, from: from(), until: until(), why: why.value.trim() });
+      const address = URL.createObjectURL(file.blob);
+      const anchor = h("a", { href: address, download: file.name });
+      document.body.append(anchor);
+      anchor.click();
+      anchor.remove();
+      setTimeout(() => URL.revokeObjectURL(address), 60000);
+      toast("good", t("spotcheck.exported", { name: file.name }), 12);
+    } catch (failure) {
+      say(failure.message);
+    }
+    setText(which, "");
+    take.disabled = false;
+  }
+
+  return {
+    element: h("section", { class: "card viewer" }, h("h2", {}, t("spotcheck.view")), span,
+      h("label", { class: "field" }, h("span", {}, t("spotcheck.why")), why), h("div", { class: "choices row" }, reasons), trouble,
+      h("label", { class: "field" }, h("span", { class: "sr" }, t("spotcheck.camera", { name: "" })), camera),
+      h("div", { class: "row" }, play, take), which, video, h("p", { class: "small muted" }, t("spotcheck.logged"))),
+    choose(next) {
+      moment = next;
+      if (next.camera) camera.value = next.camera;
+      setText(span, t("spotcheck.span", { date: date(from()), from: hms(from()), until: hms(until()) }));
+      play.disabled = take.disabled = cameras.length === 0;
+      video.pause();
+      video.hidden = true;
+      video.removeAttribute("src");
+      setText(which, "");
+      say("");
+    },
+  };
+}

@@ -1,0 +1,12 @@
+// A badge reader types the number and then Enter: that must lead to the PIN, not send half a form.
+
+const form = document.querySelector("form");
+const badge = form.elements.badge;
+const pin = form.elements.pin;
+
+badge.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !pin.value) {
+    event.preventDefault();
+    if (badge.value.trim()) pin.focus();
+  }
+});

@@ -1,0 +1,101 @@
+"""The sample bank is what it says, and a wrong bank is refused whole."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.bank.build import content_of, read_folder, sample_bank
+from edge.bank.lint import lint, near_duplicates
+from edge.bank.model import parse_bank
+from edge.errors import BadInput
+
+BANK = sample_bank()
+
+
+def test_the_sample_is_large_enough_marked_and_clean() -> None:
+    assert len(BANK.items) >= 120
+    assert BANK.sample and all(item.sample for item in BANK.items)
+    assert "不得用于考试" in BANK.title.zh and "not for exams" in BANK.title.en
+    assert Counter(item.type for item in BANK.items).keys() == {"judgement", "single", "multiple"}
+    assert lint(BANK) == []
+    assert max(Counter(item.template for item in BANK.items).values()) <= 5
+    assert near_duplicates(BANK.items, 0.5) == []
+
+
+def test_every_item_names_its_standard_edition_and_clause() -> None:
+    for item in BANK.items:
+        assert item.source.standard and item.source.edition and item.source.clause, item.id
+
+
+def test_keys_are_spread() -> None:
+    singles = Counter(item.answer[0] for item in BANK.items if item.type == "single")
+    assert max(singles.values()) < 2 * min(singles.values())
+
+
+def test_what_is_sealed_reads_back_the_same() -> None:
+    assert parse_bank(content_of(BANK)) == BANK
+
+
+def document() -> dict[str, object]:
+    loaded: dict[str, object] = json.loads(content_of(BANK))
+    return loaded
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"answer": ["Z"]},
+        {"answer": []},
+        {"answer": ["A", "B"], "type": "single"},
+        {"answer": ["A"], "type": "multiple"},
+        {"options": [{"key": "A", "text": "x"}]},
+        {"options": [{"key": "A", "text": "x"}, {"key": "A", "text": "y"}]},
+        {"options": [{"key": "A", "text": "x"}, {"key": "B", "text": "x"}]},
+        {"stem": ""},
+        {"points": 0},
+        {"unknown": 1},
+    ],
+)
+def test_a_wrong_item_is_refused_with_its_place(change: dict[str, object]) -> None:
+    bank = document()
+    items = bank["items"]
+    assert isinstance(items, list)
+    items[7] = items[7] | change
+    with pytest.raises(BadInput) as refused:
+        parse_bank(json.dumps(bank).encode())
+    assert refused.value.code == "bank_broken"
+    assert "items.7" in str(refused.value.facts["where"])
+
+
+def test_an_item_twice_is_refused() -> None:
+    bank = document()
+    items = bank["items"]
+    assert isinstance(items, list)
+    items.append(items[0])
+    with pytest.raises(BadInput):
+        parse_bank(json.dumps(bank).encode())
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_bank(raw: bytes) -> None:
+    with pytest.raises(BadInput):
+        parse_bank(raw)
+
+
+def test_near_twins_are_found() -> None:
+    twin = BANK.items[0].model_copy(update={"id": "twin", "stem": BANK.items[0].stem + "。"})
+    assert [f.items for f in near_duplicates([*BANK.items, twin])] == [(BANK.items[0].id, "twin")]
+
+
+def test_a_folder_without_items(tmp_path: Path) -> None:
+    with pytest.raises(BadInput):
+        read_folder(tmp_path)
+    (tmp_path / "items.json").write_text("[]")
+    with pytest.raises(BadInput):
+        read_folder(tmp_path)

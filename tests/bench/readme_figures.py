@@ -1,0 +1,79 @@
+"""Writes the README's table of figures from `measured.json`, between its two markers.
+
+python tests/bench/readme_figures.py
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench.measured import read_measured
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
+# name -> (what, how it is measured, the sentence its figures fill)
+ROWS = {
+    "web_kills": (
+        "负载下强杀网页进程 `web` killed under load",
+        "`make soak`",
+        "SIGKILL {kills} 次，确认过的答案 {acknowledged} 条，丢失 **{lost}** 条，重复 {doubled} 条 / "
+        "{kills} kills, {acknowledged} answers acknowledged, **{lost}** lost, {doubled} doubled",
+    ),
+    "camera_kills": (
+        "杀死录像进程 cameras killed while recording",
+        "`make soak`",
+        "SIGKILL {kills} 次，每次最多丢 **{lost_s_most} 秒**（中位数 {lost_s_median} 秒） / "
+        "{kills} kills, at most **{lost_s_most} s** lost at one (median {lost_s_median} s)",
+    ),
+    "saves": (
+        "落盘保存 durable saves",
+        "`.venv/bin/python tests/bench/saves.py`",
+        "{clients} 个客户端：每秒 {saves_a_second} 次，是同一进程不写盘请求的 {saves_to_noop}，"
+        "每次保存 {flushes_per_save} 次刷盘 / {clients} clients: {saves_a_second} a second, "
+        "{saves_to_noop} of the same process's route that writes nothing, {flushes_per_save} flushes a save",
+    ),
+    "face": (
+        "人脸 faces",
+        "`.venv/bin/python tests/bench/face.py`",
+        "一帧到判定 {decision_ms} 毫秒，是三个网络之和的 {decision_to_networks}；"
+        "特征提取比 dlib 自己快 {embed_times_dlib} 倍 / frame to decision {decision_ms} ms, {decision_to_networks} of "
+        "its three networks; embedding {embed_times_dlib} times dlib's own speed",
+    ),
+}
+
+
+def figures_table(measured: dict[str, dict[str, Any]]) -> str:
+    """The table as the README has it, markers not included. KeyError when a figure is missing."""
+    lines = ["| 什么 what | 结果 result | 怎么测 how | 何时何处 when and where |", "|---|---|---|---|"]
+    for name, (what, how, sentence) in ROWS.items():
+        if name in measured:
+            entry = measured[name]
+            machine = entry["machine"]
+            where = f"{entry['date']}, {machine['cores']} cores {machine['arch']}, Python {machine['python']}"
+            lines.append(f"| {what} | {sentence.format(**entry)} | {how} | {where} |")
+    return "\n".join(lines)
+
+
+def with_figures(readme: str, measured: dict[str, dict[str, Any]]) -> str:
+    """`readme` with its table made anew. ValueError when the markers are not there."""
+    before, _, rest = readme.partition(BEGIN)
+    _, marker, after = rest.partition(END)
+    if not marker:
+        raise ValueError(f"README.md has no {BEGIN} ... {END}")
+    return f"{before}{BEGIN}\n{figures_table(measured)}\n{END}{after}"
+
+
+@click.command()
+def main() -> None:
+    """Write the README's figures from measured.json."""
+    README.write_text(with_figures(README.read_text(), read_measured()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""A door with the real face pack, a ring a test writes pictures into, and a reader a test taps."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from support.rooms import DeskRoom, make_desk_room
+
+from edge import clock
+from edge.checkin.door import Door
+from edge.checkin.enrol import enrol_waiting
+from edge.demo.people import badge_of, portrait_file
+from edge.exam import conduct
+from edge.exam.banks import open_bank
+from edge.hardware.badge import ReaderState, Tap
+from edge.hardware.panel import SilentPanel
+from edge.store import checkins, people, sessions
+from edge.store.ring import RingWriter
+from edge.vision import packs
+from edge.vision.face_pack import FacePack
+
+Picture = np.ndarray
+
+
+@pytest.fixture(scope="session")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> FacePack:
+    models = tmp_path_factory.mktemp("models")
+    packs.install("dlib", models)
+    return packs.load("dlib", models)
+
+
+def portrait(which: str) -> Picture:
+    """The portrait as it stands before a kiosk camera: scaled into a 640x480 picture of a wall."""
+    picture = cv2.imread(str(portrait_file(which)))
+    scale = 480 / picture.shape[0]
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    wall = np.full((480, 640, 3), 150, np.uint8)
+    left = (640 - small.shape[1]) // 2
+    wall[:, left : left + small.shape[1]] = small
+    return wall
+
+
+def wall() -> Picture:
+    return np.full((480, 640, 3), 120, np.uint8)
+
+
+@dataclass
+class TestReader:
+    """A reader a test taps: the decoder below it has its own tests."""
+
+    __test__ = False
+    taps: list[Tap] = field(default_factory=list)
+
+    def poll(self, timeout_s: float) -> list[Tap]:
+        taken, self.taps = self.taps, []
+        return taken
+
+    def state(self) -> ReaderState:
+        return ReaderState(True)
+
+    def close(self) -> None:
+        return
+
+
+@dataclass
+class Doorway:
+    """A door and everything before it."""
+
+    desk: DeskRoom
+    door: Door
+    reader: TestReader
+    ring: RingWriter
+
+    def show(self, picture: Picture) -> None:
+        rows, columns, _ = picture.shape
+        at = clock.now()
+        self.ring.write(
+            mono_ms=at.mono_ms,
+            wall_ms=at.wall_ms,
+            source_ms=0,
+            width=columns,
+            height=rows,
+            bgr=picture.tobytes(),
+            jpeg=b"",
+        )
+
+    def tap(self, number: int) -> None:
+        self.tap_badge(badge_of(number))
+
+    def tap_badge(self, badge: str) -> None:
+        self.reader.taps.append(Tap(badge, None, clock.mono_ms()))
+        self.door.step(0)
+
+    def look(self, picture: Picture, steps: int = 12) -> checkins.KioskState:
+        """Stand before the camera until the door has decided or `steps` frames have gone by."""
+        for _ in range(steps):
+            self.show(picture)
+            self.door.step(0)
+            if self.kiosk.state not in ("look", "consent"):
+                break
+        return self.kiosk
+
+    @property
+    def kiosk(self) -> checkins.KioskState:
+        shown = checkins.shown(self.desk.db)
+        assert shown is not None
+        return shown
+
+    def who(self, number: int) -> people.Candidate:
+        return next(c for c in people.candidates(self.desk.db, self.desk.session) if c.number == number)
+
+
+@pytest.fixture
+def doorway(tmp_path: Path, pack: FacePack) -> Iterator[Doorway]:
+    if importlib.util.find_spec("matplotlib") is None or importlib.util.find_spec("skimage") is None:
+        pytest.skip("the demo extra, whose wheels carry the portraits, is not installed")
+    desk = make_desk_room(tmp_path, photos=True, checkin={"look_seconds": 0.6, "show_seconds": 0.1})
+    bank = open_bank(desk.identity, desk.config.paths.bundles, sessions.find(desk.db, desk.session))
+    enrol_waiting(desk.db, pack, desk.identity.keys.data)
+    conduct.open_checkin(desk.db, desk.session, bank, "P-001")
+    ring = RingWriter(desk.config.paths.ring("door"), 800 * 480 * 3)
+    reader = TestReader()
+    door = Door(desk.config, desk.db, desk.identity.keys, reader, SilentPanel("panel_off"), pack)
+    yield Doorway(desk, door, reader, ring)
+    door.close()
+    ring.close()
+    desk.db.close()

@@ -1,0 +1,173 @@
+"""Who gets in, with real pictures and the real face pack; each refusal with its own sentence and ledger entry."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from edge.checkin.enrol import _context
+from edge.demo.people import ASTRONAUT, HOPPER
+from edge.domain.reasons import sentence
+from edge.store import checkins, ledger, people
+from edge.store.db import transaction
+from edge.vision.face_pack import FacePack
+from edge.vision.template import to_bytes
+
+from .conftest import Doorway, portrait, wall
+
+
+def last_checkin(doorway: Doorway) -> dict[str, object]:
+    return ledger.entries(doorway.desk.db, kinds=("checkin",))[-1].body
+
+
+def test_the_right_person_enters_by_face(doorway: Doorway) -> None:
+    doorway.tap(HOPPER)
+    assert doorway.kiosk.state == "look"
+    shown = doorway.look(portrait("hopper"))
+    assert shown.state == "welcome"
+    who = doorway.who(HOPPER)
+    assert (who.state, who.route) == ("admitted", "face")
+    assert shown.facts["seat_code"] == who.seat_code
+    assert len(who.seat_code or "") == 6
+    assert last_checkin(doorway)["reason"] == "face_matched"
+
+
+def test_another_person_with_that_badge_is_refused_with_a_sentence(doorway: Doorway) -> None:
+    doorway.tap(HOPPER)
+    shown = doorway.look(portrait("astronaut"))
+    assert (shown.state, shown.reason) == ("refused", "face_other_person")
+    assert doorway.who(HOPPER).state == "expected"
+    assert last_checkin(doorway) == {"outcome": "refused", "route": None, "reason": "face_other_person"}
+    assert "卡" in sentence(shown.reason, "zh")
+    assert checkins.recent(doorway.desk.db, doorway.desk.session)[0].reason == "face_other_person"
+
+
+def test_swapped_templates_swap_the_decisions(doorway: Doorway, pack: FacePack) -> None:
+    key = doorway.desk.identity.keys.data
+    one, other = doorway.who(HOPPER).person, doorway.who(ASTRONAUT).person
+    plain = {
+        person: key.decrypt(
+            people.template(doorway.desk.db, person, pack.name, pack.version) or b"", _context(person, pack)
+        )
+        for person in (one, other)
+    }
+    with transaction(doorway.desk.db) as db:
+        for person, source in ((one, other), (other, one)):
+            people.set_template(db, person, pack.name, pack.version, key.encrypt(plain[source], _context(person, pack)))
+    doorway.tap(HOPPER)
+    assert doorway.look(portrait("hopper")).reason == "face_other_person"
+    doorway.tap(HOPPER)
+    assert doorway.look(portrait("astronaut")).state == "welcome"
+
+
+def test_a_template_moved_to_another_row_does_not_open(doorway: Doorway, pack: FacePack) -> None:
+    one, other = doorway.who(HOPPER).person, doorway.who(ASTRONAUT).person
+    stolen = people.template(doorway.desk.db, other, pack.name, pack.version)
+    assert stolen is not None
+    with transaction(doorway.desk.db) as db:
+        people.set_template(db, one, pack.name, pack.version, stolen)
+    doorway.tap(HOPPER)
+    assert (doorway.kiosk.state, doorway.kiosk.reason) == ("see_proctor", "template_unreadable")
+    assert doorway.who(HOPPER).state == "waiting"
+
+
+def test_a_random_template_is_refused(doorway: Doorway, pack: FacePack) -> None:
+    key, person = doorway.desk.identity.keys.data, doorway.who(HOPPER).person
+    noise = np.random.default_rng(3).normal(0, 0.15, 128).astype(np.float32)
+    with transaction(doorway.desk.db) as db:
+        people.set_template(db, person, pack.name, pack.version, key.encrypt(to_bytes(noise), _context(person, pack)))
+    doorway.tap(HOPPER)
+    assert doorway.look(portrait("hopper")).reason == "face_other_person"
+
+
+def test_an_empty_picture_asks_again_then_sends_to_the_proctor(doorway: Doorway) -> None:
+    doorway.tap(HOPPER)
+    assert doorway.look(wall(), steps=3).reason == "face_none"
+    assert doorway.who(HOPPER).state == "expected"
+    for _ in range(2):
+        time.sleep(0.65)
+        doorway.look(wall(), steps=2)
+    assert doorway.kiosk.reason == "face_unsure_proctor"
+    assert doorway.who(HOPPER).state == "waiting"
+
+
+def test_two_people_in_view_are_asked_to_come_one_at_a_time(doorway: Doorway) -> None:
+    both = np.concatenate([portrait("hopper")[:, 130:510], portrait("astronaut")[:, 130:510]], axis=1)
+    doorway.tap(HOPPER)
+    assert doorway.look(both, steps=4).reason == "face_several"
+    assert doorway.who(HOPPER).state == "expected"
+
+
+def test_no_camera_sends_to_the_proctor(doorway: Doorway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.checkin.door.BLIND_SECONDS", 0.1)
+    doorway.tap(HOPPER)
+    time.sleep(0.15)
+    doorway.door.step(0)
+    assert doorway.kiosk.reason == "camera_blind"
+
+
+def test_a_picture_from_before_the_tap_is_not_looked_at(doorway: Doorway) -> None:
+    for _ in range(4):
+        doorway.show(portrait("hopper"))
+    time.sleep(0.01)
+    doorway.tap(HOPPER)
+    for _ in range(4):
+        doorway.door.step(0)
+    assert doorway.kiosk.state == "look"
+
+
+def test_declining_deletes_face_data_and_leads_to_the_proctor(doorway: Doorway, pack: FacePack) -> None:
+    doorway.tap(ASTRONAUT)
+    with transaction(doorway.desk.db) as db:
+        checkins.ask(db, "decline")
+    doorway.door.step(0)
+    assert (doorway.kiosk.state, doorway.kiosk.reason) == ("see_proctor", "face_declined")
+    person = doorway.who(ASTRONAUT).person
+    assert people.template(doorway.desk.db, person, pack.name, pack.version) is None
+    assert people.photo(doorway.desk.db, person) is None
+    assert people.consent(doorway.desk.db, person, "face") is False
+    waiting = checkins.waiting(doorway.desk.db, doorway.desk.session)
+    assert [w.person for w in waiting] == [person]
+    doorway.tap(ASTRONAUT)
+    assert doorway.kiosk.reason == "face_declined"
+
+
+def test_every_other_tap_has_its_own_sentence(doorway: Doorway) -> None:
+    doorway.tap(3)
+    assert doorway.kiosk.reason == "no_template"
+    doorway.tap_badge("ZZZZ9999")
+    assert doorway.kiosk.reason == "badge_unknown"
+    doorway.tap(HOPPER)
+    assert doorway.look(portrait("hopper")).state == "welcome"
+    doorway.tap(HOPPER)
+    assert doorway.kiosk.reason == "already_admitted"
+    with transaction(doorway.desk.db) as db:
+        people.set_state(db, doorway.desk.session, doorway.who(HOPPER).person, "finished")
+    doorway.tap(HOPPER)
+    assert doorway.kiosk.reason == "already_finished"
+    reasons = {entry.body["reason"] for entry in ledger.entries(doorway.desk.db, kinds=("checkin",))}
+    assert {"no_template", "badge_unknown", "already_admitted", "already_finished"} <= reasons
+
+
+def test_a_badge_of_another_session_is_said_to_be_one(doorway: Doorway) -> None:
+    with transaction(doorway.desk.db) as db:
+        person, _ = people.add_person(db, "别场考生", "resident-id", "9999990000000000")
+        db.execute(
+            "INSERT INTO sessions SELECT 'S-2', class_id, room_id, title, 'planned', planned_ms, minutes, policy,"
+            " blueprint, rubric, bank_file, bank_id, bank_version, NULL, NULL, NULL, NULL, NULL, purge_ms, NULL"
+            " FROM sessions WHERE id = 'S-1'"
+        )
+        people.add_candidate(db, "S-2", person, 1, "OTHER001", None)
+    doorway.tap_badge("OTHER001")
+    assert doorway.kiosk.reason == "badge_other_session"
+
+
+def test_photographs_become_templates_and_go(doorway: Doorway, pack: FacePack) -> None:
+    for number in (HOPPER, ASTRONAUT):
+        person = doorway.who(number).person
+        assert people.photo(doorway.desk.db, person) is None
+        sealed = people.template(doorway.desk.db, person, pack.name, pack.version)
+        assert sealed is not None and len(sealed) > 512
+    assert len(ledger.entries(doorway.desk.db, kinds=("enrolled_face",))) == 2

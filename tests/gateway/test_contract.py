@@ -1,0 +1,198 @@
+"""The OpenAPI document and the code say the same: routes, bodies, bounds, and every answer given here."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import resources
+from typing import Any
+
+import pytest
+import yaml
+from flask.testing import FlaskClient
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+from support.gateways import FakeRoom, result_envelope
+from werkzeug.test import TestResponse
+
+from edge.domain import merkle
+from edge.gateway.app import create_gateway
+from edge.gateway.bundles import publish
+from edge.gateway.rooms import suspend
+from edge.gateway.settings import Province
+from edge.trust import protocol
+from edge.trust.checkpoint import sign_note
+
+DOCUMENT: dict[str, Any] = yaml.safe_load((resources.files("edge.gateway") / "openapi.yaml").read_text("utf-8"))
+REGISTRY: Registry[Any] = Registry().with_resource("", Resource(DOCUMENT, DRAFT202012))
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+def test_the_document_is_openapi_3_1() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1")
+    validate(DOCUMENT, cls=OpenAPIV31SpecValidator)
+
+
+def test_every_route_is_in_the_document_and_the_other_way_round(province: Province) -> None:
+    app = create_gateway(province)
+    in_code = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower(), rule.endpoint.rpartition(".")[2])
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint != "static"
+        for method in rule.methods or ()
+        if method not in ("HEAD", "OPTIONS")
+    }
+    in_document = {
+        (path, method, operation["operationId"])
+        for path, item in DOCUMENT["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS
+    }
+    assert in_code == in_document
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(DOCUMENT["components"]["schemas"]) - {"RoomId", "Hex32", "Count", "Number", "Envelope", "Note"})
+)
+def test_every_schema_is_a_model_with_the_same_fields_and_bounds(name: str) -> None:
+    ours = _flat(getattr(protocol, name).model_json_schema())
+    theirs = _flat(DOCUMENT["components"]["schemas"][name], DOCUMENT["components"]["schemas"])
+    assert ours == theirs
+
+
+def _flat(schema: Any, shared: dict[str, Any] | None = None, definitions: dict[str, Any] | None = None) -> Any:
+    """A schema with its references followed and everything that only explains left out."""
+    if isinstance(schema, list):
+        return [_flat(part, shared, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    definitions = schema.get("$defs", definitions)
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return _flat((shared or definitions or {})[name], shared, definitions)
+    flat: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in ("title", "description", "$defs"):
+            continue
+        if key == "properties":
+            flat[key] = {name: _flat(part, shared, definitions) for name, part in value.items()}
+        else:
+            flat[key] = _flat(value, shared, definitions)
+    if "anyOf" in flat and all(set(part) == {"type"} for part in flat["anyOf"]):
+        flat["type"] = [part["type"] for part in flat.pop("anyOf")]
+    for unordered in ("required", "enum", "type"):
+        if isinstance(flat.get(unordered), list):
+            flat[unordered] = sorted(flat[unordered])
+    return flat
+
+
+def check_answer(response: TestResponse, path: str, method: str) -> None:
+    """Whether an answer is one the document has for this operation."""
+    said = DOCUMENT["paths"][path][method]["responses"].get(str(response.status_code))
+    assert said is not None, f"{method} {path} answered {response.status_code}: {response.text}"
+    if "$ref" in said:
+        said = DOCUMENT["components"]["responses"][said["$ref"].rpartition("/")[2]]
+    content = said.get("content")
+    if content is None:
+        assert response.data == b""
+        return
+    [(media, body)] = content.items()
+    assert response.mimetype == media
+    if "schema" in body and media == "application/json":
+        OAS31Validator(body["schema"], registry=REGISTRY, _resolver=REGISTRY.resolver("")).validate(response.get_json())
+
+
+def test_the_check_itself_can_fail(client: FlaskClient) -> None:
+    response = client.get("/v1/health")
+    check_answer(response, "/v1/health", "get")
+    with pytest.raises(AssertionError):
+        check_answer(client.get("/nowhere"), "/v1/health", "get")
+    response.data = b'{"name": 1}'
+    with pytest.raises(Exception, match=r"is a required property|is not of type"):
+        check_answer(response, "/v1/health", "get")
+
+
+def test_every_operation_answers_as_the_document_says(client: FlaskClient, province: Province) -> None:
+    base = "/v1/rooms/{room}"
+    room = FakeRoom(client, province)
+    token = room.token()
+    request = room.request(token)
+    for body in (b"", b"{}", json.dumps(request | {"proof": "A" * 86 + "=="}).encode()):
+        check_answer(client.post("/v1/enrol", data=body), "/v1/enrol", "post")
+    check_answer(client.post("/v1/enrol", json=request), "/v1/enrol", "post")
+    room.enrol(token)
+    check_answer(client.get("/"), "/", "get")
+
+    publish(province, "bank", "safety", b"content", None)
+    check_answer(room.get("status"), base + "/status", "get")
+    listed = room.get("bundles")
+    check_answer(listed, base + "/bundles", "get")
+    assert [item["name"] for item in listed.get_json()["bundles"]] == ["safety"]
+    one = base + "/bundles/{kind}/{name}/{version}"
+    etag = f'"{listed.get_json()["bundles"][0]["sha256"]}"'
+    for headers, status in (
+        ({}, 200),
+        ({"Range": "bytes=10-20"}, 206),
+        ({"Range": "bytes=99999-"}, 416),
+        ({"If-None-Match": etag}, 304),
+    ):
+        answer = room.get("bundles/bank/safety/1", **headers)
+        assert answer.status_code == status
+        check_answer(answer, one, "get")
+        answer.close()
+    for missing in ("bundles/bank/safety/2", "bundles/bank/other/1", f"bundles/bank/safety/{2**63}"):
+        check_answer(room.get(missing), one, "get")
+
+    fork = result_envelope(room.room, 1, 1, room.signer, other=True)
+    stranger = result_envelope("room-9", 1, 1, room.signer)
+    texts = [e.decode() for e in (room.envelope(1), room.envelope(1), fork, stranger)] + ["{}", "not json"]
+    batch = json.dumps({"envelopes": texts}).encode()
+    for body in (batch, b"", b"[]", b'{"envelopes": []}', b'{"envelopes": ["' + b"x" * (17 * 1024 * 1024) + b'"]}'):
+        check_answer(room.post("results", body), base + "/results", "post")
+
+    assert room.certificate is not None
+    origin = room.certificate.origin
+    leaf = merkle.leaf_hash(b"x")
+    note = sign_note(origin, 1, leaf, origin, room.signer)
+    for note_text, old, proof in (
+        (note, 0, []),
+        (note, 5, []),
+        ("nonsense", 1, []),
+        (note, 1, ["0" * 64]),
+        (note, 1, []),
+    ):
+        body = json.dumps({"note": note_text, "old_size": old, "proof": proof}).encode()
+        check_answer(room.post("checkpoints", body), base + "/checkpoints", "post")
+
+    for rest, path, method in (
+        ("status", base + "/status", "get"),
+        ("bundles", base + "/bundles", "get"),
+        ("bundles/bank/safety/1", one, "get"),
+        ("results", base + "/results", "post"),
+        ("checkpoints", base + "/checkpoints", "post"),
+    ):
+        target = f"/v1/rooms/{room.room}/{rest}"
+        for headers in (
+            {},
+            room.header(method.upper(), target, b"other"),
+            room.header(method.upper(), target, at_ms=5),
+        ):
+            answer = client.open(target, method=method.upper(), headers=headers)
+            assert answer.status_code == 401
+            check_answer(answer, path, method)
+    suspend(province, room.room, "检查")
+    check_answer(room.get("bundles"), base + "/bundles", "get")
+    check_answer(room.get("bundles/bank/safety/1"), one, "get")
+    FakeRoom(client, province).enrol()
+    check_answer(room.get("status"), base + "/status", "get")
+
+
+def test_every_refusal_is_one_sentence_in_two_languages(client: FlaskClient) -> None:
+    for answer in (client.get("/nowhere"), client.post("/v1/health"), client.post("/v1/enrol", data=b"{")):
+        assert 400 <= answer.status_code < 500
+        body = protocol.ErrorBody.model_validate_json(answer.data)
+        assert re.search(r"[\u4e00-\u9fff]", body.zh)
+        assert not re.search(r"[\u4e00-\u9fff]", body.en)
+        assert "{" not in body.zh.replace("{}", "")

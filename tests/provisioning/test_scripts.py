@@ -1,0 +1,81 @@
+"""The shell scripts: shellcheck is content, --help helps, and what cannot work is refused with nothing changed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TREE = Path(__file__).parents[2]
+PROVISIONING = TREE / "provisioning"
+BOOTSTRAP = PROVISIONING / "bootstrap.sh"
+SCRIPTS = [*sorted(PROVISIONING.glob("*.sh")), PROVISIONING / "examroom"]
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run as somebody without privileges, so that nothing here can install anything."""
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+    return subprocess.run(["bash", *map(str, words)], capture_output=True, text=True, check=False, cwd="/", **nobody)  # type: ignore[call-overload,no-any-return]
+
+
+def has_both_languages(text: str) -> bool:
+    lines = text.strip().splitlines()
+    return any("\u4e00" <= c <= "\u9fff" for c in lines[0]) and lines[-1].isascii()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_shellcheck_is_content(script: Path) -> None:
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    done = subprocess.run([str(shellcheck), str(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert os.access(script, os.X_OK)
+
+
+@pytest.mark.parametrize("name", ["bootstrap.sh", "wheels.sh"])
+def test_help_is_in_both_languages(name: str) -> None:
+    done = run(PROVISIONING / name, "--help")
+    assert done.returncode == 0
+    assert "用法 / usage" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "about"),
+    [
+        (["--nonsense"], "--nonsense"),
+        (["--from"], "--from"),
+        (["--from", "/nowhere"], "/nowhere"),
+        (["--from", "/nowhere.whl"], "/nowhere.whl"),
+        (["--from", "/etc"], "/etc"),
+        (["--offline-wheels", "/etc"], "/etc"),
+        ([], "root"),
+        (["--no-nginx", "--no-start", "--from", str(TREE)], "root"),
+    ],
+)
+def test_bootstrap_refuses_with_a_sentence_and_exit_2(words: list[str], about: str) -> None:
+    done = run(BOOTSTRAP, *words)
+    assert done.returncode == 2
+    assert about in done.stderr
+    assert has_both_languages(done.stderr)
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--python", "3.9", "/tmp/x"], ["--arch", "riscv64", "/tmp/x"], ["--what", "/tmp/x"], ["a", "b"]]
+)
+def test_wheels_refuses_with_exit_2(words: list[str]) -> None:
+    done = run(PROVISIONING / "wheels.sh", *words)
+    assert done.returncode == 2
+    assert done.stderr
+    assert not Path("/tmp/x").exists()
+
+
+def test_copy_tree_takes_what_a_wheel_needs_and_no_leftover(tmp_path: Path) -> None:
+    done = subprocess.run([str(PROVISIONING / "copy-tree.sh"), str(TREE), str(tmp_path)], check=False)
+    assert done.returncode == 0
+    assert {path.name for path in tmp_path.iterdir()} <= {"pyproject.toml", "README.md", "LICENSE", "edge"}
+    assert (tmp_path / "edge" / "vision" / "manifests" / "dlib").is_dir()
+    assert not [path for path in tmp_path.rglob("*") if path.is_symlink() or path.name == "__pycache__"]

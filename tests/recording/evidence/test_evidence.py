@@ -1,0 +1,181 @@
+"""Exporting evidence: what is in the file, what the ledger keeps, what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from edge.errors import BadInput, Conflict, ExamroomError, NotFound, Unavailable, VerificationFailed
+from edge.store import ledger, segments
+from edge.trust.verifier import verify_file
+
+
+def test_it_verifies_with_the_root_alone(room: Any, tmp_path: Path) -> None:
+    path = room.export(tmp_path / "out.zip")
+    verdict = verify_file(path, [room.root.public])
+    assert verdict.ok, verdict
+    assert verdict.kind == "evidence" and verdict.reason is None and verdict.part is None
+    assert verdict.facts["room"] == "room-1"
+    assert verdict.facts["camera"] == "door"
+    assert verdict.facts["why"] == "复核拒绝入场"
+    assert verdict.facts["by"] == "staff-7"
+    assert verdict.facts["covered_s"] == 12.0
+    assert verdict.facts["gaps"] == []
+    assert verdict.facts["witnesses"] == ["gateway-1"]
+    assert "room-1" in verdict.sentence("zh") and "Verified" in verdict.sentence("en")
+
+
+def test_any_zip_tool_reads_it_and_the_video_plays(room: Any, tmp_path: Path) -> None:
+    path = room.export(tmp_path / "out.zip")
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        videos = [name for name in archive.namelist() if name.startswith("video/")]
+        assert len(videos) == 3
+        frames = 0
+        for name in videos:
+            with av.open(io.BytesIO(archive.read(name))) as video:
+                frames += sum(1 for _ in video.decode(video=0))
+    assert frames == 120  # 8 to 20 s: 4 + 6 + 2 fragments of ten frames
+
+
+def test_the_video_holds_the_recorded_bytes_of_the_span_and_no_others(room: Any, tmp_path: Path) -> None:
+    path = room.export(tmp_path / "out.zip", 8.5, 10.5)
+    segment = segments.between(room.connection, "door", room.now - 10**9, room.now)[1]
+    recorded = (room.paths.recordings / segment.path).read_bytes()
+    first, last = segment.fragments[2], segment.fragments[4]
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.startswith("video/")]
+        assert names == [f"video/{segment.id}.mp4"]
+        kept = archive.read(names[0])
+    assert kept == recorded[: segment.init_length] + recorded[first.offset : last.offset + last.length]
+
+
+def test_the_export_is_in_the_ledger_without_its_words(room: Any, tmp_path: Path) -> None:
+    before = ledger.size(room.connection)
+    room.export(tmp_path / "out.zip", why="王小明 appeals")
+    entry = ledger.get(room.connection, before)
+    assert (entry.kind, entry.session_id, entry.content["by"]) == ("export", "s1", "staff-7")
+    assert set(entry.body) == {"camera", "from_ms", "until_ms", "why"}
+    assert "王小明" not in entry.entry.decode()
+    assert ledger.latest_checkpoint(room.connection).size == before + 1
+
+
+def test_the_slice_has_every_entry_of_the_span_and_its_neighbours(room: Any, tmp_path: Path) -> None:
+    path = room.export(tmp_path / "out.zip")
+    with zipfile.ZipFile(path) as archive:
+        entries = [json.loads(line) for line in archive.read("ledger.jsonl").splitlines()]
+    in_span = [e.seq for e in ledger.entries(room.connection) if 8000 <= e.at_ms - 1_780_000_000_000 <= 20000]
+    given = [entry["seq"] for entry in entries]
+    assert set(in_span) <= set(given)
+    assert {e["kind"] for e in entries} == {"checkin", "segment", "export"}
+    assert len(given) < ledger.size(room.connection) / 2 + 5
+
+
+@pytest.mark.parametrize(("since", "until"), [(-3, 2), (23, 200), (0, 31), (29.2, 29.4), (5.9, 6.1)])
+def test_spans_at_the_edges_verify_and_say_what_is_not_there(
+    room: Any, tmp_path: Path, since: float, until: float
+) -> None:
+    verdict = verify_file(room.export(tmp_path / "out.zip", since, until), [room.root.public])
+    assert verdict.ok, verdict
+    missing = max(0, -since) + max(0, until - 30)
+    gaps = verdict.facts["gaps"]
+    assert bool(gaps) == (missing > 1.5)
+
+
+def test_a_span_that_reaches_into_the_future_verifies(room: Any, tmp_path: Path) -> None:
+    verdict = verify_file(room.export(tmp_path / "out.zip", 20, 5000), [room.root.public])
+    assert verdict.ok, verdict
+
+
+def test_a_segment_that_retention_removed_is_told(room: Any, tmp_path: Path) -> None:
+    gone = segments.get(room.connection, "door-01234567-000002")
+    segments.remove(room.connection, gone, 180)
+    verdict = verify_file(room.export(tmp_path / "out.zip", 3, 20), [room.root.public])
+    assert verdict.ok, verdict
+    assert verdict.facts["absent"] == [gone.id]
+    assert len(verdict.facts["gaps"]) == 1
+
+
+def test_a_room_without_a_witness_exports_too(room: Any, tmp_path: Path) -> None:
+    room.connection.execute("UPDATE checkpoints SET witnessed = NULL")
+    verdict = verify_file(room.export(tmp_path / "out.zip"), [room.root.public])
+    assert verdict.ok, verdict
+    assert "witnesses" not in verdict.facts
+
+
+def test_a_witness_whose_key_no_root_named_is_not_claimed(room: Any, tmp_path: Path) -> None:
+    (room.paths.trust / "gateway.json").unlink()
+    path = room.export(tmp_path / "out.zip")
+    assert verify_file(path, [room.root.public]).facts["witnesses"] == []
+    assert verify_file(path, [room.root.public], [room.gateway.public]).facts["witnesses"] == ["gateway-1"]
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "kind"),
+    [
+        ({"since": 20, "until": 20}, "evidence_span", BadInput),
+        ({"since": 5000, "until": 5001}, "evidence_span", BadInput),
+        ({"since": -(10**12), "until": 10**12}, "evidence_span", BadInput),
+        ({"why": "  "}, "evidence_why", BadInput),
+        ({"why": "x" * 501}, "evidence_why", BadInput),
+        ({"why": "\ud800"}, "evidence_why", BadInput),
+        ({"by": ""}, "evidence_why", BadInput),
+        ({"camera": "roof"}, "evidence_no_footage", NotFound),
+        ({"since": 100, "until": 200}, "evidence_no_footage", NotFound),
+    ],
+)
+def test_bad_requests_change_nothing(
+    room: Any, tmp_path: Path, more: dict[str, Any], code: str, kind: type[ExamroomError]
+) -> None:
+    before = ledger.size(room.connection)
+    with pytest.raises(kind) as caught:
+        room.export(tmp_path / "out.zip", **more)
+    assert caught.value.code == code
+    assert ledger.size(room.connection) == before
+    assert not list(tmp_path.glob("*.zip*"))
+
+
+def test_nothing_is_overwritten(room: Any, tmp_path: Path) -> None:
+    (tmp_path / "out.zip").write_text("mine")
+    with pytest.raises(Conflict) as caught:
+        room.export(tmp_path / "out.zip")
+    assert caught.value.code == "evidence_exists"
+    assert (tmp_path / "out.zip").read_text() == "mine"
+
+
+def test_damaged_footage_is_not_exported(room: Any, tmp_path: Path) -> None:
+    segment = segments.get(room.connection, "door-01234567-000003")
+    path = room.paths.recordings / segment.path
+    data = bytearray(path.read_bytes())
+    data[segment.fragments[1].offset + 100] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(VerificationFailed) as caught:
+        room.export(tmp_path / "out.zip")
+    assert caught.value.code == "footage_altered"
+    assert caught.value.facts["n"] == 1
+    path.unlink()
+    with pytest.raises(Unavailable) as gone:
+        room.export(tmp_path / "out.zip")
+    assert gone.value.code == "footage_missing"
+    assert not list(tmp_path.glob("*out.zip*"))
+
+
+def test_no_room_on_the_way_out_leaves_no_half_file(room: Any, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable) as caught:
+        room.export(tmp_path / "no-such-folder" / "out.zip")
+    assert caught.value.code == "evidence_unwritable"
+
+
+def test_an_expired_certificate_exports_nothing(room: Any, tmp_path: Path) -> None:
+    before = ledger.size(room.connection)
+    room.at(20 * 366 * 86_400)
+    with pytest.raises(VerificationFailed) as caught:
+        room.export(tmp_path / "out.zip")
+    assert caught.value.code == "certificate_expired"
+    assert ledger.size(room.connection) == before

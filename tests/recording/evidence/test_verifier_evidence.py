@@ -1,0 +1,409 @@
+"""Nobody changes an evidence file unseen: every byte, every member, every line, and the room itself lying."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import random
+import re
+from collections.abc import Callable
+from importlib import resources
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge.domain.canonical import canonical
+from edge.trust import certificate as certificates
+from edge.trust import checkpoint, dsse
+from edge.trust.container import ContainerWriter, read_directory
+from edge.trust.evidence_format import Part
+from edge.trust.verifier import Region, Verdict, layout, verify_open
+
+MANIFEST, LEDGER, PROOFS, CHECKPOINT, WITNESS, CERTIFICATE = (
+    "manifest.dsse.json",
+    "ledger.jsonl",
+    "proofs.jsonl",
+    "checkpoint.txt",
+    "witness.json",
+    "certificate.dsse.json",
+)
+
+
+def verify(data: bytes, root: bytes) -> Verdict:
+    return verify_open(io.BytesIO(data), [root])
+
+
+def pack(members: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    writer = ContainerWriter(file)
+    for name, content in members.items():
+        writer.add(name, [content])
+    writer.finish()
+    return file.getvalue()
+
+
+def lines(data: bytes) -> list[bytes]:
+    return data.splitlines(keepends=True)
+
+
+@pytest.fixture(scope="module")
+def regions(original: Any) -> list[Region]:
+    return layout(original.path)
+
+
+def expect(original: Any, region: Region, at: int, flip: int) -> None:
+    data = bytearray(original.data)
+    data[at] ^= flip
+    verdict = verify(bytes(data), original.root)
+    found = (verdict.ok, verdict.kind, verdict.part, verdict.second, verdict.seq)
+    assert found == (False, "evidence", region.part, region.second, region.seq), (at, flip, region, verdict)
+    assert len({problem.part for problem in verdict.details}) == 1
+    assert verdict.sentence("zh") and verdict.sentence("en")
+    assert "{" not in verdict.sentence("zh") + verdict.sentence("en")
+
+
+def test_the_layout_covers_the_file_and_has_every_part(original: Any, regions: list[Region]) -> None:
+    assert regions[0].start == 0 and regions[-1].end == len(original.data)
+    assert all(a.end == b.start for a, b in pairwise(regions))
+    assert {region.part for region in regions} == {
+        "container", "certificate", "manifest", "checkpoint", "ledger", "proof", "segment-index", "video", "readme"
+    }  # fmt: skip
+    seconds = [region.second for region in regions if region.part == "video"]
+    assert sorted(set(seconds)) == [float(second) for second in range(12)]
+
+
+def test_first_middle_and_last_byte_of_every_region_are_named(original: Any, regions: list[Region]) -> None:
+    for region in regions:
+        for at in {region.start, (region.start + region.end) // 2, region.end - 1}:
+            expect(original, region, at, 0x20 if at % 2 else 0x01)
+
+
+def test_a_thousand_flips_at_random_places_are_named(original: Any, regions: list[Region]) -> None:
+    chance = random.Random(20261120)
+    for _ in range(1000):
+        at = chance.randrange(len(original.data))
+        region = next(r for r in regions if r.start <= at < r.end)
+        expect(original, region, at, chance.randrange(1, 256))
+
+
+@pytest.mark.parametrize("part", ["container", "certificate", "manifest", "checkpoint", "ledger", "proof"])
+def test_flips_spread_over_the_small_parts_are_named(original: Any, regions: list[Region], part: str) -> None:
+    chance = random.Random(part)
+    mine = [region for region in regions if region.part == part]
+    for _ in range(120):
+        region = chance.choice(mine)
+        expect(original, region, chance.randrange(region.start, region.end), 1 << chance.randrange(8))
+
+
+def test_the_altered_second_is_told_with_camera_and_wall_time(original: Any, regions: list[Region]) -> None:
+    region = next(r for r in regions if r.part == "video" and r.second == 7.0)
+    data = bytearray(original.data)
+    data[region.end - 5] ^= 8
+    verdict = verify(bytes(data), original.root)
+    assert verdict.facts["camera"] == "door"
+    assert verdict.facts["wall"] == "2026-05-28T20:26:55.000Z"
+    assert verdict.facts["segment"] == "door-01234567-000003"
+    assert "第 7.0 秒" in verdict.sentence("zh") and "second 7.0" in verdict.sentence("en")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.7, 0.999])
+def test_a_cut_file_is_called_cut(original: Any, share: float) -> None:
+    verdict = verify(original.data[: max(4, int(len(original.data) * share))], original.root)
+    assert (verdict.ok, verdict.part, verdict.reason) == (False, "container", "container_cut")
+
+
+def test_each_lost_byte_at_the_end_is_called_cut(original: Any) -> None:
+    for less in range(1, 60):
+        verdict = verify(original.data[:-less], original.root)
+        assert (verdict.ok, verdict.part, verdict.reason) == (False, "container", "container_cut")
+
+
+@pytest.mark.parametrize("tail", [b"\0", b"PK\x05\x06" + bytes(18), b"x" * 5000])
+def test_bytes_appended_put_before_or_put_between_are_the_containers(original: Any, tail: bytes) -> None:
+    middle = read_directory(io.BytesIO(original.data))[3].header
+    for data in (
+        original.data + tail,
+        tail + original.data,
+        original.data[:middle] + tail + original.data[middle:],
+    ):
+        verdict = verify(data, original.root)
+        assert (verdict.ok, verdict.part) == (False, "container"), verdict
+
+
+def test_each_member_removed_is_named(original: Any) -> None:
+    parts = {"README.txt": "readme", CERTIFICATE: "certificate", MANIFEST: "manifest", LEDGER: "ledger"}
+    parts |= {PROOFS: "proof", CHECKPOINT: "checkpoint", WITNESS: "checkpoint"}
+    for name in original.members:
+        verdict = verify(pack({n: c for n, c in original.members.items() if n != name}), original.root)
+        part = parts.get(name, "video" if name.startswith("video") else "segment-index")
+        assert (verdict.ok, verdict.reason, verdict.part) == (False, "evidence_member_missing", part)
+        assert verdict.facts["member"] == name
+
+
+def test_members_added_or_put_in_another_order_are_the_containers(original: Any) -> None:
+    added = verify(pack({**original.members, "extra.txt": b"x"}), original.root)
+    assert (added.reason, added.part) == ("evidence_member_extra", "container")
+    turned = verify(pack(dict(reversed(original.members.items()))), original.root)
+    assert (turned.reason, turned.part) == ("evidence_member_order", "container")
+
+
+def test_a_member_of_another_export_of_the_same_room_is_named(original: Any) -> None:
+    parts = {LEDGER: "ledger", PROOFS: "proof", CHECKPOINT: "checkpoint", "README.txt": "readme", WITNESS: "checkpoint"}
+    tried = 0
+    for name, content in original.other_members.items():
+        if name in original.members and content != original.members[name] and name != MANIFEST:
+            verdict = verify(original.with_member(name, content), original.root)
+            part = parts.get(name, "video")
+            assert (verdict.ok, verdict.part) == (False, part), (name, verdict)
+            tried += 1
+    assert tried >= 6
+    assert not verify(original.with_member(MANIFEST, original.other_members[MANIFEST]), original.root).ok
+
+
+def test_another_root_is_told(original: Any) -> None:
+    for roots in ([original.stranger.public], []):
+        verdict = verify_open(io.BytesIO(original.data), roots)
+        assert (verdict.ok, verdict.part, verdict.reason) == (False, "certificate", "evidence_root_unknown")
+        assert verdict.facts["signer"] == original.issuer.key_id
+    assert verify_open(io.BytesIO(original.data), [original.stranger.public, original.root]).ok
+
+
+def test_a_manifest_by_another_key_names_the_wrong_signer(original: Any) -> None:
+    forged = dsse.sign_envelope(dsse.EVIDENCE, original.manifest, [original.stranger])
+    verdict = verify(original.with_member(MANIFEST, forged), original.root)
+    assert (verdict.part, verdict.reason) == ("manifest", "evidence_signer_wrong")
+    assert verdict.facts["signer"] == original.stranger.key_id
+    both = dsse.sign_envelope(dsse.EVIDENCE, original.manifest, [original.signer, original.stranger])
+    assert not verify(original.with_member(MANIFEST, both), original.root).ok
+
+
+def test_a_certificate_out_of_its_time_or_of_another_room(original: Any) -> None:
+    own = certificates.check(original.members[CERTIFICATE], original.root)
+    late = own.model_copy(update={"not_before_ms": own.not_before_ms + 10**9, "not_after_ms": own.not_after_ms + 10**9})
+    other = own.model_copy(update={"room": "room-2"})
+    longer = own.model_copy(update={"not_after_ms": own.not_after_ms + 1})
+
+    def under(certificate: certificates.Certificate) -> Verdict:
+        envelope = certificates.issue(certificate, original.issuer)
+        return verify(original.resign({**original.members, CERTIFICATE: envelope}), original.root)
+
+    assert (under(late).reason, under(late).part) == ("evidence_certificate_expired", "certificate")
+    assert (under(other).reason, under(other).part) == ("evidence_manifest_room", "manifest")
+    assert under(longer).ok
+    swapped = original.with_member(CERTIFICATE, certificates.issue(longer, original.issuer))
+    assert verify(swapped, original.root).part == "certificate"
+
+
+def change_line(data: bytes, index: int, change: Callable[[bytes], list[bytes]]) -> bytes:
+    all_lines = lines(data)
+    return b"".join([*all_lines[:index], *change(all_lines[index]), *all_lines[index + 1 :]])
+
+
+@pytest.mark.parametrize("index", [0, 5, -1])
+def test_a_dropped_entry_is_named_missing(original: Any, index: int) -> None:
+    at = index % len(lines(original.members[LEDGER]))
+    seq = json.loads(lines(original.members[LEDGER])[at])["seq"]
+    shorter = change_line(original.members[LEDGER], at, lambda _: [])
+    verdict = verify(original.with_member(LEDGER, shorter), original.root)
+    assert (verdict.reason, verdict.part, verdict.seq) == ("evidence_entry_missing", "ledger", seq)
+    assert len(verdict.details) == 1
+    assert f"第 {seq} 条缺失" in verdict.sentence("zh")
+
+
+def test_an_entry_put_in_and_a_proof_of_another_entry(original: Any) -> None:
+    entries, proofs = original.members[LEDGER], original.members[PROOFS]
+    seq = json.loads(lines(entries)[4])["seq"]
+    doubled = verify(original.with_member(LEDGER, change_line(entries, 4, lambda x: [x, x])), original.root)
+    assert (doubled.part, doubled.seq) == ("ledger", seq + 1)
+    last = verify(original.with_member(LEDGER, entries + lines(entries)[0]), original.root)
+    assert (last.part, last.reason) == ("ledger", "evidence_entry_extra")
+    foreign = canonical({**json.loads(lines(proofs)[5]), "seq": seq}) + b"\n"
+    wrong = verify(original.with_member(PROOFS, change_line(proofs, 4, lambda _: [foreign])), original.root)
+    assert (wrong.reason, wrong.part, wrong.seq) == ("evidence_proof_altered", "proof", seq)
+
+
+def test_two_parts_altered_are_both_told(original: Any) -> None:
+    entries = change_line(original.members[LEDGER], 3, lambda x: [x.replace(b"admitted", b"rejected")])
+    members = {**original.members, LEDGER: entries, "README.txt": b"changed"}
+    verdict = verify(pack(members), original.root)
+    assert [problem.part for problem in verdict.details] == ["ledger", "readme"]
+
+
+def test_swapped_and_dropped_fragments_name_the_second(original: Any, regions: list[Region]) -> None:
+    video = "video/door-01234567-000003.mp4"
+    start = next(m for m in read_directory(io.BytesIO(original.data)) if m.name == video).start
+    mine = [r for r in regions if r.part == "video" and r.start >= start][:7]
+    pieces = [original.data[r.start : r.end] for r in mine]
+    swapped = b"".join([*pieces[:2], pieces[3], pieces[2], *pieces[4:]])
+    verdict = verify(original.with_member(video, swapped), original.root)
+    assert (verdict.part, verdict.second) == ("video", mine[2].second)
+    dropped = verify(original.with_member(video, b"".join([*pieces[:4], *pieces[5:]])), original.root)
+    assert (dropped.part, dropped.second) == ("video", mine[4].second)
+    longer = verify(original.with_member(video, b"".join(pieces) + b"x"), original.root)
+    assert (longer.part, longer.second, longer.reason) == ("video", None, "evidence_video_unknown")
+
+
+# From here on the liar holds the room's own key: hashes in the manifest fit whatever was put in.
+
+
+def test_resigning_unchanged_members_verifies(original: Any) -> None:
+    assert verify(original.resign(original.members), original.root).ok
+
+
+def test_the_room_cannot_leave_an_entry_out(original: Any) -> None:
+    members, manifest = original.members, original.manifest
+    first, last = manifest["span"]["first"], manifest["span"]["last"]
+    for kept, seq in (({"first": first + 1, "last": last}, first), ({"first": first, "last": last - 1}, last)):
+        gone = next(i for i, line in enumerate(lines(members[LEDGER])) if json.loads(line)["seq"] == seq)
+        less = {name: change_line(members[name], gone, lambda _: []) for name in (LEDGER, PROOFS)}
+        verdict = verify(original.resign({**members, **less}, span=kept), original.root)
+        assert (verdict.part, verdict.reason, verdict.seq) == ("ledger", "evidence_span_open", seq)
+
+
+def test_the_room_cannot_rewrite_an_entry(original: Any) -> None:
+    entries = change_line(original.members[LEDGER], 3, lambda x: [x.replace(b"admitted", b"rejected")])
+    verdict = verify(original.resign({**original.members, LEDGER: entries}), original.root)
+    assert not verdict.ok and verdict.seq == json.loads(lines(entries)[3])["seq"]
+
+
+def test_the_room_cannot_replace_footage(original: Any) -> None:
+    members = original.members
+    fact = original.manifest["segments"][1]
+    index, video = f"segments/{fact['segment']}.json", f"video/{fact['segment']}.mp4"
+    table = json.loads(members[index])
+    altered = bytearray(members[video])
+    altered[-10] ^= 1
+    piece = table["fragments"][-1]
+    piece["sha256"] = hashlib.sha256(bytes(altered)[-piece["length"] :]).hexdigest()
+    verdict = verify(original.resign({**members, index: canonical(table), video: bytes(altered)}), original.root)
+    assert (verdict.part, verdict.reason) == ("segment-index", "evidence_index_ledger")
+
+
+def test_the_room_cannot_hide_a_segment_or_call_it_another(original: Any) -> None:
+    members, manifest = original.members, original.manifest
+    middle = manifest["segments"][1]
+    hidden = {name: content for name, content in members.items() if middle["segment"] not in name}
+    rest = [fact for fact in manifest["segments"] if fact is not middle]
+    verdict = verify(original.resign(hidden, segments=rest), original.root)
+    assert (verdict.part, verdict.reason, verdict.seq) == ("video", "evidence_segment_missing", middle["ledger_seq"])
+    told = verify(original.resign(hidden, segments=rest, absent=[middle["segment"]]), original.root)
+    assert told.ok and told.facts["absent"] == [middle["segment"]]
+    moved = [{**fact, "ledger_seq": manifest["segments"][0]["ledger_seq"]} for fact in manifest["segments"]]
+    assert verify(original.resign(members, segments=moved), original.root).reason == "evidence_index_ledger"
+
+
+@pytest.mark.parametrize(
+    "change", [{"why": "another"}, {"by": "staff-8"}, {"session": None}, {"from_ms": 1}, {"export_seq": 3}]
+)
+def test_the_room_cannot_tell_of_another_export(original: Any, change: dict[str, Any]) -> None:
+    verdict = verify(original.resign(original.members, **change), original.root)
+    assert not verdict.ok
+    assert "evidence_export_differs" in {problem.reason for problem in verdict.details}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2}, {"camera": 7}, {"until_ms": 0}, {"segments": []}, {"more": 1}, {"clip_ms": 1},
+        {"others": [9, 3]}, {"span": {"first": 9, "last": 2}}, {"made_ms": 10**18}, {"segments": [{"segment": "../x"}]},
+    ],
+)  # fmt: skip
+def test_a_manifest_that_is_not_the_format_is_refused(original: Any, change: dict[str, Any]) -> None:
+    verdict = verify(original.resign(original.members, **change), original.root)
+    assert not verdict.ok and verdict.part in ("manifest", "segment-index")
+
+
+def test_a_rewritten_ledger_does_not_extend_what_the_witness_signed(original: Any) -> None:
+    members = original.members
+    witness = json.loads(members[WITNESS])
+    origin = origin_of(original)
+    earlier = checkpoint.sign_note(origin, 20, bytes(32), origin, original.signer)
+    forged = canonical({**witness, "note": earlier})
+    verdict = verify(original.resign({**members, WITNESS: forged}), original.root)
+    assert (verdict.part, verdict.reason) == ("checkpoint", "evidence_witness_differs")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_mutation_is_accepted_and_none_is_an_exception(original: Any, data: st.DataObject) -> None:
+    whole = original.data
+    for _ in range(data.draw(st.integers(1, 4))):
+        at, width = data.draw(st.integers(0, len(whole))), data.draw(st.integers(0, 3000))
+        put = data.draw(
+            st.binary(max_size=60) | st.just(whole[at : at + 300]) | st.just(original.other[at : at + width])
+        )
+        whole = whole[:at] + put + whole[at + width :]
+    if whole != original.data:
+        verdict = verify(whole, original.root)
+        assert not verdict.ok and verdict.sentence("zh") and verdict.as_json()["problems"]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_members_of_any_content_are_refused_without_an_exception(original: Any, data: st.DataObject) -> None:
+    """The room's key signs whatever was put in, so that the parsers behind the hashes see it."""
+    name = data.draw(st.sampled_from([n for n in original.members if n not in (MANIFEST, CERTIFICATE, "README.txt")]))
+    before = original.members[name]
+    keys = st.sampled_from(["seq", "path", "body", "at", "kind", "note", "init"])
+    values = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8"), max_size=8),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner),
+        max_leaves=8,
+    )  # fmt: skip
+    at = data.draw(st.integers(0, len(before) - 1))
+    content = data.draw(
+        st.binary(max_size=200)
+        | values.map(canonical)
+        | values.map(lambda value: canonical(value) + b"\n")
+        | st.binary(min_size=1, max_size=9).map(lambda put: before[:at] + put + before[at + len(put) :])
+    )
+    if content != before and verify(original.resign({**original.members, name: content}), original.root).ok:
+        # The one thing the room's signature alone vouches for: times of fragments inside their segment.
+        assert name.startswith("segments/") and untimed(content) == untimed(before)
+
+
+def untimed(table: bytes) -> Any:
+    value = json.loads(table)
+    for fragment in value["fragments"]:
+        fragment.update(wall_ms=0, mono_ms=0, duration_ms=0, offset=0)
+    return value
+
+
+def test_the_room_cannot_move_footage_to_another_time(original: Any) -> None:
+    members, fact = original.members, original.manifest["segments"][1]
+    name = f"segments/{fact['segment']}.json"
+    for step in (3_600_000, -3_600_000):
+        table = json.loads(members[name])
+        for fragment in table["fragments"]:
+            fragment["wall_ms"] += step
+        verdict = verify(original.resign({**members, name: canonical(table)}), original.root)
+        assert (verdict.part, verdict.reason) == ("segment-index", "evidence_index_ledger")
+
+
+def test_a_witness_line_that_does_not_hold_is_refused(original: Any) -> None:
+    witness = json.loads(original.members[WITNESS])
+    note = checkpoint.cosign(
+        checkpoint.only_signers(witness["note"], {origin_of(original)}), "gateway-1", original.stranger
+    )
+    for changed in ({"note": note}, {"gateway": witness["gateway"].replace("A", "B", 1)}):
+        forged = canonical({**witness, **changed})
+        verdict = verify(original.resign({**original.members, WITNESS: forged}), original.root)
+        assert (verdict.part, verdict.reason) == ("checkpoint", "evidence_witness_differs")
+
+
+def origin_of(original: Any) -> str:
+    return checkpoint.read_note(original.members[CHECKPOINT].decode())[0].origin
+
+
+def test_the_published_format_names_every_member_key_and_part(original: Any) -> None:
+    text = (resources.files("edge.trust.verifier") / "FORMAT.md").read_text(encoding="utf-8")
+    names = [re.sub(r"(segments|video)/[^.]+", r"\1/ID", name) for name in original.members]
+    table = json.loads(next(c for n, c in original.members.items() if n.startswith("segments/")))
+    keys = [*original.manifest, *table, *table["fragments"][0], *json.loads(original.members[WITNESS])]
+    missing = [word for word in [*names, *keys, *(part.value for part in Part)] if word not in text]
+    assert missing == []
+    assert original.manifest["version"] == 1 and "version 1" in text

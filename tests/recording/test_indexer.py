@@ -1,0 +1,125 @@
+"""The clerk writes when the store lets it, salvages first, and never holds up the recorder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from support.cameras import make_packets
+
+from edge import clock
+from edge.clock import Instant, TimeQuality
+from edge.domain.footage import Cause
+from edge.recording.indexer import Abandoned, Closed, Indexer, Note
+from edge.recording.writer import Place, SegmentWriter
+from edge.store import ledger, segments
+from edge.store.db import connect, open_room, transaction
+from edge.store.segments import Segment
+
+OTHER = "fedcba9876543210" * 2
+
+
+def until(done: Callable[[], bool], seconds: float = 8) -> None:
+    limit = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < limit, "not in time"
+        time.sleep(0.02)
+
+
+def recorded(place: Place, *, whole: bool = True) -> Segment | None:
+    video, packets = make_packets(2.5)
+    at = Instant(1_780_000_000_000 + place.sequence * 10_000, 5_000, place.boot_id, TimeQuality.RTC)
+    writer = SegmentWriter(place, video, at, 1)
+    for packet in packets:
+        writer.write(packet)
+    if whole:
+        done = writer.close(Cause.ROTATED)
+    else:
+        writer.abandon()
+        done = None
+    video.owner.close()
+    return done
+
+
+def test_salvage_first_then_what_comes(tmp_path: Path) -> None:
+    boot = clock.boot_id()
+    recorded(Place(tmp_path, "door", OTHER, 4), whole=False)
+    recorded(Place(tmp_path, "door", boot, 1), whole=False)
+    own = recorded(Place(tmp_path, "door", boot, 2))
+    recorded(Place(tmp_path, "door", boot, 3), whole=False)
+    assert own is not None
+    indexer = Indexer(tmp_path / "room.db", tmp_path, "door", 2)
+    indexer.put(Closed(own))
+    indexer.put(Abandoned(Place(tmp_path, "door", boot, 3), Cause.DISK_ERROR))
+    indexer.put(Note("clock", {"camera": "door", "step_ms": 700}))
+    indexer.start()
+    until(lambda: indexer.waiting == 0)
+    assert indexer.close(8)
+    assert (indexer.salvaged, indexer.waiting, indexer.trouble) == (2, 0, None)
+    db = open_room(tmp_path / "room.db")
+    try:
+        found = [(e.kind, e.body.get("cause"), e.body.get("salvaged")) for e in ledger.entries(db)]
+        assert sorted(found[:2]) == [("segment", "killed", True), ("segment", "power", True)]
+        assert found[2:] == [
+            ("segment", "rotated", False), ("segment", "disk-error", True), ("clock", None, None),
+        ]  # fmt: skip
+        ledger.check(db)
+    finally:
+        db.close()
+
+
+def test_a_locked_store_is_waited_for(tmp_path: Path) -> None:
+    own = recorded(Place(tmp_path, "door", clock.boot_id(), 1))
+    assert own is not None
+    open_room(tmp_path / "room.db").close()
+    other = connect(tmp_path / "room.db")
+    indexer = Indexer(tmp_path / "room.db", tmp_path, "door", 1)
+    try:
+        with transaction(other):
+            indexer.start()
+            began = time.monotonic()
+            indexer.put(Closed(own))
+            assert time.monotonic() - began < 0.1
+            until(lambda: indexer.trouble == "store_busy")
+            assert indexer.waiting == 1
+        until(lambda: indexer.waiting == 0)
+        assert segments.get(other, own.id).ledger_seq == 0
+    finally:
+        indexer.close(3)
+        other.close()
+
+
+def test_closing_gives_up_in_time(tmp_path: Path) -> None:
+    own = recorded(Place(tmp_path, "door", clock.boot_id(), 1))
+    assert own is not None
+    open_room(tmp_path / "room.db").close()
+    other = connect(tmp_path / "room.db")
+    indexer = Indexer(tmp_path / "room.db", tmp_path, "door", 1)
+    try:
+        with transaction(other):
+            indexer.start()
+            indexer.put(Closed(own))
+            began = time.monotonic()
+            assert not indexer.close(1.0)
+            assert time.monotonic() - began < 3
+        until(lambda: not indexer._thread.is_alive())
+        assert segments.known(other, "door") == set()
+    finally:
+        other.close()
+
+
+def test_one_that_cannot_be_indexed_does_not_hold_up_the_rest(tmp_path: Path) -> None:
+    boot = clock.boot_id()
+    own = recorded(Place(tmp_path, "door", boot, 2))
+    assert own is not None
+    indexer = Indexer(tmp_path / "room.db", tmp_path, "door", 1)
+    indexer.start()
+    indexer.put(Abandoned(Place(tmp_path, "door", boot, 1), Cause.DISK_ERROR))  # no such file
+    indexer.put(Closed(own))
+    assert indexer.close(8)
+    db = open_room(tmp_path / "room.db")
+    try:
+        assert segments.known(db, "door") == {(boot, 2)}
+    finally:
+        db.close()

@@ -1,0 +1,118 @@
+"""The real `web` process: nothing acknowledged is lost to SIGKILL, SIGTERM is quick, another's lock holds up nobody."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from support.kills import journal_ops, keep_answering, kill_web
+from support.rooms import DeskRoom, make_desk_room
+from support.serving import answers, claimed, free_port, open_exam, serving, until
+
+from edge.demo.tablets import Tally
+from edge.store.db import connect
+from edge.store.ledger import check
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> DeskRoom:
+    return make_desk_room(tmp_path, web={"port": free_port(), "threads": 64})
+
+
+def test_twenty_sigkills_lose_no_acknowledged_answer(room: DeskRoom, tmp_path: Path) -> None:
+    tally = kill_web(room, tmp_path, 20, random.Random(20))
+    assert not tally.problems
+    assert len(tally.acknowledged) > 100
+    stored = journal_ops(room)
+    assert len(stored) == len(set(stored))
+    assert tally.acknowledged <= set(stored)
+    room.db.close()
+
+
+def test_sigterm_ends_it_within_five_seconds_and_keeps_everything(room: DeskRoom, tmp_path: Path) -> None:
+    tally, stop = Tally(), threading.Event()
+    with serving(room, tmp_path) as (web, base):
+        _, codes = open_exam(base, room.session, admit=3)
+        tablets = claimed(base, codes, tally)
+        threads = [threading.Thread(target=keep_answering, args=(t, stop), daemon=True) for t in tablets]
+        for thread in threads:
+            thread.start()
+        time.sleep(1)
+        assert web.stop() < 5
+        web.start()
+        until(lambda: answers(base), 20, "web is back")
+        stop.set()
+        for thread in threads:
+            thread.join(20)
+        for tablet in tablets:
+            tablet.close()
+    assert not tally.problems
+    assert tally.acknowledged <= set(journal_ops(room))
+    room.db.close()
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from edge.store.db import connect, transaction
+connection = connect(Path(sys.argv[1]))
+with transaction(connection):
+    print("holding", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_process_stopped_inside_its_transaction_holds_up_no_answer(room: DeskRoom, tmp_path: Path) -> None:
+    tally = Tally()
+    with serving(room, tmp_path) as (_, base):
+        proctor, codes = open_exam(base, room.session, admit=3)
+        tablets = claimed(base, codes, tally)
+        papers = [tablet.paper() for tablet in tablets]
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(room.config.paths.room_db)], stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline().strip() == "holding"
+            holder.send_signal(signal.SIGSTOP)
+            start = time.monotonic()
+            for tablet, paper in zip(tablets, papers, strict=True):
+                for part in paper["parts"]:
+                    for item in part["items"]:
+                        assert tablet.answer(item["id"], [item["options"][0]["key"]], 0) is not None
+            assert tablets[0].hand_in() is not None
+            assert time.monotonic() - start < 5
+            # the console says so rather than hanging for ever, and nothing of its act is done
+            with pytest.raises(RuntimeError, match="503"):
+                proctor.post(f"/console/api/{room.session}/pause", reason="测试")
+        finally:
+            holder.kill()
+            holder.wait()
+            holder.stdout.close()
+        assert len(tally.acknowledged) == 3 * 35 + 1
+        # what waited behind is written as soon as the store is free
+        until(lambda: _ledgered(room), 20, "answers reach the ledger")
+        for tablet in tablets:
+            tablet.close()
+        proctor.close()
+    check(room.db)
+    room.db.close()
+
+
+def _ledgered(room: DeskRoom) -> bool:
+    connection = connect(room.config.paths.answers_db)
+    try:
+        last = connection.execute("SELECT max(n) FROM journal").fetchone()[0]
+        done = connection.execute("SELECT max(upto_n) FROM digests WHERE ledger_seq IS NOT NULL").fetchone()[0]
+        return bool(last == done)
+    except sqlite3.Error:
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,49 @@
+"""200 SIGKILLs of `web` under load: not one acknowledged answer is missing."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+from bench.measured import record
+from support.kills import journal_ops, kill_web
+from support.rooms import make_desk_room
+from support.serving import free_port
+
+from edge.store.ledger import check
+
+KILLS = 200
+SEED = 200
+
+pytestmark = pytest.mark.soak
+
+
+def test_two_hundred_sigkills_lose_no_acknowledged_answer(tmp_path: Path) -> None:
+    room = make_desk_room(tmp_path, web={"port": free_port(), "threads": 64})
+    began = time.monotonic()
+    try:
+        tally = kill_web(room, tmp_path, KILLS, random.Random(SEED))
+        stored = journal_ops(room)
+        size, _ = check(room.db)
+    finally:
+        room.db.close()
+    lost = tally.acknowledged - set(stored)
+    record(
+        "web_kills",
+        {
+            "kills": KILLS,
+            "acknowledged": len(tally.acknowledged),
+            "stored": len(stored),
+            "lost": len(lost),
+            "doubled": len(stored) - len(set(stored)),
+            "sent_again": tally.retries,
+            "ledger_entries": size,
+            "seconds": round(time.monotonic() - began),
+        },
+    )
+    assert not tally.problems
+    assert not lost
+    assert len(stored) == len(set(stored))
+    assert len(tally.acknowledged) > KILLS

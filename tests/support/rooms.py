@@ -1,0 +1,115 @@
+"""Builders the tests share: a desk room with its own keys and a planned session; tablets that answer."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge import clock
+from edge.bank.build import content_of, sample_bank
+from edge.bank.model import BankDocument
+from edge.config import Config, parse_config
+from edge.demo import people as cast
+from edge.domain.canonical import canonical
+from edge.domain.paper import LETTERS
+from edge.exam.documents import parse_policy, parse_roster
+from edge.exam.intake import take_in
+from edge.exam.live import LiveExam, Tablet
+from edge.store import journal as rows
+from edge.store.db import open_room
+from edge.trust import enrolment
+from edge.trust.enrolment import certify_locally
+from edge.trust.seal import seal_bundle
+from edge.trust.signer import Ed25519Signer
+
+DAY_MS = 86_400_000
+
+
+@dataclass
+class DeskRoom:
+    """An enrolled box in a folder, with one planned session of `size` candidates."""
+
+    config: Config
+    db: sqlite3.Connection
+    session: str
+
+    @property
+    def identity(self) -> enrolment.Identity:
+        return enrolment.load(self.config.paths)
+
+
+def make_config(folder: Path, **sections: object) -> Config:
+    paths = {
+        "state": str(folder / "state"),
+        "runtime": str(folder / "run"),
+        "recordings": str(folder / "recordings"),
+        "models": str(folder / "models"),
+    }
+    return parse_config({"paths": paths, **sections})
+
+
+def seal_sample_bank(config: Config, version: int = 1) -> str:
+    """The sample bank sealed to this room by its own root; the file's name."""
+    here = enrolment.load(config.paths)
+    bank = sample_bank()
+    root = Ed25519Signer.load(config.paths.keys / "root.key")
+    now = clock.wall_ms()
+    sealed = seal_bundle(
+        "bank",
+        bank.bank,
+        version,
+        content_of(bank),
+        {here.certificate.room: here.certificate.seal_public},
+        [root],
+        not_before_ms=now - DAY_MS,
+        expires_ms=now + DAY_MS,
+        facts={},
+    )
+    name = f"bank-{version}.bundle"
+    config.paths.bundles.mkdir(parents=True, exist_ok=True)
+    (config.paths.bundles / name).write_bytes(sealed)
+    return name
+
+
+def make_desk_room(folder: Path, size: int = 6, photos: bool = False, **sections: object) -> DeskRoom:
+    config = make_config(folder, **sections)
+    certify_locally(config.paths, "示例学校", "room-1", 1, clock.wall_ms())
+    bank_file = seal_sample_bank(config)
+    connection = open_room(config.paths.room_db)
+    roster = parse_roster(canonical(cast.roster("S-1", clock.wall_ms(), size=size, photos=photos)))
+    policy = parse_policy(canonical(cast.POLICY))
+    here = enrolment.load(config.paths)
+    session = take_in(connection, roster, policy, room="room-1", bank_file=bank_file, data_key=here.keys.data)
+    return DeskRoom(config, connection, session)
+
+
+class TabletHand:
+    """One tablet answering through the exam package, counting its own sequence."""
+
+    def __init__(self, live: LiveExam, code: str) -> None:
+        self.live = live
+        self.secret, self.tablet = live.claim(code)
+        self.seq = 0
+
+    def op(self, item: str, value: list[str], base: int = 0, kind: str = "answer") -> rows.Operation:
+        self.seq += 1
+        binding = self.tablet.binding
+        return rows.Operation(uuid.uuid4().hex, binding.attempt, binding.tablet, self.seq, kind, item, base, value)
+
+    def answer(self, item: str, value: list[str], base: int = 0) -> rows.Recorded:
+        return self.live.save(self.tablet, self.op(item, value, base))
+
+    def hand_in(self) -> rows.Recorded:
+        return self.live.save(self.tablet, self.op("", [], 0, "handin"))
+
+
+def right_letters(tablet: Tablet, bank: BankDocument) -> dict[str, list[str]]:
+    """The right answer to every item of a tablet's paper, in the letters it shows."""
+    items = {item.id: item for item in bank.items}
+    return {
+        drawn["id"]: sorted(LETTERS[at] for at, key in enumerate(drawn["order"]) if key in items[drawn["id"]].answer)
+        for part in tablet.sitting.attempt.paper["parts"]
+        for drawn in part["items"]
+    }

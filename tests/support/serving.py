@@ -1,0 +1,153 @@
+"""Real processes for tests: one `web`, or a whole room, on free ports, and people at their pages."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import requests
+from support.rooms import DeskRoom
+
+from edge.config import ENVIRONMENT, Config
+from edge.demo.desk import Person
+from edge.demo.people import STAFF
+from edge.demo.tablets import Tablet, Tally
+
+PROCTOR, EXAMINER, SUPERVISOR, TECHNICIAN = STAFF
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def toml_of(config: Config) -> str:
+    """The configuration as a file `load_config` reads back."""
+    lines: list[str] = []
+    for name, section in json.loads(config.model_dump_json(exclude_none=True)).items():
+        if name == "camera":
+            for camera, options in section.items():
+                lines += [f"[camera.{camera}]", *(f"{k} = {json.dumps(v)}" for k, v in options.items())]
+        else:
+            lines += [f"[{name}]", *(f"{k} = {json.dumps(v)}" for k, v in section.items())]
+    return "\n".join(lines) + "\n"
+
+
+def write_config(config: Config, folder: Path) -> Path:
+    file = folder / "examroom.toml"
+    file.write_text(toml_of(config))
+    return file
+
+
+def until(condition: Callable[[], Any], seconds: float = 20.0, what: str = "") -> Any:
+    """Wait until `condition` is true and return what it gave; fail loudly after `seconds`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s: {what or condition}")
+
+
+class Service:
+    """One `examroom service NAME` in a process group of its own."""
+
+    def __init__(self, config_file: Path, name: str, log: Path, prefix: tuple[str, ...] = ()) -> None:
+        self._command = [*prefix, sys.executable, "-W", "ignore", "-m", "edge.cli", "--config", str(config_file)]
+        self._command += ["service", name]
+        self._environment = os.environ | {ENVIRONMENT: str(config_file)}
+        self._log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as out:
+            self.process = subprocess.Popen(
+                self._command, env=self._environment, start_new_session=True, stdout=out, stderr=out
+            )
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait()
+
+    def stop(self, seconds: float = 5.0) -> float:
+        """SIGTERM to the main process; how long it took to end. Killed, and an error, past `seconds`."""
+        assert self.process is not None
+        start = time.monotonic()
+        self.process.terminate()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"did not stop within {seconds} s") from None
+        return time.monotonic() - start
+
+    def end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        elif self.process is not None:
+            self.signal(signal.SIGKILL)
+
+    def said(self) -> str:
+        return self._log.read_text() if self._log.exists() else ""
+
+
+def answers(base: str) -> bool:
+    try:
+        return requests.get(f"{base}/healthz", timeout=1).ok
+    except requests.RequestException:
+        return False
+
+
+@contextmanager
+def serving(desk: DeskRoom, folder: Path, prefix: tuple[str, ...] = ()) -> Iterator[tuple[Service, str]]:
+    """A running `web` over the desk room, and its address."""
+    base = f"http://127.0.0.1:{desk.config.web.port}"
+    web = Service(write_config(desk.config, folder), "web", folder / "web.log", prefix)
+    web.start()
+    try:
+        until(lambda: answers(base), 30, "web answers")
+        yield web, base
+    finally:
+        web.end()
+
+
+def signed_in(base: str, who: Any = PROCTOR, landing: str = "/console/") -> Person:
+    person = Person(base, who)
+    person.sign_in(landing)
+    return person
+
+
+def open_exam(base: str, session: str, admit: int | None = None) -> tuple[Person, list[str]]:
+    """Check-in opened, everybody (or `admit` of them) let in, exam started; the proctor and the seat codes."""
+    proctor = signed_in(base)
+    board = proctor.post(f"/console/api/{session}/open-checkin", reason="开考")["board"]
+    people = [seat["person"] for seat in board["seats"] if seat["person"]][:admit]
+    for person in people:
+        answer = proctor.post(f"/console/api/{session}/admit", person=person, route="policy", reason="已核验证件")
+    board = proctor.post(f"/console/api/{session}/start", reason="开考")["board"]
+    assert answer["done"] == "admit"
+    return proctor, [seat["seat_code"] for seat in board["seats"] if seat.get("seat_code")]
+
+
+def claimed(base: str, codes: list[str], tally: Tally) -> list[Tablet]:
+    tablets = [Tablet(base, tally, seed) for seed in range(len(codes))]
+    for tablet, code in zip(tablets, codes, strict=True):
+        tablet.claim(code)
+    return tablets

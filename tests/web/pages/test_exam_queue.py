@@ -1,0 +1,205 @@
+"""The tablet's queue in a real browser, against a room that loses requests and replies and forgets nothing.
+
+The room here follows the rules of the answer journal: operations are known by id, numbers have no holes, an answer on
+an old version is stale. It is written in the page (room.js), so that a thousand requests take a second.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
+
+import edge
+from edge.ui import init_ui
+
+STATIC = Path(edge.__file__).parent / "web" / "exam" / "static"
+CHROMIUM = "/usr/bin/chromium"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not Path(CHROMIUM).exists(), reason="Chromium is not installed; see provisioning/test-packages.sh"
+    ),
+]
+
+ROOM = (Path(__file__).parent / "room.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    app = Flask("tablet", static_folder=str(STATIC), static_url_path="/exam/static")
+    init_ui(app)
+    app.add_url_rule("/", "shell", lambda: "<!doctype html><title>tablet</title>")
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(browser: Browser, site: str) -> Iterator[Page]:
+    context = browser.new_context()
+    made = context.new_page()
+    made.goto(site)
+    made.evaluate("() => {" + ROOM + "}")
+    yield made
+    context.close()
+
+
+def run(page: Page, script: str) -> Any:
+    return page.evaluate("async () => {" + script + "}")
+
+
+def test_nothing_is_lost_doubled_or_reordered(page: Page) -> None:
+    """Three lives of one page over a lossy line, each cut off in mid-send; then the line is whole."""
+    found = run(
+        page,
+        """
+        const room = makeRoom(); const wanted = {};
+        for (let life = 0; life < 3; life++) {
+          const options = { attempt: "a", lossy: true };
+          const tablet = await makeTablet(room, options);
+          for (let i = 0; i < 60; i++) {
+            const item = "q" + Math.floor(random() * 9);
+            const value = ["A", "B", "C", "D"].filter(() => random() < 0.5);
+            wanted[item] = value;
+            tablet.queue.put(item, value, random() < 0.3 ? 5 : 0);
+            if (random() < 0.4) await new Promise((r) => setTimeout(r, 3));
+            if (random() < 0.3) tablet.queue.kick();
+          }
+          await new Promise((r) => setTimeout(r, 60));
+          options.dead = true;
+          await new Promise((r) => setTimeout(r, 20));
+          tablet.queue.stop();
+        }
+        const tablet = await makeTablet(room, { attempt: "a", lossy: false });
+        tablet.queue.handIn();
+        const done = await settled(tablet);
+        const got = {}; for (const item of Object.keys(wanted)) got[item] = (room.answers[item] || { value: [] }).value;
+        const outcomes = Array.from(room.journal.values(), (one) => one.reply.outcome);
+        const stale = outcomes.filter((o) => o === "stale").length;
+        const left = (await tablet.store.ops("a")).length;
+        return { done, wanted, got, bad: room.bad, stale, journal: outcomes.length, last: room.next.t1,
+          handed: room.handed, left };
+        """,
+    )
+    assert found["done"]
+    assert found["got"] == found["wanted"]
+    assert found["bad"] == []
+    assert found["stale"] == 0
+    assert found["journal"] == found["last"] > 20
+    assert found["handed"] == 1
+    assert found["left"] == 0
+
+
+def test_taps_in_a_row_become_one_operation(page: Page) -> None:
+    found = run(
+        page,
+        """
+        const room = makeRoom(); const tablet = await makeTablet(room, { attempt: "b", lossy: false });
+        tablet.queue.put("q1", ["A"], 400); tablet.queue.put("q1", ["A", "B"], 400); tablet.queue.put("q1", ["B"], 400);
+        await new Promise((r) => setTimeout(r, 50));
+        const early = room.journal.size; tablet.queue.flush(); await settled(tablet);
+        return { early, journal: room.journal.size, answers: room.answers };
+        """,
+    )
+    assert found["early"] == 0
+    assert found["journal"] == 1
+    assert found["answers"]["q1"] == {"version": 1, "value": ["B"], "at_ms": 1}
+
+
+def test_what_another_tablet_answered_is_never_overwritten_unseen(page: Page) -> None:
+    """Neither by an answer made without sight of it, nor by one queued behind such an answer."""
+    found = run(
+        page,
+        """
+        const room = makeRoom(); const options = { attempt: "c", lossy: false };
+        const tablet = await makeTablet(room, options);
+        tablet.queue.put("q1", ["A"], 0); await settled(tablet);
+        room.answers.q1 = { version: 2, value: ["C"], at_ms: 2 };
+        let open; options.gate = new Promise((r) => { open = r; });
+        await tablet.queue.put("q1", ["B"], 0);
+        await new Promise((r) => setTimeout(r, 20));
+        await tablet.queue.put("q1", ["D"], 0);
+        open(); await settled(tablet);
+        const kept = room.answers.q1.value.slice();
+        const stale = Array.from(room.journal.values()).filter((one) => one.reply.outcome === "stale").length;
+        room.answers.q2 = { version: 1, value: ["A", "B"], at_ms: 2 };
+        tablet.queue.put("q2", ["B", "A"], 0); await settled(tablet);
+        tablet.queue.put("q1", ["D"], 0); await settled(tablet);
+        return { kept, stale, after: room.answers.q1.value, heard: tablet.heard, same: room.answers.q2.version };
+        """,
+    )
+    assert found["kept"] == ["C"]
+    assert found["stale"] == 2
+    assert ["q1", "stale", False] in found["heard"]
+    assert ["q2", "stale", True] in found["heard"]
+    assert found["same"] == 1
+    assert found["after"] == ["D"]
+
+
+@pytest.mark.parametrize("order", [["q1", "q2"], ["q2", "q1"]])
+def test_a_tablet_that_was_moved_away_and_back_keeps_its_answers(page: Page, order: list[str]) -> None:
+    """They go in as new operations, on what their author saw: not over what the other tablet wrote meanwhile."""
+    found = run(
+        page,
+        """
+        const room = makeRoom(); const first = await makeTablet(room, { attempt: "d", lossy: false });
+        first.queue.put("q1", ["A"], 0); first.queue.put("q2", ["A"], 0); await settled(first);
+        room.tablet = "t2";
+        for (const item of ORDER) first.queue.put(item, ["B"], 0);
+        for (let i = 0; i < 500; i++) {
+          await new Promise((r) => setTimeout(r, 10));
+          if (first.heard.some((one) => one[0] === "gone") && (await first.store.ops("d")).length === 2) break;
+        }
+        const gone = first.heard.filter((one) => one[0] === "gone");
+        const kept = (await first.store.ops("d")).length;
+        room.answers.q2 = { version: 2, value: ["C"], at_ms: 2 };
+        const again = await makeTablet(room, { attempt: "d", lossy: false });
+        const done = await settled(again);
+        return { gone, kept, done, answers: room.answers, heard: again.heard, bad: room.bad };
+        """.replace("ORDER", str(order)),
+    )
+    assert found["gone"] == [["gone", "tablet_released"]]
+    assert found["kept"] == 2
+    assert found["done"]
+    assert found["answers"]["q1"]["value"] == ["B"]
+    assert found["answers"]["q2"]["value"] == ["C"]
+    assert sorted(found["heard"]) == [["q1", "applied", False], ["q2", "stale", False]]
+    assert found["bad"] == []
+
+
+def test_a_hand_in_can_be_withdrawn_until_it_is_sent(page: Page) -> None:
+    found = run(
+        page,
+        """
+        const room = makeRoom(); const options = { attempt: "e", dead: true };
+        const tablet = await makeTablet(room, options);
+        tablet.queue.put("q1", ["A"], 0); tablet.queue.handIn();
+        for (let i = 0; i < 500 && (await tablet.store.ops("e")).length < 2; i++) {
+          await new Promise((r) => setTimeout(r, 10));
+        }
+        const withdrawn = await tablet.queue.withdrawHandIn();
+        const left = (await tablet.store.ops("e")).map((op) => op.kind);
+        return { withdrawn, left, again: await tablet.queue.withdrawHandIn() };
+        """,
+    )
+    assert found == {"withdrawn": True, "left": ["answer"], "again": False}

@@ -1,0 +1,85 @@
+"""The pages' own scripts and styles: old tablets read them, every import leads somewhere, the exam page is small."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask, render_template
+
+import edge
+from edge.ui import init_ui
+
+ROOT = Path(edge.__file__).parent
+STATIC = [path for folder in (ROOT / "ui", ROOT / "web") for path in sorted(folder.rglob("static/**/*"))]
+SCRIPTS = [path for path in STATIC if path.suffix == ".js"]
+STYLES = [path for path in STATIC if path.suffix == ".css"]
+PAGES = [path for folder in (ROOT / "ui", ROOT / "web") for path in sorted(folder.rglob("*.html"))]
+EXAM_LIMIT = 120_000
+
+# Newer than Chrome 70, which the tablets of 2018 have.
+TOO_NEW_SCRIPT = re.compile(
+    r"\?\.[a-zA-Z_\[(]|\?\?|\|\|=|&&=|\.replaceChildren\(|\.replaceAll\(|\.at\(-|structuredClone|randomUUID|"
+    r"Object\.fromEntries|Promise\.(allSettled|any)|\.flatMap\(|globalThis|^await |static \{|#\w+ ?[=(]|\.matchAll\(",
+    re.MULTILINE,
+)
+TOO_NEW_STYLE = re.compile(
+    r"(?<![-\w])(clamp|min|max)\(|:focus-visible|:is\(|:where\(|:has\(|aspect-ratio|\d(dvh|svh|lvh)|color-mix|(?<![-\w])inset:"
+)
+FLEX_GAP = re.compile(r"(?<!grid-)(?<!grid-column-)(?<!grid-row-)\bgap:")
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_scripts_run_on_old_tablets(path: Path) -> None:
+    code = re.sub(r"//.*", "", path.read_text(encoding="utf-8"))
+    found = TOO_NEW_SCRIPT.search(code)
+    assert found is None, found
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_lead_to_what_is_exported(path: Path) -> None:
+    code = path.read_text(encoding="utf-8")
+    for names, target in re.findall(r'import (\{[^}]*\}|\* as \w+) from "([^"]+)"', code):
+        area, _, rest = target.lstrip("/").partition("/static/")
+        found = path.parent / target if target.startswith(".") else _folder(area) / "static" / rest
+        source = found.read_text(encoding="utf-8")
+        if names.startswith("{"):
+            for name in (part.strip() for part in names.strip("{}").split(",")):
+                assert re.search(rf"export (async )?(function|const|class) {name}\b", source), (name, target)
+                assert len(re.findall(rf"\b{name}\b", code)) > 1, f"{name} is imported and not used"
+
+
+def _folder(area: str) -> Path:
+    return ROOT / "ui" if area == "ui" else ROOT / "web" / area
+
+
+@pytest.mark.parametrize("path", STYLES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_styles_work_on_old_tablets(path: Path) -> None:
+    style = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for pattern in (TOO_NEW_STYLE, FLEX_GAP):
+        found = pattern.search(style)
+        assert found is None, found
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_pages_carry_nothing_the_policy_forbids(path: Path) -> None:
+    page = path.read_text(encoding="utf-8")
+    assert not re.search(r"\son[a-z]+=", page), "an inline event handler"
+    assert not re.search(r"\sstyle=", page), "an inline style"
+    assert not re.search(r"https?://", page), "an address outside the room"
+    for script in re.findall(r"<script[^>]*>", page):
+        assert "src=" in script or 'type="application/json"' in script, script
+
+
+def test_the_exam_page_is_small() -> None:
+    """Everything the first visit loads, uncompressed, without the headers."""
+    app = Flask("shell", template_folder=str(ROOT / "web/exam/templates"))
+    init_ui(app)
+    app.add_url_rule("/exam/static/<path:filename>", "exam.static", lambda filename: "")
+    with app.test_request_context("/exam/"):
+        total = len(render_template("exam/exam.html").encode())
+    shared = ["base.css", "mark.svg", "js/dom.js", "js/text.js", "js/time.js", "js/dialog.js", "js/http.js"]
+    total += sum((ROOT / "ui/static" / name).stat().st_size for name in shared)
+    total += sum(path.stat().st_size for path in (ROOT / "web/exam/static").rglob("*") if path.is_file())
+    assert total <= EXAM_LIMIT

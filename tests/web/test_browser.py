@@ -1,0 +1,331 @@
+"""The pages in a real browser against the real `web` process: a candidate's whole exam, the proctor, every screen.
+
+Screenshots of every page in both languages go to build/screens, to be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from support.gateways import gateway_process, make_province, real_room
+from support.rooms import DeskRoom, make_desk_room
+from support.serving import (
+    EXAMINER,
+    PROCTOR,
+    SUPERVISOR,
+    claimed,
+    free_port,
+    open_exam,
+    serving,
+    until,
+)
+
+from edge.demo.people import StaffMember
+from edge.demo.tablets import Tally
+from edge.gateway.settings import open_province
+from edge.store import checkins, people, records
+from edge.store.db import connect, transaction
+
+CHROMIUM = "/usr/bin/chromium"
+SCREENS = Path(__file__).parents[2] / "build" / "screens"
+TABLET, PHONE, DESK, KIOSK = (800, 1280), (390, 780), (1440, 900), (1280, 800)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not Path(CHROMIUM).exists(), reason="Chromium is not installed; see provisioning/test-packages.sh"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[DeskRoom]:
+    made = make_desk_room(tmp_path, web={"port": free_port(), "threads": 48})
+    yield made
+    made.db.close()
+
+
+@contextmanager
+def page_of(browser: Browser, size: tuple[int, int], lang: str = "zh") -> Iterator[Page]:
+    """A page in a browser of its own; any script error on it fails the test."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN")
+    context.add_cookies([{"name": "lang", "value": lang, "url": "http://127.0.0.1"}])
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+def shot(page: Page, name: str, lang: str) -> None:
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"{name}-{lang}.png")
+
+
+def sign_in(page: Page, base: str, who: StaffMember, path: str) -> None:
+    page.goto(base + path)
+    page.fill("input[name=badge]", who.badge)
+    page.fill("input[name=pin]", who.pin)
+    page.click("form[action='/staff/login'] button")
+    page.wait_for_url(f"**{path}")
+
+
+def enter_code(page: Page, code: str) -> None:
+    for digit in code:
+        page.locator(".numpad .key", has_text=digit).first.click()
+    page.locator(".numpad .key.go").click()
+
+
+def answers_of(desk: DeskRoom) -> dict[str, str]:
+    connection = connect(desk.config.paths.answers_db)
+    try:
+        rows = connection.execute("SELECT item_id, value FROM responses")
+        return {row["item_id"]: row["value"] for row in rows}
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(("lang", "wrong_code"), [("zh", "座位码不对"), ("en", "seat code is wrong")])
+def test_a_candidates_whole_exam_by_thumb(
+    browser: Browser, room: DeskRoom, tmp_path: Path, lang: str, wrong_code: str
+) -> None:
+    with serving(room, tmp_path) as (_, base), page_of(browser, TABLET, lang) as page:
+        proctor, codes = open_exam(base, room.session, admit=2)
+        page.goto(f"{base}/exam/")
+        shot(page, "exam-seat", lang)
+        enter_code(page, "000000")
+        expect(page.locator(".notice.bad")).to_contain_text(wrong_code)
+        enter_code(page, codes[0])
+        expect(page.locator("h1")).to_be_visible()
+        shot(page, "exam-confirm", lang)
+        page.locator(".two .button.main").click()
+        expect(page.locator(".stem")).to_be_visible()
+        page.locator("label.option").first.click()
+        expect(page.locator(".item-state .good")).to_be_visible()
+        assert len(answers_of(room)) == 1
+        shot(page, "exam-paper", lang)
+
+        # the network goes: answers stay on the tablet and say so; it comes back: they are saved in order
+        page.context.set_offline(True)
+        for _ in range(3):
+            page.locator(".foot .button.main").click()
+            page.locator("label.option").first.click()
+        expect(page.locator(".item-state .way")).to_be_visible()
+        shot(page, "exam-offline", lang)
+        assert len(answers_of(room)) == 1
+        page.context.set_offline(False)
+        until(lambda: len(answers_of(room)) == 4, 20, "queued answers arrive")
+        expect(page.locator(".item-state .good")).to_be_visible(timeout=10_000)
+
+        # a reload loses nothing
+        page.reload()
+        expect(page.locator(".stem")).to_be_visible()
+        expect(page.locator("label.option.on")).to_have_count(1)
+
+        # paused by the proctor, and seen within two seconds or so
+        proctor.post(f"/console/api/{room.session}/pause", reason="消防检查")
+        expect(page.locator(".cover")).to_be_visible(timeout=6000)
+        shot(page, "exam-paused", lang)
+        proctor.post(f"/console/api/{room.session}/resume", reason="检查结束")
+        expect(page.locator(".cover")).to_have_count(0, timeout=6000)
+
+        page.locator(".map-open").click()
+        shot(page, "exam-map", lang)
+        page.locator(".handin").click()
+        expect(page.locator("[role=dialog], dialog")).to_be_visible()
+        shot(page, "exam-handin", lang)
+        page.locator("[role=dialog] .button.stop, dialog .button.stop, dialog .button.main").first.click()
+        expect(page.locator(".screen.done")).to_be_visible(timeout=10_000)
+        shot(page, "exam-done", lang)
+        until(lambda: _state(room, 1) == "finished", 10, "the candidate is finished")
+        proctor.close()
+
+
+def _state(desk: DeskRoom, number: int) -> str:
+    return next(c.state for c in people.candidates(desk.db, desk.session) if c.number == number)
+
+
+def test_the_exam_page_is_small_and_fits_a_phone(browser: Browser, room: DeskRoom, tmp_path: Path) -> None:
+    with serving(room, tmp_path) as (_, base), page_of(browser, PHONE, "en") as page:
+        loaded: list[int] = []
+        page.on("response", lambda response: loaded.append(len(response.body())) if response.ok else None)
+        page.goto(f"{base}/exam/", wait_until="networkidle")
+        assert 0 < sum(loaded) <= 120_000
+        proctor, codes = open_exam(base, room.session, admit=1)
+        enter_code(page, codes[0])
+        page.locator(".two .button.main").click()
+        expect(page.locator(".stem")).to_be_visible()
+        shot(page, "exam-phone", "en")
+        proctor.close()
+
+
+@pytest.mark.parametrize(("lang", "told"), [("zh", "已有一台平板"), ("en", "Another tablet")])
+def test_a_second_tablet_is_told_and_the_proctor_moves_the_exam(
+    browser: Browser, room: DeskRoom, tmp_path: Path, lang: str, told: str
+) -> None:
+    pages = page_of(browser, TABLET, lang), page_of(browser, TABLET, lang)
+    with serving(room, tmp_path) as (_, base), pages[0] as first, pages[1] as second:
+        proctor, codes = open_exam(base, room.session, admit=1)
+        first.goto(f"{base}/exam/")
+        enter_code(first, codes[0])
+        first.locator(".two .button.main").click()
+        first.locator("label.option").first.click()
+        expect(first.locator(".item-state .good")).to_be_visible()
+        second.goto(f"{base}/exam/")
+        enter_code(second, codes[0])
+        expect(second.locator(".notice.bad")).to_contain_text(told)
+        board = proctor.get(f"/console/api/{room.session}/board")
+        person = next(seat["person"] for seat in board["seats"] if seat.get("seat_code") == codes[0])
+        proctor.post(f"/console/api/{room.session}/release-tablet", person=person, reason="平板没电")
+        enter_code(second, codes[0])
+        second.locator(".two .button.main").click()
+        expect(second.locator("label.option.on")).to_have_count(1)
+        expect(first.locator(".screen.gone")).to_be_visible(timeout=8000)
+        shot(first, "exam-moved", lang)
+        proctor.close()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_proctor_runs_a_session_from_the_console(
+    browser: Browser, room: DeskRoom, tmp_path: Path, lang: str
+) -> None:
+    with serving(room, tmp_path) as (_, base), page_of(browser, DESK, lang) as page:
+        page.goto(f"{base}/console/")
+        shot(page, "staff-login", lang)
+        page.fill("input[name=badge]", PROCTOR.badge)
+        page.fill("input[name=pin]", "wrong")
+        page.click("form[action='/staff/login'] button")
+        expect(page.locator(".notice.bad")).to_be_visible()
+        sign_in(page, base, PROCTOR, "/console/")
+        shot(page, "console-list", lang)
+        page.goto(f"{base}/kiosk/pair")
+        shot(page, "kiosk-pair", lang)
+        page.goto(f"{base}/staff/")
+        shot(page, "staff-home", lang)
+        page.goto(f"{base}/console/{room.session}")
+        expect(page.locator("#board h1, #board h2").first).to_be_visible()
+        shot(page, "console-planned", lang)
+        proctor, codes = open_exam(base, room.session, admit=4)
+        tally = Tally()
+        tablets = claimed(base, codes[:3], tally)
+        for count, tablet in enumerate(tablets, start=1):
+            items = [item for part in tablet.paper()["parts"] for item in part["items"]]
+            for item in items[: 9 * count]:
+                tablet.answer(item["id"], [item["options"][0]["key"]], 0)
+        proctor.post(f"/console/api/{room.session}/incident", kind="equipment", text="三号座位平板换电源")
+        expect(page.locator("#board")).to_contain_text("27/35", timeout=8000)
+        shot(page, "console-running", lang)
+        for person in (*tablets, proctor):
+            person.close()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_examiner_scores_and_signs(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
+    with serving(room, tmp_path) as (_, base), page_of(browser, TABLET, lang) as page:
+        proctor, _ = open_exam(base, room.session, admit=2)
+        sign_in(page, base, EXAMINER, "/scoring/")
+        shot(page, "scoring-list", lang)
+        page.goto(f"{base}/scoring/{room.session}")
+        expect(page.locator("#sheet button").first).to_be_visible()
+        shot(page, "scoring-candidates", lang)
+        page.locator("#sheet button", has_text="A1").first.click()
+        page.wait_for_timeout(300)
+        shot(page, "scoring-sheet", lang)
+        proctor.close()
+
+
+KIOSK_STATES: list[tuple[str, str, dict[str, Any]]] = [
+    ("closed", "checkin_closed", {}),
+    ("ready", "kiosk_ready", {}),
+    ("consent", "consent_wanted", {"name_masked": "钱**", "seat": "-", "number": 1}),
+    ("look", "look_here", {"name_masked": "钱**", "seat": "-", "number": 1}),
+    ("welcome", "welcome", {"name_masked": "钱**", "seat": "A1", "seat_code": "482913", "number": 1}),
+    ("see_proctor", "no_template", {"name_masked": "钱**", "seat": "-", "number": 1}),
+    ("refused", "face_other_person", {"name_masked": "钱**", "seat": "-", "number": 1}),
+    ("try_again", "badge_frame_short", {}),
+    ("fault", "camera_blind", {}),
+]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_state_of_the_kiosk(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
+    with serving(room, tmp_path) as (_, base), page_of(browser, KIOSK, lang) as page:
+        page.goto(f"{base}/kiosk/")
+        for state, reason, facts in KIOSK_STATES:
+            with transaction(room.db):
+                checkins.show(room.db, state, reason, facts)
+            expect(page.locator(f"body[data-state={state}]")).to_be_visible(timeout=5000)
+            page.wait_for_timeout(150)
+            shot(page, f"kiosk-{state}", lang)
+            if state == "consent":
+                boxes = [button.bounding_box() for button in page.locator("#stage button").all()]
+                areas = [box["width"] * box["height"] for box in boxes if box is not None]
+                assert len(areas) == 2 and abs(areas[0] - areas[1]) < 0.02 * areas[0]
+                page.locator("#stage button").last.click()
+                acts = until(lambda: checkins.pending_acts(room.db), 5, "a touch reaches the store")
+                assert [act for _, act, _ in acts] == ["decline"]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
+    with serving(room, tmp_path) as (_, base), page_of(browser, DESK, lang) as page:
+        proctor, _ = open_exam(base, room.session, admit=3)
+        sign_in(page, base, SUPERVISOR, "/spotcheck/")
+        shot(page, "spotcheck-list", lang)
+        page.goto(f"{base}/spotcheck/{room.session}")
+        expect(page.locator("#check h2").first).to_be_visible()
+        shot(page, "spotcheck", lang)
+        page.goto(f"{base}/no/such/page")
+        shot(page, "error", lang)
+        assert page.locator("body").inner_text()
+        proctor.close()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_provinces_page(browser: Browser, tmp_path: Path, lang: str) -> None:
+    make_province(tmp_path / "province").close()
+    with gateway_process(tmp_path / "province") as gateway:
+        province = open_province(tmp_path / "province")
+        room = real_room(tmp_path / "room", province, gateway, "room-7")
+        context = browser.new_context(viewport={"width": DESK[0], "height": DESK[1]}, ignore_https_errors=True)
+        page = context.new_page()
+        page.goto(f"{gateway.url}/?lang={lang}")
+        expect(page.locator("body")).to_contain_text("room-7")
+        shot(page, "gateway", lang)
+        context.close()
+        room.db.close()
+        province.close()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_an_examiner_deducts_and_signs_by_hand(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
+    with serving(room, tmp_path) as (_, base), page_of(browser, TABLET, lang) as page:
+        proctor, _ = open_exam(base, room.session, admit=1)
+        sign_in(page, base, EXAMINER, "/scoring/")
+        page.goto(f"{base}/scoring/{room.session}")
+        page.locator("#sheet button", has_text="A1").first.click()
+        page.locator(".plus").first.click()
+        page.locator(".button.sign").click()
+        page.locator("input[type=password]").fill(EXAMINER.pin)
+        shot(page, "scoring-sign", lang)
+        page.locator("dialog .button.main, [role=dialog] .button.main").last.click()
+        until(lambda: records.rubric_scores(room.db, room.session), 10, "the sheet is signed")
+        score = records.rubric_scores(room.db, room.session)[0]
+        assert score.examiner == EXAMINER.id
+        assert 0 < score.points < 10_000
+        proctor.close()

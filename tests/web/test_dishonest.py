@@ -1,0 +1,352 @@
+"""What a dishonest candidate tries over HTTP, and what everybody gets who sends nonsense: a sentence, and no change."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.rooms import DeskRoom, make_desk_room
+from support.serving import EXAMINER, PROCTOR, SUPERVISOR
+
+from edge import clock
+from edge.demo.people import StaffMember
+from edge.exam import conduct
+from edge.exam.banks import open_bank
+from edge.store import admissions, ledger, people, sessions
+from edge.store.db import connect
+from edge.web.app import create_app
+from edge.web.body import csrf_of
+from edge.web.room import Room
+
+
+class Site:
+    """The application over a running session, and its people."""
+
+    def __init__(self, desk: DeskRoom) -> None:
+        self.desk = desk
+        bank = open_bank(desk.identity, desk.config.paths.bundles, sessions.find(desk.db, desk.session))
+        conduct.open_checkin(desk.db, desk.session, bank, "P-001")
+        for who in people.candidates(desk.db, desk.session)[:4]:
+            admissions.admit(desk.db, desk.session, who.person, route="policy", reason="admitted_manual", by="P-001")
+        conduct.start(desk.db, desk.session, "P-001")
+        self.app = create_app(desk.config)
+        self.room: Room = self.app.extensions["examroom"]
+        self.room.live.set_running(desk.session, True)
+
+    def code(self, number: int) -> str:
+        who = next(c for c in people.candidates(self.desk.db, self.desk.session) if c.number == number)
+        return who.seat_code or ""
+
+    def tablet(self, number: int) -> tuple[FlaskClient, dict[str, Any]]:
+        client = self.app.test_client()
+        claimed = client.post("/exam/api/claim", json={"seat_code": self.code(number)})
+        assert claimed.status_code == 200, claimed.data
+        return client, client.get("/exam/api/paper").json
+
+    def staff(self, who: StaffMember) -> tuple[FlaskClient, dict[str, str]]:
+        client = self.app.test_client()
+        client.post("/staff/login", data={"badge": who.badge, "pin": who.pin, "next": ""})
+        cookie = client.get_cookie("examroom_staff")
+        assert cookie is not None
+        return client, {"X-CSRF": csrf_of(cookie.value)}
+
+    def journal(self) -> int:
+        connection = connect(self.desk.config.paths.answers_db)
+        try:
+            return int(connection.execute("SELECT count(*) FROM journal").fetchone()[0])
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    desk = make_desk_room(tmp_path)
+    made = Site(desk)
+    yield made
+    made.room.journal.close()
+    desk.db.close()
+
+
+def an_answer(paper: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    item = paper["parts"][0]["items"][0]["id"]
+    body = {"op_id": str(uuid.uuid4()), "seq": paper["next_seq"], "item": item, "base_version": 0, "value": ["A"]}
+    return body | changes
+
+
+def refused(response: Any, *codes: str) -> None:
+    assert 400 <= response.status_code < 500, (response.status_code, response.data)
+    body = response.json
+    assert body["zh"] and body["en"]
+    assert body["error"] in codes, body
+
+
+def test_an_honest_answer_is_kept(site: Site) -> None:
+    client, paper = site.tablet(1)
+    saved = client.post("/exam/api/answers", json=an_answer(paper), headers={"X-CSRF": paper["csrf"]})
+    assert saved.status_code == 200
+    assert saved.json["outcome"] == "applied"
+    assert len(client.get("/exam/api/clock").data) < 200
+
+
+def test_wrong_codes_are_slowed_down_and_noted(site: Site) -> None:
+    client = site.app.test_client()
+    for _ in range(10):
+        refused(client.post("/exam/api/claim", json={"seat_code": "000000"}), "seat_code_wrong")
+    refused(client.post("/exam/api/claim", json={"seat_code": site.code(1)}), "seat_code_tries")
+    while not site.room.later.empty():
+        site.room.later.get()(site.desk.db)
+    assert len(ledger.entries(site.desk.db, kinds=("tablet_refused",))) == 10
+
+
+def test_anothers_seat_a_replayed_cookie_and_no_token(site: Site) -> None:
+    client, paper = site.tablet(1)
+    thief = site.app.test_client()
+    refused(thief.post("/exam/api/claim", json={"seat_code": site.code(1)}), "tablet_other")
+    refused(thief.get("/exam/api/paper"), "tablet_unknown")
+    refused(thief.post("/exam/api/answers", json=an_answer(paper), headers={"X-CSRF": paper["csrf"]}), "tablet_unknown")
+    cookie = client.get_cookie("examroom_tablet", path="/exam")
+    assert cookie is not None
+    thief.set_cookie("examroom_tablet", cookie.value[:-2] + "xx", path="/exam")
+    refused(thief.get("/exam/api/clock"), "tablet_unknown")
+    refused(client.post("/exam/api/answers", json=an_answer(paper)), "csrf_wrong")
+    site.room.live.release(paper["attempt"])
+    refused(client.get("/exam/api/paper"), "tablet_unknown", "tablet_released")
+    assert site.journal() == 0
+
+
+def test_edited_sequence_item_option_and_deadline(site: Site) -> None:
+    client, paper = site.tablet(1)
+    _, other = site.tablet(2)
+    head = {"X-CSRF": paper["csrf"]}
+    own = {item["id"] for part in paper["parts"] for item in part["items"]}
+    foreign = next(i["id"] for part in other["parts"] for i in part["items"] if i["id"] not in own)
+    tries = {
+        "sequence_wrong": {"seq": 7},
+        "item_not_on_paper": {"item": foreign},
+        "option_not_on_item": {"value": ["H"]},
+        "one_option_only": {"value": ["A", "B"]},
+        "body_wrong": {"left": 9_999_999},
+    }
+    for code, change in tries.items():
+        refused(client.post("/exam/api/answers", json=an_answer(paper, **change), headers=head), code)
+    assert site.journal() == 0
+
+
+def test_no_answer_key_in_any_byte_a_tablet_gets(site: Site) -> None:
+    client, paper = site.tablet(1)
+    everything = client.get("/exam/api/paper").data + client.get("/exam/").data + client.get("/exam/api/clock").data
+    for word in (b'"answer"', b'"source"', b'"clause"', b'"template"', b'"difficulty"'):
+        assert word not in everything
+    for path in ("/console/", "/scoring/", "/spotcheck/", f"/console/{site.desk.session}"):
+        assert client.get(path).status_code == 302
+    for path in (f"/console/api/{site.desk.session}/board", f"/scoring/api/{site.desk.session}"):
+        refused(client.get(path), "not_signed_in")
+    assert paper["parts"]
+
+
+def test_each_role_has_its_own_pages(site: Site) -> None:
+    session = site.desk.session
+    examiner, head = site.staff(EXAMINER)
+    refused(examiner.get(f"/console/api/{session}/board"), "role_wrong")
+    refused(examiner.post(f"/console/api/{session}/close", json={"reason": "试试"}, headers=head), "role_wrong")
+    supervisor, head = site.staff(SUPERVISOR)
+    assert supervisor.get(f"/console/api/{session}/board").status_code == 200
+    refused(supervisor.post(f"/console/api/{session}/close", json={"reason": "试试"}, headers=head), "role_wrong")
+    proctor, head = site.staff(PROCTOR)
+    refused(proctor.post(f"/console/api/{session}/pause", json={"reason": "消防检查"}), "csrf_wrong")
+    refused(proctor.post(f"/console/api/{session}/pause", json={"reason": " "}, headers=head), "reason_wanted")
+    assert proctor.post(f"/console/api/{session}/pause", json={"reason": "消防检查"}, headers=head).status_code == 200
+    assert ledger.entries(site.desk.db, kinds=("exam_paused",))[0].content["by"] == "P-001"
+
+
+def test_wrong_pins_lock_out_and_are_noted(site: Site) -> None:
+    client = site.app.test_client()
+    form = {"badge": PROCTOR.badge, "pin": "wrong", "next": ""}
+    assert [client.post("/staff/login", data=form).status_code for _ in range(5)] == [403] * 5
+    locked = client.post("/staff/login", data=form | {"pin": PROCTOR.pin})
+    assert locked.status_code == 429
+    assert client.post("/staff/login", data=form | {"badge": "NOBODY01"}).status_code == 403
+    assert len(ledger.entries(site.desk.db, kinds=("staff_refused",))) == 7
+    assert ledger.entries(site.desk.db, kinds=("staff_signed_in",)) == []
+
+
+def test_a_sign_in_leads_nowhere_else(site: Site) -> None:
+    for target in ("https://example.org/", "//example.org/", "/\\example.org", "javascript:alert(1)"):
+        client = site.app.test_client()
+        answer = client.post("/staff/login", data={"badge": PROCTOR.badge, "pin": PROCTOR.pin, "next": target})
+        assert answer.headers["Location"] == "/staff/"
+    foreign = site.app.test_client().post(
+        "/staff/login", data={"badge": PROCTOR.badge, "pin": PROCTOR.pin}, headers={"Origin": "https://example.org"}
+    )
+    assert foreign.status_code == 403
+
+
+def test_an_examiners_sheet_is_signed_by_pin_and_once(site: Site) -> None:
+    client, head = site.staff(EXAMINER)
+    path, person = (
+        f"/scoring/api/{site.desk.session}/score",
+        people.candidates(site.desk.db, site.desk.session)[0].person,
+    )
+    rubric = client.get(f"/scoring/api/{site.desk.session}").json["rubric"]
+    mark = {"deduction": rubric["steps"][0]["deductions"][0]["id"], "count": 1}
+    sheet = {"person": person, "marks": [mark], "vetoes": [], "note": "", "pin": "nope"}
+    refused(client.post(path, json=sheet, headers=head), "sign_in_wrong")
+    sheet["pin"] = EXAMINER.pin
+    refused(client.post(path, json=sheet | {"marks": [{"deduction": "x", "count": 1}]}, headers=head), "rubric_wrong")
+    refused(client.post(path, json=sheet | {"person": "nobody"}, headers=head), "candidate_unknown")
+    done = client.post(path, json=sheet, headers=head)
+    assert done.status_code == 200
+    assert done.json["points"] == 100 - rubric["steps"][0]["deductions"][0]["points"]
+    refused(client.post(path, json=sheet, headers=head), "score_signed")
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=junk | st.fixed_dictionaries({"op_id": junk, "seq": junk, "item": junk, "base_version": junk, "value": junk})
+)
+def test_hostile_bodies_change_nothing(site: Site, body: Any) -> None:
+    if not hasattr(site, "hand"):
+        site.hand = site.tablet(1)  # type: ignore[attr-defined]
+    client, paper = site.hand  # type: ignore[attr-defined]
+    for path in ("/exam/api/answers", "/exam/api/handin", "/exam/api/claim", "/kiosk/api/act"):
+        answer = client.post(path, data=json.dumps(body), headers={"X-CSRF": paper["csrf"]})
+        assert 400 <= answer.status_code < 500
+    assert site.journal() == 0
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(raw=st.binary(max_size=300))
+def test_raw_bytes_change_nothing(site: Site, raw: bytes) -> None:
+    client = site.app.test_client()
+    for path in ("/exam/api/claim", "/kiosk/api/act", "/staff/login"):
+        assert 400 <= client.post(path, data=raw).status_code < 500
+
+
+def test_too_large_a_body_is_one_sentence(site: Site) -> None:
+    answer = site.app.test_client().post("/exam/api/claim", data=b"x" * 100_000)
+    assert answer.status_code == 413
+    assert answer.json["zh"]
+
+
+def test_web_loads_no_codec_and_no_network_runtime() -> None:
+    import subprocess
+    import sys
+
+    check = (
+        "import sys, edge.services.web; print([m for m in ('cv2', 'av', 'onnxruntime', 'dlib') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", check], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_a_store_that_is_gone_is_a_503(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_path: Path) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr("edge.web.room.connect", broken)
+    answer = site.app.test_client().get("/kiosk/api/state")
+    assert answer.status_code == 503
+    assert answer.json["error"] == "store_unavailable"
+
+
+def test_head_requests_leave_the_live_feed_alone(site: Site) -> None:
+    client, _ = site.staff(PROCTOR)
+    path = f"/console/api/{site.desk.session}/events"
+    assert {client.head(path).status_code for _ in range(12)} == {200}
+    stream = client.get(path)
+    assert stream.status_code == 200
+    stream.close()
+
+
+@pytest.mark.parametrize("target", ["http://[", "//[bad", "http://[x]:y/"])
+def test_addresses_that_cannot_be_read_are_no_crash(site: Site, target: str) -> None:
+    client = site.app.test_client()
+    assert client.get("/staff/login", query_string={"next": target}).status_code == 200
+    form = {"badge": PROCTOR.badge, "pin": PROCTOR.pin, "next": target}
+    assert client.post("/staff/login", data=form).headers["Location"] == "/staff/"
+    assert client.post("/staff/login", data=form, headers={"Origin": target}).status_code == 403
+
+
+def test_a_span_beyond_any_calendar_is_refused(site: Site) -> None:
+    client, _ = site.staff(SUPERVISOR)
+    path = f"/spotcheck/{site.desk.session}/clip/door?from={10**30}&until={10**30 + 5}&why=test"
+    assert client.get(path).status_code == 400
+
+
+def test_an_examiners_pin_locks_like_a_sign_in(site: Site) -> None:
+    client, head = site.staff(EXAMINER)
+    person = people.candidates(site.desk.db, site.desk.session)[0].person
+    sheet = {"person": person, "marks": [], "vetoes": [], "note": "", "pin": "nope"}
+    path = f"/scoring/api/{site.desk.session}/score"
+    codes = [client.post(path, json=sheet, headers=head).status_code for _ in range(6)]
+    assert codes == [403] * 5 + [429]
+    refused(client.post(path, json=sheet | {"pin": EXAMINER.pin}, headers=head), "sign_in_locked")
+
+
+def test_a_claim_asked_again_after_a_lost_answer_is_answered_the_same(site: Site) -> None:
+    client, body = site.app.test_client(), {"seat_code": site.code(3), "claim": "k" * 40}
+    first, second = client.post("/exam/api/claim", json=body), client.post("/exam/api/claim", json=body)
+    assert first.status_code == second.status_code == 200
+    assert first.json == second.json
+    refused(client.post("/exam/api/claim", json=body | {"claim": "x" * 40}), "tablet_other")
+    refused(client.post("/exam/api/claim", json=body | {"seat_code": site.code(4)}), "tablet_other")
+
+
+def test_a_touch_on_an_old_screen_is_nobodys(site: Site) -> None:
+    from edge.store import checkins
+    from edge.store.db import transaction
+
+    client = site.app.test_client()
+    with transaction(site.desk.db):
+        checkins.show(site.desk.db, "consent", "consent_wanted", {})
+    seen = client.get("/kiosk/api/state").json["at_ms"]
+    refused(client.post("/kiosk/api/act", json={"act": "consent", "v": seen - 1}), "kiosk_moved_on")
+    assert checkins.pending_acts(site.desk.db) == []
+    assert client.post("/kiosk/api/act", json={"act": "consent", "v": seen}).status_code == 200
+    assert len(checkins.pending_acts(site.desk.db)) == 1
+
+
+def test_what_staff_were_refused_is_history_and_their_words_are_not(site: Site) -> None:
+    client, head = site.staff(PROCTOR)
+    path = f"/console/api/{site.desk.session}"
+    refused(client.post(f"{path}/dance", json={}, headers=head), "act_unknown")
+    assert client.post(f"{path}/pause", json={"reason": "王芳身体不适"}, headers=head).status_code == 200
+    refused(client.post(f"{path}/pause", json={"reason": "王芳身体不适"}, headers=head), "already_paused")
+    while not site.room.later.empty():
+        site.room.later.get()(site.desk.db)
+    refusals = ledger.entries(site.desk.db, kinds=("act_refused",))
+    assert [entry.body["reason"] for entry in refusals] == ["act_unknown", "already_paused"]
+    assert {entry.content["by"] for entry in refusals} == {PROCTOR.id}
+    everything = b"".join(entry.entry for entry in ledger.entries(site.desk.db)).decode()
+    assert "王芳" not in everything
+    assert len(ledger.entries(site.desk.db, kinds=("exam_paused",))) == 1
+
+
+def test_a_board_that_refreshes_itself_keeps_nobody_signed_in(site: Site) -> None:
+    client, head = site.staff(PROCTOR)
+    path = f"/console/api/{site.desk.session}"
+
+    def last_done(minutes: int) -> None:
+        seen = clock.wall_ms() - minutes * 60_000
+        site.desk.db.execute("UPDATE staff_sessions SET seen_ms = ?", (seen,))
+
+    last_done(29)
+    assert client.get(f"{path}/board").status_code == 200
+    last_done(31)
+    refused(client.get(f"{path}/board"), "signed_out_idle")
+    refused(client.post(f"{path}/pause", json={"reason": "消防检查"}, headers=head), "not_signed_in")
+    assert client.get("/console/").headers["Location"].startswith("/staff/login")
