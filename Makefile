@@ -44,7 +44,7 @@ test: $(VENV)/.dev $(VENV)/.system ## the test suite
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.dev ## style, types, the import table, shell scripts
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports

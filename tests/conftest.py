@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
 from support.rooms import DeskRoom, make_desk_room
 
 # what is timed belongs in tests/bench: on a busy machine an example may take as long as it likes

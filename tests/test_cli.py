@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from openpyxl import load_workbook
-from support.rooms import make_config
-from support.serving import toml_of
 
 from edge.cli import main
 from edge.config import Config, load_config
 from edge.store import ledger
 from edge.store.db import open_room
+from support.rooms import make_config
+from support.serving import toml_of
 
 
 def run(*words: str, config: Path | None = None) -> Result:

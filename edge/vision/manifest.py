@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sysconfig
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -69,8 +70,13 @@ class Manifest(_Part):
 
 
 def manifest_root() -> Path:
-    """The folder with one folder a pack: `models/` of a checkout (a link beside this module), or its packaged copy."""
-    return Path(__file__).with_name("manifests")
+    """The folder with one folder a pack: `models/` of a checkout, or where the wheel has put it."""
+    tree = Path(__file__).parents[2]
+    return (
+        tree / "models"
+        if (tree / "pyproject.toml").is_file()
+        else Path(sysconfig.get_path("data")) / "share" / "examroom" / "models"
+    )
 
 
 def known_packs(root: Path | None = None) -> list[str]:

@@ -22,7 +22,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.report import report
-
 from edge.demo.people import portrait_file
 from edge.domain.faces import Evidence, decide
 from edge.vision import packs

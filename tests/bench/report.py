@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import click
-from bench.measured import machine, record
 from rich.console import Console
 from rich.table import Table
+
+from bench.measured import machine, record
 
 
 def report(name: str, figures: dict[str, Any], as_json: bool, keep: bool) -> None:

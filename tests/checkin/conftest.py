@@ -10,7 +10,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.rooms import DeskRoom, make_desk_room
 
 from edge import clock
 from edge.checkin.door import Door
@@ -24,6 +23,7 @@ from edge.store import checkins, people, sessions
 from edge.store.ring import RingWriter
 from edge.vision import packs
 from edge.vision.face_pack import FacePack
+from support.rooms import DeskRoom, make_desk_room
 
 Picture = np.ndarray
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import support
 
+import support
 from edge.demo.people import CLASS_SIZE
 from edge.trust.verifier import read_root, verify_file
 from edge.trust.verifier.roots import read_witness

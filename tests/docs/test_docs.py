@@ -13,11 +13,11 @@ from pathlib import Path
 
 import click
 import pytest
-from bench.measured import read_measured
-from bench.readme_figures import ROWS, with_figures
 from click.testing import CliRunner
 from openpyxl import load_workbook
 
+from bench.measured import read_measured
+from bench.readme_figures import ROWS, with_figures
 from edge.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from support.rooms import DeskRoom, TabletHand, make_desk_room, right_letters
 
 from edge.bank.build import sample_bank
 from edge.bank.model import BankDocument
@@ -28,6 +27,7 @@ from edge.store import journal as rows
 from edge.store.db import connect, transaction
 from edge.trust import dsse
 from edge.trust.verifier import verify_file
+from support.rooms import DeskRoom, TabletHand, make_desk_room, right_letters
 
 BY = "P-001"
 

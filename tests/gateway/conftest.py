@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from support.gateways import FakeRoom, make_province
 
 from edge.gateway.app import create_gateway
 from edge.gateway.settings import Province
+from support.gateways import FakeRoom, make_province
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from support.gateways import FakeRoom
 
 from edge import clock
 from edge.errors import BadInput, Conflict, NotFound
 from edge.gateway.bundles import publish
 from edge.gateway.settings import DAY_MS, Province
 from edge.trust.seal import open_bundle
+from support.gateways import FakeRoom
 
 CONTENT = b'{"bank":"safety"}' * 1000
 

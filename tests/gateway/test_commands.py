@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
 from flask.testing import FlaskClient
-from support.gateways import FakeRoom
 
 from edge.cli import main
 from edge.gateway.app import create_gateway
@@ -19,6 +18,7 @@ from edge.gateway.bundles import publish
 from edge.gateway.rooms import suspend
 from edge.gateway.settings import Province, open_province
 from edge.trust.protocol import ReceiptsFile, ResultsFile, open_receipt
+from support.gateways import FakeRoom
 
 
 def run(*arguments: object) -> Result:

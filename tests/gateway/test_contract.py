@@ -14,7 +14,6 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
-from support.gateways import FakeRoom, result_envelope
 from werkzeug.test import TestResponse
 
 from edge.domain import merkle
@@ -24,6 +23,7 @@ from edge.gateway.rooms import suspend
 from edge.gateway.settings import Province
 from edge.trust import protocol
 from edge.trust.checkpoint import sign_note
+from support.gateways import FakeRoom, result_envelope
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((resources.files("edge.gateway") / "openapi.yaml").read_text("utf-8"))
 REGISTRY: Registry[Any] = Registry().with_resource("", Resource(DOCUMENT, DRAFT202012))

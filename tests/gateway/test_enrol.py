@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
-from support.gateways import FakeRoom
 
 from edge import clock
 from edge.errors import BadInput
@@ -20,6 +19,7 @@ from edge.trust import token as tokens_of_people
 from edge.trust.certificate import check
 from edge.trust.protocol import EnrolAnswer, open_gateway_key
 from edge.trust.signer import Ed25519Signer
+from support.gateways import FakeRoom
 
 
 def refused(room: FakeRoom, request: dict[str, str]) -> tuple[int, str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
-from support.gateways import FakeRoom
 
 from edge import clock
 from edge.gateway.settings import Province
 from edge.gateway.tables import nonces
 from edge.trust.protocol import SKEW_MS
 from edge.trust.signer import Ed25519Signer
+from support.gateways import FakeRoom
 
 TARGET = "/v1/rooms/room-1/status"
 

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
-from support.gateways import FakeRoom, flipped, result_envelope
 
 from edge import clock
 from edge.domain import merkle
@@ -26,6 +25,7 @@ from edge.trust import dsse
 from edge.trust.checkpoint import sign_note
 from edge.trust.protocol import open_receipt
 from edge.trust.signer import Ed25519Signer
+from support.gateways import FakeRoom, flipped, result_envelope
 
 
 def stored(province: Province) -> dict[tuple[int, int], str]:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from support.gateways import FakeRoom
 
 from edge.domain import merkle
 from edge.gateway.settings import Province
 from edge.gateway.tables import alarms
 from edge.trust.checkpoint import cosign, open_note, sign_note
 from edge.trust.signer import Ed25519Signer
+from support.gateways import FakeRoom
 
 LEAVES = [merkle.leaf_hash(f"entry {n}".encode()) for n in range(40)]
 TREE = merkle.tree_of(LEAVES)

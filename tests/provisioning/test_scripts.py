@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tomllib
 import sys
 from pathlib import Path
 
@@ -76,6 +77,21 @@ def test_wheels_refuses_with_exit_2(words: list[str]) -> None:
 def test_copy_tree_takes_what_a_wheel_needs_and_no_leftover(tmp_path: Path) -> None:
     done = subprocess.run([str(PROVISIONING / "copy-tree.sh"), str(TREE), str(tmp_path)], check=False)
     assert done.returncode == 0
-    assert {path.name for path in tmp_path.iterdir()} <= {"pyproject.toml", "README.md", "LICENSE", "edge"}
-    assert (tmp_path / "edge" / "vision" / "manifests" / "dlib").is_dir()
+    assert {path.name for path in tmp_path.iterdir()} <= {"pyproject.toml", "README.md", "LICENSE", "edge", "models"}
+    assert (tmp_path / "models" / "dlib").is_dir()
     assert not [path for path in tmp_path.rglob("*") if path.is_symlink() or path.name == "__pycache__"]
+
+
+def test_a_wheel_takes_every_pack_of_models() -> None:
+    listed = tomllib.loads((TREE / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["data-files"]
+    wanted = {path.parent.name for path in (TREE / "models").glob("*/manifest.toml")}
+    assert wanted and {Path(target).name for target in listed} == wanted
+    assert all(sources == [f"models/{Path(target).name}/*"] for target, sources in listed.items())
+
+
+def test_no_file_of_the_tree_is_a_link() -> None:
+    """A link is the first thing that a copy, an archive or another file system loses."""
+    listed = subprocess.run(["git", "ls-files", "-s"], cwd=TREE, capture_output=True, text=True, check=False)
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    assert not [line for line in listed.stdout.splitlines() if line.startswith("120000")]

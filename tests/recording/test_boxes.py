@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.cameras import make_packets
 
 from edge.clock import Instant, TimeQuality
 from edge.domain.footage import Cause
 from edge.errors import BadInput
 from edge.recording.boxes import Layout, Started, read_layout
 from edge.recording.writer import Place, SegmentWriter
+from support.cameras import make_packets
 
 BOOT = "0123456789abcdef0123456789abcdef"
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.cameras import decoded, make_packets
 
 from edge.clock import Instant, TimeQuality
 from edge.domain.footage import Cause, Gap
@@ -20,6 +19,7 @@ from edge.recording import clips
 from edge.recording.writer import Place, SegmentWriter
 from edge.store import segments
 from edge.store.db import open_room
+from support.cameras import decoded, make_packets
 
 BOOT = "0123456789abcdef" * 2
 T0 = 1_780_000_000_000

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from support.cameras import make_packets
-
 from edge import clock
 from edge.clock import Instant, TimeQuality
 from edge.domain.footage import Cause
@@ -16,6 +14,7 @@ from edge.recording.writer import Place, SegmentWriter
 from edge.store import ledger, segments
 from edge.store.db import connect, open_room, transaction
 from edge.store.segments import Segment
+from support.cameras import make_packets
 
 OTHER = "fedcba9876543210" * 2
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support.cameras import decoded, make_packets
 
 from edge.clock import Instant, TimeQuality
 from edge.config import Recording
@@ -17,6 +16,7 @@ from edge.hardware.camera.source import Packet, VideoFormat
 from edge.recording.indexer import Abandoned, Closed, Job, Note
 from edge.recording.recorder import Recorder
 from edge.recording.writer import SegmentWriter
+from support.cameras import decoded, make_packets
 
 BOOT = "0123456789abcdef" * 2
 WALL = 1_780_000_000_000

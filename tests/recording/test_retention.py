@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-from support.rooms import DeskRoom
 
 from edge.clock import Instant, TimeQuality
 from edge.domain.footage import Cause
 from edge.recording import retention
 from edge.recording.writer import Place, segment_of
 from edge.store import ledger, segments
+from support.rooms import DeskRoom
 
 BOOT = "0123456789abcdef" * 2
 DAY = 86_400_000

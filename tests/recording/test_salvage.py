@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.cameras import decoded, make_packets
-
 from edge.clock import Instant, TimeQuality
 from edge.domain.footage import Cause
 from edge.recording.salvage import left_over, on_disk, salvage
 from edge.recording.writer import Place, SegmentWriter
 from edge.store.segments import Segment
+from support.cameras import decoded, make_packets
 
 BOOT, OTHER = "0123456789abcdef" * 2, "fedcba9876543210" * 2
 AT = Instant(1_780_000_000_123, 5_000, BOOT, TimeQuality.SYNCHRONISED)

@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
-from support.cameras import decoded, make_packets
 
 from edge.clock import Instant, TimeQuality
 from edge.domain.footage import Cause, fragments_root
 from edge.recording.boxes import read_layout
 from edge.recording.writer import Place, SegmentWriter
+from support.cameras import decoded, make_packets
 
 BOOT = "0123456789abcdef0123456789abcdef"
 AT = Instant(1_780_000_000_123, 5_000, BOOT, TimeQuality.SYNCHRONISED)

@@ -12,10 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.cameras import camera_config, make_clip
-from support.kills import camera_status as status
-from support.kills import kill_cameras, lost_footage
-from support.serving import until
 
 from edge import clock
 from edge.config import Config
@@ -25,6 +21,10 @@ from edge.services import camera
 from edge.store import ledger, segments
 from edge.store.db import open_room
 from edge.store.ring import RingReader
+from support.cameras import camera_config, make_clip
+from support.kills import camera_status as status
+from support.kills import kill_cameras, lost_footage
+from support.serving import until
 
 HOLD = """
 import os, signal, sys

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 import support
+from edge.demo.tablets import Tablet, Tally
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import answers, claimed, free_port, open_exam, until, write_config
-
-from edge.demo.tablets import Tablet, Tally
 
 LINE = re.compile(r"^(?P<at>\d+\.\d+) (?P<call>\w+)\((?P<rest>.*)<(?P<took>\d+\.\d+)>$")
 TRACED = "pwrite64,write,pwritev,fdatasync,fsync,sendto,sendmsg,writev"

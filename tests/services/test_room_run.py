@@ -17,8 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.rooms import DeskRoom, make_desk_room
-from support.serving import answers, claimed, free_port, open_exam, until, write_config
 
 from edge.demo.clip import write_clip
 from edge.demo.tablets import Tally
@@ -28,6 +26,8 @@ from edge.services.supervisor import read_pids
 from edge.store.db import connect
 from edge.store.ledger import check
 from edge.store.status import read_statuses
+from support.rooms import DeskRoom, make_desk_room
+from support.serving import answers, claimed, free_port, open_exam, until, write_config
 
 OTHERS = ("camera@door", "checkin", "uplink")
 

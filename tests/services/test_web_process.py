@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 
 import pytest
-from support.kills import journal_ops, keep_answering, kill_web
-from support.rooms import DeskRoom, make_desk_room
-from support.serving import answers, claimed, free_port, open_exam, serving, until
 
 from edge.demo.tablets import Tally
 from edge.store.db import connect
 from edge.store.ledger import check
+from support.kills import journal_ops, keep_answering, kill_web
+from support.rooms import DeskRoom, make_desk_room
+from support.serving import answers, claimed, free_port, open_exam, serving, until
 
 
 @pytest.fixture

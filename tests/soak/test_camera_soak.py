@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-from bench.measured import record
-from support.cameras import camera_config, make_clip
-from support.kills import kill_cameras, lost_footage
 
+from bench.measured import record
 from edge.store import ledger
 from edge.store.db import open_room
+from support.cameras import camera_config, make_clip
+from support.kills import kill_cameras, lost_footage
 
 CAMERAS = ("door", "hall", "left", "right")
 KILLS_EACH = 25

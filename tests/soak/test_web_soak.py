@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
+
 from bench.measured import record
+from edge.store.ledger import check
 from support.kills import journal_ops, kill_web
 from support.rooms import make_desk_room
 from support.serving import free_port
-
-from edge.store.ledger import check
 
 KILLS = 200
 SEED = 200

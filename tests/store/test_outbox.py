@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.gateways import add_results
-from support.rooms import make_config
 
 from edge import clock
 from edge.store import bundles, identity, ledger, outbox
 from edge.store.db import open_room, transaction
 from edge.trust.enrolment import Identity, certify_locally
+from support.gateways import add_results
+from support.rooms import make_config
 
 
 @pytest.fixture

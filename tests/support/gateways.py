@@ -18,8 +18,6 @@ from typing import Any
 
 import requests
 from flask.testing import FlaskClient
-from support.rooms import make_config
-from support.serving import free_port, until
 from werkzeug.test import TestResponse
 
 from edge import clock
@@ -36,6 +34,8 @@ from edge.trust.seal import SealKey
 from edge.trust.signer import Ed25519Signer
 from edge.uplink.client import GatewayClient, endpoint
 from edge.uplink.enrol import enrol
+from support.rooms import make_config
+from support.serving import free_port, until
 
 
 def make_province(folder: Path, name: str = "witness.example") -> Province:

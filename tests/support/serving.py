@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from support.rooms import DeskRoom
 
 from edge.config import ENVIRONMENT, Config
 from edge.demo.desk import Person
 from edge.demo.people import STAFF
 from edge.demo.tablets import Tablet, Tally
+from support.rooms import DeskRoom
 
 PROCTOR, EXAMINER, SUPERVISOR, TECHNICIAN = STAFF
 

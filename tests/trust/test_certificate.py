@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support.gateways import flipped
 
 from edge.errors import BadInput, VerificationFailed
 from edge.trust import dsse
 from edge.trust.certificate import Certificate, check, issue
 from edge.trust.signer import Ed25519Signer
+from support.gateways import flipped
 
 ROOT = Ed25519Signer.generate()
 CERTIFICATE = Certificate(

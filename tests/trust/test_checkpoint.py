@@ -8,11 +8,11 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.gateways import flipped
 
 from edge.errors import BadInput, ExamroomError, VerificationFailed
 from edge.trust.checkpoint import TreeHead, cosign, only_signers, open_note, read_note, sign_note
 from edge.trust.signer import Ed25519Signer, verify
+from support.gateways import flipped
 
 ROOM, WITNESS = Ed25519Signer.generate(), Ed25519Signer.generate()
 ROOT = hashlib.sha256(b"root").digest()

@@ -8,12 +8,12 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.gateways import flipped
 
 from edge.domain.canonical import canonical
 from edge.errors import BadInput, ExamroomError, VerificationFailed
 from edge.trust import dsse
 from edge.trust.signer import Ed25519Signer
+from support.gateways import flipped
 
 ROOT, OTHER = Ed25519Signer.generate(), Ed25519Signer.generate()
 PAYLOAD = {"room": "r", "epoch": 1, "seq": 7, "名": "张三"}

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.rooms import make_config
 
 from edge.config import Paths
 from edge.errors import BadInput, Unavailable, VerificationFailed
@@ -17,6 +16,7 @@ from edge.trust.certificate import Certificate
 from edge.trust.protocol import EnrolAnswer, EnrolRequest, GatewayKey, check_enrol_proof, sign_gateway_key
 from edge.trust.signer import Ed25519Signer
 from edge.trust.token import new_token
+from support.rooms import make_config
 
 ROOT, GATEWAY = Ed25519Signer.generate(), Ed25519Signer.generate()
 

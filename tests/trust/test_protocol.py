@@ -8,12 +8,12 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.gateways import flipped, result_envelope
 
 from edge.errors import BadInput, ExamroomError, NotSignedIn, VerificationFailed
 from edge.trust import dsse, protocol, token
 from edge.trust.seal import SealKey
 from edge.trust.signer import Ed25519Signer
+from support.gateways import flipped, result_envelope
 
 SIGNER, OTHER = Ed25519Signer.generate(), Ed25519Signer.generate()
 TARGET = "/v1/rooms/r1/results"

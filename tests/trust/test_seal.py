@@ -7,7 +7,6 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from support.gateways import flipped
 
 from edge.domain.canonical import canonical
 from edge.errors import BadInput, Refused, Unavailable, VerificationFailed
@@ -15,6 +14,7 @@ from edge.trust import dsse
 from edge.trust.roomkeys import DataKey, create_keys, load_keys
 from edge.trust.seal import CHUNK, SealKey, open_bundle, read_manifest, seal_bundle
 from edge.trust.signer import Ed25519Signer
+from support.gateways import flipped
 
 ROOT = Ed25519Signer.generate()
 KEY, OTHER = SealKey.generate(), SealKey.generate()

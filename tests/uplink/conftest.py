@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.gateways import GatewayProcess, RealRoom, gateway_process, make_province, real_room
 
 from edge.gateway.settings import Province
+from support.gateways import GatewayProcess, RealRoom, gateway_process, make_province, real_room
 
 _NUMBERS = itertools.count(1)
 

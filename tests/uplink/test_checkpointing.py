@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.gateways import RealRoom, room_config
 
 from edge.domain import merkle
 from edge.errors import Conflict, VerificationFailed
@@ -19,6 +18,7 @@ from edge.trust.protocol import CheckpointRequest
 from edge.uplink.checkpoints import make_checkpoint, push_checkpoint
 from edge.uplink.client import GatewayClient
 from edge.uplink.enrol import enrol, enrol_local
+from support.gateways import RealRoom, room_config
 
 
 def grow(room: RealRoom, count: int = 1) -> None:

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.gateways import GatewayProcess, RealRoom, add_results, make_province, real_room, room_config
-from support.serving import free_port, write_config
 
 from edge.cli import main
 from edge.config import Config
@@ -22,6 +20,8 @@ from edge.store.db import open_room
 from edge.trust import enrolment
 from edge.trust.token import spaced
 from edge.uplink.enrol import enrol, enrol_local
+from support.gateways import GatewayProcess, RealRoom, add_results, make_province, real_room, room_config
+from support.serving import free_port, write_config
 
 
 def kinds(config: Config) -> list[str]:

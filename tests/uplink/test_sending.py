@@ -11,16 +11,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import func, select
-from support.gateways import (
-    GatewayProcess,
-    RealRoom,
-    flipped,
-    make_province,
-    payload_of,
-    real_room,
-    result_envelope,
-)
-from support.serving import free_port, write_config
 
 from edge import clock
 from edge.cli import main
@@ -36,6 +26,16 @@ from edge.trust.signer import Ed25519Signer
 from edge.uplink.client import Endpoint, GatewayClient
 from edge.uplink.enrol import enrol
 from edge.uplink.outbox import Sent, export, import_receipts, resend_all, send_waiting
+from support.gateways import (
+    GatewayProcess,
+    RealRoom,
+    flipped,
+    make_province,
+    payload_of,
+    real_room,
+    result_envelope,
+)
+from support.serving import free_port, write_config
 
 
 def send(room: RealRoom, client: GatewayClient | None = None) -> Sent:

@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.gateways import GatewayProcess, RealRoom, gateway_process, make_province, real_room, room_config
-from support.serving import until, write_config
 
 from edge.config import Config
 from edge.gateway.bundles import publish
@@ -27,6 +25,8 @@ from edge.store.status import read_statuses
 from edge.trust.protocol import open_gateway_key, sign_gateway_key
 from edge.trust.signer import Ed25519Signer
 from edge.uplink.enrol import enrol, enrol_local
+from support.gateways import GatewayProcess, RealRoom, gateway_process, make_province, real_room, room_config
+from support.serving import until, write_config
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from support.gateways import GatewayProcess, RealRoom
 
 from edge import clock
 from edge.errors import Refused
@@ -22,6 +21,7 @@ from edge.trust.signer import Ed25519Signer
 from edge.uplink.client import GatewayClient
 from edge.uplink.enrol import enrol
 from edge.uplink.sync import Sync, Synced, sync_bundles
+from support.gateways import GatewayProcess, RealRoom
 
 CONTENT = bytes(range(256)) * 2000
 

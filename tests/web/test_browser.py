@@ -12,6 +12,12 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from edge.demo.people import StaffMember
+from edge.demo.tablets import Tally
+from edge.gateway.settings import open_province
+from edge.store import checkins, people, records
+from edge.store.db import connect, transaction
 from support.gateways import gateway_process, make_province, real_room
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import (
@@ -24,12 +30,6 @@ from support.serving import (
     serving,
     until,
 )
-
-from edge.demo.people import StaffMember
-from edge.demo.tablets import Tally
-from edge.gateway.settings import open_province
-from edge.store import checkins, people, records
-from edge.store.db import connect, transaction
 
 CHROMIUM = "/usr/bin/chromium"
 SCREENS = Path(__file__).parents[2] / "build" / "screens"

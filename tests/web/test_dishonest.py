@@ -13,8 +13,6 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.rooms import DeskRoom, make_desk_room
-from support.serving import EXAMINER, PROCTOR, SUPERVISOR
 
 from edge import clock
 from edge.demo.people import StaffMember
@@ -25,6 +23,8 @@ from edge.store.db import connect
 from edge.web.app import create_app
 from edge.web.body import csrf_of
 from edge.web.room import Room
+from support.rooms import DeskRoom, make_desk_room
+from support.serving import EXAMINER, PROCTOR, SUPERVISOR
 
 
 class Site:

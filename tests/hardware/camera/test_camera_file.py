@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from support.cameras import FPS, make_clip
 
 from edge import clock
 from edge.config import Camera
@@ -15,6 +14,7 @@ from edge.errors import BadInput, Unavailable
 from edge.hardware.camera import Packet, open_camera
 from edge.hardware.camera.clip_file import BACKLOG_MS
 from edge.hardware.camera.source import TICKS
+from support.cameras import FPS, make_clip
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.cameras import make_packets
 
 from edge.config import Camera
 from edge.errors import Unavailable
 from edge.hardware.camera import Packet, open_camera
+from support.cameras import make_packets
 
 OPTIONS = Camera(backend="picamera2", source="0", width=320, height=240, fps=10, face_fps=20, bitrate=300_000)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import av
 import pytest
-from support.cameras import make_clip
 
 from edge.config import Camera
 from edge.errors import Unavailable
 from edge.hardware.camera import Packet, open_camera
 from edge.hardware.camera.capture import CaptureCamera
+from support.cameras import make_clip
 
 
 def test_a_missing_device_is_a_state(tmp_path: Path) -> None:
