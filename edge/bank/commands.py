@@ -1,22 +1,25 @@
-"""`examroom bank`: lint, build and inspect question banks."""
+"""`examroom bank`: import, export, lint, build and inspect question banks."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import click
 
 from edge import clock
-from edge.bank.build import content_of, read_folder, sample_bank
-from edge.bank.lint import lint
+from edge.bank.build import content_of
+from edge.bank.imports import write_whole
+from edge.bank.lint import Finding, errors, lint
 from edge.bank.model import BankDocument
-from edge.domain.reasons import sentence
-from edge.trust import dsse
+from edge.bank.sources import problems_in, read_source
+from edge.bank.summary import keys, summary
+from edge.bank.transfer import import_command, show_problems, template_command, write_export
+from edge.domain.canonical import canonical
+from edge.trust import dsse, enrolment
 from edge.trust.certificate import check
+from edge.trust.enrolment import Identity
 from edge.trust.seal import seal_bundle
 from edge.trust.signer import Ed25519Signer
 
@@ -24,56 +27,86 @@ DAY_MS = 86_400_000
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
-def _read(source: str) -> BankDocument:
-    return sample_bank() if source == "sample" else read_folder(Path(source))
+def _identity() -> Identity:
+    """Who this room is, for a sealed bank: it opens only here."""
+    return enrolment.load(click.get_current_context().find_root().obj.config().paths)
 
 
 @click.group()
 def bank() -> None:
-    """Lint, build and inspect question banks 题库. SOURCE is a folder, or the word sample."""
+    """Import, lint, build and inspect question banks 题库.
+
+    SOURCE is a folder, a JSON file, a sealed bank, or the word sample.
+    """
+
+
+bank.add_command(import_command)
+bank.add_command(template_command)
+
+
+@bank.command("export")
+@click.argument("source")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="PACKAGE.zip, or BOOK.xlsx.")
+@click.option("--xlsx", "as_workbook", is_flag=True, help="A workbook, with its media in BOOK-media.zip.")
+@click.option("--replace", is_flag=True, help="Write over existing files.")
+def export_command(source: str, out: Path, as_workbook: bool, replace: bool) -> None:
+    """Write a bank with its keys as a QTI 3.0 package or a workbook; read back and compared before it is written."""
+    write_export(read_source(source, _identity, now=True), out, as_workbook, replace)
 
 
 @bank.command("lint")
 @click.argument("source")
+@click.option("--max-exposure", type=click.IntRange(0), help="Items used more often than this are named.")
 @json_option
-def lint_command(source: str, as_json: bool) -> None:
-    """Near-duplicates, crowded facts, blueprints the bank cannot fill."""
-    findings = lint(_read(source))
+def lint_command(source: str, max_exposure: int | None, as_json: bool) -> None:
+    """Duplicates, shortages, media, exposure, habits and translations. Exit code 1 with an error."""
+    if problems := problems_in(source):
+        if as_json:
+            click.echo(json.dumps([{"severity": "error", **p.as_json()} for p in problems], ensure_ascii=False))
+        else:
+            show_problems(tuple(problems))
+        sys.exit(1)
+    findings = lint(read_source(source, _identity), max_exposure)
     if as_json:
-        click.echo(json.dumps([vars(f) for f in findings], ensure_ascii=False))
-    for finding in findings if not as_json else []:
-        for language in ("zh", "en"):
-            click.echo(sentence(finding.code, language, items=", ".join(finding.items), detail=finding.detail))
-    if not findings and not as_json:
+        click.echo(json.dumps([finding.as_json() for finding in findings], ensure_ascii=False))
+    else:
+        _show(findings)
+    sys.exit(1 if errors(findings) else 0)
+
+
+def _show(findings: list[Finding]) -> None:
+    marks = {"error": "错误 error", "warning": "注意 warning"}
+    for finding in findings:
+        click.echo(f"{marks[finding.severity]}: {finding.sentence('zh')} / {finding.sentence('en')}")
+    if not findings:
         click.echo("没有发现问题 / nothing found")
-    sys.exit(1 if findings else 0)
 
 
 @bank.command()
 @click.argument("source")
+@click.option("--keys", "with_keys", is_flag=True, help="The questions with their answers too.")
 @json_option
-def inspect(source: str, as_json: bool) -> None:
-    """How many items of which test, type and topic; never an answer."""
-    found = _read(source)
-    groups = Counter((item.test, item.type) for item in found.items)
-    topics = Counter(item.topic for item in found.items)
+def inspect(source: str, with_keys: bool, as_json: bool) -> None:
+    """What a bank holds, in figures; without --keys never a question or an answer."""
+    found = read_source(source, _identity, now=with_keys)
+    document = summary(found)
+    if with_keys:
+        document["keys"] = keys(found)
     if as_json:
-        document: dict[str, Any] = {
-            "bank": found.bank,
-            "sample": found.sample,
-            "items": len(found.items),
-            "groups": {f"{test}/{kind}": n for (test, kind), n in sorted(groups.items())},
-            "topics": dict(topics),
-            "rubrics": [rubric.id for rubric in found.rubrics],
-            "blueprints": [blueprint.id for blueprint in found.blueprints],
-        }
         click.echo(json.dumps(document, ensure_ascii=False))
         return
-    click.echo(f"{found.bank}  {found.title.zh} / {found.title.en}")
-    for (test, kind), count in sorted(groups.items()):
-        click.echo(f"  {test:8} {kind:10} {count}")
-    for topic, count in topics.most_common():
-        click.echo(f"  {topic}  {count}")
+    mark = "  样题 SAMPLE" if found.sample else ""
+    click.echo(f"{found.bank}  {found.title.zh} / {found.title.en}{mark}")
+    for name, value in document.items():
+        if name in ("bank", "title", "sample", "keys", "blueprints"):
+            continue
+        shown = value if not isinstance(value, dict) else "  ".join(f"{k} {v}" for k, v in value.items())
+        click.echo(f"  {name:12} {shown if not isinstance(value, list) else ', '.join(value)}")
+    for blueprint in document["blueprints"]:
+        state = "可以组卷 / reachable" if blueprint["reachable"] else "; ".join(blueprint["short"])
+        click.echo(f"  blueprint    {blueprint['id']}: {state}")
+    for item in document.get("keys", []):
+        click.echo(json.dumps(item, ensure_ascii=False))
 
 
 @bank.command()
@@ -85,17 +118,25 @@ def inspect(source: str, as_json: bool) -> None:
 @click.option("--version", "number", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--days", type=click.IntRange(1, 3650), default=180, show_default=True, help="How long it may be used.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--even-with-findings", is_flag=True, help="Seal although lint finds something.")
+@click.option("--local", is_flag=True, help="An institution's own bank: every item counts as local.")
+@click.option(
+    "--force-unlinted",
+    "--even-with-findings",
+    "force",
+    is_flag=True,
+    help="Seal in spite of lint's errors; their number is signed with the bank.",
+)
 def build(
-    source: str, root_key: Path, certificate: Path, number: int, days: int, out: Path, even_with_findings: bool
+    source: str, root_key: Path, certificate: Path, number: int, days: int, out: Path, local: bool, force: bool
 ) -> None:
-    """Seal a bank for one room."""
-    found = _read(source)
-    findings = lint(found)
-    if findings and not even_with_findings:
-        click.echo(
-            f"{len(findings)} 个问题，先运行 examroom bank lint / findings; run examroom bank lint first", err=True
-        )
+    """Seal a bank for one room. Lint's errors stop it, its warnings do not."""
+    found = read_source(source, _identity, now=True)
+    if local:
+        found = as_local(found)
+    wrong = errors(lint(found))
+    if wrong and not force:
+        _show(wrong)
+        click.echo(f"{len(wrong)} 个错误，没有封装 / {len(wrong)} errors, nothing was sealed", err=True)
         sys.exit(1)
     root = Ed25519Signer.load(root_key)
     room = check(certificate.read_bytes(), root.public)
@@ -109,7 +150,21 @@ def build(
         [root],
         not_before_ms=now,
         expires_ms=now + days * DAY_MS,
-        facts={"items": len(found.items), "sample": found.sample},
+        facts={
+            "items": len(found.items),
+            "sample": found.sample,
+            "local": all(item.local for item in found.items),
+            "lint_errors": len(wrong),
+        },
     )
-    out.write_bytes(sealed)
+    write_whole(out, sealed)
     click.echo(f"{out}: {dsse.BUNDLE}, {len(found.items)} 题 / items, {room.room}")
+
+
+def as_local(found: BankDocument) -> BankDocument:
+    """The same bank with every item, and every question in a case, marked as the institution's own."""
+    document = json.loads(content_of(found))
+    for item in document["items"]:
+        for one in (item, *item.get("items", [])):
+            one["local"] = True
+    return BankDocument.model_validate(json.loads(canonical(document)))

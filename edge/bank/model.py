@@ -2,137 +2,122 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from edge.domain.paper import LETTERS, ItemFacts
+from edge.bank.items import (
+    BLANK,
+    Bilingual,
+    Blank,
+    CaseItem,
+    ChoiceItem,
+    FillItem,
+    HotspotItem,
+    Id,
+    Item,
+    ItemBase,
+    ItemType,
+    Language,
+    Left,
+    MatchItem,
+    Media,
+    MediaName,
+    MediaType,
+    NumberBlank,
+    Option,
+    OrderItem,
+    Regime,
+    Region,
+    Rule,
+    Source,
+    SubItem,
+    Test,
+    Text,
+    TextBlank,
+    Translation,
+    media_names,
+)
+from edge.bank.rubrics import Deduction, Rubric, Step, Trade, Veto
+from edge.domain.canonical import canonical
 from edge.errors import BadInput
 
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Text = Annotated[str, Field(min_length=1, max_length=2000)]
-Test = Literal["safety", "theory"]
+__all__ = [
+    "BLANK",
+    "MEDIA_LIMIT",
+    "BankDocument",
+    "Bilingual",
+    "Blank",
+    "Blueprint",
+    "BlueprintPart",
+    "CaseItem",
+    "ChoiceItem",
+    "Deduction",
+    "Draw",
+    "FillItem",
+    "HotspotItem",
+    "Id",
+    "Item",
+    "ItemBase",
+    "ItemType",
+    "Language",
+    "Left",
+    "MatchItem",
+    "Media",
+    "MediaFile",
+    "MediaName",
+    "MediaType",
+    "NumberBlank",
+    "Option",
+    "OrderItem",
+    "Part",
+    "Regime",
+    "Region",
+    "Rubric",
+    "Rule",
+    "Source",
+    "Step",
+    "SubItem",
+    "Test",
+    "Text",
+    "TextBlank",
+    "Trade",
+    "Translation",
+    "Veto",
+    "fingerprint",
+    "media_names",
+    "parse_bank",
+    "where",
+]
+
+MEDIA_LIMIT = 8_000_000
 
 
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Bilingual(Part):
-    zh: Text
-    en: str = ""
-
-
-class Option(Part):
-    key: Annotated[str, Field(pattern=f"^[{LETTERS}]$")]
-    text: Text
-
-
-class Source(Part):
-    """The standard, its edition in force and the clause an item tests."""
-
-    standard: Text
-    title: Text
-    edition: Text
-    clause: Text
-
-
-class Item(Part):
-    """One question. `template` names the fact it tests, so that near-twins can be told apart and counted."""
-
-    id: Id
-    test: Test
-    topic: Text
-    type: Literal["judgement", "single", "multiple"]
-    stem: Text
-    options: Annotated[list[Option], Field(min_length=2, max_length=len(LETTERS))]
-    answer: Annotated[list[str], Field(min_length=1)]
-    difficulty: Annotated[int, Field(ge=1, le=5)]
-    points: Annotated[int, Field(ge=1, le=20)]
-    source: Source
-    template: Id
-    sample: bool = False
-
-    @model_validator(mode="after")
-    def answer_fits_options(self) -> Item:
-        keys = [option.key for option in self.options]
-        if len(set(keys)) != len(keys):
-            raise ValueError("two options have one key")
-        if len({option.text for option in self.options}) != len(keys):
-            raise ValueError("two options have one text")
-        if len(set(self.answer)) != len(self.answer) or set(self.answer) - set(keys):
-            raise ValueError("the answer is not among the options")
-        if self.type != "multiple" and len(self.answer) != 1:
-            raise ValueError("this type has exactly one right option")
-        if self.type == "multiple" and len(self.answer) < 2:
-            raise ValueError("multiple choice has at least two right options")
-        return self
-
-    def facts(self) -> ItemFacts:
-        keys = tuple(option.key for option in self.options)
-        return ItemFacts(self.id, self.test, self.type, keys, self.points, self.template)
-
-
-class Deduction(Part):
-    id: Id
-    title: Bilingual
-    points: Annotated[int, Field(ge=1, le=100)]
-
-
-class Step(Part):
-    id: Id
-    title: Bilingual
-    points: Annotated[int, Field(ge=1, le=100)]
-    deductions: list[Deduction]
-    source: Source | None = None
-
-
-class Veto(Part):
-    id: Id
-    title: Bilingual
-
-
-class Trade(Part):
-    name: Text
-    level: Text
-
-
-class Rubric(Part):
-    """A practical 实操 score sheet: steps with deductions, and veto items 一票否决."""
-
-    id: Id
-    title: Bilingual
-    trade: Trade
-    points: Annotated[int, Field(ge=1, le=1000)]
-    # named `pass` in the document: the percentage the sheet itself suggests; signed policy decides
-    suggested_pass: Annotated[int, Field(ge=0, le=100, alias="pass")] = 60
-    minutes: Annotated[int, Field(ge=1, le=600)]
-    steps: Annotated[list[Step], Field(min_length=1)]
-    vetoes: list[Veto] = []
-    sample: bool = False
-
-    @model_validator(mode="after")
-    def adds_up(self) -> Rubric:
-        if sum(step.points for step in self.steps) != self.points:
-            raise ValueError("the steps' points do not add up to the sheet's")
-        ids = (
-            [d.id for s in self.steps for d in s.deductions] + [s.id for s in self.steps] + [v.id for v in self.vetoes]
-        )
-        if len(set(ids)) != len(ids):
-            raise ValueError("an id stands twice")
-        return self
-
-
 class Draw(Part):
-    type: Literal["judgement", "single", "multiple"]
+    """So many items of one type; `topics` and `difficulty` narrow it, `points` says what each is worth here."""
+
+    type: ItemType
     count: Annotated[int, Field(ge=1, le=300)]
+    topics: list[Text] = []
+    difficulty: list[Annotated[int, Field(ge=1, le=5)]] = []
+    points: Annotated[int | None, Field(ge=1, le=100)] = None
+    """None: what the item says. A case keeps its own."""
 
 
 class BlueprintPart(Part):
     test: Test
     title: Bilingual
     draw: Annotated[list[Draw], Field(min_length=1)]
+    minutes: Annotated[int | None, Field(ge=1, le=600)] = None
+    """A limit of its own, counted from when the candidate opens the part; None: the whole exam's alone."""
 
 
 class Blueprint(Part):
@@ -141,10 +126,40 @@ class Blueprint(Part):
     id: Id
     title: Bilingual
     post: Text
-    regime: Literal["skilled-worker", "site-professional"]
+    regime: Regime
     level: str | None = None
     minutes: Annotated[int, Field(ge=1, le=600)]
     parts: Annotated[list[BlueprintPart], Field(min_length=1)]
+    max_exposure: Annotated[int | None, Field(ge=0)] = None
+    """Items the bank says were used more often than this are not drawn."""
+    rest_sessions: Annotated[int, Field(ge=0, le=50)] = 0
+    """Items of this room's last so many sessions rest, while the bank has others."""
+
+
+class MediaFile(Part):
+    """A file's bytes, in base64, and what they are."""
+
+    type: MediaType
+    data: Annotated[str, Field(max_length=MEDIA_LIMIT * 4 // 3 + 4)]
+
+    @field_validator("data")
+    @classmethod
+    def is_base64(cls, value: str) -> str:
+        try:
+            content = base64.b64decode(value, validate=True)
+        except binascii.Error as error:
+            raise ValueError("the file is not base64") from error
+        if not content:
+            raise ValueError("the file is empty")
+        return value
+
+    def content(self) -> bytes:
+        return base64.b64decode(self.data)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file itself."""
+        return len(self.data) // 4 * 3 - self.data[-2:].count("=")
 
 
 class BankDocument(Part):
@@ -156,15 +171,29 @@ class BankDocument(Part):
     items: Annotated[list[Item], Field(min_length=1)]
     rubrics: list[Rubric] = []
     blueprints: list[Blueprint] = []
+    media: dict[MediaName, MediaFile] = {}
 
     @model_validator(mode="after")
     def ids_once(self) -> BankDocument:
         seen: set[str] = set()
         for item in self.items:
-            if item.id in seen:
-                raise ValueError(f"item {item.id} stands twice")
-            seen.add(item.id)
+            for name in {item.id, *item.responses}:
+                if name in seen:
+                    raise ValueError(f"item {name} stands twice")
+                seen.add(name)
+            if lacking := sorted(media_names(item) - self.media.keys()):
+                raise ValueError(f"item {item.id} shows {lacking[0]}, which the bank does not have")
         return self
+
+
+def fingerprint(bank: BankDocument) -> str:
+    """SHA-256 of what the bank says, whether it came sealed or as a folder.
+
+    What stands at its default is left out, so that a later version of this program, which knows more fields, finds the
+    same in an old bank.
+    """
+    document = bank.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return hashlib.sha256(canonical(document)).hexdigest()
 
 
 def parse_bank(content: bytes) -> BankDocument:

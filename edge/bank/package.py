@@ -1,0 +1,154 @@
+"""The files of a package, from a zip, a folder or one file; nothing of it is ever unpacked to disk.
+
+Refused whole: paths that leave the package, links, encrypted or repeated entries, and what would unpack to more than
+the limits (a zip bomb says so in its directory, and no more than that is ever read).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import stat
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from edge.bank.problems import Fault
+from edge.errors import BadInput
+
+FILES = 200_000
+ONE = 16_000_000
+ALL = 1_000_000_000
+RATIO = 200
+"""Packed more densely than this, a file past 1 MB is a bomb: text of this kind packs 5 to 20 times."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """`names` are paths inside it, with slashes; `read` gives a file's bytes or raises Fault."""
+
+    label: str
+    names: frozenset[str]
+    _read: Callable[[str], bytes]
+
+    def read(self, name: str) -> bytes:
+        if name not in self.names:
+            raise Fault("bank_file_missing", file=name)
+        return self._read(name)
+
+
+def open_package(path: Path) -> Package:
+    """BadInput when `path` is no readable zip, folder or file, or is not safe to read."""
+    try:
+        if path.is_dir():
+            return _folder(path)
+        with path.open("rb") as file:
+            start = file.read(4)
+        if start.startswith(b"PK"):
+            return _zip(path)
+        if path.stat().st_size > ONE:
+            raise BadInput("bank_too_large", file=path.name, detail=f"> {ONE // 1_000_000} MB")
+        return Package(path.name, frozenset([path.name]), lambda _name: path.read_bytes())
+    except OSError as error:
+        raise BadInput("bank_unreadable", file=path.name, detail=error.strerror or str(error)) from error
+
+
+def _folder(path: Path) -> Package:
+    names: set[str] = set()
+    size = 0
+    for file in path.rglob("*"):
+        if file.is_symlink():
+            raise BadInput("bank_unsafe", file=path.name, detail=f"{file.relative_to(path)}: link")
+        if file.is_file():
+            names.add(file.relative_to(path).as_posix())
+            size += file.stat().st_size
+        _limits(path.name, len(names), size)
+
+    def read(name: str) -> bytes:
+        file = path / name
+        try:
+            if file.stat().st_size > ONE:
+                raise Fault("bank_file_large", file=name, most=ONE // 1_000_000)
+            return file.read_bytes()
+        except OSError as error:
+            raise Fault("bank_file_broken", file=name, detail=error.strerror or "-") from error
+
+    return Package(path.name, frozenset(names), read)
+
+
+def _zip(path: Path) -> Package:
+    try:
+        archive = zipfile.ZipFile(path)  # stays open for as long as the package is read
+    except Exception as error:  # a broken zip fails in more ways than the module has names for
+        raise BadInput("bank_unreadable", file=path.name, detail="zip") from error
+    entries: dict[str, zipfile.ZipInfo] = {}
+    size = 0
+    try:
+        for info in archive.infolist():
+            if info.is_dir() or info.filename.startswith("__MACOSX/"):
+                continue
+            name = _name(info)
+            if problem := _unsafe(name, info):
+                raise BadInput("bank_unsafe", file=path.name, detail=f"{name[:80]!r}: {problem}")
+            if name in entries:
+                raise BadInput("bank_unsafe", file=path.name, detail=f"{name[:80]!r}: twice")
+            entries[name] = info
+            size += info.file_size
+            _limits(path.name, len(entries), size)
+    except BadInput:
+        archive.close()
+        raise
+
+    def read(name: str) -> bytes:
+        info = entries[name]
+        if info.file_size > ONE:
+            raise Fault("bank_file_large", file=name, most=ONE // 1_000_000)
+        try:
+            return archive.read(info)
+        except Exception as error:  # zlib, CRC, struct, EOF: all mean the same to who reads the message
+            raise Fault("bank_file_broken", file=name, detail=type(error).__name__) from error
+
+    return Package(path.name, frozenset(entries), read)
+
+
+def _limits(label: str, files: int, size: int) -> None:
+    if files > FILES or size > ALL:
+        raise BadInput("bank_too_large", file=label, detail=f"> {FILES} files or {ALL // 1_000_000} MB")
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """Chinese Windows writes names in GBK and says nothing of it; zipfile then takes them for cp437."""
+    if info.flag_bits & 0x800 or info.filename.isascii():
+        return info.filename
+    raw = info.filename.encode("cp437", "replace")
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return info.filename
+
+
+def _unsafe(name: str, info: zipfile.ZipInfo) -> str | None:
+    if name.startswith("/") or "\\" in name or "\0" in name or ":" in name.split("/")[0] or ".." in name.split("/"):
+        return "path"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "link"
+    if info.flag_bits & 0x1:
+        return "encrypted"
+    if info.file_size > 1_000_000 and info.file_size > RATIO * max(1, info.compress_size):
+        return "bomb"
+    return None
+
+
+def resolve(base: str, href: str) -> str:
+    """The package path that `href` in the file `base` means; Fault when it leads out of the package."""
+    try:
+        parts = urlsplit(href.strip())
+    except ValueError as error:
+        raise Fault("bank_file_outside", file=href[:80]) from error
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(base), unquote(parts.path)))
+    if parts.scheme or parts.netloc or not parts.path or path.startswith(("/", "../")) or path in ("..", "."):
+        raise Fault("bank_file_outside", file=href[:80])
+    return path

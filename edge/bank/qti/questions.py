@@ -1,0 +1,314 @@
+"""One question of a QTI item (its words and one interaction, or text entries) as an item's fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from edge.bank.problems import Fault
+from edge.bank.qti.processing import Declared, Scored, number
+from edge.bank.qti.text import Shown, Words, shown_of, words_of
+from edge.bank.qti.tree import Node
+from edge.domain.paper import LETTERS
+
+BLOCKS = {
+    "qti-choice-interaction": "choice",
+    "qti-order-interaction": "order",
+    "qti-match-interaction": "match",
+    "qti-hotspot-interaction": "hotspot",
+    "qti-select-point-interaction": "hotspot",
+}
+TRUE_WORDS = frozenset(("正确", "对", "是", "√", "true", "yes", "right", "correct"))
+FALSE_WORDS = frozenset(("错误", "错", "否", "不对", "×", "✗", "false", "no", "wrong", "incorrect"))
+_OWN_LEFT = re.compile(r"L[1-8]")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a question needs besides its own words: the item's declarations, and where pictures go."""
+
+    declared: Mapping[str, Declared]
+    scored: Mapping[str, Scored]
+    place_media: Callable[[Shown], str]
+    """Takes a picture into the bank and gives its name there."""
+    size_of: Callable[[Shown], tuple[int, int] | None]
+    type_hint: str = ""
+    """What our own metadata calls it, where there is any."""
+
+
+def is_interaction(node: Node) -> bool:
+    return node.name.endswith("-interaction")
+
+
+def question(nodes: list[Node], source: Source) -> dict[str, Any]:
+    """Type, stem and what belongs to the type. Fault, with its element where one is to blame."""
+    blocks = [one for node in nodes for one in node.walk() if is_interaction(one)]
+    words = words_of(*nodes)
+    bodies = [one for one in blocks if one.name in BLOCKS]
+    if not bodies:
+        fields = _fill(words, source)
+    elif len(bodies) > 1 or words.entries:
+        raise Fault("bank_qti_mixed", where=bodies[0].place)
+    else:
+        kind = BLOCKS[bodies[0].name]
+        fields = {"choice": _choice, "order": _order, "match": _match, "hotspot": _hotspot}[kind](bodies[0], source)
+    fields["stem"] = words.text
+    if words.shown:
+        fields["media"] = media_of(words.shown, source.place_media)
+    return fields
+
+
+def media_of(shown: list[Shown], place: Callable[[Shown], str]) -> list[dict[str, str]]:
+    """The bank's entries for pictures and sounds. Fault for one that nothing describes."""
+    for one in shown:
+        if not one.alt:
+            raise Fault("bank_qti_alt", where=one.place, file=one.href[:80])
+    return [{"name": place(one), "alt": one.alt} for one in shown]
+
+
+def _response(node: Node, source: Source, kinds: tuple[str, ...]) -> tuple[Declared, Scored]:
+    name = node.get("response-identifier")
+    response = source.declared.get(name)
+    if response is None:
+        raise Fault("bank_qti_undeclared", where=node.place, detail=name)
+    how = source.scored[name]
+    if how.kind not in kinds:
+        raise Fault("bank_qti_map" if how.kind in ("map", "point") else "bank_qti_processing", node.place, detail=name)
+    return response, how
+
+
+def _letters(choices: list[Node]) -> dict[str, str]:
+    """Our key for each choice: its own where all are single letters A to H, else by position."""
+    if len(choices) > len(LETTERS):
+        raise Fault("bank_qti_options", where=choices[0].place, detail=len(choices), most=len(LETTERS))
+    names = [choice.get("identifier") for choice in choices]
+    if len(set(names)) != len(names):
+        raise Fault("bank_option_key_twice", where=choices[0].place)
+    if all(name in LETTERS and len(name) == 1 for name in names):
+        return {name: name for name in names}
+    return dict(zip(names, LETTERS, strict=False))
+
+
+def _options(choices: list[Node], keys: Mapping[str, str], source: Source) -> list[dict[str, Any]]:
+    options = []
+    for choice in choices:
+        if choice.get("fixed") == "true":
+            raise Fault("bank_qti_fixed", where=choice.place, detail=choice.get("identifier"))
+        if choice.get("template-identifier") or choice.get("show-hide") == "hide":
+            raise Fault("bank_qti_element", where=choice.place, element="template-identifier")
+        words = words_of(choice)
+        if len(words.shown) > 1 or words.entries:
+            raise Fault("bank_qti_option_media", where=choice.place, detail=choice.get("identifier"))
+        option: dict[str, Any] = {"key": keys[choice.get("identifier")], "text": words.text}
+        for one in words.shown:
+            option["text"] = words.text or one.alt
+            if not option["text"]:
+                raise Fault("bank_qti_alt", where=one.place, file=one.href[:80])
+            option["image"] = source.place_media(one)
+        options.append(option)
+    return options
+
+
+def _known(values: list[str], keys: Mapping[str, str], place: str) -> list[str]:
+    if unknown := [value for value in values if value not in keys]:
+        raise Fault("bank_qti_answer", where=place, detail=unknown[0][:40])
+    return [keys[value] for value in values]
+
+
+def _choice(node: Node, source: Source) -> dict[str, Any]:
+    response, _ = _response(node, source, ("match",))
+    choices = [child for child in node.elements() if child.name == "qti-simple-choice"]
+    keys = _letters(choices)
+    options = _options(choices, keys, source)
+    answer = _known(response.correct, keys, node.place)
+    if not answer:
+        raise Fault("bank_qti_no_answer", where=node.place, detail=response.identifier)
+    most = int(node.get("max-choices", "1")) if node.get("max-choices", "1").isdigit() else 0
+    if response.cardinality == "multiple":
+        if most and most < len(answer):
+            raise Fault("bank_qti_max_choices", where=node.place, detail=most)
+        return {"type": "multiple", "options": options, "answer": answer, "rule": "all-or-nothing"}
+    if response.cardinality != "single":
+        raise Fault("bank_qti_cardinality", where=node.place, detail=response.cardinality)
+    kind = source.type_hint if source.type_hint in ("judgement", "single") else _single_or_judgement(options)
+    return {"type": kind, "options": options, "answer": answer}
+
+
+def _single_or_judgement(options: list[dict[str, Any]]) -> str:
+    texts = [str(option["text"]).strip(" 。.").lower() for option in options]
+    two = len(texts) == 2 and {texts[0] in TRUE_WORDS, texts[1] in TRUE_WORDS} == {True, False}
+    return "judgement" if two and any(text in FALSE_WORDS for text in texts) else "single"
+
+
+def _order(node: Node, source: Source) -> dict[str, Any]:
+    response, _ = _response(node, source, ("match",))
+    choices = [child for child in node.elements() if child.name == "qti-simple-choice"]
+    keys = _letters(choices)
+    return {
+        "type": "order",
+        "options": _options(choices, keys, source),
+        "answer": _known(response.correct, keys, node.place),
+    }
+
+
+def _match(node: Node, source: Source) -> dict[str, Any]:
+    response, how = _response(node, source, ("match", "map"))
+    sets = [child for child in node.elements() if child.name == "qti-simple-match-set"]
+    if len(sets) != 2:
+        raise Fault("bank_qti_element", where=node.place, element=node.name)
+    first, second = ([c for c in one.elements() if c.name == "qti-simple-associable-choice"] for one in sets)
+    if len(first) > 8:
+        raise Fault("bank_qti_options", where=node.place, detail=len(first), most=8)
+    names = [place.get("identifier") for place in first]
+    own = len(set(names)) == len(names) and all(_OWN_LEFT.fullmatch(name) for name in names)
+    places = {name: name[1] if own else str(at) for at, name in enumerate(names, start=1)}
+    keys = _letters(second)
+    pairs = list(response.correct)
+    if how.kind == "map":
+        worth = {value for value in response.mapping.values() if value != 0}
+        if len(worth) != 1 or min(worth) < 0 or response.default != 0 or response.bounded:
+            raise Fault("bank_qti_map", where=node.place, detail=response.identifier)
+        mapped = [pair for pair, value in response.mapping.items() if value != 0]
+        if pairs and sorted(map(str.split, pairs)) != sorted(map(str.split, mapped)):
+            raise Fault("bank_qti_map", where=node.place, detail=response.identifier)
+        pairs = mapped
+    answer: dict[str, str] = {}
+    for pair in pairs:
+        left, _, right = pair.strip().partition(" ")
+        if left not in places or right.strip() not in keys:
+            raise Fault("bank_qti_answer", where=node.place, detail=pair[:40])
+        if places[left] in answer:
+            raise Fault("bank_qti_match_many", where=node.place, detail=left)
+        answer[places[left]] = keys[right.strip()]
+    lefts = []
+    for place in first:
+        words = words_of(place)
+        if words.shown or words.entries:
+            raise Fault("bank_qti_option_media", where=place.place, detail=place.get("identifier"))
+        lefts.append({"key": places[place.get("identifier")], "text": words.text})
+    return {
+        "type": "match",
+        "left": lefts,
+        "options": _options(second, keys, source),
+        "answer": answer,
+        "rule": "all-or-nothing" if how.kind == "match" else "partial",
+    }
+
+
+def _fill(words: Words, source: Source) -> dict[str, Any]:
+    if not words.entries:
+        raise Fault("bank_qti_no_interaction")
+    blanks, hows = [], []
+    for name in words.entries:
+        response = source.declared.get(name)
+        if response is None:
+            raise Fault("bank_qti_undeclared", detail=name)
+        hows.append(source.scored[name])
+        blanks.append(_blank(response, hows[-1]))
+    if len({how.weight for how in hows}) > 1:
+        raise Fault("bank_qti_weights", detail=", ".join(str(how.weight) for how in hows))
+    together = len(hows) > 1 and len({how.group for how in hows}) == 1 and all(how.kind != "map" for how in hows)
+    return {"type": "fill", "blanks": blanks, "rule": "all-or-nothing" if together else "partial"}
+
+
+def _blank(response: Declared, how: Scored) -> dict[str, Any]:
+    name = response.identifier
+    if response.cardinality != "single":
+        raise Fault("bank_qti_cardinality", detail=f"{name}: {response.cardinality}")
+    if how.kind == "number" or (response.base in ("float", "integer") and how.kind == "match"):
+        if len(response.correct) != 1:
+            raise Fault("bank_qti_no_answer", detail=name)
+        number(response.correct[0])
+        return {"kind": "number", "value": response.correct[0].strip(), "tolerance": str(how.tolerance)}
+    if how.kind == "strings":
+        return {"kind": "text", "accepted": list(how.strings)}
+    if how.kind == "map" and response.base == "string":
+        worth = {value for value in response.mapping.values() if value != 0}
+        if len(worth) != 1 or min(worth) < 0 or response.default != 0 or response.bounded:
+            raise Fault("bank_qti_map", detail=name)
+        return {"kind": "text", "accepted": [key for key, value in response.mapping.items() if value != 0]}
+    if how.kind != "match" or response.base != "string":
+        raise Fault("bank_qti_processing", detail=name)
+    if not response.correct:
+        raise Fault("bank_qti_no_answer", detail=name)
+    return {"kind": "text", "accepted": response.correct[:1]}
+
+
+def _hotspot(node: Node, source: Source) -> dict[str, Any]:
+    points = node.name == "qti-select-point-interaction"
+    response, _ = _response(node, source, ("point",) if points else ("match",))
+    picture = next((child for child in node.elements() if child.name in ("img", "object", "picture")), None)
+    if picture is None:
+        raise Fault("bank_qti_element", where=node.place, element=node.name)
+    shown = shown_of(picture)
+    size = (shown.width, shown.height) if shown.width and shown.height else source.size_of(shown)
+    if size is None or not all(size):
+        raise Fault("bank_qti_picture_size", where=picture.place, file=shown.href[:80])
+    if points:
+        worth = {value for _, _, value in response.areas}
+        if len(worth) != 1 or min(worth) <= 0 or response.default != 0 or response.bounded:
+            raise Fault("bank_qti_map", where=node.place, detail=response.identifier)
+        areas = [(shape, coords) for shape, coords, _ in response.areas]
+    else:
+        spots = {
+            c.get("identifier"): (c.get("shape"), c.get("coords"))
+            for c in node.elements()
+            if c.name == "qti-hotspot-choice"
+        }
+        _known(response.correct, {name: name for name in spots}, node.place)
+        areas = [spots[name] for name in response.correct]
+        wrong = [spot for name, spot in spots.items() if name not in response.correct]
+        if any(_overlap(_box(*one), _box(*other)) for one in areas for other in wrong):
+            raise Fault("bank_qti_hotspots_overlap", where=node.place)
+    if not areas:
+        raise Fault("bank_qti_no_answer", where=node.place, detail=response.identifier)
+    most = node.get("max-choices", "1" if not points else "0")
+    if most.isdigit() and 0 < int(most) < len(areas):
+        raise Fault("bank_qti_max_choices", where=node.place, detail=most)
+    return {
+        "type": "hotspot",
+        "image": source.place_media(shown),
+        "aspect": _share(size[1], size[0]),
+        "regions": [_region(shape, coords, size) for shape, coords in areas],
+        "rule": "partial" if points else "all-or-nothing",
+    }
+
+
+def _share(part: int | Decimal, whole: int) -> int:
+    """Thousandths, halves up."""
+    return int((Decimal(part) * 1000 / whole).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _coords(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) < 7 for part in parts):
+        raise Fault("bank_qti_coords", detail=text[:60])
+    return [int(part) for part in parts]
+
+
+def _region(shape: str, text: str, size: tuple[int, int]) -> dict[str, Any]:
+    if shape not in ("circle", "rect", "poly"):
+        raise Fault("bank_qti_coords", detail=shape)
+    coords = _coords(text)
+    # a circle's radius is of the width; everything else goes x, y, x, y
+    return {
+        "shape": shape,
+        "coords": [_share(v, size[0 if shape == "circle" and at == 2 else at % 2]) for at, v in enumerate(coords)],
+    }
+
+
+def _box(shape: str, text: str) -> tuple[int, int, int, int]:
+    coords = _coords(text)
+    if shape == "circle" and len(coords) == 3:
+        x, y, r = coords
+        return x - r, y - r, x + r, y + r
+    if shape not in ("rect", "poly") or len(coords) < 4:
+        raise Fault("bank_qti_coords", detail=shape)
+    return min(coords[::2]), min(coords[1::2]), max(coords[::2]), max(coords[1::2])
+
+
+def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

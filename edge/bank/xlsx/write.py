@@ -1,0 +1,194 @@
+"""The workbook: an empty template with its drop-downs, or one that holds a bank."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import IllegalCharacterError
+from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.worksheet import Worksheet
+
+from edge.bank.build import item_fields
+from edge.bank.model import BankDocument
+from edge.bank.xlsx import columns as c
+from edge.errors import BadInput
+
+ROWS = 50_000
+Fields = Mapping[str, Any]
+
+
+def template() -> bytes:
+    """The empty workbook."""
+    return _bytes(_book({"题库编号": "", "题库名称": "", "英文名称": "", "样题": ""}, {}))
+
+
+def workbook_of(bank: BankDocument) -> bytes:
+    """`bank` as a workbook; media stay files of their own. BadInput names an item that the template cannot hold."""
+    rows: dict[str, list[dict[str, str]]] = {}
+    for item in bank.items:
+        try:
+            _item_rows(item_fields(item), rows)
+        except ValueError as error:
+            raise BadInput("bank_not_sheet", item=item.id, detail=str(error)) from error
+    sample = "是" if bank.sample else ""
+    head = {"题库编号": bank.bank, "题库名称": bank.title.zh, "英文名称": bank.title.en, "样题": sample}
+    try:
+        return _bytes(_book(head, rows))
+    except IllegalCharacterError as error:
+        raise BadInput("bank_not_sheet", item="-", detail=repr(str(error)[:60])) from error
+
+
+def _bytes(book: Workbook) -> bytes:
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def _book(head: Mapping[str, str], rows: Mapping[str, list[dict[str, str]]]) -> Workbook:
+    book = Workbook()
+    if (first := book.active) is not None:
+        book.remove(first)
+    _notes(book.create_sheet(c.NOTES))
+    bank = book.create_sheet(c.BANK)
+    for title, value in head.items():
+        bank.append((title, ""))
+        _put(bank, bank.max_row, 2, value)
+    bank.column_dimensions["A"].width, bank.column_dimensions["B"].width = 16, 60
+    _choices(bank, "B4", tuple(c.YES_NO), False)
+    for name, titles in c.COLUMNS.items():
+        sheet = book.create_sheet(name)
+        sheet.append([column.title for column in titles])
+        sheet.freeze_panes = "B2"
+        for at, column in enumerate(titles, start=1):
+            letter = get_column_letter(at)
+            sheet.column_dimensions[letter].width = column.width
+            cell = sheet.cell(1, at)
+            cell.font, cell.fill = Font(bold=True), PatternFill("solid", fgColor="DDE6F0")
+            if column.choices:
+                _choices(sheet, f"{letter}2:{letter}{ROWS}", column.choices, column.several)
+        places = {column.field: at for at, column in enumerate(titles, start=1)}
+        for number, row in enumerate(rows.get(name, ()), start=2):
+            for field, value in row.items():
+                if value != "":
+                    _put(sheet, number, places[field], value)
+    return book
+
+
+def _put(sheet: Worksheet, row: int, column: int, value: str) -> None:
+    cell = sheet.cell(row, column, value)
+    cell.data_type = "s"  # words that begin with = are no formula
+    cell.number_format = "@"
+
+
+def _choices(sheet: Worksheet, cells: str, choices: tuple[str, ...], several: bool) -> None:
+    rule = DataValidation(type="list", formula1='"' + ",".join(choices) + '"', allow_blank=True)
+    rule.showErrorMessage = not several  # where several values may stand, the list only helps
+    rule.error, rule.errorTitle = "请从下拉列表中选择 / choose from the list", "题库 / bank"
+    sheet.add_data_validation(rule)
+    rule.add(cells)
+
+
+def _notes(sheet: Worksheet) -> None:
+    """What every column means, in both languages."""
+    sheet.append(("工作表 / Sheet", "列 / Column", "说明", "Meaning", "可选 / Choices"))
+    for title, (_, zh, en) in c.BANK_ROWS.items():
+        sheet.append((c.BANK, title, zh, en, ""))
+    for name, titles in c.COLUMNS.items():
+        for column in titles:
+            sheet.append((name, column.title, column.zh, column.en, "、".join(column.choices)))
+    for letter, width in zip("ABCDE", (14, 14, 60, 60, 40), strict=True):
+        sheet.column_dimensions[letter].width = width
+        sheet[f"{letter}1"].font = Font(bold=True)
+    for row in sheet.iter_rows(min_row=2, min_col=3, max_col=4):
+        for cell in row:
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
+    sheet.freeze_panes = "A2"
+
+
+def _word(names: Mapping[str, object], value: object) -> str:
+    return next(word for word, known in names.items() if known == value)
+
+
+def _item_rows(item: Fields, rows: dict[str, list[dict[str, str]]], case: str = "") -> None:
+    """The rows of `item` in their sheets. ValueError says what the template has no place for."""
+    kind = item["type"]
+    row = {"id": item["id"], "stem": item["stem"], **_facts(item, case)}
+    sheet = {"fill": c.FILL, "order": c.ORDER, "match": c.MATCH, "hotspot": c.SPOT, "case": c.CASE}.get(kind, c.CHOICE)
+    if sheet == c.CHOICE:
+        row |= {"type": _word(c.TYPES, kind), "answer": "".join(item["answer"])}
+    elif kind == "fill":
+        if len(item["blanks"]) > c.BLANKS:
+            raise ValueError(f"> {c.BLANKS} 空 / blanks")
+        for n, blank in enumerate(item["blanks"], start=1):
+            row |= _blank(n, blank)
+    elif kind == "order":
+        row["answer"] = "".join(item["answer"])
+    elif kind == "match":
+        row["answer"] = " ".join(f"{left}{key}" for left, key in item["answer"].items())
+        row |= {f"left.{left['key']}": left["text"] for left in item["left"]}
+    elif kind == "hotspot":
+        row |= {"image": item["image"], "aspect": str(item.get("aspect", 1000))}
+        for n, region in enumerate(item["regions"], start=1):
+            row[f"regions.{n}"] = _word(c.SHAPES, region["shape"]) + " " + ",".join(map(str, region["coords"]))
+    if kind == "case":
+        row.pop("points", None)
+    rows.setdefault(sheet, []).append(row)
+    for option in item.get("options", ()):
+        row[f"options.{option['key']}"] = option["text"]
+        if option.get("image"):
+            _media(rows, item["id"], option["key"], option["image"], "")
+    for media in item.get("media", ()):
+        _media(rows, item["id"], "题干", media["name"], media["alt"])
+    for language, words in item.get("translations", {}).items():
+        texts = {"题干": words["stem"], **words.get("options", {}), **words.get("left", {})}
+        for place, text in texts.items():
+            line = {"item": item["id"], "language": language, "place": place, "text": text}
+            rows.setdefault(c.WORDS, []).append(line)
+    for sub in item.get("items", ()):
+        _item_rows(sub, rows, item["id"])
+
+
+def _media(rows: dict[str, list[dict[str, str]]], item: str, place: str, name: str, alt: str) -> None:
+    rows.setdefault(c.MEDIA, []).append({"item": item, "place": place, "file": name, "alt": alt})
+
+
+def _blank(n: int, blank: Fields) -> dict[str, str]:
+    if blank["kind"] == "number":
+        texts = {"answer": blank["value"], "tolerance": str(blank.get("tolerance", "")), "units": _joined(blank)}
+    else:
+        texts = {"answer": "|".join(_safe(blank["accepted"], "|"))}
+    return {f"blanks.{n}.kind": _word(c.KINDS, blank["kind"])} | {f"blanks.{n}.{k}": v for k, v in texts.items()}
+
+
+def _joined(blank: Fields) -> str:
+    return "|".join(_safe(blank.get("units", []), "|"))
+
+
+def _safe(values: list[str], separators: str) -> list[str]:
+    if bad := [value for value in values if re.search(f"[{re.escape(separators)}]", value)]:
+        raise ValueError(f"{bad[0]!r}: {separators}")
+    return values
+
+
+def _facts(item: Fields, case: str) -> dict[str, str]:
+    row = {"case": case} if case else {}
+    for name in ("topic", "difficulty", "points", "template", "exposure"):
+        if name in item:
+            row[name] = str(item[name])
+    row |= {f"source.{name}": text for name, text in item["source"].items()}
+    row["test"] = _word(c.TESTS, item["test"])
+    for name in ("local", "sample"):
+        if item.get(name):
+            row[name] = "是"
+    if "rule" in item:
+        row["rule"] = _word(c.RULES, item["rule"])
+    for name in ("posts", "levels"):
+        row[name] = "；".join(_safe(item.get(name, []), "、;；\n"))
+    row["regimes"] = "；".join(_word(c.REGIMES, regime) for regime in item.get("regimes", []))
+    return {name: text for name, text in row.items() if text}

@@ -1,0 +1,252 @@
+"""The workbook: every problem with its cell, all at once, and a template that says what it wants."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook, load_workbook
+
+from edge.bank.imports import Imported, Wishes, import_files
+from edge.bank.xlsx import columns as c
+from edge.bank.xlsx.write import template
+from support.banks import png
+
+GOOD = {
+    "编号": "Q1",
+    "题型": "单选",
+    "题干": "几步？",
+    "选项A": "一",
+    "选项B": "二",
+    "答案": "B",
+    "科目": "安全",
+    "知识点": "脚手架",
+    "难度": 2,
+    "标准编号": "S",
+    "标准名称": "T",
+    "版本": "2011",
+    "条款": 6.3,
+}
+FACTS = {name: GOOD[name] for name in ("科目", "知识点", "难度", "标准编号", "标准名称", "版本", "条款")}
+
+
+def book(rows: dict[str, list[dict[str, Any]]], bank: str = "B1") -> Workbook:
+    made = load_workbook(io.BytesIO(template()))
+    made[c.BANK]["B1"], made[c.BANK]["B2"] = bank, "题库一"
+    for sheet, lines in rows.items():
+        titles = [cell.value for cell in made[sheet][1]]
+        for number, line in enumerate(lines, start=2):
+            for title, value in line.items():
+                made[sheet].cell(number, titles.index(title) + 1, value)
+    return made
+
+
+def run(folder: Path, made: Workbook, media: Path | None = None) -> Imported:
+    file = folder / "bank.xlsx"
+    made.save(file)
+    return import_files([file], Wishes(media=media), lambda _label: lambda _done, _all: None)
+
+
+def cells(done: Imported) -> list[tuple[str, str, str]]:
+    assert done.bank is None
+    return [(problem.where, problem.item, problem.code) for problem in done.problems]
+
+
+def at(sheet: str, title: str, row: int) -> str:
+    titles = [column.title for column in c.COLUMNS[sheet]]
+    from openpyxl.utils import get_column_letter
+
+    return f"{sheet}!{get_column_letter(titles.index(title) + 1)}{row}"
+
+
+def test_the_template_has_every_sheet_and_its_drop_downs() -> None:
+    made = load_workbook(io.BytesIO(template()))
+    assert made.sheetnames == [c.NOTES, c.BANK, *c.COLUMNS]
+    lists = {rule.formula1 for name in c.SHEETS for rule in made[name].data_validations.dataValidation}
+    for choices in (c.TYPES, c.TESTS, "12345", c.REGIMES, c.LEVELS):
+        assert '"' + ",".join(choices) + '"' in lists
+    told = {(row[0], row[1]): row for row in made[c.NOTES].iter_rows(min_row=2, values_only=True)}
+    for name, columns in c.COLUMNS.items():
+        for column in columns:
+            assert told[(name, column.title)][2] and told[(name, column.title)][3]
+
+
+def test_an_item_of_each_sheet(tmp_path: Path) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    (media / "图 一.png").write_bytes(png(1, 40, 30))
+    made = book(
+        {
+            c.CHOICE: [
+                GOOD,
+                {"编号": "Q2", "题型": "判断", "题干": "对吗", "答案": "错误", **FACTS, "等级": "五级、四级"},
+                {
+                    "编号": "C1.1",
+                    "所属案例": "C1",
+                    "题型": "多选",
+                    "题干": "选",
+                    "选项A": "a",
+                    "选项B": "b",
+                    "选项C": "c",
+                    "答案": "AC",
+                    "分值": 2,
+                    **FACTS,
+                },
+            ],
+            c.FILL: [
+                {
+                    "编号": "F1",
+                    "题干": "____ 和 ____",
+                    "空1答案": "五|5",
+                    "空2类型": "数值",
+                    "空2答案": 12.5,
+                    "空2允差": 0.1,
+                    "空2单位": "mm|毫米",
+                    **FACTS,
+                    "类别": "技能人员",
+                },
+                {"编号": "C1.2", "所属案例": "C1", "题干": "____", "空1答案": "x", **FACTS},
+            ],
+            c.ORDER: [{"编号": "O1", "题干": "排", "选项A": "a", "选项B": "b", "选项C": "c", "答案": "CAB", **FACTS}],
+            c.MATCH: [
+                {
+                    "编号": "M1",
+                    "题干": "配",
+                    "左1": "x",
+                    "左2": "y",
+                    "选项A": "a",
+                    "选项B": "b",
+                    "答案": "1B，2A",
+                    **FACTS,
+                }
+            ],
+            c.SPOT: [
+                {
+                    "编号": "H1",
+                    "题干": "点",
+                    "图片": "图 一.png",
+                    "区域1": "圆 100，200，50",
+                    "区域2": "矩形 0,0,9,9",
+                    **FACTS,
+                }
+            ],
+            c.CASE: [{"编号": "C1", "题干": "一处工地", **FACTS}],
+            c.MEDIA: [
+                {"编号": "Q1", "位置": "题干", "文件": "图 一.png", "说明文字": "一张图"},
+                {"编号": "Q1", "位置": "A", "文件": "图 一.png"},
+            ],
+            c.WORDS: [
+                {"编号": "Q1", "语言": "en", "位置": "题干", "译文": "How many?"},
+                {"编号": "Q1", "语言": "en", "位置": "A", "译文": "one"},
+            ],
+        }
+    )
+    done = run(tmp_path, made, media)
+    assert done.bank is not None, [(p.where, p.sentence("en")) for p in done.problems]
+    items: dict[str, Any] = {item.id: item for item in done.bank.items}
+    assert list(items) == ["Q1", "Q2", "F1", "O1", "M1", "H1", "C1"]
+    assert items["Q1"].source.clause == "6.3" and items["Q1"].translations["en"].options == {"A": "one"}
+    (name,) = done.bank.media
+    assert items["Q1"].options[0].image == items["Q1"].media[0].name == items["H1"].image == name
+    assert items["Q2"].answer == ["B"] and items["Q2"].levels == ["五级", "四级"]
+    assert [blank.kind for blank in items["F1"].blanks] == ["text", "number"]
+    assert str(items["F1"].blanks[1].tolerance) == "0.1" and items["F1"].regimes == ["skilled-worker"]
+    assert (items["O1"].answer, items["M1"].answer) == (["C", "A", "B"], {"1": "B", "2": "A"})
+    assert (items["H1"].aspect, [region.shape for region in items["H1"].regions]) == (750, ["circle", "rect"])
+    assert ([sub.id for sub in items["C1"].items], items["C1"].points) == (["C1.1", "C1.2"], 3)
+
+
+WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
+    "type": ({"题型": "选择"}, "题型", "bank_field_choice"),
+    "no type": ({"题型": None}, "题型", "bank_field_missing"),
+    "answer": ({"答案": "D"}, "答案", "bank_answer_unknown"),
+    "two answers": ({"答案": "AB"}, "答案", "bank_answer_one"),
+    "no answer": ({"答案": None}, "答案", "bank_field_missing"),
+    "difficulty": ({"难度": 9}, "难度", "bank_field_range"),
+    "difficulty in words": ({"难度": "难"}, "难度", "bank_field_number"),
+    "test": ({"科目": "实操"}, "科目", "bank_field_choice"),
+    "topic": ({"知识点": None}, "知识点", "bank_field_missing"),
+    "clause": ({"条款": None}, "条款", "bank_field_missing"),
+    "stem": ({"题干": None}, "题干", "bank_field_missing"),
+    "long": ({"题干": "字" * 2001}, "题干", "bank_field_long"),
+    "one option": ({"选项A": None}, "选项A", "bank_field_few"),
+    "same options": ({"选项A": "二"}, "选项A", "bank_option_text_twice"),
+    "id": ({"编号": "题 1"}, "编号", "bank_field_form"),
+    "points": ({"分值": 0}, "分值", "bank_field_range"),
+    "regime": ({"类别": "经理"}, "类别", "bank_field_choice"),
+    "case": ({"所属案例": "C9"}, "所属案例", "bank_case_unknown"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_problem_is_named_by_its_cell(tmp_path: Path, name: str) -> None:
+    change, title, code = WRONG[name]
+    row = GOOD | {"编号": "Q2"} | change
+    done = run(tmp_path, book({c.CHOICE: [GOOD, {k: v for k, v in row.items() if v is not None}]}))
+    assert cells(done) == [(at(c.CHOICE, title, 3), row["编号"], code)]
+    assert "{" not in done.problems[0].sentence("zh") + done.problems[0].sentence("en")
+
+
+def test_problems_of_the_other_sheets(tmp_path: Path) -> None:
+    made = book(
+        {
+            c.CHOICE: [GOOD, GOOD],
+            c.FILL: [
+                {"编号": "F1", "题干": "____ ____", "空1答案": "x", **FACTS},
+                {"编号": "F2", "题干": "____", "空1类型": "数值", "空1答案": "多", **FACTS},
+                {"编号": "F3", "题干": "____", "空1类型": "文字", "空1答案": "x", "空1单位": "mm", **FACTS},
+            ],
+            c.ORDER: [{"编号": "O1", "题干": "排", "选项A": "a", "选项B": "b", "答案": "AA", **FACTS}],
+            c.MATCH: [
+                {"编号": "M1", "题干": "配", "左1": "x", "左2": "y", "选项A": "a", "选项B": "b", "答案": "1", **FACTS}
+            ],
+            c.SPOT: [{"编号": "H1", "题干": "点", "图片": "a.png", "区域1": "圆", **FACTS}],
+            c.CASE: [{"编号": "C1", "题干": "无小题", **FACTS}],
+            c.MEDIA: [{"编号": "Q1", "位置": "Z", "文件": "a.png"}, {"编号": "ZZ", "文件": "a.png"}],
+            c.WORDS: [{"编号": "Q1", "语言": "fr", "位置": "题干", "译文": "x"}],
+        }
+    )
+    found = cells(run(tmp_path, made))
+    for place in (
+        (at(c.CHOICE, "编号", 3), "Q1", "bank_item_twice"),
+        (at(c.FILL, "题干", 2), "F1", "bank_blank_count"),
+        (at(c.FILL, "空1答案", 3), "F2", "bank_field_number"),
+        (at(c.FILL, "空1类型", 4), "F3", "bank_blank_kind"),
+        (at(c.ORDER, "答案", 2), "O1", "bank_order_incomplete"),
+        (at(c.MATCH, "答案", 2), "M1", "bank_match_form"),
+        (at(c.SPOT, "图片", 2), "H1", "bank_no_media"),
+        (f"{c.CASE}!2", "C1", "bank_field_few"),
+        (at(c.MEDIA, "位置", 2), "Q1", "bank_place_unknown"),
+        (at(c.MEDIA, "编号", 3), "ZZ", "bank_item_unknown"),
+        (at(c.WORDS, "语言", 2), "Q1", "bank_field_form"),
+    ):
+        assert place in found, found
+
+
+def test_sheets_and_columns(tmp_path: Path) -> None:
+    made = book({c.CHOICE: [GOOD]})
+    made[c.CHOICE].cell(1, 40, "备注")
+    made[c.FILL].cell(1, 1, "号")
+    assert cells(run(tmp_path, made)) == [
+        ("题目!AN1", "", "bank_column_unknown"),
+        ("填空!A1", "", "bank_column_unknown"),
+        ("填空!1", "", "bank_column_missing"),
+    ]
+    del made[c.BANK]
+    assert (("bank.xlsx", "", "bank_sheet_missing")) in cells(run(tmp_path, made))
+    assert [code for _, _, code in cells(run(tmp_path, book({})))] == ["bank_no_items"]
+
+
+def test_words_that_look_like_a_formula_stay_words(tmp_path: Path) -> None:
+    from edge.bank.xlsx.write import workbook_of
+
+    done = run(tmp_path, book({c.CHOICE: [GOOD]}))
+    assert done.bank is not None
+    item = done.bank.items[0].model_copy(update={"stem": "=1+1"})
+    file = tmp_path / "again.xlsx"
+    file.write_bytes(workbook_of(done.bank.model_copy(update={"items": [item]})))
+    assert load_workbook(file)[c.CHOICE]["D2"].data_type == "s"
+    again = import_files([file], Wishes(), lambda _label: lambda _done, _all: None)
+    assert again.bank is not None and again.bank.items == [item]
