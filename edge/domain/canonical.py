@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+# made once: json.dumps would make one a call, which costs more than a short value does
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
 
 def canonical(value: Any) -> bytes:
     """The bytes of `value`; ValueError for NaN or infinity, TypeError for what JSON cannot say."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return _encode(value).encode()
 
 
 def canonical_text(value: Any) -> str:

@@ -1,22 +1,33 @@
 """Drawing one candidate's paper: which items, in which order, with which option order, from a recorded seed.
 
 The numbers come from SHA-256 in counter mode, not from a library's generator, so that the same seed gives the same
-paper on every machine and Python version, now and in ten years.
+paper on every machine and Python version, now and in ten years. A paper depends on what is recorded and nothing else:
+the bank, the blueprint, the share of local items, the items that rest, the seed.
+
+`Pools` looks at the whole bank once a session; one candidate's paper then costs what its own items cost, however large
+the bank is.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 LETTERS = "ABCDEFGH"
+ALGORITHM = 2
+"""The version of the drawing, in every paper and result: a change of what a seed gives is a new number."""
 
 
 @dataclass(frozen=True)
 class ItemFacts:
-    """What drawing needs to know of an item; `options` are the bank's option keys, `template` the fact it tests."""
+    """What drawing needs to know of an item; `options` are the bank's option keys, `template` the fact it tests.
+
+    Empty `posts`, `levels` and `regimes` mean all. `left`: a match's left keys. `places`: blanks of a fill-in, marks of
+    a hot spot. `subs`: the questions of a case.
+    """
 
     id: str
     test: str
@@ -24,16 +35,39 @@ class ItemFacts:
     options: tuple[str, ...]
     points: int
     template: str
+    topic: str = ""
+    difficulty: int = 1
+    posts: frozenset[str] = frozenset()
+    levels: frozenset[str] = frozenset()
+    regimes: frozenset[str] = frozenset()
+    local: bool = False
+    exposure: int = 0
+    left: tuple[str, ...] = ()
+    places: int = 0
+    subs: tuple[ItemFacts, ...] = ()
 
 
 @dataclass(frozen=True)
 class Shortage:
-    """A blueprint asks for more than the bank has."""
+    """A draw asks for more than the bank has for it: after its filters, the draws before it and the local cap."""
 
     test: str
     type: str
     wanted: int
     have: int
+    part: int = 0
+    topics: tuple[str, ...] = ()
+    difficulty: tuple[int, ...] = ()
+    local_unused: int = 0
+    """Local items that would fit, were more of them allowed."""
+
+    @property
+    def detail(self) -> str:
+        """In signs that both languages read: `theory/single 脚手架 ★3,4 5/9`."""
+        narrowed = "".join([f" {','.join(self.topics)}"] if self.topics else [])
+        narrowed += "".join([f" ★{','.join(map(str, self.difficulty))}"] if self.difficulty else [])
+        more = f" (local_bank_share: +{self.local_unused})" if self.local_unused else ""
+        return f"{self.test}/{self.type}{narrowed} {self.have}/{self.wanted}{more}"
 
 
 class Stream:
@@ -60,60 +94,246 @@ class Stream:
             order[last], order[chosen] = order[chosen], order[last]
         return order
 
-
-def shortages(items: Iterable[ItemFacts], blueprint: Mapping[str, Any]) -> list[Shortage]:
-    """What the bank lacks for `blueprint`; empty when every candidate's paper can be drawn."""
-    stock: dict[tuple[str, str], int] = {}
-    for item in items:
-        stock[(item.test, item.type)] = stock.get((item.test, item.type), 0) + 1
-    return [
-        Shortage(part["test"], draw["type"], draw["count"], stock.get((part["test"], draw["type"]), 0))
-        for part in blueprint["parts"]
-        for draw in part["draw"]
-        if stock.get((part["test"], draw["type"]), 0) < draw["count"]
-    ]
+    def permutation(self, size: int) -> Iterator[int]:
+        """0 to size-1 in random order, each made when it is asked for: Fisher and Yates over a dict of what moved."""
+        moved: dict[int, int] = {}
+        for place in range(size):
+            chosen = place + self.below(size - place)
+            yield moved.get(chosen, chosen)
+            moved[chosen] = moved.get(place, place)
 
 
-def draw_paper(items: Iterable[ItemFacts], blueprint: Mapping[str, Any], seed: str) -> dict[str, Any]:
-    """One paper: {"parts": [{"test", "title", "items": [{"id", "type", "points", "order": [bank option keys]}]}]}.
+@dataclass
+class _Draw:
+    """One line of a blueprint with the items that fit it, those that rest last."""
 
-    `order` lists the bank's option keys in the order shown as A, B, C...; judgement items keep theirs. No two items of
-    one template stand in one part while the bank has others. ValueError where the bank falls short.
+    part: int
+    place: int
+    rule: Mapping[str, Any]
+    items: list[ItemFacts]
+    need_local: int = 0
+    tiers: list[list[ItemFacts]] = field(default_factory=list)
+
+    @cached_property
+    def ids(self) -> tuple[frozenset[str], frozenset[str]]:
+        """(not local, local)"""
+        return (
+            frozenset(item.id for item in self.items if not item.local),
+            frozenset(item.id for item in self.items if item.local),
+        )
+
+    @cached_property
+    def templates(self) -> list[frozenset[str]]:
+        return [frozenset(item.template for item in tier) for tier in self.tiers]
+
+
+class Pools:
+    """A bank sorted by what a blueprint asks of it, once; papers are drawn from it.
+
+    `rested`: ids that are used only when there are no others. `local_share`: per cent of each part's items that may be
+    local, rounded down.
     """
-    by_id = {item.id: item for item in items}
-    if shortages(by_id.values(), blueprint):
-        raise ValueError("the bank falls short of the blueprint")
-    parts = []
-    for number, part in enumerate(blueprint["parts"]):
-        chosen: list[dict[str, Any]] = []
-        templates: set[str] = set()
-        for draw in part["draw"]:
-            stream = Stream(f"{seed}/{number}/{draw['type']}")
-            pool = sorted(i.id for i in by_id.values() if (i.test, i.type) == (part["test"], draw["type"]))
-            for item in _pick(stream.shuffled(pool), draw["count"], by_id, templates):
-                order = list(item.options) if item.type == "judgement" else stream.shuffled(item.options)
-                chosen.append({"id": item.id, "type": item.type, "points": item.points, "order": order})
-        parts.append({"test": part["test"], "title": part["title"], "items": chosen})
-    return {"parts": parts}
+
+    def __init__(
+        self,
+        items: Iterable[ItemFacts],
+        blueprint: Mapping[str, Any],
+        *,
+        rested: Collection[str] = (),
+        local_share: int = 0,
+    ) -> None:
+        self.blueprint = blueprint
+        groups: dict[tuple[str, str], list[ItemFacts]] = {}
+        for item in sorted(items, key=lambda one: one.id):
+            if _for_blueprint(item, blueprint):
+                groups.setdefault((item.test, item.type), []).append(item)
+        resting = frozenset(rested)
+        self.caps = [
+            sum(rule["count"] for rule in part["draw"]) * local_share // 100 for part in self.blueprint["parts"]
+        ]
+        self._draws: list[_Draw] = []
+        for number, part in enumerate(blueprint["parts"]):
+            for place, rule in enumerate(part["draw"]):
+                fit = [item for item in groups.get((part["test"], rule["type"]), ()) if _for_draw(item, rule)]
+                usable = [item for item in fit if self.caps[number] or not item.local]
+                tiers = [[i for i in usable if i.id not in resting], [i for i in usable if i.id in resting]]
+                self._draws.append(_Draw(number, place, rule, fit, tiers=[tier for tier in tiers if tier]))
+        # the narrowest first, so that a wide draw never takes what only a narrow one may have
+        self._draws.sort(key=lambda draw: (len(draw.items), draw.part, draw.place))
+        self.short = self._shortages()
+
+    @property
+    def relevant(self) -> frozenset[str]:
+        """Every item that some paper of this blueprint may hold."""
+        return frozenset().union(*(part for draw in self._draws for part in draw.ids))
+
+    def _shortages(self) -> list[Shortage]:
+        """Counted against the worst that earlier draws can take, so that what is not short here can always be drawn."""
+        found: list[tuple[tuple[int, int], Shortage]] = []
+        free = list(self.caps)
+        for at, draw in enumerate(self._draws):
+            have, local = (len(ids) for ids in draw.ids)
+            for before in self._draws[:at]:
+                count = before.rule["count"]
+                have -= min(count, len(draw.ids[0] & before.ids[0]))
+                local -= min(count, self.caps[before.part], len(draw.ids[1] & before.ids[1]))
+            wanted = draw.rule["count"]
+            have, local = max(0, have), max(0, local)
+            draw.need_local = max(0, wanted - have)
+            allowed = min(local, free[draw.part])
+            if draw.need_local > allowed:
+                missing = Shortage(
+                    self.blueprint["parts"][draw.part]["test"],
+                    draw.rule["type"],
+                    wanted,
+                    have + allowed,
+                    draw.part,
+                    tuple(draw.rule.get("topics") or ()),
+                    tuple(draw.rule.get("difficulty") or ()),
+                    min(local, draw.need_local) - allowed,
+                )
+                found.append(((draw.part, draw.place), missing))
+            free[draw.part] -= min(draw.need_local, allowed)
+        self._free = free
+        return [shortage for _, shortage in sorted(found, key=lambda one: one[0])]
+
+    def draw(self, seed: str) -> dict[str, Any]:
+        """The paper of one seed; `draw_paper` says what it holds."""
+        if self.short:
+            raise ValueError("the bank falls short of the blueprint")
+        free = list(self._free)
+        parts = self.blueprint["parts"]
+        used: set[str] = set()
+        templates: list[set[str]] = [set() for _ in parts]
+        chosen: dict[tuple[int, int], list[dict[str, Any]]] = {}
+        for draw in self._draws:
+            stream = Stream(f"{seed}/{draw.part}/{draw.place}")
+            allowed = draw.need_local + free[draw.part]
+            picked = _pick(draw, stream, used, templates[draw.part], allowed)
+            free[draw.part] -= max(0, sum(item.local for item in picked) - draw.need_local)
+            chosen[draw.part, draw.place] = [_entry(item, stream, draw.rule.get("points")) for item in picked]
+        return {
+            "version": ALGORITHM,
+            "parts": [
+                {
+                    "test": part["test"],
+                    "title": part["title"],
+                    "minutes": part.get("minutes"),
+                    "items": [entry for place in range(len(part["draw"])) for entry in chosen[number, place]],
+                }
+                for number, part in enumerate(parts)
+            ],
+        }
 
 
-def _pick(order: list[str], count: int, by_id: Mapping[str, ItemFacts], templates: set[str]) -> list[ItemFacts]:
-    fresh: list[ItemFacts] = []
-    again: list[ItemFacts] = []
-    for item_id in order:
-        item = by_id[item_id]
-        if len(fresh) < count and item.template not in templates:
-            templates.add(item.template)
-            fresh.append(item)
-        else:
-            again.append(item)
-    return (fresh + again)[:count]
+def _for_blueprint(item: ItemFacts, blueprint: Mapping[str, Any]) -> bool:
+    """Whether the item is for this post, level and regime, and not used too often."""
+    limit = blueprint.get("max_exposure")
+    return (
+        _meant(item.posts, blueprint.get("post"))
+        and _meant(item.levels, blueprint.get("level"))
+        and _meant(item.regimes, blueprint.get("regime"))
+        and (limit is None or item.exposure <= limit)
+    )
 
 
-def to_bank_keys(order: Sequence[str], letters: Iterable[str]) -> list[str]:
-    """The bank's option keys behind the letters a candidate chose; ValueError for a letter not shown."""
-    shown = dict(zip(LETTERS, order, strict=False))
-    try:
-        return sorted(shown[letter] for letter in letters)
-    except KeyError as error:
-        raise ValueError("no such option on this paper") from error
+def _meant(only: frozenset[str], wanted: str | None) -> bool:
+    return not only or wanted is None or wanted in only
+
+
+def _for_draw(item: ItemFacts, rule: Mapping[str, Any]) -> bool:
+    topics, difficulty = rule.get("topics"), rule.get("difficulty")
+    return (not topics or item.topic in topics) and (not difficulty or item.difficulty in difficulty)
+
+
+def _pick(draw: _Draw, stream: Stream, used: set[str], templates: set[str], allowed: int) -> list[ItemFacts]:
+    """`count` items nobody has drawn for this paper: first those that do not rest, in each lot no two of one template
+    while there are others, at most `allowed` of them local."""
+    wanted = draw.rule["count"]
+    picked: list[ItemFacts] = []
+
+    def take(item: ItemFacts) -> None:
+        nonlocal allowed
+        if item.id in used or (item.local and allowed == 0):
+            return
+        allowed -= item.local
+        used.add(item.id)
+        templates.add(item.template)
+        picked.append(item)
+
+    for tier, kinds in zip(draw.tiers, draw.templates, strict=True):
+        order = stream.permutation(len(tier))
+        again: list[ItemFacts] = []
+        # once every template of the lot has been seen, looking on would only find twins
+        while len(picked) < wanted and not kinds <= templates and (at := next(order, None)) is not None:
+            if tier[at].template in templates:
+                again.append(tier[at])
+            else:
+                take(tier[at])
+        for twin in again:
+            if len(picked) == wanted:
+                break
+            take(twin)
+        while len(picked) < wanted and (at := next(order, None)) is not None:
+            take(tier[at])
+    return picked
+
+
+def _entry(item: ItemFacts, stream: Stream, points: int | None) -> dict[str, Any]:
+    """One item as drawn. Judgement keeps its options' order; a case keeps its own points and its questions' order."""
+    entry: dict[str, Any] = {"id": item.id, "type": item.type, "points": points or item.points}
+    if item.type == "case":
+        return entry | {"points": item.points, "items": [_entry(sub, stream, None) for sub in item.subs]}
+    if item.type == "fill":
+        return entry | {"blanks": item.places}
+    if item.type == "hotspot":
+        return entry | {"marks": item.places}
+    entry["order"] = list(item.options) if item.type == "judgement" else stream.shuffled(item.options)
+    if item.type == "match":
+        entry["left"] = list(item.left)
+    return entry
+
+
+def shortages(items: Iterable[ItemFacts], blueprint: Mapping[str, Any], local_share: int = 0) -> list[Shortage]:
+    """What the bank lacks for `blueprint`; empty when every candidate's paper can be drawn."""
+    return Pools(items, blueprint, local_share=local_share).short
+
+
+def draw_paper(pools: Pools, seed: str) -> dict[str, Any]:
+    """One paper: {"version", "parts": [{"test", "title", "minutes", "items": [{"id", "type", "points", ...}]}]}.
+
+    An item has `order`, the bank's option keys in the order shown as A, B, C... (choice, order, match), `left` (match),
+    `blanks` (fill), `marks` (hotspot), or `items`, its questions (case). ValueError where the bank falls short.
+    """
+    return pools.draw(seed)
+
+
+def responses_of(paper: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every entry of a drawn paper that is answered under its own id, in order: a case's questions for the case."""
+    for part in paper["parts"]:
+        for entry in part["items"]:
+            yield from entry.get("items") or (entry,)
+
+
+def first_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """Where two papers part, as a path like `parts.1.items.4.order`; None when they are the same."""
+    return _difference(one, other, "")
+
+
+def _difference(one: Any, other: Any, where: str) -> str | None:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        pairs: Iterable[tuple[Any, Any, Any]] = (
+            (key, one.get(key), other.get(key)) for key in sorted({*one, *other}, key=str)
+        )
+    elif _is_list(one) and _is_list(other) and len(one) == len(other):
+        pairs = ((at, left, right) for at, (left, right) in enumerate(zip(one, other, strict=True)))
+    else:
+        return None if one == other else (where or ".")
+    for key, left, right in pairs:
+        if (found := _difference(left, right, f"{where}.{key}" if where else str(key))) is not None:
+            return found
+    return None
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)

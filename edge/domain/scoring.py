@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from edge.domain.keys import Key, blank_right, regions_hit
 
 TESTS = ("safety", "theory", "practical")
 
@@ -21,41 +22,49 @@ class Score:
         return self.full > 0 and self.points * 100 >= percent * self.full
 
 
-def item_points(kind: str, key: Iterable[str], chosen: Iterable[str], points: int, rule: str = "all-or-nothing") -> int:
-    """Hundredths for one item.
+def answer_points(key: Key, given: Sequence[str], points: int, policy: str = "all-or-nothing") -> int:
+    """Hundredths for one answer in the bank's own keys, of `points` whole points; an empty answer has none.
 
-    `all-or-nothing` gives everything for the exact set; `partial` gives half for a proper, non-empty subset of a
-    multiple-choice key (少选得一半) and nothing once a wrong option is in.
+    `all-or-nothing` gives everything for the whole right answer. `partial` gives half for a proper, non-empty subset of
+    a multiple-choice key (少选得一半) and nothing once a wrong option is in; for blanks, pairs and places an equal
+    share each, rounded down. The item's rule counts; where that is `policy`, the session's `policy`.
     """
-    right, given = set(key), set(chosen)
-    if given == right:
-        return points * 100
-    if kind == "multiple" and rule == "partial" and given and given < right:
-        return points * 50
-    return 0
+    full = points * 100
+    rule = policy if key.rule == "policy" else key.rule
+    if not given:
+        return 0
+    if key.type == "order":
+        return full if tuple(given) == key.answer else 0
+    if key.type in ("judgement", "single", "multiple"):
+        right, chosen = set(key.answer), set(given)
+        if chosen == right:
+            return full
+        return full // 2 if key.type == "multiple" and rule == "partial" and chosen < right else 0
+    met, of = _met(key, given)
+    if met == of:
+        return full
+    return full * met // of if rule == "partial" else 0
 
 
-def rubric_score(rubric: Mapping[str, Any], marks: Mapping[str, int], vetoes: Iterable[str]) -> Score:
-    """A practical score: each step's points less its deductions, never below zero; any veto item makes it zero.
-
-    `marks` maps a deduction's id to how often it applies. ValueError for an id the rubric does not have.
-    """
-    known = {d["id"]: (step["id"], d["points"]) for step in rubric["steps"] for d in step["deductions"]}
-    veto_ids = {veto["id"] for veto in rubric["vetoes"]}
-    if unknown := (set(marks) - set(known)) | (set(vetoes) - veto_ids):
-        raise ValueError(f"not in the rubric: {', '.join(sorted(unknown))}")
-    full = sum(step["points"] for step in rubric["steps"]) * 100
-    if list(vetoes):
-        return Score(0, full)
-    lost: dict[str, int] = {}
-    for deduction, count in marks.items():
-        step, points = known[deduction]
-        lost[step] = lost.get(step, 0) + points * count * 100
-    return Score(sum(max(0, step["points"] * 100 - lost.get(step["id"], 0)) for step in rubric["steps"]), full)
+def _met(key: Key, given: Sequence[str]) -> tuple[int, int]:
+    """How many of the blanks, pairs or places are right, of how many."""
+    if key.type == "fill":
+        pairs = zip(key.blanks, given, strict=False)
+        return sum(blank_right(blank, text) for blank, text in pairs), len(key.blanks)
+    if key.type == "match":
+        # a left side given twice says nothing
+        once = [pair for pair in given if sum(other[0] == pair[0] for other in given) == 1]
+        return len(set(key.answer) & set(once)), len(key.answer)
+    if key.type == "hotspot":
+        if len(given) > len(key.regions):
+            return 0, len(key.regions)  # marks everywhere would find every place
+        return regions_hit(key.regions, given, key.aspect), len(key.regions)
+    raise ValueError(f"no way to score {key.type}")
 
 
-def verdict(records: Mapping[str, bool | None]) -> str:
-    """`passed` when all three tests are, `failed` when one is not, `incomplete` while one has no record."""
-    if any(records.get(test) is False for test in TESTS):
+def verdict(records: Mapping[str, bool | None], needed: Iterable[str] = TESTS) -> str:
+    """`passed` when every needed test is, `failed` when one is not, `incomplete` while one has no record."""
+    tests = tuple(needed)
+    if any(records.get(test) is False for test in tests):
         return "failed"
-    return "passed" if all(records.get(test) for test in TESTS) else "incomplete"
+    return "passed" if all(records.get(test) for test in tests) else "incomplete"
