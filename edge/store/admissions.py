@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 from edge.errors import Conflict
-from edge.store import checkins, ledger, people, records, sessions
+from edge.store import checkins, ledger, people, records, sessions, timing
 from edge.store.db import transaction
 
 
@@ -21,18 +22,27 @@ def admit(
     camera: str | None = None,
     score: float | None = None,
     detail: str | None = None,
+    then: Callable[[people.Candidate, people.Candidate], None] | None = None,
+    late: bool = False,
 ) -> people.Candidate:
     """Let a candidate in by `route` (face, manual, policy); the seat code is made here. Conflict when already in.
 
-    `score` stays in the room store; the ledger never sees one.
+    After the latest minute of admission only with `late`, which is the proctor's to say; a Conflict otherwise.
+
+    `score` stays in the room store; the ledger never sees one. `then(before, after)` runs in the same transaction.
     """
     with transaction(connection):
         sessions.need_state(sessions.find(connection, session_id), "checkin", "running")
         who = people.candidate(connection, session_id, person)
         if who.state in ("admitted", "finished"):
             raise Conflict("already_admitted", seat=who.seat)
+        closed = timing.gate_closed(connection, session_id)
+        if closed and not late:
+            raise Conflict("late_join_over")
         admitted = people.admit(connection, session_id, person, route)
-        body = {"outcome": "admitted", "route": route, "reason": reason, "seat": admitted.seat}
+        body: dict[str, Any] = {"outcome": "admitted", "route": route, "reason": reason, "seat": admitted.seat}
+        if closed:
+            body["late"] = True
         if detail is not None:
             body["detail_sha256"] = records.keep_reason(connection, session_id, "admitted", detail, by)
         seq = ledger.append(connection, "checkin", body, subject=person, session=session_id, by=by)
@@ -49,11 +59,20 @@ def admit(
             by=by,
             camera=camera,
         )
+        if then is not None:
+            then(who, admitted)
     return admitted
 
 
-def deny(connection: sqlite3.Connection, session_id: str, person: str, reason: str, by: str) -> None:
-    """The proctor turns a waiting candidate away; they may tap again."""
+def deny(
+    connection: sqlite3.Connection,
+    session_id: str,
+    person: str,
+    reason: str,
+    by: str,
+    then: Callable[[], None] | None = None,
+) -> None:
+    """The proctor turns a waiting candidate away; they may tap again. `then` runs in the same transaction."""
     with transaction(connection):
         who = people.candidate(connection, session_id, person)
         if who.state != "waiting":
@@ -73,6 +92,8 @@ def deny(connection: sqlite3.Connection, session_id: str, person: str, reason: s
             ledger_seq=seq,
             by=by,
         )
+        if then is not None:
+            then()
 
 
 def note(

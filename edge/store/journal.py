@@ -8,18 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge import clock
-from edge.domain.canonical import canonical, canonical_text
-from edge.domain.timing import ExamClock
+from edge.domain.canonical import canonical_text
 from edge.errors import Conflict, Refused
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing a tablet asks for: an answer (`item`, `value`) or the hand-in (`kind`)."""
+    """One thing a tablet asks for: an answer (`item`, `value`), the opening of a part or the hand-in (`kind`)."""
 
     op_id: str
     attempt: str
@@ -29,6 +27,8 @@ class Operation:
     item: str
     base_version: int
     value: list[str]
+    age_ms: int | None = None
+    """How long ago it was given, by the tablet's own word."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,22 @@ class Recorded:
     version: int
     at_ms: int
     current: list[str]
+    grace: bool = False
+    """It came in after the end and was taken in the grace."""
 
 
-def record(connection: sqlite3.Connection, op: Operation, elapsed_ms: int, closed: bool) -> Recorded:
+def record(
+    connection: sqlite3.Connection,
+    op: Operation,
+    elapsed_ms: int,
+    closed: bool,
+    own_ms: int | None = None,
+    grace: bool = False,
+    by: str = "candidate",
+) -> Recorded:
     """Append `op` and, where it applies, move the response on. A repeat of an op id answers as before.
+
+    `own_ms`, `grace`: the candidate's own time, and that it came after the end; `by`: whose doing a hand-in is.
 
     Conflict when the tablet's sequence number was used for something else or skips one.
     """
@@ -72,8 +84,8 @@ def record(connection: sqlite3.Connection, op: Operation, elapsed_ms: int, close
     columns = (op.op_id, op.attempt, op.tablet, op.seq, op.kind, op.item, op.base_version, canonical_text(op.value))
     n = connection.execute(
         "INSERT INTO journal (op_id, attempt_id, tablet_id, tablet_seq, kind, item_id, base_version, value, outcome,"
-        " version, at_ms, elapsed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*columns, outcome, version, at_ms, elapsed_ms),
+        " version, at_ms, elapsed_ms, own_ms, age_ms, grace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*columns, outcome, version, at_ms, elapsed_ms, own_ms, op.age_ms, 1 if grace else None),
     ).lastrowid
     if outcome == "applied" and op.kind == "answer":
         connection.execute(
@@ -81,11 +93,11 @@ def record(connection: sqlite3.Connection, op: Operation, elapsed_ms: int, close
             " VALUES (?, ?, ?, ?, ?, ?)",
             (op.attempt, op.item, version, canonical_text(op.value), at_ms, n),
         )
-    elif outcome == "applied":
+    elif outcome == "applied" and op.kind == "handin":
         connection.execute(
-            "INSERT INTO handins (attempt_id, n, at_ms, by) VALUES (?, ?, ?, 'candidate')", (op.attempt, n, at_ms)
+            "INSERT INTO handins (attempt_id, n, at_ms, by) VALUES (?, ?, ?, ?)", (op.attempt, n, at_ms, by)
         )
-    return Recorded(op.op_id, outcome, version, at_ms, current)
+    return Recorded(op.op_id, outcome, version, at_ms, current, grace)
 
 
 def _again(connection: sqlite3.Connection, op: Operation, before: sqlite3.Row) -> Recorded:
@@ -96,7 +108,7 @@ def _again(connection: sqlite3.Connection, op: Operation, before: sqlite3.Row) -
         "SELECT value FROM responses WHERE attempt_id = ? AND item_id = ?", (op.attempt, op.item)
     ).fetchone()
     current = json.loads(row["value"]) if row else []
-    return Recorded(op.op_id, before["outcome"], before["version"], before["at_ms"], current)
+    return Recorded(op.op_id, before["outcome"], before["version"], before["at_ms"], current, bool(before["grace"]))
 
 
 def _is_active(connection: sqlite3.Connection, op: Operation) -> bool:
@@ -193,19 +205,6 @@ def binding_of(connection: sqlite3.Connection, secret_hash: str) -> Binding | No
     return row and Binding(row["id"], row["attempt_id"], row["tablet_id"], row["released_ms"] is None)
 
 
-def clocks(connection: sqlite3.Connection) -> dict[str, ExamClock]:
-    rows = connection.execute("SELECT * FROM exam_clock")
-    return {r["session_id"]: ExamClock(r["elapsed_ms"], bool(r["running"]), r["boot_id"], r["mono_ms"]) for r in rows}
-
-
-def save_clock(connection: sqlite3.Connection, session: str, value: ExamClock) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO exam_clock (session_id, elapsed_ms, running, boot_id, mono_ms, wall_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (session, value.elapsed_ms, int(value.running), value.boot_id, value.mono_ms, clock.wall_ms()),
-    )
-
-
 @dataclass(frozen=True)
 class Digest:
     """A run of journal rows and the SHA-256 over their canonical bytes, for the ledger."""
@@ -229,9 +228,15 @@ def digest_new_rows(connection: sqlite3.Connection) -> Digest | None:
 
 
 def digest_of(rows: list[sqlite3.Row]) -> str:
-    """SHA-256 over the rows' canonical bytes, one line each."""
-    lines: list[Mapping[str, object]] = [dict(row) for row in rows]
-    return hashlib.sha256(b"\n".join(canonical(line) for line in lines)).hexdigest()
+    """SHA-256 over the rows' canonical bytes, one line each; a column without a value is left out of its line."""
+    # so that rows from before a column was added keep the digest they have in the ledger
+    names = sorted(rows[0].keys()) if rows else []
+    lines = ({name: row[name] for name in names if row[name] is not None} for row in rows)
+    return hashlib.sha256("\n".join(_line(line) for line in lines).encode()).hexdigest()
+
+
+# what `canonical` makes of keys that come sorted
+_line = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def unledgered(connection: sqlite3.Connection) -> list[Digest]:
@@ -248,8 +253,11 @@ def find_ops(connection: sqlite3.Connection, attempt: str) -> list[sqlite3.Row]:
     return connection.execute("SELECT * FROM journal WHERE attempt_id = ? ORDER BY n", (attempt,)).fetchall()
 
 
-def close_attempt(connection: sqlite3.Connection, attempt: str) -> int:
-    """Hand in for a candidate whose time is over: what is acknowledged stands. When it was handed in, by whomever."""
+def close_attempt(connection: sqlite3.Connection, attempt: str, by: str = "room") -> int:
+    """Hand in for a candidate: what is acknowledged stands. When it was handed in, by whomever.
+
+    `by`: `room` when their time was over, `proctor` when the session was ended.
+    """
     at_ms = handed_in(connection, attempt)
     if at_ms is None:
         at_ms = clock.wall_ms()
@@ -257,7 +265,7 @@ def close_attempt(connection: sqlite3.Connection, attempt: str) -> int:
         if n == 0:
             n = _mark_closed(connection, attempt)
         connection.execute(
-            "INSERT INTO handins (attempt_id, n, at_ms, by) VALUES (?, ?, ?, 'room')", (attempt, n, at_ms)
+            "INSERT INTO handins (attempt_id, n, at_ms, by) VALUES (?, ?, ?, ?)", (attempt, n, at_ms, by)
         )
     return at_ms
 

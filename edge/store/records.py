@@ -67,55 +67,20 @@ class RubricScore:
     signed_ms: int
 
 
-def put_rubric(connection: sqlite3.Connection, session: str, score: RubricScore) -> None:
-    connection.execute(
-        "INSERT INTO rubric_scores (session_id, person_id, examiner_id, marks, points, vetoed, signed_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            session,
-            score.person,
-            score.examiner,
-            canonical_text(score.marks),
-            score.points,
-            int(score.vetoed),
-            score.signed_ms,
-        ),
-    )
-
-
 def rubric_scores(connection: sqlite3.Connection, session: str) -> list[RubricScore]:
-    rows = connection.execute("SELECT * FROM rubric_scores WHERE session_id = ? ORDER BY signed_ms", (session,))
+    """Signed sheets as they stand, the newest version of each examiner's."""
+    rows = connection.execute(
+        "SELECT * FROM sheets s WHERE session_id = ? AND version = (SELECT max(version) FROM sheets o WHERE"
+        " o.session_id = s.session_id AND o.person_id = s.person_id AND o.rubric_id = s.rubric_id"
+        " AND o.examiner_id = s.examiner_id) ORDER BY signed_ms",
+        (session,),
+    )
     return [
         RubricScore(
-            r["person_id"], r["examiner_id"], json.loads(r["marks"]), r["points"], bool(r["vetoed"]), r["signed_ms"]
+            r["person_id"], r["examiner_id"], json.loads(r["body"]), r["points"], bool(r["vetoed"]), r["signed_ms"]
         )
         for r in rows
     ]
-
-
-@dataclass(frozen=True)
-class Incident:
-    at_ms: int
-    kind: str
-    text: str
-    by: str | None
-    subject: str | None
-
-
-def add_incident(
-    connection: sqlite3.Connection, session: str | None, kind: str, text: str, by: str | None, subject: str | None
-) -> None:
-    connection.execute(
-        "INSERT INTO incidents (session_id, at_ms, kind, text, by_staff, subject) VALUES (?, ?, ?, ?, ?, ?)",
-        (session, clock.wall_ms(), kind, text, by, subject),
-    )
-
-
-def incidents(connection: sqlite3.Connection, session: str) -> list[Incident]:
-    rows = connection.execute(
-        "SELECT at_ms, kind, text, by_staff, subject FROM incidents WHERE session_id = ? ORDER BY id", (session,)
-    )
-    return [Incident(*tuple(r)) for r in rows]
 
 
 def keep_reason(connection: sqlite3.Connection, session: str, kind: str, text: str, by: str | None) -> str:

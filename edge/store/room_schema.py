@@ -146,4 +146,133 @@ CREATE TABLE bundles (
     path TEXT NOT NULL, sha256 TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (kind, name, version)
 ) STRICT;
 """,
+    "m002_papers": """
+ALTER TABLE sessions ADD COLUMN local_bank_file TEXT;
+ALTER TABLE sessions ADD COLUMN local_bank_id TEXT;
+ALTER TABLE sessions ADD COLUMN local_bank_version INTEGER;
+ALTER TABLE sessions ADD COLUMN draw TEXT
+""",
+    "m004_console": """
+CREATE TABLE acts (
+    op_id TEXT PRIMARY KEY, session_id TEXT, act TEXT NOT NULL, body_sha256 TEXT NOT NULL, by_staff TEXT NOT NULL,
+    second_staff TEXT, at_ms INTEGER NOT NULL, answer TEXT NOT NULL, undone_ms INTEGER
+) STRICT;
+CREATE INDEX acts_session ON acts (session_id, at_ms);
+CREATE TABLE session_staff (
+    session_id TEXT NOT NULL REFERENCES sessions, staff_id TEXT NOT NULL REFERENCES staff, role TEXT NOT NULL
+        CHECK (role IN ('proctor', 'examiner', 'supervisor', 'technician')),
+    PRIMARY KEY (session_id, staff_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO session_staff (session_id, staff_id, role) SELECT s.id, t.id, t.role FROM sessions s, staff t;
+ALTER TABLE incidents ADD COLUMN happened_ms INTEGER;
+ALTER TABLE incidents ADD COLUMN seat TEXT;
+ALTER TABLE incidents ADD COLUMN corrects INTEGER REFERENCES incidents
+""",
+    "m003_time": """
+CREATE TABLE outages (
+    id TEXT PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions, from_ms INTEGER NOT NULL,
+    to_ms INTEGER NOT NULL, elapsed_ms INTEGER NOT NULL, ms INTEGER, proposed_ms INTEGER NOT NULL,
+    cause TEXT NOT NULL, quality TEXT NOT NULL, credited_ms INTEGER
+) STRICT;
+CREATE INDEX outages_session ON outages (session_id, elapsed_ms);
+CREATE TABLE late_gates (session_id TEXT PRIMARY KEY REFERENCES sessions, at_ms INTEGER NOT NULL) STRICT
+""",
+    "m006_rehearsal": """
+CREATE TABLE rehearsals (
+    id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, candidates INTEGER NOT NULL, version TEXT NOT NULL,
+    passed INTEGER NOT NULL, figures TEXT NOT NULL
+) STRICT;
+""",
+    "m007_lockdown": """
+CREATE TABLE lockdown (
+    session_id TEXT NOT NULL REFERENCES sessions, person_id TEXT NOT NULL, attempt_id TEXT NOT NULL,
+    tablet_id TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL, lasted_ms INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, noted INTEGER NOT NULL, noted_ms INTEGER NOT NULL,
+    PRIMARY KEY (attempt_id, tablet_id, kind)
+) STRICT;
+CREATE INDEX lockdown_session ON lockdown (session_id);
+CREATE TABLE lockdown_exempt (
+    session_id TEXT NOT NULL REFERENCES sessions, person_id TEXT NOT NULL, by_staff TEXT NOT NULL,
+    at_ms INTEGER NOT NULL, PRIMARY KEY (session_id, person_id)
+) STRICT
+""",
+    "m005_practical": """
+CREATE TABLE rubrics (
+    session_id TEXT NOT NULL REFERENCES sessions, rubric_id TEXT NOT NULL,
+    test TEXT NOT NULL CHECK (test IN ('safety', 'practical')), place INTEGER NOT NULL, document TEXT NOT NULL,
+    PRIMARY KEY (session_id, rubric_id)
+) STRICT;
+INSERT INTO rubrics (session_id, rubric_id, test, place, document)
+    SELECT id, json_extract(rubric, '$.id'), 'practical', 0, rubric FROM sessions WHERE rubric IS NOT NULL;
+CREATE TABLE stations (
+    session_id TEXT NOT NULL, station_id TEXT NOT NULL, title TEXT NOT NULL, camera TEXT, rubric_id TEXT NOT NULL,
+    place INTEGER NOT NULL, PRIMARY KEY (session_id, station_id), FOREIGN KEY (session_id, rubric_id) REFERENCES rubrics
+) STRICT;
+INSERT INTO stations (session_id, station_id, title, camera, rubric_id, place)
+    SELECT session_id, rubric_id, '', NULL, rubric_id, place FROM rubrics;
+CREATE TABLE works (
+    work_id TEXT PRIMARY KEY, session_id TEXT NOT NULL, person_id TEXT NOT NULL, rubric_id TEXT NOT NULL,
+    station_id TEXT NOT NULL, place INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'called', 'working', 'paused', 'stopped')),
+    elapsed_ms INTEGER NOT NULL, running INTEGER NOT NULL, boot_id TEXT NOT NULL, mono_ms INTEGER NOT NULL,
+    acted_elapsed_ms INTEGER NOT NULL DEFAULT 0, started_ms INTEGER, stopped_ms INTEGER,
+    UNIQUE (session_id, person_id, rubric_id),
+    FOREIGN KEY (session_id, person_id) REFERENCES candidates,
+    FOREIGN KEY (session_id, rubric_id) REFERENCES rubrics, FOREIGN KEY (session_id, station_id) REFERENCES stations
+) STRICT;
+CREATE INDEX works_running ON works (running) WHERE running = 1;
+CREATE TABLE step_stamps (
+    work_id TEXT NOT NULL REFERENCES works ON DELETE CASCADE,
+    examiner_id TEXT NOT NULL REFERENCES staff, step_id TEXT NOT NULL,
+    at_ms INTEGER NOT NULL, elapsed_ms INTEGER NOT NULL, camera TEXT, PRIMARY KEY (work_id, examiner_id, step_id)
+) STRICT;
+CREATE TABLE score_holds (
+    work_id TEXT NOT NULL REFERENCES works ON DELETE CASCADE,
+    examiner_id TEXT NOT NULL REFERENCES staff, tablet TEXT NOT NULL,
+    since_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, ended_ms INTEGER, PRIMARY KEY (work_id, examiner_id)
+) STRICT;
+CREATE TABLE score_drafts (
+    id INTEGER PRIMARY KEY, work_id TEXT NOT NULL REFERENCES works ON DELETE CASCADE,
+    examiner_id TEXT NOT NULL REFERENCES staff,
+    tablet TEXT NOT NULL, version INTEGER NOT NULL, stale INTEGER NOT NULL, body TEXT NOT NULL, at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX score_drafts_work ON score_drafts (work_id, examiner_id);
+CREATE TABLE sheets (
+    sheet_id TEXT PRIMARY KEY, session_id TEXT NOT NULL, person_id TEXT NOT NULL, rubric_id TEXT NOT NULL,
+    examiner_id TEXT NOT NULL REFERENCES staff, version INTEGER NOT NULL, body TEXT NOT NULL, sha256 TEXT NOT NULL,
+    points INTEGER NOT NULL, full INTEGER NOT NULL, vetoed INTEGER NOT NULL, signed_ms INTEGER NOT NULL,
+    UNIQUE (session_id, person_id, rubric_id, examiner_id, version),
+    FOREIGN KEY (session_id, person_id) REFERENCES candidates, FOREIGN KEY (session_id, rubric_id) REFERENCES rubrics
+) STRICT;
+INSERT INTO sheets (sheet_id, session_id, person_id, rubric_id, examiner_id, version, body, sha256, points, full,
+    vetoed, signed_ms) SELECT lower(hex(randomblob(12))), r.session_id, r.person_id, json_extract(s.rubric, '$.id'),
+    r.examiner_id, 1, r.marks, '', r.points, json_extract(s.rubric, '$.points') * 100, r.vetoed, r.signed_ms
+    FROM rubric_scores r JOIN sessions s ON s.id = r.session_id;
+DROP TABLE rubric_scores;
+CREATE TABLE sheet_signatures (
+    sheet_id TEXT NOT NULL REFERENCES sheets ON DELETE CASCADE,
+    who TEXT NOT NULL CHECK (who IN ('candidate', 'examiner')),
+    sealed BLOB NOT NULL, PRIMARY KEY (sheet_id, who)
+) STRICT;
+CREATE TABLE work_pictures (
+    picture_id TEXT PRIMARY KEY, work_id TEXT NOT NULL REFERENCES works ON DELETE CASCADE,
+    examiner_id TEXT NOT NULL REFERENCES staff,
+    sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, parts INTEGER NOT NULL, width INTEGER, height INTEGER,
+    sealed BLOB, at_ms INTEGER NOT NULL, UNIQUE (work_id, examiner_id, sha256)
+) STRICT;
+CREATE TABLE picture_parts (
+    picture_id TEXT NOT NULL REFERENCES work_pictures ON DELETE CASCADE, part INTEGER NOT NULL, sealed BLOB NOT NULL,
+    PRIMARY KEY (picture_id, part)
+) STRICT;
+CREATE TABLE rulings (
+    id INTEGER PRIMARY KEY, session_id TEXT NOT NULL, person_id TEXT NOT NULL, rubric_id TEXT NOT NULL,
+    sheets TEXT NOT NULL, points INTEGER NOT NULL, vetoed INTEGER NOT NULL, by_staff TEXT NOT NULL REFERENCES staff,
+    at_ms INTEGER NOT NULL, void_ms INTEGER,
+    FOREIGN KEY (session_id, person_id) REFERENCES candidates, FOREIGN KEY (session_id, rubric_id) REFERENCES rubrics
+) STRICT;
+CREATE TABLE chief_examiners (
+    session_id TEXT NOT NULL REFERENCES sessions, staff_id TEXT NOT NULL REFERENCES staff, named_by TEXT,
+    at_ms INTEGER NOT NULL, PRIMARY KEY (session_id, staff_id)
+) STRICT
+""",
 }

@@ -42,6 +42,11 @@ class Session:
     regime: str
     post: str
     level: str | None
+    local_bank_file: str | None = None
+    local_bank_id: str | None = None
+    local_bank_version: int | None = None
+    draw: Mapping[str, Any] | None = None
+    """What papers were drawn from, beside seed and blueprint; None before the door opened."""
 
     @property
     def practice(self) -> bool:
@@ -93,6 +98,10 @@ def _session(row: sqlite3.Row) -> Session:
         regime=row["regime_id"],
         post=row["post"],
         level=row["level"],
+        local_bank_file=row["local_bank_file"],
+        local_bank_id=row["local_bank_id"],
+        local_bank_version=row["local_bank_version"],
+        draw=json.loads(row["draw"]) if row["draw"] else None,
     )
 
 
@@ -121,6 +130,8 @@ class NewSession:
     institution: Mapping[str, Any]
     class_: Mapping[str, Any]
     seats: list[Mapping[str, Any]]
+    local_bank: tuple[str, str, int] | None = None
+    """File, name and version of an institution's own bank."""
 
 
 def add(connection: sqlite3.Connection, new: NewSession) -> None:
@@ -165,6 +176,11 @@ def add(connection: sqlite3.Connection, new: NewSession) -> None:
             new.purge_ms,
         ),
     )
+    if new.local_bank is not None:
+        connection.execute(
+            "UPDATE sessions SET local_bank_file = ?, local_bank_id = ?, local_bank_version = ? WHERE id = ?",
+            (*new.local_bank, new.id),
+        )
     connection.executemany(
         "INSERT INTO seats (session_id, seat, place_row, place_column) VALUES (?, ?, ?, ?)",
         [(new.id, seat["seat"], seat["row"], seat["column"]) for seat in new.seats],
@@ -195,6 +211,20 @@ def set_state(connection: sqlite3.Connection, session: str, state: str) -> None:
 
 def set_seed(connection: sqlite3.Connection, session: str, seed: str) -> None:
     connection.execute("UPDATE sessions SET seed = ? WHERE id = ?", (seed, session))
+
+
+def set_draw(connection: sqlite3.Connection, session: str, draw: Mapping[str, Any]) -> None:
+    connection.execute("UPDATE sessions SET draw = ? WHERE id = ?", (canonical_text(draw), session))
+
+
+def recent_items(connection: sqlite3.Connection, session: str, count: int) -> set[str]:
+    """Ids of the items on the papers of this room's last `count` sessions that opened, `session` itself apart."""
+    papers = connection.execute(
+        "SELECT paper FROM papers WHERE session_id IN (SELECT id FROM sessions WHERE opened_ms IS NOT NULL AND id <> ?"
+        " ORDER BY opened_ms DESC, id LIMIT ?)",
+        (session, count),
+    )
+    return {item["id"] for row in papers for part in json.loads(row["paper"])["parts"] for item in part["items"]}
 
 
 def add_paper(
@@ -243,15 +273,3 @@ def _attempt(row: sqlite3.Row) -> Attempt:
         row["digest"],
         row["extra_ms"],
     )
-
-
-def add_extra(connection: sqlite3.Connection, session: str, person: str | None, extra_ms: int) -> int:
-    """More time for one person, or for all; how many attempts it reached."""
-    if person is None:
-        done = connection.execute("UPDATE papers SET extra_ms = extra_ms + ? WHERE session_id = ?", (extra_ms, session))
-    else:
-        done = connection.execute(
-            "UPDATE papers SET extra_ms = extra_ms + ? WHERE session_id = ? AND person_id = ?",
-            (extra_ms, session, person),
-        )
-    return done.rowcount

@@ -28,14 +28,51 @@ def put(connection: sqlite3.Connection, staff: str, name: str, role: str, badge:
         connection.execute("UPDATE staff SET badge = 'released-' || id WHERE id = ?", (row["id"],))
     connection.execute(
         "DELETE FROM staff_sessions WHERE staff_id = ? AND EXISTS (SELECT 1 FROM staff WHERE id = ?"
-        " AND (badge <> ? OR pin_hash <> ? OR role <> ?))",
-        (staff, staff, badge, pin_hash, role),
+        " AND (badge <> ? OR pin_hash <> ?))",
+        (staff, staff, badge, pin_hash),
     )
     connection.execute(
         "INSERT INTO staff (id, name, role, badge, pin_hash) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
         " name = excluded.name, role = excluded.role, badge = excluded.badge, pin_hash = excluded.pin_hash",
         (staff, name, role, badge, pin_hash),
     )
+
+
+def put_role(connection: sqlite3.Connection, session: str, staff: str, role: str) -> None:
+    """What somebody is in one session, as its roster says."""
+    connection.execute(
+        "INSERT INTO session_staff (session_id, staff_id, role) VALUES (?, ?, ?)"
+        " ON CONFLICT (session_id, staff_id) DO UPDATE SET role = excluded.role",
+        (session, staff, role),
+    )
+
+
+def role_in(connection: sqlite3.Connection, session: str, staff: str) -> str | None:
+    """Their role in this session, or None."""
+    row = connection.execute(
+        "SELECT role FROM session_staff WHERE session_id = ? AND staff_id = ?", (session, staff)
+    ).fetchone()
+    return None if row is None else str(row["role"])
+
+
+def roles(connection: sqlite3.Connection, staff: str) -> dict[str, str]:
+    """Session id -> role, of every session that names them."""
+    rows = connection.execute("SELECT session_id, role FROM session_staff WHERE staff_id = ?", (staff,))
+    return {row["session_id"]: row["role"] for row in rows}
+
+
+def of_session(connection: sqlite3.Connection, session: str) -> list[tuple[str, str, str]]:
+    """(id, name, role) of everybody in a session."""
+    rows = connection.execute(
+        "SELECT s.id, s.name, r.role FROM session_staff r JOIN staff s ON s.id = r.staff_id"
+        " WHERE r.session_id = ? ORDER BY s.id",
+        (session,),
+    )
+    return [(row["id"], row["name"], row["role"]) for row in rows]
+
+
+def everybody(connection: sqlite3.Connection) -> list[Staff]:
+    return [Staff(*tuple(row)) for row in connection.execute("SELECT * FROM staff ORDER BY id")]
 
 
 def by_badge(connection: sqlite3.Connection, badge: str) -> Staff | None:
