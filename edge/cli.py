@@ -26,7 +26,10 @@ _LAZY = {
     "faces": ("edge.vision.commands", "faces", None, "Install and list face packs 人脸模型"),
     "footage": ("edge.recording.commands", "footage", None, "List and export footage 录像"),
     "gateway": ("edge.gateway.commands", "gateway", "gateway", "The province's receiving side 省级网关"),
+    "paper": ("edge.exam.paper_commands", "paper", None, "Draw a recorded paper again, to the byte 试卷复现"),
+    "rehearse": ("edge.ops.rehearsal.commands", "rehearse_command", None, "Simulate a class: is the box fit? 演练"),
     "session": ("edge.exam.commands", "session", None, "Plan and list sessions, write results 考试场次"),
+    "tls": ("edge.trust.tls_commands", "tls", None, "Make, renew and show the certificates of the pages 网页证书"),
     "uplink": ("edge.uplink.commands", "uplink", None, "Uploads and receipts 上传与回执"),
     "verify": ("edge.trust.verifier.commands", "verify", None, "Verify a result or evidence file offline 离线验证"),
 }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from pathlib import Path
@@ -32,6 +33,7 @@ class Paths(Section):
     runtime: Path = Path("/run/examroom")
     recordings: Path = Path("/var/lib/examroom-recordings")
     models: Path = Path("/var/lib/examroom/models")
+    tls: Path = Path("/etc/examroom/tls")
 
     @property
     def room_db(self) -> Path:
@@ -71,11 +73,12 @@ class Web(Section):
     host: str = "127.0.0.1"
     port: Port = 8080
     threads: Annotated[int, Field(ge=4, le=1024)] = 256
-    cpu: Annotated[int | None, Field(ge=0)] = None
+    cpu: Annotated[int, Field(ge=0)] | Literal["auto", "none"] = "auto"
     secure_cookies: bool = False
     behind_proxy: bool = False
     streams: Annotated[int, Field(ge=1, le=64)] = 8
     staff_idle_minutes: Annotated[int, Field(ge=1, le=480)] = 30
+    names: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]] = []
 
 
 class Camera(Section):
@@ -148,6 +151,14 @@ class Ledger(Section):
     checkpoint_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
 
 
+class Rehearsal(Section):
+    """The slowest a rehearsal may be and still be passed: milliseconds at the 99th percentile."""
+
+    load_p99_ms: Annotated[int, Field(ge=1)] = 5000
+    save_p99_ms: Annotated[int, Field(ge=1)] = 1000
+    handin_p99_ms: Annotated[int, Field(ge=1)] = 5000
+
+
 class Config(Section):
     """The whole file."""
 
@@ -160,6 +171,7 @@ class Config(Section):
     recording: Recording = Recording()
     gateway: Gateway = Gateway()
     ledger: Ledger = Ledger()
+    rehearsal: Rehearsal = Rehearsal()
 
 
 def config_path(given: Path | None = None) -> Path:
@@ -189,3 +201,14 @@ def parse_config(raw: dict[str, object], path: Path = DEFAULT_PATH) -> Config:
         first = error.errors()[0]
         option = ".".join(str(part) for part in first["loc"])
         raise ConfigError("config_option", path=path, option=option, detail=first["msg"]) from error
+
+
+def to_toml(config: Config) -> str:
+    """The configuration as text that `load_config` reads back."""
+    lines: list[str] = []
+    for name, section in json.loads(config.model_dump_json(exclude_none=True)).items():
+        tables = {f"{name}.{key}": value for key, value in section.items()} if name == "camera" else {name: section}
+        for title, options in tables.items():
+            # JSON's strings, numbers, truth values and lists are TOML's too
+            lines += [f"[{title}]", *(f"{key} = {json.dumps(value)}" for key, value in options.items())]
+    return "\n".join(lines) + "\n"

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from edge.config import Config
-from edge.demo.desk import Person
 from edge.demo.people import CLASS_SIZE
 from edge.demo.room import CAMERA, ROOM, SESSION, DemoRoom
 from edge.demo.tablets import Tally
@@ -20,6 +19,7 @@ from edge.errors import ExamroomError
 from edge.exam.results import write_files
 from edge.gateway.page import overview
 from edge.gateway.settings import open_province
+from edge.ops.desk import Person
 from edge.recording.clips import completeness_between
 from edge.store import checkins, ledger, outbox, people, segments, sessions
 from edge.store import journal as rows

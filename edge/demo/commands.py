@@ -16,16 +16,16 @@ from rich.console import Console
 from rich.table import Table
 
 from edge.demo import checks, exam
-from edge.demo.desk import Person
 from edge.demo.door import Door
 from edge.demo.people import CLASS_SIZE, HOPPER, STAFF, badge_of
 from edge.demo.reload import watch_code
 from edge.demo.room import CAMERA, SESSION, DemoRoom, free_port, wait_for
-from edge.demo.stages import Stages
 from edge.demo.tablets import Tally
 from edge.domain.reasons import sentence
 from edge.errors import BadInput, ExamroomError
 from edge.hardware.badge.simulator import tap
+from edge.ops.desk import Person
+from edge.ops.stages import Stages
 from edge.store import ledger
 from edge.store.db import connect
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import requests
 
-from edge.demo.desk import Person
 from edge.demo.people import ASTRONAUT, CLASS_SIZE, HOPPER, badge_of
 from edge.demo.room import CAMERA, SESSION, DemoRoom, wait_for
 from edge.hardware.badge.simulator import tap
 from edge.hardware.panel.simulator import press
+from edge.ops.desk import Person
 from edge.store.ring import RingReader
 
 SPARE_MS = 4000

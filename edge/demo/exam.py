@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from edge.demo.desk import Person
 from edge.demo.people import CLASS_SIZE
 from edge.demo.room import CAMERA, SESSION, DemoRoom, wait_for
 from edge.demo.tablets import Tablet, Tally
+from edge.ops.desk import Person
 
 EXAM_SECONDS = 40.0
 # share of the exam -> what happens then

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import importlib.util
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,23 +16,13 @@ from argon2 import PasswordHasher
 
 from edge.bank.build import sample_bank
 from edge.errors import Unavailable
+from edge.ops.desk import StaffMember
 
 FAMILY = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏"
 GIVEN = ("建国", "志强", "秀英", "伟", "芳", "国庆", "海燕", "永红", "大勇", "桂兰")
 CLASS_SIZE = 30
 HOPPER, ASTRONAUT = 1, 2
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-
-
-@dataclass(frozen=True)
-class StaffMember:
-    """A staff member with the PIN their hash was made of."""
-
-    id: str
-    name: str
-    role: str
-    badge: str
-    pin: str
 
 
 STAFF = (
@@ -138,5 +127,4 @@ POLICY: dict[str, Any] = {
     "version": 1,
     "pass": {"safety": 60, "theory": 60, "practical": 60},
     "face": {"without_template": "badge+proctor", "search": False},
-    "practice": True,
 }

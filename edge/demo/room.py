@@ -32,6 +32,10 @@ from edge.uplink.enrol import enrol
 from edge.vision import packs
 
 ROOM, SESSION, CAMERA = "demo-room", "DEMO-1", "door"
+STATIONS = [
+    {"id": "yard-1", "title": "一号工位", "camera": CAMERA, "rubric": "P01"},
+    {"id": "yard-2", "title": "二号工位", "camera": CAMERA, "rubric": "P01"},
+]
 WAIT_SECONDS = 60.0
 
 
@@ -156,7 +160,7 @@ class DemoRoom:
         self._publish(
             ("bank", sample_bank().bank, content_of(sample_bank())),
             ("policy", "policy", canonical(people.POLICY)),
-            ("roster", SESSION, canonical(people.roster(SESSION, clock.wall_ms()))),
+            ("roster", SESSION, canonical(people.roster(SESSION, clock.wall_ms()) | {"stations": STATIONS})),
         )
 
     def publish_another(self, session: str) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 
 import requests
 
+from edge.ops.rehearsal.tablet import some_answer
+
 TIMEOUT = 5.0
 RETRY_SECONDS = 0.3
 
@@ -68,15 +70,19 @@ class Tablet:
         self, seconds: float, stop: threading.Event, right: Callable[[str], list[str] | None] | None = None
     ) -> int:
         """Answer the whole paper spread over about `seconds`; how many answers were acknowledged."""
-        items = [item for part in self.paper()["parts"] for item in part["items"]]
+        items = questions(self.paper())
         pause = seconds / max(1, len(items))
         done = 0
         for item in items:
             if stop.wait(pause * self._random.uniform(0.5, 1.5)):
                 break
-            value = (right(item["id"]) if right else None) or self._guess(item)
+            value = (right(item["id"]) if right else None) or self.guess(item)
             done += self.answer(item["id"], value, 0) is not None
         return done
+
+    def guess(self, item: dict[str, Any]) -> list[str]:
+        """Some answer of the right form."""
+        return some_answer(item, self._random)
 
     def answer(self, item: str, value: list[str], base_version: int) -> dict[str, Any] | None:
         """One answer until it is acknowledged."""
@@ -115,11 +121,11 @@ class Tablet:
             self._tally.retried()
             time.sleep(RETRY_SECONDS)
 
-    def _guess(self, item: dict[str, Any]) -> list[str]:
-        keys = [option["key"] for option in item["options"]]
-        if item["type"] == "multiple":
-            return sorted(self._random.sample(keys, self._random.randint(2, len(keys))))
-        return [self._random.choice(keys)]
-
     def close(self) -> None:
         self._http.close()
+
+
+def questions(paper: dict[str, Any]) -> list[dict[str, Any]]:
+    """Everything on the page's paper that is answered under its own id: items, and the questions of cases."""
+    items = [item for part in paper["parts"] for item in part["items"]]
+    return [asked for item in items for asked in item.get("items") or [item]]

@@ -55,7 +55,7 @@ def check_it_ends_well_and_says_so(ran: Ran) -> None:
     summary = ran.summary
     assert (summary["admitted"], summary["refused"], summary["manual"]) == (CLASS_SIZE, 1, 1)
     assert summary["by_policy"] == CLASS_SIZE - 2
-    assert summary["acknowledged"] == summary["stored"] == CLASS_SIZE * 36
+    assert summary["acknowledged"] == summary["stored"] == CLASS_SIZE * 38
     assert summary["retries"] > 0, "the killed web must have been noticed"
     assert [gap["cause"] for gap in summary["gaps"]] == ["killed"]
     assert summary["results"] == summary["receipts"] == CLASS_SIZE

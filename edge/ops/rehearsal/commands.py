@@ -1,0 +1,232 @@
+"""`examroom rehearse`: is this box, today, fit for so many candidates? Exit 1 when it is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from edge import __version__
+from edge.config import Config
+from edge.domain.reasons import sentence
+from edge.domain.rehearsal import Limits, shortcomings
+from edge.errors import BadInput, Conflict, ExamroomError
+from edge.ops.rehearsal import fitness
+from edge.ops.rehearsal.room import make, sweep
+from edge.ops.rehearsal.run import Crowd, Outcome, Plan, rehearse
+from edge.ops.stages import Stages
+from edge.store import ledger, rehearsals, sessions
+from edge.store.db import open_room, transaction
+from edge.trust import enrolment
+
+MOST = 500
+SHOWN_PROBLEMS = 5
+
+
+@click.command("rehearse")
+@click.option(
+    "--candidates", type=click.IntRange(1, MOST), default=30, show_default=True, help="How many sit the exam."
+)
+@click.option("--answers", type=click.IntRange(1, 500), default=10, show_default=True, help="Answers of each.")
+@click.option(
+    "--pace", type=click.FloatRange(0.05, 600), default=5.0, show_default=True, help="Seconds between answers."
+)
+@click.option("--faults", is_flag=True, help="Wi-Fi drops, and the exam service is killed half-way.")
+@click.option("--elsewhere", type=click.IntRange(0, MOST), default=0, help="How many of them sit at other machines.")
+@click.option("--seats-out", type=click.Path(path_type=Path, dir_okay=False), help="Write their seat codes here.")
+@click.option("--join", "url", help="Be the other machine: the address the box has printed.")
+@click.option(
+    "--seats", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="With --join: the seat codes."
+)
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def rehearse_command(
+    context: Any,
+    candidates: int,
+    answers: int,
+    pace: float,
+    faults: bool,
+    elsewhere: int,
+    seats_out: Path | None,
+    url: str | None,
+    seats: Path | None,
+    as_json: bool,
+) -> None:
+    """Simulate a whole class and say whether this box is fit for it 演练."""
+    # so that whoever stops it stops the scratch room with it
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
+    console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 110)
+    plan = Plan(candidates, answers, pace, faults)
+    if url is not None:
+        _join(url, seats, plan, console, as_json)
+        return
+    if elsewhere >= candidates or bool(elsewhere) != bool(seats_out):
+        raise click.BadParameter("needs --seats-out, and fewer than --candidates", param_hint="--elsewhere")
+    config = _config(context)
+    if config is not None:
+        _need_quiet(config)
+    outcome, checks = _run(config, plan, elsewhere, seats_out, console)
+    found = shortcomings(outcome.measured, _limits(config or Config()))
+    if outcome.problems:
+        found.append("rehearsal_unfinished")
+    unfit = [check for check in checks if check.reason is not None]
+    passed = not found and not any(check.grave for check in unfit)
+    figures = {**outcome.figures, "faults": faults, "passed": passed}
+    if config is not None:
+        _keep(config, candidates, passed, figures)
+    if as_json:
+        told = [
+            {"reason": code, "zh": sentence(code, "zh"), "en": sentence(code, "en")} for code in dict.fromkeys(found)
+        ]
+        told += [{"reason": str(check.reason), "check": check.name, **check.sentences()} for check in unfit]
+        click.echo(json.dumps({**figures, "reasons": told, "problems": outcome.problems}, ensure_ascii=False))
+    else:
+        _print(console, figures, checks, list(dict.fromkeys(found)), outcome.problems)
+    sys.exit(0 if passed else 1)
+
+
+def _config(context: Any) -> Config | None:
+    """The room's configuration, or None on a machine without a room."""
+    return context.config() if context.config_file.exists() else None
+
+
+def _need_quiet(config: Config) -> None:
+    """Conflict while a real session is open: a rehearsal takes the processor and the disk from it."""
+    if not config.paths.room_db.exists():
+        return
+    connection = open_room(config.paths.room_db)
+    try:
+        for session in sessions.all_sessions(connection, "checkin", "running"):
+            raise Conflict("rehearsal_busy", session=session.id)
+    finally:
+        connection.close()
+
+
+def _run(
+    config: Config | None, plan: Plan, elsewhere: int, seats_out: Path | None, console: Console
+) -> tuple[Outcome, list[fitness.Check]]:
+    stages = Stages(console)
+    web = (config or Config()).web
+    parent = config.paths.state / "scratch" if config is not None else Path.cwd() / ".examroom-rehearsal"
+    options: dict[str, Any] = {"threads": max(web.threads, plan.candidates + 16)}
+    if web.cpu is not None:
+        options["cpu"] = web.cpu
+    with stages("scratch room 临时考场") as tick:
+        checks = _fitness(config)
+        sweep(parent)
+        host = "0.0.0.0" if elsewhere else "127.0.0.1"  # noqa: S104 - the other machines are on the room's own network
+        trace = shutil.which("strace") is not None and os.environ.get("EXAMROOM_NO_STRACE") is None
+        room = make(parent, plan.candidates, options, host, trace)
+        tick(0.5, "")
+    try:
+        with stages("start the exam service 启动"):
+            room.start()
+        if elsewhere:
+            console.print(f"--join http://{_address()}:{room.config.web.port} --seats {seats_out}")
+        return rehearse(room, plan, stages, elsewhere, seats_out), checks
+    finally:
+        room.stop()
+        room.remove()
+        _tidy(parent)
+
+
+def _fitness(config: Config | None) -> list[fitness.Check]:
+    checks = fitness.box(config or Config())
+    if config is not None and config.paths.room_db.exists():
+        try:
+            identity = enrolment.load(config.paths)
+        except ExamroomError:
+            return checks  # not enrolled: nothing can be planned either
+        connection = open_room(config.paths.room_db)
+        try:
+            checks += fitness.planned(connection, config, identity)
+        finally:
+            connection.close()
+    return checks
+
+
+def _tidy(parent: Path) -> None:
+    if parent.exists() and not any(parent.iterdir()):
+        parent.rmdir()
+
+
+def _limits(config: Config) -> Limits:
+    limits = config.rehearsal
+    return Limits(limits.load_p99_ms, limits.save_p99_ms, limits.handin_p99_ms)
+
+
+def _keep(config: Config, candidates: int, passed: bool, figures: dict[str, Any]) -> None:
+    if not config.paths.room_db.exists():
+        return
+    connection = open_room(config.paths.room_db)
+    try:
+        with transaction(connection):
+            rehearsals.add(connection, candidates, __version__, passed, figures)
+            body = {"candidates": candidates, "passed": passed, "version": __version__}
+            ledger.append(connection, "rehearsal", body)
+    finally:
+        connection.close()
+
+
+def _join(url: str, seats: Path | None, plan: Plan, console: Console, as_json: bool) -> None:
+    """The part of the class that sits at this machine."""
+    codes = seats.read_text(encoding="utf-8", errors="replace").split() if seats is not None else []
+    if not codes or not all(code.isdigit() and len(code) == 6 for code in codes):
+        raise BadInput("rehearsal_codes", path=seats or "--seats")
+    crowd = Crowd(url.rstrip("/"), codes, plan)
+    stages = Stages(console)
+    with stages("answer 作答") as tick:
+        crowd.start()
+        wanted = len(codes) * plan.answers
+        _watch(lambda: len(crowd.heard.saves) >= wanted or not crowd.working(), crowd, wanted, tick)
+        crowd.hand_in()
+        crowd.wait(120)
+    heard = crowd.heard
+    figures = {"clients": len(codes), "saves": len(heard.saves), "finished": heard.finished, "retries": heard.retries}
+    console.print_json(json.dumps(figures)) if not as_json else click.echo(json.dumps(figures))
+    sys.exit(0 if heard.finished == len(codes) and not heard.problems else 1)
+
+
+def _watch(done: Callable[[], bool], crowd: Crowd, wanted: int, tick: Callable[[float, str], None]) -> None:
+    while not done():
+        tick(len(crowd.heard.saves) / wanted, f"{len(crowd.heard.saves)}/{wanted}")
+        time.sleep(0.2)
+
+
+def _address() -> str:
+    """The address other machines most likely reach this one by; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+def _print(
+    console: Console, figures: dict[str, Any], checks: list[fitness.Check], found: list[str], problems: list[str]
+) -> None:
+    table = Table("figure 指标", "value 数值")
+    for name, value in figures.items():
+        table.add_row(name.replace("_", " "), "-" if value is None else str(value))
+    for check in checks:
+        table.add_row(
+            check.name, "✓" if check.reason is None else f"{'✗' if check.grave else '!'} {check.sentences()['zh']}"
+        )
+    console.print(table)
+    for code in found:
+        console.print(f"✗ {sentence(code, 'zh')}\n  {sentence(code, 'en')}")
+    for problem in problems[:SHOWN_PROBLEMS]:
+        console.print(f"  {problem}", markup=False)
+    console.print("演练通过 passed" if figures["passed"] else "演练未通过 not passed", style="bold")

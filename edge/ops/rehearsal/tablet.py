@@ -1,0 +1,232 @@
+"""One simulated candidate, doing over HTTP what the exam page does, with a stop-watch.
+
+Claims its seat, asks the clock every two seconds, loads the paper at the start, answers at a pace, keeps every
+operation until it is acknowledged, sends the oldest first, and hands in.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import uuid
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from edge.domain.paper import LETTERS
+
+TIMEOUT_S = 10.0
+POLL_S = 2.0
+RETRY_S = 0.5
+START_SPREAD_S = 1.5
+
+
+@dataclass
+class Heard:
+    """What all candidates of this machine were told, and how long it took (milliseconds)."""
+
+    loads: list[float] = field(default_factory=list)
+    saves: list[float] = field(default_factory=list)
+    handins: list[float] = field(default_factory=list)
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    """operation id -> what became of it"""
+    standing: dict[tuple[str, str], tuple[int, list[str]]] = field(default_factory=dict)
+    """(attempt, item) -> version and value acknowledged last"""
+    retries: int = 0
+    finished: int = 0
+    problems: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def problem(self, text: str) -> None:
+        with self.lock:
+            self.problems.append(text)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How one candidate works: seconds between answers, how many answers, when the Wi-Fi is gone (start, seconds)."""
+
+    seconds: float
+    answers: int
+    drops: tuple[tuple[float, float], ...] = ()
+
+
+class Candidate:
+    """Runs in a thread of its own; every public method blocks."""
+
+    def __init__(self, base: str, code: str, pace: Pace, heard: Heard, seed: int, verify: bool | str = True) -> None:
+        self._base = base
+        self._code = code
+        self._pace = pace
+        self._heard = heard
+        # which answer a simulated person gives is no secret
+        self._random = random.Random(seed)  # noqa: S311
+        self._http = requests.Session()
+        self._http.verify = verify
+        self._http.trust_env = False
+        self._csrf = ""
+        self._seq = 0
+        self._attempt = ""
+        self._versions: dict[str, int] = {}
+        self._queue: deque[dict[str, Any]] = deque()
+        self._began = 0.0
+        self._polled = 0.0
+
+    def sit(self, stop: threading.Event, handin: threading.Event) -> None:
+        """From the seat code to the hand-in, which all send together once `handin` is set."""
+        try:
+            claim = {"seat_code": self._code, "claim": uuid.uuid4().hex}
+            facts = self._until_answered("POST", "/exam/api/claim", claim, stop)
+            if facts is None:
+                return
+            self._csrf, self._attempt = facts["csrf"], facts["attempt"]
+            if not self._wait_for_start(stop):
+                return
+            items = self._load(stop)
+            if items is None:
+                return
+            self._answer(items, stop)
+            while not handin.wait(0.05) and not stop.is_set():
+                self._poll_now_and_then()
+                self._send_queue()
+            self._hand_in(stop)
+        except Exception as error:
+            self._heard.problem(f"{type(error).__name__}: {error}"[:300])
+        finally:
+            self._http.close()
+
+    def _wait_for_start(self, stop: threading.Event) -> bool:
+        while not stop.is_set():
+            clock = self._until_answered("GET", "/exam/api/clock", None, stop)
+            if clock is not None and clock["s"] == "running":
+                return not stop.wait(self._random.uniform(0, START_SPREAD_S))
+            stop.wait(POLL_S)
+        return False
+
+    def _load(self, stop: threading.Event) -> list[dict[str, Any]] | None:
+        start = time.perf_counter()
+        document = self._until_answered("GET", "/exam/api/paper", None, stop)
+        if document is None:
+            return None
+        self._note("loads", start)
+        self._csrf, self._seq = document["csrf"], document["next_seq"]
+        return [leaf for part in document["parts"] for item in part["items"] for leaf in item.get("items") or [item]]
+
+    def _answer(self, items: list[dict[str, Any]], stop: threading.Event) -> None:
+        self._began = time.monotonic()
+        due = self._began + self._random.uniform(0, self._pace.seconds)
+        for number in range(self._pace.answers):
+            while (left := due - time.monotonic()) > 0 and not stop.is_set():
+                stop.wait(min(left, POLL_S))
+                self._poll_now_and_then()
+                self._send_queue()
+            if stop.is_set():
+                return
+            item = items[number % len(items)]
+            self._put({"item": item["id"], "value": some_answer(item, self._random)})
+            self._send_queue()
+            due += self._pace.seconds
+
+    def _put(self, body: dict[str, Any]) -> None:
+        self._queue.append({"op_id": str(uuid.uuid4()), "given": time.perf_counter(), **body})
+
+    def _dropped(self) -> bool:
+        passed = time.monotonic() - self._began
+        return any(start <= passed < start + seconds for start, seconds in self._pace.drops)
+
+    def _send_queue(self) -> None:
+        """Oldest first, each until it is acknowledged; what is not stays for later."""
+        while self._queue and not self._dropped():
+            entry = self._queue[0]
+            body = {"op_id": entry["op_id"], "seq": self._seq, "item": entry["item"], "value": entry["value"]}
+            body["base_version"] = self._versions.get(entry["item"], 0)
+            start = time.perf_counter()
+            answer = self._ask("POST", "/exam/api/answers", body)
+            if answer is None:
+                time.sleep(RETRY_S)
+                return
+            self._note("saves", start)
+            self._queue.popleft()
+            self._seq += 1
+            with self._heard.lock:
+                self._heard.acknowledged[entry["op_id"]] = answer["outcome"]
+                if answer["outcome"] == "applied":
+                    self._versions[entry["item"]] = answer["version"]
+                    self._heard.standing[(self._attempt, entry["item"])] = (answer["version"], entry["value"])
+
+    def _hand_in(self, stop: threading.Event) -> None:
+        while self._queue and not stop.is_set():
+            self._send_queue()
+        body: dict[str, Any] = {"op_id": str(uuid.uuid4()), "seq": self._seq}
+        start = time.perf_counter()
+        answer = self._until_answered("POST", "/exam/api/handin", body, stop)
+        if answer is not None:
+            self._note("handins", start)
+            with self._heard.lock:
+                self._heard.acknowledged[body["op_id"]] = answer["outcome"]
+                self._heard.finished += answer["outcome"] == "applied"
+
+    def _poll_now_and_then(self) -> None:
+        now = time.monotonic()
+        if now - self._polled >= POLL_S and not self._dropped():
+            self._polled = now
+            self._ask("GET", "/exam/api/clock", None)
+
+    def _note(self, kind: str, start: float) -> None:
+        took = 1000 * (time.perf_counter() - start)
+        with self._heard.lock:
+            getattr(self._heard, kind).append(took)
+
+    def _until_answered(
+        self, method: str, path: str, body: dict[str, Any] | None, stop: threading.Event
+    ) -> dict[str, Any] | None:
+        while not stop.is_set():
+            answer = self._ask(method, path, body)
+            if answer is not None:
+                return answer
+            stop.wait(RETRY_S)
+        return None
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The room's answer, or None when there was none to rely on. RuntimeError for a refusal."""
+        try:
+            answer = self._http.request(
+                method, self._base + path, json=body, headers={"X-CSRF": self._csrf}, timeout=TIMEOUT_S
+            )
+            if answer.status_code >= 500 or answer.status_code == 429:
+                raise requests.ConnectionError(str(answer.status_code))
+            document: dict[str, Any] = answer.json()
+        except (requests.RequestException, ValueError):
+            with self._heard.lock:
+                self._heard.retries += 1
+            return None
+        if answer.status_code >= 400:
+            raise RuntimeError(f"{path}: {answer.status_code} {document.get('error')}")
+        return document
+
+
+def some_answer(item: dict[str, Any], chance: random.Random) -> list[str]:
+    """A well-formed answer to an item as the page was given it; right or wrong by chance."""
+    keys = [option["key"] for option in item.get("options") or []]
+    kind = item["type"]
+    if kind == "multiple":
+        return sorted(chance.sample(keys, chance.randint(1, len(keys))))
+    if kind == "order":
+        return chance.sample(keys, len(keys))
+    if kind == "match":
+        return [left["key"] + chance.choice(keys) for left in item["left"]]
+    if kind == "fill":
+        return [_blank(blank, chance) for blank in item["blanks"]]
+    if kind == "hotspot":
+        return sorted({f"{chance.randint(0, 1000)},{chance.randint(0, 1000)}" for _ in range(item["marks"])})
+    return [chance.choice(keys or list(LETTERS[:2]))]
+
+
+def _blank(blank: dict[str, Any], chance: random.Random) -> str:
+    if blank["kind"] != "number":
+        return "演练"
+    units = blank.get("units") or []
+    return f"{chance.randint(1, 2000)}" + (f" {units[0]}" if units else "")
