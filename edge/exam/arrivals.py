@@ -33,6 +33,11 @@ def take_in_arrivals(connection: sqlite3.Connection, paths: Paths) -> list[str]:
             content = _open(here, paths, arrival)
             roster = parse_roster(content)
             bank = bundles.get(connection, "bank", roster.bank.name, roster.bank.version)
+            local = None
+            if roster.local_bank is not None:
+                local = bundles.get(connection, "bank", roster.local_bank.name, roster.local_bank.version)
+                if local is None:
+                    continue
             newest = bundles.newest(connection, "policy", "policy")
             if bank is None or newest is None:
                 continue
@@ -44,6 +49,7 @@ def take_in_arrivals(connection: sqlite3.Connection, paths: Paths) -> list[str]:
                 room=here.certificate.room,
                 bank_file=bank.path,
                 data_key=here.keys.data,
+                local_bank_file=None if local is None else local.path,
             )
             planned.append(session)
             reason = None

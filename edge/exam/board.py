@@ -1,18 +1,51 @@
-"""What the proctor sees, as one document: seats, exceptions, check-ins, incidents, services, uploads."""
+"""What the proctor sees, as one document: seats with their alarms, exceptions, check-ins, incidents, services, uploads.
+
+What changes with every second stays out of the tiles (an age is a moment, a countdown an offset from the session's), so
+that a quiet room sends nothing.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from edge import clock
+from edge.domain.paper import responses_of
 from edge.domain.reasons import REASONS, sentence
-from edge.exam.live import LiveExam
-from edge.store import checkins, people, records, sessions
-from edge.store import journal as rows
+from edge.exam.live import LiveExam, Sitting
+from edge.store import checkins, incidents, kept, lockdown, people, progress, records, sessions, staff, timing
 
 ALARM_SILENT_MS = 20_000
+SLOW_MS = 8_000
+SHORT_MS = 5 * 60_000
+QUEUED_MS = 5_000
+"""Answers on their way for less than this are no alarm."""
+ASKED_MS = 5 * 60_000
+AGE_STEP_MS = 5_000
+INSIDE = ("admitted", "working", "handed_in", "finished")
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What tiles are drawn from, read once for all of them."""
+
+    session: sessions.Session
+    session_left: int
+    now: int
+    running: bool
+    sittings: Mapping[str, Sitting]
+    attempts: Mapping[str, sessions.Attempt]
+    progress: Mapping[str, tuple[int, int]]
+    handed_in: Mapping[str, tuple[int, str]]
+    kept: Mapping[str, int]
+    seen: Mapping[str, int]
+    asked: Mapping[str, int]
+    reports: Mapping[str, Mapping[str, int]]
+    away: Mapping[str, Mapping[str, int]]
+    refused: set[str]
+    seats: Mapping[str, tuple[int, int]]
 
 
 def board(
@@ -22,21 +55,22 @@ def board(
     seen: Mapping[str, int],
     statuses: Mapping[str, Mapping[str, Any]],
     session_id: str,
+    asked: Mapping[str, int] | None = None,
+    reports: Mapping[str, Mapping[str, int]] | None = None,
 ) -> dict[str, Any]:
-    """The console's document. `seen` maps an attempt to when its tablet last spoke (wall ms)."""
+    """The console's document. `seen` maps an attempt to when its tablet last spoke (wall ms); `Room` has the rest."""
     session = sessions.find(connection, session_id)
     everyone = people.candidates(connection, session_id)
-    attempts = sessions.attempts(connection, session_id)
-    progress = rows.progress(answers)
-    handed_in = rows.all_handins(answers)
     names = {who.person: who for who in everyone}
-    seats = {seat: (row, column) for seat, row, column in people.seats(connection, session_id)}
-    tiles = [_tile(who, attempts.get(who.person), session, progress, handed_in, seen, seats) for who in everyone]
+    facts = _facts_of(connection, answers, live, session, seen, asked or {}, reports or {})
+    tiles = [_tile(who, facts, live) for who in everyone]
     taken = {who.seat for who in everyone if who.seat}
     free = [
-        {"seat": seat, "row": r, "column": c, "person": None} for seat, (r, c) in seats.items() if seat not in taken
+        {"seat": seat, "row": r, "column": c, "person": None}
+        for seat, (r, c) in facts.seats.items()
+        if seat not in taken
     ]
-    waiting = checkins.waiting(connection, session_id)
+    members = staff.of_session(connection, session_id)
     return {
         "session": {
             "id": session.id,
@@ -45,33 +79,90 @@ def board(
             "class": session.class_title,
             "post": session.post,
             "practice": session.practice,
-            "clock": _clock(live, session),
+            "minutes": session.minutes,
+            "two_person": list(session.policy.get("two_person", [])),
+            "late": session.state == "running" and timing.gate_closed(connection, session_id),
+            "clock": _clock(facts),
         },
-        "now": clock.wall_ms(),
+        "now": facts.now,
         "counts": _counts(tiles),
         "seats": tiles + free,
-        "waiting": [_waiting(c, names) for c in waiting],
+        "waiting": [_waiting(c, names) for c in checkins.waiting(connection, session_id) if c.person in names],
         "checkins": [_checkin(c, names) for c in checkins.recent(connection, session_id)],
-        "incidents": [
-            {"at_ms": i.at_ms, "kind": i.kind, "text": i.text} for i in records.incidents(connection, session_id)
-        ],
+        "incidents": _incidents(connection, session_id, names, {id_: name for id_, name, _ in members}),
         "services": services(statuses),
         "uploads": records.upload_counts(connection, session_id),
+        "outages": timing.outages(connection, session_id),
     }
 
 
+def _facts_of(
+    connection: sqlite3.Connection,
+    answers: sqlite3.Connection,
+    live: LiveExam,
+    session: sessions.Session,
+    seen: Mapping[str, int],
+    asked: Mapping[str, int],
+    reports: Mapping[str, Mapping[str, int]],
+) -> _Facts:
+    sittings = {s.candidate.person: s for s in live.sittings(session.id)}
+    # papers are in memory while the session is open; reading two hundred of them again costs tens of milliseconds
+    attempts = {person: s.attempt for person, s in sittings.items()} or sessions.attempts(connection, session.id)
+    ids = [attempt.id for attempt in attempts.values()]
+    return _Facts(
+        session=session,
+        session_left=session.minutes * 60_000 - live.elapsed(session.id),
+        now=clock.wall_ms(),
+        running=live.running(session.id),
+        sittings=sittings,
+        attempts=attempts,
+        progress=progress.progress_of(answers, ids),
+        handed_in=progress.handins_of(answers, ids),
+        kept=kept.counts(answers, ids),
+        seen=seen,
+        asked=asked,
+        reports=reports,
+        away=lockdown.times_away(connection, session.id),
+        refused=lockdown.refused(connection, session.id),
+        seats={seat: (row, column) for seat, row, column in people.seats(connection, session.id)},
+    )
+
+
+def _incidents(
+    connection: sqlite3.Connection, session: str, names: Mapping[str, people.Candidate], members: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": i.id,
+            "at_ms": i.at_ms,
+            "happened_ms": i.happened_ms,
+            "kind": i.kind,
+            "text": i.text,
+            "seat": i.seat,
+            "name": names[i.subject].name if i.subject is not None and i.subject in names else None,
+            "by": members.get(i.by or "", i.by),
+            "corrects": i.corrects,
+        }
+        for i in incidents.of_session(connection, session)
+    ]
+
+
 def services(statuses: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Each process's own word, with its age: an old word is an alarm of its own."""
+    """Each process's own word, with its age in steps of five seconds: an old word is an alarm of its own."""
     now = clock.mono_ms()
     return {
         name: {
             "state": status.get("state", "unknown"),
             "reason": status.get("reason"),
             "sentence": both(str(status["reason"]), **_facts(status)) if status.get("reason") in REASONS else None,
-            "age_ms": max(0, now - int(status.get("mono_ms", 0))),
+            "age_ms": _step(max(0, now - int(status.get("mono_ms", 0)))),
         }
         for name, status in statuses.items()
     }
+
+
+def _step(age_ms: int) -> int:
+    return age_ms // AGE_STEP_MS * AGE_STEP_MS
 
 
 def _facts(status: Mapping[str, Any]) -> dict[str, object]:
@@ -79,33 +170,36 @@ def _facts(status: Mapping[str, Any]) -> dict[str, object]:
     return dict(found) if isinstance(found, Mapping) else {}
 
 
-def _clock(live: LiveExam, session: sessions.Session) -> dict[str, Any]:
-    left = max(0, session.minutes * 60_000 - live.elapsed(session.id))
-    running = live.running(session.id)
-    state = {"planned": "waiting", "checkin": "waiting", "closed": "closed", "signed": "closed"}.get(session.state)
-    return {"s": state or ("running" if running else "paused"), "left": left}
+def _clock(facts: _Facts) -> dict[str, Any]:
+    state = {"planned": "waiting", "checkin": "waiting", "closed": "closed", "signed": "closed"}
+    found = state.get(facts.session.state) or ("running" if facts.running else "paused")
+    return {"s": found, "left": max(0, facts.session_left)}
 
 
-def _tile(
-    who: people.Candidate,
-    attempt: sessions.Attempt | None,
-    session: sessions.Session,
-    progress: Mapping[str, tuple[int, int]],
-    handed_in: Mapping[str, int],
-    seen: Mapping[str, int],
-    seats: Mapping[str, tuple[int, int]],
-) -> dict[str, Any]:
+def _second(ms: int) -> int:
+    """To whole seconds, halves up."""
+    return (ms + 500) // 1000 * 1000
+
+
+def _tile(who: people.Candidate, facts: _Facts, live: LiveExam) -> dict[str, Any]:
+    attempt, sitting = facts.attempts.get(who.person), facts.sittings.get(who.person)
     key = attempt.id if attempt else ""
-    answered, saved_ms = progress.get(key, (0, None))
-    last_seen = seen.get(key)
+    answered, saved_ms = facts.progress.get(key, (0, None))
+    last_seen = facts.seen.get(key)
     state = who.state
-    if key in handed_in:
+    if key in facts.handed_in:
         state = "handed_in"
-    elif state == "admitted" and last_seen is not None and session.state == "running":
+    elif state == "admitted" and last_seen is not None and facts.session.state == "running":
         state = "working"
-    silent = last_seen is None or clock.wall_ms() - last_seen > ALARM_SILENT_MS
-    alarms = ["tablet_silent"] if session.state == "running" and state in ("admitted", "working") and silent else []
-    row, column = seats.get(who.seat or "", (None, None))
+    active = facts.session.state == "running" and state in ("admitted", "working")
+    link = _link(last_seen, facts.now)
+    person_clock = live.clock(sitting) if sitting is not None and active else None
+    left = int(person_clock["left"]) if person_clock else 0
+    paused = bool(person_clock) and facts.running and person_clock is not None and person_clock["s"] == "paused"
+    away = sum(facts.away.get(key, {}).values())
+    report = {**facts.reports.get(key, {}), "focus_lost": away, "refused": int(who.person in facts.refused)}
+    alarms = list(_alarms(active, link, left, paused, facts, key, report)) if key else []
+    row, column = facts.seats.get(who.seat or "", (None, None))
     return {
         "seat": who.seat,
         "row": row,
@@ -116,21 +210,62 @@ def _tile(
         "state": state,
         "route": who.route,
         "answered": answered,
-        "of": sum(len(part["items"]) for part in attempt.paper["parts"]) if attempt else 0,
+        "of": len(sitting.options) if sitting else _asked(attempt),
         "saved_ms": saved_ms,
-        "seen_ms": last_seen,
+        "link": link if active else None,
+        "seen_ms": last_seen if link == "silent" else None,
+        "handed_in_by": facts.handed_in[key][1] if key in facts.handed_in else None,
         "seat_code": who.seat_code,
         "extra_minutes": (attempt.extra_ms // 60_000) if attempt else 0,
+        "more_ms": _second(left - facts.session_left) if left else 0,
+        "paused": paused,
+        "queued": report.get("queued", 0),
+        "focus_lost": away,
+        "kept": facts.kept.get(key, 0),
         "alarms": alarms,
     }
 
 
+def _asked(attempt: sessions.Attempt | None) -> int:
+    """How many answers a paper asks for, where the session is not open any more."""
+    return sum(1 for _ in responses_of(attempt.paper)) if attempt else 0
+
+
+def _link(last_seen: int | None, now: int) -> str:
+    """good, slow or silent; none before a tablet has claimed the seat."""
+    if last_seen is None:
+        return "none"
+    age = now - last_seen
+    return "good" if age <= SLOW_MS else "slow" if age <= ALARM_SILENT_MS else "silent"
+
+
+def _alarms(
+    active: bool, link: str, left: int, paused: bool, facts: _Facts, key: str, report: Mapping[str, int]
+) -> Iterable[str]:
+    """What needs a look, most pressing first; `console.alarm_NAME` says it."""
+    if active and link in ("silent", "none"):
+        yield "tablet_silent" if link == "silent" else "no_tablet"
+    if active and facts.now - facts.asked.get(key, -ASKED_MS) < ASKED_MS:
+        yield "second_tablet"
+    if active and report.get("queued", 0) > 0 and facts.now - report.get("since_ms", 0) > QUEUED_MS:
+        yield "answers_waiting"
+    if facts.kept.get(key, 0) and facts.session.state in ("running", "closed"):
+        yield "kept_answers"
+    if facts.session.state in ("checkin", "running") and report.get("refused", 0) > 0:
+        yield "seb_refused"
+    if active and report.get("focus_lost", 0) > 0:
+        yield "focus_lost"
+    if active and paused:
+        yield "person_paused"
+    if active and not paused and facts.running and 0 < left < SHORT_MS:
+        yield "time_short"
+
+
 def _counts(tiles: list[dict[str, Any]]) -> dict[str, int]:
     states = [tile["state"] for tile in tiles]
-    inside = ("admitted", "working", "handed_in", "finished")
     return {
         "expected": len(states),
-        "admitted": sum(state in inside for state in states),
+        "admitted": sum(state in INSIDE for state in states),
         "waiting": states.count("waiting"),
         "working": states.count("working"),
         "handed_in": states.count("handed_in") + states.count("finished"),
@@ -154,7 +289,7 @@ def _waiting(c: checkins.Checkin, names: Mapping[str, people.Candidate]) -> dict
         "route": c.route,
         "sentence": both(c.reason),
         "at_ms": c.at_ms,
-        "actions": ["admit", "deny"],
+        "actions": ["admit", "retry", "deny"],
     }
 
 

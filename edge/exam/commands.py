@@ -13,18 +13,19 @@ from typing import Any
 
 import click
 
-from edge import clock
-from edge.bank.model import parse_bank
+from edge.bank.model import BankDocument, Blueprint
 from edge.config import Config
 from edge.errors import BadInput, ExamroomError
-from edge.exam.documents import parse_policy
+from edge.exam.banks import joined, open_sealed
+from edge.exam.documents import RosterDocument, TrainingClass, parse_policy
+from edge.exam.endings import close, practice, unplug
 from edge.exam.intake import take_in
 from edge.exam.results import write_files
 from edge.exam.roster_xlsx import read_roster, write_template
 from edge.store import bundles, ledger, records, sessions
 from edge.store.db import open_room, transaction
 from edge.trust import enrolment
-from edge.trust.seal import open_bundle
+from edge.trust.seal import BundleManifest
 
 LOCAL_POLICY = {"version": 1, "pass": {"safety": 60, "theory": 60, "practical": 60}}
 
@@ -67,14 +68,22 @@ def template(file: Path) -> None:
 @session.command()
 @click.option("--roster", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--bank", "bank_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+@click.option(
+    "--local-bank",
+    "local_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The institution's own sealed bank; signed policy says how much of a paper may come from it.",
+)
 @click.option("--policy", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A policy as JSON.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
-def create(context: Any, roster: Path, bank_file: Path, policy: Path | None, as_json: bool) -> None:
+def create(
+    context: Any, roster: Path, bank_file: Path, local_file: Path | None, policy: Path | None, as_json: bool
+) -> None:
     """Plan a session at a site without a gateway."""
     config: Config = context.config()
     try:
-        answer = _create(config, roster, bank_file, policy)
+        answer = _create(config, roster, bank_file, local_file, policy)
     except ExamroomError as error:
         with _room(config) as connection:
             ledger.note(connection, "act_refused", {"reason": error.code, "act": "session create"})
@@ -82,31 +91,61 @@ def create(context: Any, roster: Path, bank_file: Path, policy: Path | None, as_
     click.echo(json.dumps(answer) if as_json else f"{answer['session']}: {answer['candidates']} 名考生 / candidates")
 
 
-def _create(config: Config, roster: Path, bank_file: Path, policy: Path | None) -> dict[str, Any]:
+def _create(
+    config: Config, roster: Path, bank_file: Path, local_file: Path | None, policy: Path | None
+) -> dict[str, Any]:
     """Plan the session; nothing of it stays when anything is wrong."""
     here = enrolment.load(config.paths)
     sealed = bank_file.read_bytes()
     room = here.certificate.room
-    manifest, content = open_bundle(sealed, [here.root_public], room, here.keys.seal, clock.wall_ms())
-    if manifest.kind != "bank":
-        raise BadInput("bank_broken", where=bank_file.name, detail=manifest.kind)
-    bank = parse_bank(content)
+    manifest, bank = open_sealed(here, sealed)
+    kept = [(manifest, sealed, _bundle_name(manifest, sealed))]
     if not bank.blueprints:
         raise BadInput("bank_broken", where=bank_file.name, detail="no blueprint")
     rubric = bank.rubrics[0].model_dump(by_alias=True) if bank.rubrics else None
+    if local_file is not None:
+        own = local_file.read_bytes()
+        local, local_bank = open_sealed(here, own)
+        joined(bank, local_bank)
+        kept.append((local, own, _bundle_name(local, own)))
     document = read_roster(
         roster, {"name": manifest.name, "version": manifest.version}, bank.blueprints[0].model_dump(), rubric
     )
     rules = parse_policy(policy.read_bytes() if policy else json.dumps(LOCAL_POLICY).encode())
-    digest = hashlib.sha256(sealed).hexdigest()
-    # named by its content: a session goes on with exactly the file it was planned with
-    name = f"bank-{manifest.name}-{manifest.version}-{digest[:12]}.bundle"
+    whole = document.model_dump(mode="json", by_alias=True)
+    whole["blueprint"] = blueprint_for(bank, document.class_).model_dump()
+    if len(kept) > 1:
+        whole["local_bank"] = {"name": kept[1][0].name, "version": kept[1][0].version}
+    document = RosterDocument.model_validate(whole)
     with _room(config) as connection:
-        _keep_bundle(config, name, sealed)
-        planned = take_in(connection, document, rules, room=room, bank_file=name, data_key=here.keys.data)
+        for _, data, name in kept:
+            _keep_bundle(config, name, data)
+        planned = take_in(
+            connection,
+            document,
+            rules,
+            room=room,
+            bank_file=kept[0][2],
+            data_key=here.keys.data,
+            local_bank_file=kept[1][2] if len(kept) > 1 else None,
+        )
         with transaction(connection):
-            bundles.put(connection, "bank", manifest.name, manifest.version, name, digest)
+            for about, data, name in kept:
+                digest = hashlib.sha256(data).hexdigest()
+                bundles.put(connection, "bank", about.name, about.version, name, digest)
     return {"session": planned, "candidates": len(document.candidates), "staff": len(document.staff)}
+
+
+def blueprint_for(bank: BankDocument, group: TrainingClass) -> Blueprint:
+    """The bank's blueprint for a class: of its post, regime and level, or else of its post and regime, or the first."""
+    fit = [one for one in bank.blueprints if (one.post, one.regime) == (group.post, group.regime)]
+    exact = [one for one in fit if one.level == group.level]
+    return [*exact, *(one for one in fit if one.level is None), *bank.blueprints][0]
+
+
+def _bundle_name(manifest: BundleManifest, sealed: bytes) -> str:
+    """Named by its content: a session goes on with exactly the file it was planned with."""
+    return f"bank-{manifest.name}-{manifest.version}-{hashlib.sha256(sealed).hexdigest()[:12]}.bundle"
 
 
 @session.command("list")
@@ -144,3 +183,7 @@ def results(context: Any, session_id: str, out: Path | None, as_json: bool) -> N
         sessions.need_state(sessions.find(connection, session_id), "signed")
         files = write_files(connection, enrolment.load(config.paths), session_id, out or config.paths.results)
     click.echo(json.dumps([str(file) for file in files]) if as_json else f"{len(files)} 份结果 / results")
+
+
+for command in (close, practice, unplug):
+    session.add_command(command)

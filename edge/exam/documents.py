@@ -94,6 +94,23 @@ class StaffRow(Part):
     role: Literal["proctor", "examiner", "supervisor", "technician"]
     badge: Badge
     pin_hash: Annotated[str, Field(pattern=r"^\$argon2id\$")]
+    chief: bool = False
+    """An examiner who decides where two do not agree."""
+
+    @model_validator(mode="after")
+    def chiefs_examine(self) -> StaffRow:
+        if self.chief and self.role != "examiner":
+            raise ValueError("only an examiner can be chief")
+        return self
+
+
+class StationRow(Part):
+    """A place 工位 where a rubric is examined, and the camera that sees it."""
+
+    id: Id
+    title: Text
+    camera: Annotated[str | None, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")] = None
+    rubric: Id
 
 
 class RosterDocument(Part):
@@ -104,8 +121,13 @@ class RosterDocument(Part):
     class_: Annotated[TrainingClass, Field(alias="class")]
     session: SessionPlan
     bank: BankRef
+    local_bank: BankRef | None = None
+    """An institution's own bank beside the province's; how much of a paper may come from it is the policy's to say."""
     blueprint: Blueprint
     rubric: Rubric | None = None
+    rubrics: Annotated[list[Rubric], Field(max_length=20)] = []
+    """More score sheets beside `rubric`: one for safety, or a practical of several stations."""
+    stations: Annotated[list[StationRow], Field(max_length=100)] = []
     seats: Annotated[list[SeatPlace], Field(min_length=1, max_length=500)]
     candidates: Annotated[list[CandidateRow], Field(min_length=1, max_length=500)]
     staff: Annotated[list[StaffRow], Field(min_length=1, max_length=200)]
@@ -124,11 +146,32 @@ class RosterDocument(Part):
             raise ValueError(f"seat {sorted(str(u) for u in unknown)[0]} is not in the room")
         if len(self.candidates) > len(seats):
             raise ValueError("there are more candidates than seats")
+        if self.local_bank is not None and self.local_bank.name == self.bank.name:
+            raise ValueError("the local bank has the name of the province's")
         roles = {member.role for member in self.staff}
         if "proctor" not in roles:
             raise ValueError("no proctor among the staff: nobody could open the session")
-        if self.rubric is not None and "examiner" not in roles:
+        if self.all_rubrics and "examiner" not in roles:
             raise ValueError("no examiner among the staff, although there is a practical test")
+        return self
+
+    @property
+    def all_rubrics(self) -> list[Rubric]:
+        return [*([self.rubric] if self.rubric else []), *self.rubrics]
+
+    @model_validator(mode="after")
+    def rubrics_and_stations_fit(self) -> RosterDocument:
+        ids = [rubric.id for rubric in self.all_rubrics]
+        _once("rubrics", ids)
+        _once("stations", [station.id for station in self.stations])
+        if unknown := sorted({station.rubric for station in self.stations} - set(ids)):
+            raise ValueError(f"a station has rubric {unknown[0]}, which the roster does not have")
+        idle = set(ids) - {station.rubric for station in self.stations}
+        if taken := sorted(idle & {station.id for station in self.stations}):
+            raise ValueError(f"a station has the id of rubric {taken[0]}, which has no station of its own")
+        on_paper = {part.test for part in self.blueprint.parts}
+        if any(rubric.test in on_paper for rubric in self.all_rubrics):
+            raise ValueError("the safety test is both on paper and on a score sheet")
         return self
 
 
@@ -159,6 +202,20 @@ class Lockout(Part):
     minutes: Annotated[int, Field(ge=1, le=1440)] = 5
 
 
+HexKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class SebPolicy(Part):
+    """Safe Exam Browser. Without `config_keys` the keys of the files that the room itself hands out are accepted; with
+    `browser_exam_keys` one of these has to fit as well. The password that closes it stands here as its SHA-256.
+    """
+
+    required: bool = False
+    config_keys: Annotated[list[HexKey], Field(max_length=50)] = []
+    browser_exam_keys: Annotated[list[HexKey], Field(max_length=50)] = []
+    quit_password_sha256: HexKey | None = None
+
+
 class PolicyDocument(Part):
     """The rules a session runs under, signed by the province."""
 
@@ -171,7 +228,39 @@ class PolicyDocument(Part):
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 90
     keep_recordings_days: Annotated[int, Field(ge=1, le=3650)] = 180
     lockout: Lockout = Lockout()
+    # acts that a second member of staff confirms with badge and PIN: "close", "sign", "admit", "admit-manual" ...
+    two_person: Annotated[list[Annotated[str, Field(pattern=r"^[a-z-]{2,32}$")]], Field(max_length=50)] = []
     practice: bool = False
+    # the tests a candidate has to pass; a session for theory alone names that alone
+    tests: Annotated[list[Literal["safety", "theory", "practical"]], Field(min_length=1, max_length=3)] = [
+        "safety",
+        "theory",
+        "practical",
+    ]
+    # score sheets: how many examiners a candidate, how many per cent of the full points they may lie apart before a
+    # chief decides, whether both sign on the tablet, how many pictures a sheet may have
+    examiners: Literal[1, 2] = 1
+    max_difference: Annotated[int, Field(ge=0, le=100)] = 10
+    signatures: bool = False
+    pictures: Annotated[int, Field(ge=0, le=20)] = 6
+    # after the end, answers given before it are still taken for this long, and flagged
+    grace_seconds: Annotated[int, Field(ge=0, le=600)] = 60
+    # who is let in after the start has until the room's end, or all of the exam's time from then on
+    late_join: Literal["room-time", "full-time"] = "room-time"
+    # after this minute of the exam the door lets nobody in without the proctor; None: no such minute
+    late_join_minutes: Annotated[int | None, Field(ge=0, le=600)] = None
+    # minutes of their own time before which nobody hands in
+    earliest_handin_minutes: Annotated[int, Field(ge=0, le=600)] = 0
+    # "none": the page watches nothing; "note": leaving the page is told beforehand, counted and shown to the proctor;
+    # "seb": the same, and only Safe Exam Browser is let in (as with seb.required)
+    lockdown: Literal["none", "note", "seb"] = "note"
+    seb: SebPolicy | None = None
+
+    @model_validator(mode="after")
+    def lockdown_agrees(self) -> PolicyDocument:
+        if self.lockdown == "none" and self.seb is not None and self.seb.required:
+            raise ValueError("lockdown: none contradicts seb.required")
+        return self
 
 
 def parse_roster(content: bytes) -> RosterDocument:

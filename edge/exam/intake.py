@@ -9,7 +9,7 @@ import sqlite3
 from edge.bank.model import Rubric
 from edge.domain.canonical import canonical
 from edge.exam.documents import PolicyDocument, RosterDocument
-from edge.store import ledger, people, sessions, staff
+from edge.store import ledger, people, practical, sessions, staff
 from edge.store.db import transaction
 from edge.trust.roomkeys import DataKey
 
@@ -31,9 +31,13 @@ def take_in(
     bank_file: str,
     data_key: DataKey,
     by: str | None = None,
+    local_bank_file: str | None = None,
 ) -> str:
     """Plan the roster's session and return its id. Conflict when it is already here; then nothing changes."""
     plan = roster.session
+    local = None
+    if roster.local_bank is not None and local_bank_file is not None:
+        local = (local_bank_file, roster.local_bank.name, roster.local_bank.version)
     with transaction(connection):
         sessions.add(
             connection,
@@ -45,7 +49,7 @@ def take_in(
                 minutes=plan.minutes,
                 policy=policy.model_dump(by_alias=True),
                 blueprint=roster.blueprint.model_dump(),
-                rubric=_rubric(roster.rubric),
+                rubric=_rubric(next(iter(roster.all_rubrics), None)),
                 bank_file=bank_file,
                 bank_id=roster.bank.name,
                 bank_version=roster.bank.version,
@@ -53,10 +57,20 @@ def take_in(
                 institution=roster.institution.model_dump(),
                 class_=roster.class_.model_dump(),
                 seats=[seat.model_dump() for seat in roster.seats],
+                local_bank=local,
             ),
         )
         for member in roster.staff:
             staff.put(connection, member.id, member.name, member.role, member.badge, member.pin_hash)
+            staff.put_role(connection, plan.id, member.id, member.role)
+            if member.chief:
+                practical.name_chief(connection, plan.id, member.id, None)
+        practical.plan(
+            connection,
+            plan.id,
+            [rubric.model_dump(by_alias=True) for rubric in roster.all_rubrics],
+            [practical.Station(place.id, place.title, place.camera, place.rubric) for place in roster.stations],
+        )
         commitments = _candidates(connection, roster, data_key)
         ledger.append(
             connection,
@@ -66,6 +80,7 @@ def take_in(
                 "staff": sorted(member.id for member in roster.staff),
                 "bank": roster.bank.name,
                 "bank_version": roster.bank.version,
+                **({"local_bank": local[1], "local_bank_version": local[2]} if local else {}),
                 "policy_sha256": hashlib.sha256(canonical(policy.model_dump(by_alias=True))).hexdigest(),
                 "minutes": plan.minutes,
             },

@@ -1,26 +1,73 @@
 """The group commit: many requests wait, one fsync serves them all, and nobody is answered before it.
 
-One thread owns the only writing connection to answers.db. Work is a function on that connection; what it returns
-reaches the caller after COMMIT (WAL, synchronous=FULL) and not before. Work that raises is undone alone.
+One thread owns the only writing connection to answers.db. Answers reach it as data and are written in one pass
+(`edge.store.saving`); everything else is a function on that connection. What comes of either reaches the caller after
+COMMIT (WAL, synchronous=FULL) and not before. Work that raises is undone alone.
 """
 
 from __future__ import annotations
 
 import fcntl
-import queue
+import logging
 import sqlite3
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from edge.errors import Unavailable
 from edge.store.db import open_answers
+from edge.store.journal import Recorded
+from edge.store.saving import Asked, Standings
 
+log = logging.getLogger("examroom.exam.journal")
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
+TIMEOUT_S = 30.0
 BATCH = 512
+# Gathering: while the process is busy, more answers are on their way than wait. The next commit is held then until
+# ENOUGH wait, the others are done with what they had to do, or the time is up. An idle room never holds an answer.
+ENOUGH = 96
+BUSY = 0.3
+STEP_S = 0.003
+HOLD_S = 0.05
+CACHE_KIB = 16_384
+CHECKPOINT_PAGES = 4000
+
+
+class _Job:
+    """One caller's wish, and the lock it sleeps on until something has come of it."""
+
+    __slots__ = ("error", "given_up", "keeps", "lock", "result", "told", "wish")
+
+    def __init__(self, wish: Work | Asked, keeps: bool) -> None:
+        self.wish = wish
+        self.keeps = keeps
+        self.lock = threading.Lock()
+        self.lock.acquire()
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.told: _Told | None = None
+        self.given_up = False
+
+
+class _Told:
+    """The jobs of one commit, to be woken. Each that wakes wakes the next.
+
+    All at once they would stand in line for the interpreter's lock, and be woken there again and again for nothing.
+    """
+
+    def __init__(self, jobs: list[_Job]) -> None:
+        self._jobs = deque(jobs)
+
+    def wake_next(self) -> None:
+        try:
+            self._jobs.popleft().lock.release()
+        except IndexError:
+            return
 
 
 class AnswerJournal:
@@ -31,83 +78,156 @@ class AnswerJournal:
         self._lock = path.with_suffix(".lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._connection = open_answers(path)
-        self._work: queue.SimpleQueue[tuple[Work, Future[Any]] | None] = queue.SimpleQueue()
+        self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        self._standings = Standings()
+        self._jobs: deque[_Job] = deque()
+        self._bell = threading.Lock()
+        self._asleep = False
+        self._settle = threading.Lock()
+        self._looked = (0.0, 0.0)
+        self._last = 0
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[sqlite3.Connection], T], timeout_s: float = 30.0) -> T:
+    def submit(self, work: Callable[[sqlite3.Connection], T], timeout_s: float = TIMEOUT_S, keeps: bool = False) -> T:
         """Run `work` in the next group commit; its result once it is on disk.
 
+        `keeps`: it writes no journal row, response, hand-in or tablet, so what the writer remembers of them holds.
         Unavailable when the disk refuses: then nothing of `work` stays.
         """
-        if self._closed:
-            raise Unavailable("journal_closed")
-        future: Future[T] = Future()
-        self._work.put((work, future))
-        try:
-            return future.result(timeout_s)
-        except TimeoutError as error:
-            raise Unavailable("journal_slow") from error
+        result: T = self._wait(_Job(work, keeps), timeout_s)
+        return result
+
+    def save(self, asked: Asked, timeout_s: float = TIMEOUT_S) -> Recorded:
+        """Keep one answer in the next group commit; what became of it once that is on disk. Raises as `record` does."""
+        recorded: Recorded = self._wait(_Job(asked, keeps=True), timeout_s)
+        return recorded
 
     def close(self) -> None:
         """Commit what waits, then let go of the file."""
         if not self._closed:
             self._closed = True
-            self._work.put(None)
+            self._ring()
             self._thread.join()
             self._connection.close()
             self._lock.close()
 
+    def _wait(self, job: _Job, timeout_s: float) -> Any:
+        if self._closed:
+            raise Unavailable("journal_closed")
+        self._jobs.append(job)
+        if self._asleep:
+            self._ring()
+        if not job.lock.acquire(timeout=timeout_s):
+            with self._settle:
+                if job.told is None:
+                    job.given_up = True
+                    raise Unavailable("journal_slow")
+        if job.told is not None:
+            job.told.wake_next()
+        if job.error is not None:
+            raise job.error
+        return job.result
+
+    def _ring(self) -> None:
+        self._asleep = False
+        with suppress(RuntimeError):  # two rang at once
+            self._bell.release()
+
+    # ---- the one thread
+
     def _run(self) -> None:
         while True:
-            batch, last = self._gather()
+            batch = self._gather()
             if batch:
                 self._commit(batch)
-            if last:
+            elif self._closed:
                 return
 
-    def _gather(self) -> tuple[list[tuple[Work, Future[Any]]], bool]:
-        batch: list[tuple[Work, Future[Any]]] = []
-        block = True
-        while len(batch) < BATCH:
-            try:
-                job = self._work.get(block)
-            except queue.Empty:
-                break
-            if job is None:
-                return batch, True
-            batch.append(job)
-            block = False
-        return batch, False
+    def _gather(self) -> list[_Job]:
+        jobs = self._jobs
+        if not jobs:
+            self._asleep = True
+            if not jobs and not self._closed:
+                self._bell.acquire()
+            self._asleep = False
+        self._hold()
+        batch: list[_Job] = []
+        while jobs and len(batch) < BATCH:
+            batch.append(jobs.popleft())
+        self._last = len(batch)
+        return batch
 
-    def _commit(self, batch: list[tuple[Work, Future[Any]]]) -> None:
+    def _hold(self) -> None:
+        """Wait while more are about to come."""
+        end = time.monotonic() + HOLD_S
+        while len(self._jobs) < ENOUGH and (self._busy() or len(self._jobs) < self._last // 2):
+            if time.monotonic() > end:
+                break
+            time.sleep(STEP_S)
+
+    def _busy(self) -> bool:
+        """Whether the process has mostly been working since this was last asked."""
+        wall, cpu = self._looked
+        self._looked = (time.monotonic(), time.process_time())
+        return self._looked[1] - cpu > BUSY * (self._looked[0] - wall)
+
+    def _commit(self, batch: list[_Job]) -> None:
         connection = self._connection
-        done: list[tuple[Future[Any], Any]] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for work, future in batch:
-                self._one(work, future, done)
+            self._carry_out(batch)
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # whatever it was, the callers wait for a word, and the next ones for this thread
+            if not isinstance(error, sqlite3.Error):
+                log.exception("a group commit failed")
             if connection.in_transaction:
                 connection.rollback()
+            self._standings.forget()
             failure = Unavailable("journal_failed", detail=error)
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(failure)
-            return
-        for future, result in done:
-            future.set_result(result)
+            for job in batch:
+                job.result, job.error = None, job.error or failure
+        self._tell(batch)
 
-    def _one(self, work: Work, future: Future[Any], done: list[tuple[Future[Any], Any]]) -> None:
-        self._connection.execute("SAVEPOINT one")
+    def _carry_out(self, batch: list[_Job]) -> None:
+        """Every wish in its order; neighbouring answers in one pass."""
+        at = 0
+        while at < len(batch):
+            end = at
+            while end < len(batch) and isinstance(batch[end].wish, Asked):
+                end += 1
+            if end > at:
+                asked = [job.wish for job in batch[at:end] if isinstance(job.wish, Asked)]
+                for job, outcome in zip(batch[at:end], self._standings.keep(self._connection, asked), strict=True):
+                    if isinstance(outcome, Exception):
+                        job.error = outcome
+                    else:
+                        job.result = outcome
+                at = end
+            else:
+                self._one(batch[at])
+                at += 1
+
+    def _one(self, job: _Job) -> None:
+        connection, work = self._connection, job.wish
+        assert not isinstance(work, Asked)  # noqa: S101 - _carry_out's other branch
+        before = connection.total_changes
+        connection.execute("SAVEPOINT one")
         try:
-            result = work(self._connection)
+            job.result = work(connection)
         except Exception as error:
-            self._connection.execute("ROLLBACK TO one")
-            self._connection.execute("RELEASE one")
-            future.set_exception(error)
-            return
-        self._connection.execute("RELEASE one")
-        done.append((future, result))
+            connection.execute("ROLLBACK TO one")
+            job.error = error
+        connection.execute("RELEASE one")
+        if not job.keeps and connection.total_changes != before:
+            self._standings.forget()
+
+    def _tell(self, batch: list[_Job]) -> None:
+        with self._settle:
+            heard = [job for job in batch if not job.given_up]
+            told = _Told(heard)
+            for job in heard:
+                job.told = told
+        told.wake_next()

@@ -10,19 +10,23 @@ import hashlib
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from edge import clock
-from edge.bank.model import BankDocument, Item
+from edge.bank.model import BankDocument, MediaFile
 from edge.domain.masking import mask_name
-from edge.domain.paper import LETTERS
-from edge.domain.timing import ExamClock, left_ms, state_of
+from edge.domain.paper import responses_of
+from edge.domain.timing import Limits, Opened
 from edge.errors import BadInput, Conflict, NotFound, NotSignedIn, Refused
+from edge.exam.clocks import ExamClocks, Judged
 from edge.exam.journal import AnswerJournal
+from edge.exam.limits import limits_of, part_of
+from edge.exam.papers import Index, checked_value, index, media_file, page_parts
 from edge.store import journal as rows
-from edge.store import people, sessions
+from edge.store import people, sessions, timing, undoing
+from edge.store.saving import Asked
 
 BankOf = Callable[[sessions.Session], BankDocument]
 
@@ -34,8 +38,11 @@ class Sitting:
     attempt: sessions.Attempt
     session: sessions.Session
     candidate: people.Candidate
-    options: Mapping[str, tuple[str, int]]
-    """item id -> (type, number of options)"""
+    options: Mapping[str, tuple[str, Mapping[str, Any]]]
+    """id of what is answered -> (type, its entry of the drawn paper)"""
+    limits: Limits = field(default_factory=lambda: Limits(0))
+    part_of: Mapping[str, int] = field(default_factory=dict)
+    """item id -> index of its part"""
 
     @property
     def id(self) -> str:
@@ -57,14 +64,18 @@ class LiveExam:
         self._journal = journal
         self._bank_of = bank_of
         self._lock = threading.Lock()
-        self._clock_lock = threading.Lock()
         self._refresh_lock = threading.Lock()
+        self._bank_lock = threading.Lock()
         self._releases = 0
         self._sittings: dict[str, Sitting] = {}
-        self._banks: dict[tuple[str, int], dict[str, Item]] = {}
+        self._banks: dict[str, Index] = {}
         self._bindings: dict[str, rows.Binding] = {}
         self._handed_in = journal.submit(rows.all_handins)
-        self._clocks: dict[str, ExamClock] = journal.submit(rows.clocks)
+        self._closed_for_time = journal.submit(timing.closed_for_time)
+        self._held: frozenset[str] = frozenset()
+        self._giving_lock = threading.Lock()
+        self._closing_lock = threading.Lock()
+        self.clocks = ExamClocks(journal)
         self._version = 0
 
     def refresh(self, connection: sqlite3.Connection) -> None:
@@ -78,19 +89,25 @@ class LiveExam:
             with self._lock:
                 self._sittings = found
                 self._version += 1
+        running = [s for s in found.values() if s.limits.late_full and s.session.state == "running"]
+        self.clocks.note_late({s.id: s.session.id for s in running if s.candidate.state == "admitted"})
 
     @staticmethod
     def _read(connection: sqlite3.Connection) -> dict[str, Sitting]:
         found: dict[str, Sitting] = {}
         for session in sessions.all_sessions(connection, "checkin", "running", "closed"):
             everyone = {who.person: who for who in people.candidates(connection, session.id)}
+            credited, late = timing.credits(connection, session.id), timing.late_people(connection, session.id)
             for person, attempt in sessions.attempts(connection, session.id).items():
-                shown = {
-                    item["id"]: (item["type"], len(item["order"]))
-                    for part in attempt.paper["parts"]
-                    for item in part["items"]
-                }
-                found[attempt.id] = Sitting(attempt, session, everyone[person], shown)
+                shown = {entry["id"]: (entry["type"], entry) for entry in responses_of(attempt.paper)}
+                found[attempt.id] = Sitting(
+                    attempt,
+                    session,
+                    everyone[person],
+                    shown,
+                    limits_of(session, attempt, credited, person in late),
+                    part_of(attempt.paper),
+                )
         return found
 
     # ---- a tablet becomes a candidate's
@@ -109,6 +126,10 @@ class LiveExam:
         with self._lock:
             self._bindings[hashed] = binding
         return secret, Tablet(binding, sitting)
+
+    def attempt_of(self, code: str) -> str | None:
+        """The attempt behind a seat code, or None."""
+        return next((s.id for s in self._all() if s.candidate.seat_code == code), None)
 
     def tablet(self, secret: str) -> Tablet:
         """The tablet behind a cookie. NotSignedIn when there is none, Refused when the exam has moved elsewhere."""
@@ -140,20 +161,12 @@ class LiveExam:
     def paper(self, tablet: Tablet) -> dict[str, Any]:
         """The paper as this candidate sees it: letters in the drawn order, no key, no source; answers so far."""
         sitting = tablet.sitting
-        state = self.clock(sitting)["s"]
-        if state == "waiting":
-            raise Conflict("exam_not_started")
-        if state == "done":
-            raise Conflict("already_finished")
+        self._may_see(sitting)
         bank = self._items(sitting.session)
-        number = 0
-        parts = []
-        for part in sitting.attempt.paper["parts"]:
-            shown = []
-            for drawn in part["items"]:
-                number += 1
-                shown.append(_shown(bank[drawn["id"]], drawn, number))
-            parts.append({"test": part["test"], "title": part["title"], "items": shown})
+        parts = page_parts(sitting.attempt.paper, bank)
+        lefts = self.clocks.parts_left(sitting.id, sitting.session.id, sitting.limits)
+        for number, part in enumerate(parts):
+            part["left_ms"] = lefts.get(number)
         attempt, device = sitting.id, tablet.binding.tablet
         saved, next_seq = self._journal.submit(
             lambda c: (rows.responses(c, attempt), rows.next_seq(c, attempt, device))
@@ -161,67 +174,158 @@ class LiveExam:
         responses = {i: {"version": r.version, "value": r.value, "at_ms": r.at_ms} for i, r in saved.items()}
         return {"parts": parts, "responses": responses, "next_seq": next_seq}
 
+    def media(self, tablet: Tablet, name: str) -> MediaFile:
+        """A file of this candidate's paper, while the paper may be seen; NotFound for every other name."""
+        sitting = tablet.sitting
+        self._may_see(sitting)
+        return media_file(sitting.attempt.paper, self._items(sitting.session), name)
+
+    def _may_see(self, sitting: Sitting) -> None:
+        """Conflict before the start and after the hand-in."""
+        state = self.clock(sitting)["s"]
+        if state == "waiting":
+            raise Conflict("exam_not_started")
+        if state == "done":
+            raise Conflict("already_finished")
+
     def clock(self, sitting: Sitting) -> dict[str, Any]:
-        """{"s": state, "left": ms, "now": server's wall ms, "v": changes when limits do}."""
-        left = self.left(sitting)
-        running = self._clock(sitting.session.id).running
-        state = state_of(sitting.session.state, running, left, sitting.id in self._handed_in)
-        return {"s": state, "left": left, "now": clock.wall_ms(), "v": self._version}
+        """{"s": state, "left": ms, "now": server's wall ms, "v": changes when limits do}, and what else applies."""
+        handed_in = sitting.id in self._handed_in
+        found = self.clocks.poll(sitting.id, sitting.session.id, sitting.session.state, sitting.limits, handed_in)
+        return found | {"v": self._version}
 
     def left(self, sitting: Sitting) -> int:
-        return left_ms(sitting.session.minutes, sitting.attempt.extra_ms, self.elapsed(sitting.session.id))
+        return self.clocks.left(sitting.id, sitting.session.id, sitting.limits)
 
     def save(self, tablet: Tablet, op: rows.Operation) -> rows.Recorded:
         """Keep one operation; what comes back is on disk. BadInput for what is not on this paper."""
         sitting = tablet.sitting
-        if op.kind == "answer":
-            _check_value(sitting, op)
-        state = self.clock(sitting)["s"]
-        if state == "waiting":
-            raise Conflict("exam_not_started")
-        elapsed, closed = self.elapsed(sitting.session.id), state == "closed"
-        recorded = self._journal.submit(lambda c: rows.record(c, op, elapsed, closed))
-        if op.kind == "handin" and recorded.outcome == "applied":
-            self._handed_in[sitting.id] = recorded.at_ms
+        op, judged = self.admissible(tablet, op)
+        late = judged.late or sitting.session.state in ("closed", "signed")
+        if op.kind == "answer" and judged.opens is None:
+            return self._journal.save(Asked(op, judged.elapsed_ms, late, judged.own_ms, judged.grace))
+        by = "room" if judged.for_time else "candidate"
+
+        def work(connection: sqlite3.Connection) -> tuple[rows.Recorded, Opened | None, tuple[int, str] | None]:
+            kept = rows.record(connection, op, judged.elapsed_ms, late, judged.own_ms, judged.grace, by)
+            opened = standing = None
+            if judged.opens is not None and kept.outcome != "late":
+                opened = timing.open_part(connection, sitting.id, *judged.opens)
+            if op.kind == "handin":
+                standing = timing.handed_in_by(connection, sitting.id)
+            return kept, opened, standing
+
+        recorded, opened, standing = self._journal.submit(work)
+        if judged.opens is not None and opened is not None:
+            self.clocks.opened(sitting.id, judged.opens[0], opened)
+        if standing is not None:  # not so for the repeat of a hand-in that has been taken back since
+            self._handed_in[sitting.id] = standing[0]
+            if standing[1] == "room":
+                self._closed_for_time.add(sitting.id)
         return recorded
+
+    def admissible(self, tablet: Tablet, op: rows.Operation) -> tuple[rows.Operation, Judged]:
+        """The operation in the form in which it is kept, and what the clocks say of it. BadInput or Conflict if not."""
+        if op.kind == "answer":
+            value = checked_value(tablet.sitting.options, op.item, op.value)
+            op = op if value == op.value else replace(op, value=value)
+        return op, self._judge(tablet, op)
+
+    def _judge(self, tablet: Tablet, op: rows.Operation) -> Judged:
+        """What the clocks say of an operation. Conflict before the start, or for a hand-in that comes too early."""
+        sitting = tablet.sitting
+        session, limits = sitting.session, sitting.limits
+        if session.state in ("planned", "checkin"):
+            raise Conflict("exam_not_started")
+        part = sitting.part_of.get(op.item) if op.kind == "answer" else None
+        if op.kind == "part":
+            part = int(op.value[0])
+            if part >= len(limits.parts):
+                raise BadInput("part_unknown")
+        device = tablet.binding.tablet
+        judged = self.clocks.judge(
+            sitting.id, session.id, limits, tablet=device, kind=op.kind, part=part, age_ms=op.age_ms
+        )
+        early = min(limits.earliest_ms, limits.end_ms) - judged.own_ms
+        if op.kind == "handin" and early > 0 and session.state == "running" and sitting.id not in self._handed_in:
+            raise Conflict("handin_too_early", minutes=-(-early // 60_000))
+        return judged
 
     # ---- the clock
 
     def elapsed(self, session: str) -> int:
-        return self._clock(session).elapsed(clock.boot_id(), clock.mono_ms())
+        return self.clocks.elapsed(session)
 
     def running(self, session: str) -> bool:
-        return self._clock(session).running
+        return self.clocks.running(session)
 
-    def set_running(self, session: str, running: bool) -> None:
+    def set_running(self, session: str, running: bool, op_id: str | None = None) -> None:
         """Start, pause or resume; on disk when this returns."""
-        self._change_clock(session, lambda value: value.set_running(running, clock.boot_id(), clock.mono_ms()))
+        self.clocks.set_running(session, running, op_id)
 
     def tick(self) -> None:
-        """Write running clocks down, and close the attempts whose time is over."""
-        for session, value in list(self._clocks.items()):
-            if value.running:
-                self._change_clock(session, lambda now: now.tick(clock.boot_id(), clock.mono_ms()))
-        for sitting in self._all():
-            over = sitting.session.state == "running" and self.left(sitting) == 0
-            if over and sitting.id not in self._handed_in and sitting.candidate.state == "admitted":
-                self.close_attempt(sitting.id)
+        """Write running clocks down, and close the attempts whose time and grace are over: one commit for them all."""
+        self.clocks.tick()
+        with self._closing_lock:
+            over = [
+                s.id
+                for s in self._all()
+                if s.session.state == "running"
+                and s.candidate.state in ("admitted", "finished")
+                and s.id not in self._handed_in
+                and s.id not in self._held
+                and self.clocks.over(s.id, s.session.id, s.limits)
+            ]
+            if over:
+                self.close_attempts(over, "room")
+
+    def grace_left(self, session: str) -> int:
+        """How long answers given before the end may still come in, of those whose time is over; 0 when none may."""
+        waiting = [s for s in self.sittings(session) if s.id not in self._handed_in and self.left(s) == 0]
+        return max((self.clocks.grace_left(s.id, session, s.limits) for s in waiting), default=0)
 
     def close_attempt(self, attempt: str) -> None:
         """What was acknowledged stands as the candidate's paper."""
-        self._handed_in[attempt] = self._journal.submit(lambda c: rows.close_attempt(c, attempt))
+        self.close_attempts([attempt], "proctor")
 
-    def _change_clock(self, session: str, change: Callable[[ExamClock], ExamClock]) -> None:
-        """One change at a time, from reading to disk: a tick must not write over a pause that was faster."""
-        with self._clock_lock:
-            value = change(self._clock(session))
-            self._journal.submit(lambda c: rows.save_clock(c, session, value))
-            with self._lock:
-                self._clocks[session] = value
+    def close_attempts(self, attempts: Sequence[str], by: str) -> None:
+        """Hand in for these, in one commit. `by`: `room` when their time is over, `proctor` at the session's end."""
+        self._handed_in.update(self._journal.submit(lambda c: {a: rows.close_attempt(c, a, by) for a in attempts}))
+        if by == "room":
+            self._closed_for_time.update(attempts)
 
-    def _clock(self, session: str) -> ExamClock:
-        with self._lock:
-            return self._clocks.get(session) or ExamClock(0, False, clock.boot_id(), clock.mono_ms())
+    @contextmanager
+    def holding(self, sittings: Sequence[Sitting]) -> Iterator[Sequence[Sitting]]:
+        """Nobody of these is closed for want of time while the block runs: it is about to give them some."""
+        with self._giving_lock:
+            with self._closing_lock:
+                self._held = frozenset(s.id for s in sittings)
+            try:
+                yield sittings
+            finally:
+                self._held = frozenset()
+
+    def closed_for_time(self, session: str | None = None, person: str | None = None) -> list[Sitting]:
+        """Those that the room has handed in because their time was over: more time opens them again."""
+        found = [s for s in self._all() if s.id in self._closed_for_time]
+        return [s for s in found if session in (None, s.session.id) and person in (None, s.candidate.person)]
+
+    def reopen(self, sittings: Sequence[Sitting]) -> None:
+        """Take the room's hand-in of these back, in one commit. Call it while `holding` them."""
+        if not sittings:
+            return
+        self.clocks.reopen({s.id: (s.session.id, s.limits) for s in sittings})
+        for sitting in sittings:
+            self._handed_in.pop(sitting.id, None)
+            self._closed_for_time.discard(sitting.id)
+
+    def reopen_attempt(self, attempt: str) -> bool:
+        """Take back a hand-in that the room made for a candidate; False when there is none of the room's."""
+        if not self._journal.submit(lambda c: undoing.reopen_attempt(c, attempt)):
+            return False
+        self._handed_in.pop(attempt, None)
+        self._closed_for_time.discard(attempt)
+        return True
 
     # ---- what the room asks
 
@@ -237,7 +341,7 @@ class LiveExam:
     def forget_bank(self, session: sessions.Session) -> None:
         """Drop the plain bank from memory once the session no longer needs it."""
         with self._lock:
-            self._banks.pop((session.bank_id, session.bank_version), None)
+            self._banks.pop(session.id, None)
 
     def _all(self) -> list[Sitting]:
         with self._lock:
@@ -250,43 +354,23 @@ class LiveExam:
             raise NotSignedIn("tablet_unknown")
         return found
 
-    def _items(self, session: sessions.Session) -> dict[str, Item]:
-        key = (session.bank_id, session.bank_version)
+    def _items(self, session: sessions.Session) -> Index:
         with self._lock:
-            found = self._banks.get(key)
-        if found is None:
-            found = {item.id: item for item in self._bank_of(session).items}
+            found = self._banks.get(session.id)
+        if found is not None:
+            return found
+        with self._bank_lock:  # at the start everybody asks at once, and the bank is unsealed once
             with self._lock:
-                self._banks[key] = found
+                found = self._banks.get(session.id)
+            if found is None:
+                found = index(self._bank_of(session))
+                with self._lock:
+                    self._banks[session.id] = found
         return found
 
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _shown(item: Item, drawn: Mapping[str, Any], number: int) -> dict[str, Any]:
-    texts = {option.key: option.text for option in item.options}
-    options = [{"key": LETTERS[at], "text": texts[key]} for at, key in enumerate(drawn["order"])]
-    return {
-        "id": item.id,
-        "n": number,
-        "type": item.type,
-        "stem": item.stem,
-        "options": options,
-        "points": drawn["points"],
-    }
-
-
-def _check_value(sitting: Sitting, op: rows.Operation) -> None:
-    shown = sitting.options.get(op.item)
-    if shown is None:
-        raise BadInput("item_not_on_paper")
-    kind, count = shown
-    if len(set(op.value)) != len(op.value) or set(op.value) - set(LETTERS[:count]):
-        raise BadInput("option_not_on_item")
-    if kind != "multiple" and len(op.value) > 1:
-        raise BadInput("one_option_only")
 
 
 def masked(who: people.Candidate) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from edge import clock
 from edge.domain.scoring import TESTS, verdict
 from edge.errors import Conflict
 from edge.exam.intake import commitment
+from edge.exam.papers import paper_section
+from edge.exam.practical import need_complete, needed_tests
 from edge.store import checkins, ledger, people, records, sessions
 from edge.store.db import transaction
 from edge.trust import checkpoint, dsse
@@ -22,22 +24,21 @@ from edge.trust.verifier.resultfile import result_file
 def sign_results(connection: sqlite3.Connection, identity: Identity, session_id: str, by: str) -> int:
     """Sign everybody's result, absent ones too, and queue them for upload; how many were signed.
 
-    Conflict while a candidate who sat lacks a practical score the session has a rubric for. Face data of the session
-    is deleted in the same transaction: its purpose is over.
+    Conflict while a candidate who sat lacks a score sheet that policy needs, or one is in dispute. Face data of the
+    session is deleted in the same transaction: its purpose is over.
     """
     session = sessions.find(connection, session_id)
+    if session.practice:  # nothing of it counts, so nothing of it is signed or sent
+        raise Conflict("practice_not_signed")
     sessions.need_state(session, "closed")
     everyone = people.candidates(connection, session_id)
-    tests = records.tests_of(connection, session_id)
-    sat = [who for who in everyone if who.state == "finished"]
-    lacking = [who for who in sat if session.rubric is not None and "practical" not in tests.get(who.person, {})]
-    if lacking:
-        raise Conflict("practical_missing", count=len(lacking))
     attempts = sessions.attempts(connection, session_id)
     entries = _admissions(connection, session_id)
     epoch = identity.certificate.epoch
     with transaction(connection):
         sessions.need_state(sessions.find(connection, session_id), "closed")
+        need_complete(connection, session)
+        tests = records.tests_of(connection, session_id)
         for who in everyone:
             seq = records.next_result_seq(connection, epoch)
             payload = _payload(session, identity, who, tests.get(who.person, {}), attempts[who.person], seq)
@@ -113,13 +114,9 @@ def _payload(
             "commitment": commitment(who.salt, who.name, who.document_type, who.document_number),
         },
         "tests": {test: _test(tests.get(test)) for test in TESTS},
-        "verdict": "absent" if who.state == "absent" else verdict(passed),
-        "paper": {
-            "bank": session.bank_id,
-            "version": session.bank_version,
-            "seed": attempt.seed,
-            "sha256": attempt.digest,
-        },
+        "verdict": "absent" if who.state == "absent" else verdict(passed, needed_tests(session)),
+        "needed": list(needed_tests(session)),
+        "paper": paper_section(session, attempt),
         "signed_at": clock.now().iso(),
     }
 

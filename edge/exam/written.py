@@ -16,7 +16,7 @@ from edge.store.db import transaction
 
 def ledger_digests(journal: AnswerJournal, connection: sqlite3.Connection) -> int:
     """Enter every run of journal rows into the ledger, once each; how many were entered."""
-    journal.submit(rows.digest_new_rows)
+    journal.submit(rows.digest_new_rows, keeps=True)
     entered = 0
     for digest in journal.submit(rows.unledgered):
         seq = _already(connection, digest)
@@ -30,7 +30,7 @@ def ledger_digests(journal: AnswerJournal, connection: sqlite3.Connection) -> in
 
 
 def _mark(journal: AnswerJournal, upto_n: int, seq: int) -> None:
-    journal.submit(lambda c: rows.set_ledgered(c, upto_n, seq))
+    journal.submit(lambda c: rows.set_ledgered(c, upto_n, seq), keeps=True)
 
 
 def _already(connection: sqlite3.Connection, digest: rows.Digest) -> int | None:
@@ -47,10 +47,16 @@ def finish_candidates(live: LiveExam, connection: sqlite3.Connection, session: s
     ready = [s for s in live.sittings(session) if s.id in done and s.candidate.state == "admitted"]
     if ready:
         with transaction(connection):
+            done = live.handins()  # again, under the write lock: an attempt may have been opened again meanwhile
+            timed_out = {s.id for s in live.closed_for_time(session)}
             for sitting in ready:
+                if sitting.id not in done:
+                    continue
                 if people.candidate(connection, session, sitting.candidate.person).state != "admitted":
                     continue  # the cached state was old
                 people.set_state(connection, session, sitting.candidate.person, "finished")
-                body = {"attempt": sitting.id}
+                body: dict[str, object] = {"attempt": sitting.id}
+                if sitting.id in timed_out:
+                    body["for_time"] = True
                 ledger.append(connection, "handed_in", body, subject=sitting.candidate.person, session=session)
     return len(ready)

@@ -155,8 +155,9 @@ def test_a_badge_of_another_session_is_said_to_be_one(doorway: Doorway) -> None:
     with transaction(doorway.desk.db) as db:
         person, _ = people.add_person(db, "别场考生", "resident-id", "9999990000000000")
         db.execute(
-            "INSERT INTO sessions SELECT 'S-2', class_id, room_id, title, 'planned', planned_ms, minutes, policy,"
-            " blueprint, rubric, bank_file, bank_id, bank_version, NULL, NULL, NULL, NULL, NULL, purge_ms, NULL"
+            "INSERT INTO sessions (id, class_id, room_id, title, state, planned_ms, minutes, policy, blueprint,"
+            " rubric, bank_file, bank_id, bank_version, purge_ms) SELECT 'S-2', class_id, room_id, title, 'planned',"
+            " planned_ms, minutes, policy, blueprint, rubric, bank_file, bank_id, bank_version, purge_ms"
             " FROM sessions WHERE id = 'S-1'"
         )
         people.add_candidate(db, "S-2", person, 1, "OTHER001", None)

@@ -1,0 +1,67 @@
+"""The proctor at the check-in board: admit, deny, try again. Each keeps how things stood, so that it can be undone."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from edge.errors import Conflict
+from edge.exam.acts import Op, settle
+from edge.store import admissions, checkins, ledger, people, sessions, undoing
+from edge.store.db import transaction
+from edge.store.records import keep_reason
+
+
+def admit(
+    connection: sqlite3.Connection,
+    session_id: str,
+    person: str,
+    route: str,
+    reason: str,
+    by: str,
+    op: Op | None = None,
+    late: bool = False,
+) -> people.Candidate:
+    """Let a candidate in by hand; `late`: after the latest minute of admission too. As `admissions.admit`."""
+    waited = undoing.waiting_reason(connection, session_id, person)
+
+    def keep(before: people.Candidate, after: people.Candidate) -> None:
+        stood = {"state": before.state, "seat": before.seat, "reason": waited}
+        settle(connection, op, {"person": person, "seat": after.seat, "before": stood})
+
+    facts: dict[str, Any] = {"route": route, "reason": "admitted_manual", "by": by, "detail": reason}
+    return admissions.admit(connection, session_id, person, **facts, then=keep, late=late)
+
+
+def deny(
+    connection: sqlite3.Connection, session_id: str, person: str, reason: str, by: str, op: Op | None = None
+) -> None:
+    """Turn a waiting candidate away; they may tap again."""
+    stood = {"state": "waiting", "reason": undoing.waiting_reason(connection, session_id, person)}
+
+    def keep() -> None:
+        settle(connection, op, {"person": person, "before": stood})
+
+    admissions.deny(connection, session_id, person, reason, by, then=keep)
+
+
+def retry(
+    connection: sqlite3.Connection, session_id: str, person: str, reason: str, by: str, op: Op | None = None
+) -> None:
+    """Send a waiting candidate back to the reader for another try. Conflict when they do not wait."""
+    stood: dict[str, Any] = {
+        "state": "waiting",
+        "reason": undoing.waiting_reason(connection, session_id, person),
+    }
+    with transaction(connection):
+        sessions.need_state(sessions.find(connection, session_id), "checkin", "running")
+        if people.candidate(connection, session_id, person).state != "waiting":
+            raise Conflict("not_waiting")
+        people.set_state(connection, session_id, person, "expected")
+        digest = keep_reason(connection, session_id, "retry", reason, by)
+        body = {"outcome": "retry", "route": None, "reason": "retry_by_proctor", "detail_sha256": digest}
+        seq = ledger.append(connection, "checkin", body, subject=person, session=session_id, by=by)
+        checkins.resolve(connection, session_id, person)
+        facts: dict[str, Any] = {"outcome": "retry", "reason": "retry_by_proctor", "route": None, "ledger_seq": seq}
+        checkins.record(connection, session=session_id, person=person, by=by, **facts)
+        settle(connection, op, {"person": person, "before": stood})
