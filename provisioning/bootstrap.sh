@@ -88,7 +88,7 @@ trap 'rm -rf "$work"' EXIT
 
 say "系统软件包" "system packages"
 # The environment sees these: numpy is the one that picamera2 was built against, evdev and lgpio have no wheels.
-packages=(python3-venv python3-numpy python3-evdev openssl)
+packages=(python3-venv python3-numpy python3-evdev)
 [ $pi = 1 ] && packages+=(python3-picamera2 python3-lgpio)
 [ $nginx = 1 ] && packages+=(nginx-light)
 missing=()
@@ -174,17 +174,14 @@ pack=$($PREFIX/bin/python -c 'import pathlib, sys; from edge.config import load_
 
 if [ $nginx = 1 ]; then
   say "HTTPS" "nginx"
-  install -d -m 700 $TLS
-  if [ ! -s $TLS/room.crt ] || [ ! -s $TLS/room.key ]; then
-    name=$(hostname)
-    (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 3650 -subj "/CN=$name" \
-      -addext "subjectAltName=DNS:$name,DNS:$name.local,DNS:localhost,IP:127.0.0.1" \
-      -keyout $TLS/room.key.new -out $TLS/room.crt 2>"$work/openssl.log") || {
-      cat "$work/openssl.log" >&2
-      fail "证书生成失败。" "The certificate could not be made."
-    }
-    mv $TLS/room.key.new $TLS/room.key
-  fi
+  # the pages show the authority's certificate, so their group may enter; the keys are root's alone
+  install -d -m 750 -g examroom $TLS
+  $PREFIX/bin/examroom tls make >"$work/tls.log" 2>&1 || {
+    cat "$work/tls.log" >&2
+    fail "证书生成失败。" "The certificate could not be made."
+  }
+  cat "$work/tls.log"
+  install -m 644 "$here"/provisioning/nginx/examroomtls.* /etc/systemd/system/
   install -m 644 "$here/provisioning/nginx/examroom.conf" /etc/nginx/sites-available/examroom
   ln -sfn ../sites-available/examroom /etc/nginx/sites-enabled/examroom
   rm -f /etc/nginx/sites-enabled/default
@@ -197,6 +194,7 @@ install -D -m 644 "$here/systemd/examroom-.service.d/10-common.conf" /etc/system
 install -D -m 644 "$here/systemd/journald.conf.d/examroom.conf" /etc/systemd/journald.conf.d/examroom.conf
 units=(examroom.target)
 for service in $services; do units+=("examroom-$service.service"); done
+[ $nginx = 0 ] || units+=(examroomtls.timer)
 for old in /etc/systemd/system/examroom.target.wants/examroom-*.service; do
   if [ -L "$old" ] && [[ " ${units[*]} " != *" ${old##*/} "* ]]; then
     systemctl --quiet disable "${old##*/}" # a camera that is no longer configured

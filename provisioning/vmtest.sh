@@ -141,7 +141,7 @@ nice unshare --mount --pid --fork --kill-child --propagation private bash "$vm/i
 step "making its disk"
 cp "$root"/boot/vmlinuz-* "$vm/vmlinuz"
 cp "$root"/boot/initrd.img-* "$vm/initrd"
-cp "$root/etc/examroom/tls/room.crt" "$vm/room.crt"
+cp "$root/etc/examroom/tls/ca.crt" "$vm/ca.crt"
 rm -f "$vm/disk.img"
 truncate -s 4G "$vm/disk.img"
 mke2fs -q -t ext4 -d "$root" "$vm/disk.img"
@@ -158,7 +158,7 @@ nice qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1536 -nodefau
 qemu=$!
 booted=$SECONDS
 
-get() { curl --silent --max-time 20 --cacert "$vm/room.crt" "$@"; }
+get() { curl --silent --max-time 20 --cacert "$vm/ca.crt" "$@"; }
 address=https://127.0.0.1:$port
 until get --fail --output "$vm/exam.html" "$address/exam/"; do
   kill -0 "$qemu" 2>/dev/null || { tail -n 30 "$vm/console.log" "$vm/qemu.log" >&2; die "the machine stopped"; }

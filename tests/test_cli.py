@@ -10,12 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 from openpyxl import load_workbook
 
+from edge.bank.build import item_fields, sample_bank
 from edge.cli import main
-from edge.config import Config, load_config
-from edge.store import ledger
+from edge.config import Config, load_config, to_toml
+from edge.exam.banks import open_bank
+from edge.store import ledger, sessions
 from edge.store.db import open_room
+from edge.trust import enrolment
 from support.rooms import make_config
-from support.serving import toml_of
 
 
 def run(*words: str, config: Path | None = None) -> Result:
@@ -26,7 +28,7 @@ def run(*words: str, config: Path | None = None) -> Result:
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     file = tmp_path / "examroom.toml"
-    file.write_text(toml_of(make_config(tmp_path)))
+    file.write_text(to_toml(make_config(tmp_path)))
     return file
 
 
@@ -119,6 +121,39 @@ def test_a_small_site_plans_a_session_from_a_spreadsheet(site: Path, tmp_path: P
     again = run("session", "create", "--roster", str(roster), "--bank", str(bank), config=site)
     assert again.exit_code == 1
     assert "S-001" in again.output
+
+
+def test_an_institutions_own_bank_stands_beside_the_provinces(site: Path, tmp_path: Path) -> None:
+    roster, folder = tmp_path / "roster.xlsx", tmp_path / "own"
+    assert run("session", "template", str(roster), config=site).exit_code == 0
+    fill_in(roster)
+    assert run("enrol", "--local", "示例学校", "--room", "room-7", config=site).exit_code == 0
+    paths = config_of(site).paths
+    folder.mkdir()
+    items = [item_fields(item) | {"id": f"OWN-{item.id}"} for item in sample_bank().items if item.type == "single"]
+    own = {"bank": "own", "title": {"zh": "校本题库"}, "items": [item for item in items if not has_media(item)]}
+    (folder / "items.json").write_text(json.dumps(own, ensure_ascii=False))
+    for source, file in (("sample", "bank.bundle"), (str(folder), "own.bundle"), ("sample", "twin.bundle")):
+        built = run(
+            "bank", "build", source, "--root-key", str(paths.keys / "root.key"), "--even-with-findings",
+            "--certificate", str(paths.trust / "certificate.json"), "--out", str(tmp_path / file), config=site,
+        )  # fmt: skip
+        assert built.exit_code == 0, built.output
+    create = ("session", "create", "--roster", str(roster), "--bank", str(tmp_path / "bank.bundle"))
+    twin = run(*create, "--local-bank", str(tmp_path / "twin.bundle"), config=site)
+    assert twin.exit_code == 2
+    done = run(*create, "--local-bank", str(tmp_path / "own.bundle"), "--json", config=site)
+    assert done.exit_code == 0, done.output
+    connection = open_room(paths.room_db)
+    planned = sessions.find(connection, json.loads(done.output)["session"])
+    assert (planned.local_bank_id, planned.local_bank_version) == ("own", 1)
+    bank = open_bank(enrolment.load(paths), paths.bundles, planned)
+    assert sum(item.local for item in bank.items) == len(own["items"])
+    connection.close()
+
+
+def has_media(item: dict[str, object]) -> bool:
+    return "image" in json.dumps(item)
     assert len(json.loads(run("session", "list", "--json", config=site).output)) == 1
 
 

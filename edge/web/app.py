@@ -19,9 +19,9 @@ from edge.store import staff as staff_rows
 from edge.store.db import open_room
 from edge.trust import enrolment
 from edge.ui import as_error, error_response, init_ui, language
-from edge.web import console, exam, kiosk, scoring, spotcheck, staff
+from edge.web import console, exam, kiosk, scoring, setup, spotcheck, staff
 from edge.web.room import Room, close_connections
-from edge.web.staff.session import csrf_token, current
+from edge.web.staff.session import csrf_token, current, roles_held
 
 log = logging.getLogger("examroom.web")
 BODY_LIMIT = 64 * 1024
@@ -38,8 +38,8 @@ def create_app(config: Config) -> Flask:
     app.extensions["examroom"] = open_the_room(config)
     init_ui(app)
     app.teardown_appcontext(close_connections)
-    app.context_processor(lambda: {"csrf_token": csrf_token, "signed_in": _quietly_current})
-    for person in (staff, console, exam, kiosk, scoring, spotcheck):
+    app.context_processor(lambda: {"csrf_token": csrf_token, "signed_in": _quietly_current, "roles_held": roles_held})
+    for person in (staff, console, exam, kiosk, scoring, setup, spotcheck):
         app.register_blueprint(person.bp)
     app.register_error_handler(Exception, _answer)
     app.add_url_rule("/", "home", _home)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from queue import Empty
 
 from edge.errors import ExamroomError
-from edge.exam import written
+from edge.exam import stations, timeacts, written
 from edge.exam.arrivals import take_in_arrivals
 from edge.exam.purge import purge_due
 from edge.store.db import connect, data_version
@@ -26,6 +26,7 @@ WATCH_SECONDS = 0.25
 TICK_SECONDS = 1.0
 WRITE_SECONDS = 2.0
 PURGE_SECONDS = 3600.0
+STATION_SECONDS = 5.0
 
 
 def start(room: Room, stop: threading.Event) -> list[threading.Thread]:
@@ -78,10 +79,12 @@ class _Writer:
     def __init__(self, room: Room) -> None:
         self._room = room
         self._purged = -PURGE_SECONDS
+        self._stations_ticked = 0.0
         self._note: Later | None = None
 
     def __call__(self, connection: sqlite3.Connection) -> None:
-        for job in (self._notes, self._digests, self._finished, self._arrivals, self._purge):
+        jobs = (self._notes, self._digests, self._finished, self._time, self._stations, self._arrivals, self._purge)
+        for job in jobs:
             try:
                 job(connection)
             except (ExamroomError, sqlite3.Error) as error:
@@ -101,6 +104,14 @@ class _Writer:
     def _finished(self, connection: sqlite3.Connection) -> None:
         for session in {s.session.id for s in self._room.live.all_sittings()}:
             written.finish_candidates(self._room.live, connection, session)
+
+    def _time(self, connection: sqlite3.Connection) -> None:
+        timeacts.write_behind(self._room.live, self._room.journal, connection)
+
+    def _stations(self, connection: sqlite3.Connection) -> None:
+        if time.monotonic() - self._stations_ticked >= STATION_SECONDS:
+            self._stations_ticked = time.monotonic()
+            stations.tick(connection)
 
     def _arrivals(self, connection: sqlite3.Connection) -> None:
         take_in_arrivals(connection, self._room.config.paths)

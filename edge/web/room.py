@@ -15,6 +15,7 @@ from edge.config import Config
 from edge.errors import Unavailable
 from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
+from edge.exam.lockdown import Lockdown
 from edge.store.db import connect
 from edge.trust import enrolment
 
@@ -23,14 +24,21 @@ Later = Callable[[sqlite3.Connection], object]
 
 @dataclass
 class Room:
-    """One a process. `seen` maps an attempt to when its tablet last spoke; `later` holds notes for the ledger."""
+    """One a process. `seen` maps an attempt to when its tablet last spoke; `later` holds notes for the ledger.
+
+    `asked_elsewhere` maps an attempt to when a second tablet asked for its seat; `reports` to what its tablet says of
+    itself: {"queued": answers it still holds, "since_ms": since when it holds any}.
+    """
 
     config: Config
     journal: AnswerJournal
     live: LiveExam
     seen: dict[str, int] = field(default_factory=dict)
     later: queue.SimpleQueue[Later] = field(default_factory=queue.SimpleQueue)
+    asked_elsewhere: dict[str, int] = field(default_factory=dict)
+    reports: dict[str, dict[str, int]] = field(default_factory=dict)
     wrong_codes: dict[str, list[float]] = field(default_factory=dict)
+    lockdown: Lockdown = field(default_factory=Lockdown)
     streams: threading.BoundedSemaphore = field(init=False)
 
     def __post_init__(self) -> None:

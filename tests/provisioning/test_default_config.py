@@ -58,7 +58,7 @@ def test_what_it_shows_is_the_default() -> None:
             # there is no TOML for "none": an example or an empty text, which must stay behind its "#"
             assert f"\n{name} = " not in FILE.read_text(encoding="utf-8")
         else:
-            wanted = default if isinstance(default, str | int | float) else str(default)
+            wanted = default if isinstance(default, str | int | float | list) else str(default)
             assert json.dumps(value) == json.dumps(wanted), f"{section}.{name}"
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
-from edge.config import Web
+import pytest
+
+from edge.config import Paths, Web
 
 TREE = Path(__file__).parents[2]
 SITE = (TREE / "provisioning" / "nginx" / "examroom.conf").read_text(encoding="utf-8")
@@ -29,3 +33,77 @@ def test_a_client_cannot_say_where_it_comes_from() -> None:
     assert 'proxy_set_header X-Forwarded-Host "";' in SITE
     # a proxy_set_header inside a location would drop those of the server
     assert len(re.findall(r"^    proxy_set_header", SITE, re.M)) == SITE.count("proxy_set_header ")
+
+
+@pytest.mark.parametrize(
+    ("uri", "goes_on"),
+    [
+        ("/", True),
+        ("/exam/", True),
+        ("/exam/api/claim", True),
+        ("/staff/login", True),
+        ("/setupx", True),
+        ("/x/setup/", True),
+        ("/ui/staticx", True),
+        ("/setup", False),
+        ("/setup/", False),
+        ("/setup/ca.crt", False),
+        ("/setup/static/setup.css", False),
+        ("/ui/static/base.css", False),
+    ],
+)
+def test_plain_http_is_for_setting_tablets_up_and_for_nothing_else(uri: str, goes_on: bool) -> None:
+    """nginx matches the address after decoding it and resolving its dots."""
+    found = re.search(r'map "\$scheme:\$uri" \$examroom_to_https \{\s+default 0;\s+"~(.+)" 1;\s+\}', SITE)
+    assert found is not None
+    assert bool(re.search(found[1], f"http:{uri}")) is goes_on
+    assert not re.search(found[1], f"https:{uri}")
+    assert re.search(r"if \(\$examroom_to_https\) \{\s+return 308 https://\$host\$request_uri;\s+\}", SITE)
+
+
+def test_the_room_is_told_by_which_way_somebody_came() -> None:
+    """A candidate's browser proves itself by the address it asked for: a scheme from outside would be a lie."""
+    assert re.findall(r"proxy_set_header X-Forwarded-Proto (.+);", SITE) == ["$scheme"]
+    assert re.findall(r"proxy_set_header Host (.+);", SITE) == ["$http_host"]
+
+
+def test_it_shows_the_certificate_that_is_made_and_renewed() -> None:
+    folder = Paths().tls
+    assert f"ssl_certificate {folder}/room.crt;" in SITE
+    assert f"ssl_certificate_key {folder}/room.key;" in SITE
+    bootstrap = (TREE / "provisioning" / "bootstrap.sh").read_text(encoding="utf-8")
+    assert f"TLS={folder}\n" in bootstrap
+    assert "examroom tls make" in bootstrap and "openssl" not in bootstrap
+    service = (TREE / "provisioning" / "nginx" / "examroomtls.service").read_text(encoding="utf-8")
+    assert "/opt/examroom/bin/examroom tls make --quiet" in service
+    assert "systemctl reload nginx.service" in service
+    assert f"ReadWritePaths={folder}" in service
+    assert "User=" not in service  # the keys are root's
+    assert "units+=(examroomtls.timer)" in bootstrap
+
+
+def test_systemd_accepts_the_renewal(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("no systemd-analyze")
+    units = [str(shutil.copy(file, tmp_path)) for file in (TREE / "provisioning" / "nginx").glob("examroomtls.*")]
+    done = subprocess.run([analyze, "verify", "--man=no", *units], capture_output=True, text=True, check=False)
+    complaints = [line for line in done.stderr.splitlines() if "examroomtls" in line]
+    assert done.returncode == 0 and not complaints, done.stderr
+
+
+def test_the_renewals_line_reloads_only_when_something_changed(tmp_path: Path) -> None:
+    """The unit's own shell line, with stand-ins for the two commands it calls."""
+    service = (TREE / "provisioning" / "nginx" / "examroomtls.service").read_text(encoding="utf-8")
+    found = re.search(r"ExecStart=/bin/sh -c '(.+)'", service)
+    assert found is not None
+    line = found[1].replace("$$", "$").replace("/opt/examroom/bin/examroom", str(tmp_path / "examroom"))
+    reloaded = tmp_path / "reloaded"
+    (tmp_path / "systemctl").write_text(f"#!/bin/sh\ntouch {reloaded}\n")
+    for said, code, wanted in (("", 0, False), ("", 1, False), ("changed", 0, True)):
+        (tmp_path / "examroom").write_text(f"#!/bin/sh\nprintf '%s' '{said}'\nexit {code}\n")
+        for name in ("examroom", "systemctl"):
+            (tmp_path / name).chmod(0o755)
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        done = subprocess.run(["/bin/sh", "-c", line], env=environment, check=False)
+        assert (done.returncode, reloaded.exists()) == (code, wanted)

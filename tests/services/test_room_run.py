@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from edge.demo.clip import write_clip
-from edge.demo.tablets import Tally
+from edge.demo.tablets import Tally, questions
 from edge.errors import Unavailable
 from edge.hardware.badge.simulator import tap
 from edge.services.supervisor import read_pids
@@ -87,7 +87,7 @@ def test_answers_go_on_while_each_other_process_is_stopped(room: DeskRoom, runni
     def keep_answering(tablet: object, versions: dict[str, int], items: list[dict[str, object]]) -> None:
         while not stop.is_set():
             for item in items:
-                saved = tablet.answer(item["id"], ["A"], versions[item["id"]])  # type: ignore[attr-defined,index]
+                saved = tablet.answer(item["id"], tablet.guess(item), versions[item["id"]])  # type: ignore[attr-defined,index]
                 if saved is not None:
                     versions[item["id"]] = saved["version"]  # type: ignore[index]
                 if stop.wait(0.01):
@@ -95,7 +95,7 @@ def test_answers_go_on_while_each_other_process_is_stopped(room: DeskRoom, runni
 
     threads = []
     for tablet in tablets:
-        items = [item for part in tablet.paper()["parts"] for item in part["items"]]
+        items = questions(tablet.paper())
         versions = {item["id"]: 0 for item in items}
         threads.append(threading.Thread(target=keep_answering, args=(tablet, versions, items)))
     for thread in threads:

@@ -15,7 +15,7 @@ from typing import Any
 
 from edge import clock
 from edge.config import Config
-from edge.demo.tablets import Tablet, Tally
+from edge.demo.tablets import Tablet, Tally, questions
 from edge.recording import clips
 from edge.recording.salvage import on_disk
 from edge.store import segments
@@ -45,13 +45,13 @@ def journal_ops(desk: DeskRoom) -> list[str]:
 
 def keep_answering(tablet: Tablet, stop: threading.Event) -> None:
     """Change one answer after another, as fast as they are acknowledged."""
-    items = [item for part in tablet.paper()["parts"] for item in part["items"]]
+    items = questions(tablet.paper())
     versions = dict.fromkeys((item["id"] for item in items), 0)
     while not stop.is_set():
         for item in items:
             if stop.is_set():
                 return
-            saved = tablet.answer(item["id"], [item["options"][0]["key"]], versions[item["id"]])
+            saved = tablet.answer(item["id"], tablet.guess(item), versions[item["id"]])
             if saved is not None:
                 versions[item["id"]] = saved["version"]
 

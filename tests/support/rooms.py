@@ -12,11 +12,14 @@ from edge.bank.build import content_of, sample_bank
 from edge.bank.model import BankDocument
 from edge.config import Config, parse_config
 from edge.demo import people as cast
+from edge.domain.answers import to_shown
 from edge.domain.canonical import canonical
-from edge.domain.paper import LETTERS
+from edge.domain.keys import BlankKey, Key, RegionKey
+from edge.domain.paper import responses_of
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.exam.live import LiveExam, Tablet
+from edge.exam.papers import index
 from edge.store import journal as rows
 from edge.store.db import open_room
 from edge.trust import enrolment
@@ -46,14 +49,19 @@ def make_config(folder: Path, **sections: object) -> Config:
         "runtime": str(folder / "run"),
         "recordings": str(folder / "recordings"),
         "models": str(folder / "models"),
+        "tls": str(folder / "tls"),
     }
     return parse_config({"paths": paths, **sections})
 
 
 def seal_sample_bank(config: Config, version: int = 1) -> str:
     """The sample bank sealed to this room by its own root; the file's name."""
+    return seal_bank(config, sample_bank(), version, f"bank-{version}.bundle")
+
+
+def seal_bank(config: Config, bank: BankDocument, version: int, name: str) -> str:
+    """Any bank sealed to this room by its own root, as `name` among its bundles."""
     here = enrolment.load(config.paths)
-    bank = sample_bank()
     root = Ed25519Signer.load(config.paths.keys / "root.key")
     now = clock.wall_ms()
     sealed = seal_bundle(
@@ -67,7 +75,6 @@ def seal_sample_bank(config: Config, version: int = 1) -> str:
         expires_ms=now + DAY_MS,
         facts={},
     )
-    name = f"bank-{version}.bundle"
     config.paths.bundles.mkdir(parents=True, exist_ok=True)
     (config.paths.bundles / name).write_bytes(sealed)
     return name
@@ -106,10 +113,32 @@ class TabletHand:
 
 
 def right_letters(tablet: Tablet, bank: BankDocument) -> dict[str, list[str]]:
-    """The right answer to every item of a tablet's paper, in the letters it shows."""
-    items = {item.id: item for item in bank.items}
+    """The right answer to everything on a tablet's paper, as its candidate would give it."""
+    items = index(bank).items
     return {
-        drawn["id"]: sorted(LETTERS[at] for at, key in enumerate(drawn["order"]) if key in items[drawn["id"]].answer)
-        for part in tablet.sitting.attempt.paper["parts"]
-        for drawn in part["items"]
+        drawn["id"]: to_shown(drawn, right_answer(items[drawn["id"]].key()))
+        for drawn in responses_of(tablet.sitting.attempt.paper)
     }
+
+
+def right_answer(key: Key) -> list[str]:
+    """What gets full marks, in the bank's keys."""
+    if key.type == "fill":
+        return [_right_blank(blank) for blank in key.blanks]
+    if key.type == "hotspot":
+        return [_right_mark(region) for region in key.regions]
+    return list(key.answer)
+
+
+def _right_blank(blank: BlankKey) -> str:
+    if blank.kind == "text":
+        return blank.accepted[0]
+    return f"{blank.value} {blank.units[0]}" if blank.units else str(blank.value)
+
+
+def _right_mark(region: RegionKey) -> str:
+    """A point of the region: a circle's centre, a rectangle's, a polygon's first corner."""
+    at = region.coords
+    if region.shape == "rect":
+        return f"{(at[0] + at[2]) // 2},{(at[1] + at[3]) // 2}"
+    return f"{at[0]},{at[1]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -16,10 +15,10 @@ from typing import Any
 
 import requests
 
-from edge.config import ENVIRONMENT, Config
-from edge.demo.desk import Person
+from edge.config import ENVIRONMENT, Config, to_toml
 from edge.demo.people import STAFF
 from edge.demo.tablets import Tablet, Tally
+from edge.ops.desk import Person
 from support.rooms import DeskRoom
 
 PROCTOR, EXAMINER, SUPERVISOR, TECHNICIAN = STAFF
@@ -31,21 +30,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def toml_of(config: Config) -> str:
-    """The configuration as a file `load_config` reads back."""
-    lines: list[str] = []
-    for name, section in json.loads(config.model_dump_json(exclude_none=True)).items():
-        if name == "camera":
-            for camera, options in section.items():
-                lines += [f"[camera.{camera}]", *(f"{k} = {json.dumps(v)}" for k, v in options.items())]
-        else:
-            lines += [f"[{name}]", *(f"{k} = {json.dumps(v)}" for k, v in section.items())]
-    return "\n".join(lines) + "\n"
-
-
 def write_config(config: Config, folder: Path) -> Path:
     file = folder / "examroom.toml"
-    file.write_text(toml_of(config))
+    file.write_text(to_toml(config))
     return file
 
 

@@ -1,22 +1,44 @@
-"""The list of sessions, and the shell of one session's console."""
+"""The list of sessions, the shell of one session's console, and its forms to print."""
 
 from __future__ import annotations
 
 from flask import render_template
 
-from edge.store import sessions
+from edge.exam.forms import make_form
+from edge.exam.seb import demanded
+from edge.store import sessions, staff
 from edge.web.console import bp
 from edge.web.room import room_db
-from edge.web.staff.session import require_role
+from edge.web.staff.session import ROOM_ROLES, require_role, signed_in_staff
+
+HERE = ("proctor", "supervisor")
 
 
 @bp.get("/")
-@require_role("proctor", "supervisor")
+@require_role(*HERE)
 def index() -> str:
-    return render_template("console/list.html", sessions=sessions.all_sessions(room_db()))
+    """The sessions this person has a part in; the room's own staff see all."""
+    who = signed_in_staff()
+    own = staff.roles(room_db(), who.id)
+    listed = [
+        session
+        for session in sessions.all_sessions(room_db())
+        if own.get(session.id) in (*HERE, "technician") or who.role in ROOM_ROLES
+    ]
+    may_practise = who.role in ("proctor", "technician") or "proctor" in own.values()
+    return render_template("console/list.html", sessions=listed, may_practise=may_practise)
 
 
 @bp.get("/<session>")
-@require_role("proctor", "supervisor")
+@require_role(*HERE)
 def page(session: str) -> str:
-    return render_template("console/console.html", session=sessions.find(room_db(), session))
+    found = sessions.find(room_db(), session)
+    return render_template("console/console.html", session=found, seb=demanded(found.policy))
+
+
+@bp.get("/<session>/forms/<name>")
+@require_role(*HERE)
+def form(session: str, name: str) -> str:
+    """One form, as plain A4 pages."""
+    made = make_form(room_db(), session, name)
+    return render_template("console/forms/form.html", form=made, session=made.session)

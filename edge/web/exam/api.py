@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
 import time
+from functools import lru_cache
 from typing import Annotated, Any
 
-from flask import Response, jsonify, request
+from flask import Response, jsonify, request, send_file
 from pydantic import Field
+from werkzeug.http import parse_cookie
 
 from edge import clock
-from edge.errors import NotFound, NotSignedIn, TooMany
+from edge.domain.answers import MAX_PARTS, MAX_TEXT
+from edge.errors import Conflict, NotFound, NotSignedIn, TooMany
 from edge.exam.conduct import note_tablet
 from edge.exam.live import Tablet, masked
 from edge.store import journal as rows
@@ -17,12 +22,19 @@ from edge.store import ledger
 from edge.store.db import transaction
 from edge.web.body import Body, check_csrf, csrf_of, read
 from edge.web.exam import bp
+from edge.web.exam.lockdown import check_browser, check_browser_for, take_watch
 from edge.web.room import room
 
 COOKIE = "examroom_tablet"
+_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+COOKIE_S = 24 * 3600
+SHORT_COOKIE = 512
+JSON = "application/json"
 TRIES_A_MINUTE = 10
 OpId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 Seq = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
+AgeMs = Annotated[int | None, Field(ge=0, le=3_600_000, strict=True)]
+"""How long ago the candidate did it, by the tablet's monotonic clock."""
 
 
 class ClaimBody(Body):
@@ -35,12 +47,21 @@ class AnswerBody(Body):
     seq: Seq
     item: Annotated[str, Field(min_length=1, max_length=64)]
     base_version: Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
-    value: Annotated[list[Annotated[str, Field(max_length=8)]], Field(max_length=8)]
+    value: Annotated[list[Annotated[str, Field(max_length=MAX_TEXT)]], Field(max_length=MAX_PARTS)]
+    age_ms: AgeMs = None
 
 
 class HandinBody(Body):
     op_id: OpId
     seq: Seq
+    age_ms: AgeMs = None
+
+
+class PartBody(Body):
+    op_id: OpId
+    seq: Seq
+    part: Annotated[int, Field(ge=0, le=99, strict=True)]
+    age_ms: AgeMs = None
 
 
 @bp.post("/api/claim")
@@ -54,8 +75,14 @@ def claim() -> Response:
     who = request.remote_addr or "?"
     _slow_down(here.wrong_codes, who)
     body = read(ClaimBody)
+    check_browser_for(body.seat_code)
     try:
         secret, tablet = here.live.claim(body.seat_code, body.claim)
+    except Conflict:
+        attempt = here.live.attempt_of(body.seat_code)
+        if attempt is not None:  # the proctor sees at the seat that a second tablet asks for it
+            here.asked_elsewhere[attempt] = clock.wall_ms()
+        raise
     except NotFound:
         here.wrong_codes.setdefault(who, []).append(time.monotonic())
         here.later.put(_note_wrong_code)
@@ -65,7 +92,8 @@ def claim() -> Response:
     here.later.put(lambda c: note_tablet(c, sitting.session.id, sitting.candidate.person, "claimed", None))
     response = jsonify(_who(tablet, secret))
     secure = here.config.web.secure_cookies
-    response.set_cookie(COOKIE, secret, httponly=True, samesite="Strict", secure=secure, path="/exam")
+    # kept over a restart of the tablet, for the longest day of exams
+    response.set_cookie(COOKIE, secret, COOKIE_S, httponly=True, samesite="Strict", secure=secure, path="/exam")
     return response
 
 
@@ -77,11 +105,39 @@ def paper() -> Response:
     return jsonify(_who(tablet, secret) | live.paper(tablet) | {"clock": live.clock(tablet.sitting)})
 
 
+@bp.get("/api/media/<name>")
+def media(name: str) -> Response:
+    """A picture, sound or film that this candidate's paper shows, whole or by range; kept by no cache."""
+    tablet, _ = _tablet()
+    file = room().live.media(tablet, name)
+    answer = send_file(io.BytesIO(file.content()), mimetype=file.type, conditional=True, etag=False)
+    answer.headers["Cache-Control"] = "no-store"
+    # a drawing may hold script, which a page that shows it as a picture never runs; opened by itself it must not either
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    return answer
+
+
 @bp.get("/api/clock")
 def exam_clock() -> Response:
-    """State and time left, under 200 bytes."""
+    """State and time left, under 200 bytes. `q`: how many answers the tablet still holds, for the proctor's eyes."""
     tablet, _ = _tablet()
+    _note_queue(tablet.sitting.id, request.args.get("q", 0, int))
     return jsonify(room().live.clock(tablet.sitting))
+
+
+def _note_queue(attempt: str, queued: int) -> None:
+    reports = room().reports
+    if not 0 < queued < 10_000:
+        reports.pop(attempt, None)
+    else:
+        since = reports.get(attempt, {}).get("since_ms", clock.wall_ms())
+        reports[attempt] = {"queued": queued, "since_ms": since}
+
+
+@bp.post("/api/watch")
+def watch() -> Response:
+    """What the page saw of the candidate leaving it; never in the way of an answer."""
+    return take_watch(*_tablet())
 
 
 @bp.post("/api/answers")
@@ -90,7 +146,17 @@ def answer() -> Response:
     tablet, secret = _tablet()
     check_csrf(secret)
     body = read(AnswerBody)
-    return jsonify(_save(tablet, body, "answer", body.item, body.base_version, body.value))
+    return Response(_text(_save(tablet, body, "answer", body.item, body.base_version, body.value)), content_type=JSON)
+
+
+@bp.post("/api/part")
+def part() -> Response:
+    """The candidate opens a part: from then on its time counts. 200 means it is on disk."""
+    tablet, secret = _tablet()
+    check_csrf(secret)
+    body = read(PartBody)
+    saved = _save(tablet, body, "part", "", 0, [str(body.part)])
+    return jsonify(saved | {"clock": room().live.clock(tablet.sitting)})
 
 
 @bp.post("/api/handin")
@@ -106,10 +172,10 @@ def handin() -> Response:
 
 
 def _save(
-    tablet: Tablet, body: AnswerBody | HandinBody, kind: str, item: str, base: int, value: list[str]
+    tablet: Tablet, body: AnswerBody | HandinBody | PartBody, kind: str, item: str, base: int, value: list[str]
 ) -> dict[str, Any]:
     binding = tablet.binding
-    op = rows.Operation(body.op_id, binding.attempt, binding.tablet, body.seq, kind, item, base, sorted(value))
+    op = rows.Operation(body.op_id, binding.attempt, binding.tablet, body.seq, kind, item, base, value, body.age_ms)
     recorded = room().live.save(tablet, op)
     return {
         "op_id": recorded.op_id,
@@ -117,16 +183,26 @@ def _save(
         "version": recorded.version,
         "at_ms": recorded.at_ms,
         "current": recorded.current,
-    }
+    } | ({"grace": True} if recorded.grace else {})
 
 
 def _tablet() -> tuple[Tablet, str]:
-    secret = request.cookies.get(COOKIE)
+    header = request.environ.get("HTTP_COOKIE", "")
+    secret = _secret(header) if len(header) <= SHORT_COOKIE else request.cookies.get(COOKIE)
     if not secret or len(secret) > 128:
         raise NotSignedIn("tablet_unknown")
-    tablet = room().live.tablet(secret)
-    room().seen[tablet.sitting.id] = clock.wall_ms()
+    here = room()
+    tablet = here.live.tablet(secret)
+    check_browser(tablet)
+    here.seen[tablet.sitting.id] = clock.wall_ms()
+    here.live.clocks.heard(tablet.binding.tablet)
     return tablet, secret
+
+
+@lru_cache(maxsize=1024)
+def _secret(header: str) -> str | None:
+    """The tablet's secret in a Cookie header; the same header comes with its every request."""
+    return parse_cookie(header).get(COOKIE)
 
 
 def _who(tablet: Tablet, secret: str) -> dict[str, Any]:
@@ -136,7 +212,8 @@ def _who(tablet: Tablet, secret: str) -> dict[str, Any]:
         "tablet": tablet.binding.tablet,
         "csrf": csrf_of(secret),
         "candidate": masked(tablet.sitting.candidate),
-        "session": {"id": session.id, "title": session.title, "practice": session.practice},
+        "session": {"id": session.id, "title": session.title, "practice": session.practice}
+        | {"lockdown": session.policy.get("lockdown", "note")},
     }
 
 

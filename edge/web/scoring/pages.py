@@ -1,14 +1,14 @@
-"""The list of sessions with a practical test, and the shell of one session's score sheets."""
+"""The list of sessions with score sheets, the shell of one session's sheets, and the worker that keeps it offline."""
 
 from __future__ import annotations
 
-from flask import render_template
+from flask import Response, render_template
 
 from edge.errors import NotFound
-from edge.store import sessions
+from edge.store import practical, sessions
 from edge.web.room import room_db
 from edge.web.scoring import bp
-from edge.web.staff.session import require_role
+from edge.web.staff.session import require_role, role_for, signed_in_staff
 
 
 @bp.get("/")
@@ -19,9 +19,18 @@ def index() -> str:
 
 
 @bp.get("/<session>")
-@require_role("examiner")
+@require_role("examiner", "proctor")
 def page(session: str) -> str:
     found = sessions.find(room_db(), session)
-    if found.rubric is None:
+    if not practical.rubrics(room_db(), session):
         raise NotFound("no_rubric")
-    return render_template("scoring/scoring.html", session=found)
+    me = signed_in_staff()
+    return render_template("scoring/scoring.html", session=found, me=me, role=role_for(me, session))
+
+
+@bp.get("/sw.js")
+def service_worker() -> Response:
+    """The service worker, served from here because its place decides which pages it may serve."""
+    response = bp.send_static_file("sw.js")
+    response.headers["Cache-Control"] = "no-cache"
+    return response

@@ -40,6 +40,17 @@ MARK_KINDS = (
     "incident",
     "clock",
     "tablet",
+    "handed_in_by_room",
+    "answer_accepted",
+    "act_undone",
+    "focus_lost",
+    "seb_refused",
+    "seb_exempted",
+    "step_scored",
+    "practical_scored",
+    "practical_disputed",
+    "practical_ruled",
+    "work_clock",
 )
 
 
@@ -106,7 +117,9 @@ def _marks(session: str) -> list[dict[str, Any]]:
     for entry in ledger.entries(connection, session=session, kinds=MARK_KINDS):
         found.append(
             {
-                "at_ms": entry.at_ms,
+                # a step carries the moment itself: the tablet's word for it may have come later
+                "at_ms": entry.body.get("ms", entry.at_ms),
+                "camera": entry.body.get("camera"),
                 "kind": entry.kind,
                 "reason": entry.body.get("reason"),
                 "sentence": both(f"mark_{entry.kind}"),

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from edge.errors import ExamroomError, NotSignedIn, Refused
 from edge.ui import language
 from edge.web.body import check_csrf
+from edge.web.setup.roomtls import room_tls
 from edge.web.staff import bp
 from edge.web.staff import session as staff_session
 
@@ -22,7 +23,7 @@ def home() -> str:
     who = staff_session.current()
     if who is None:
         raise NotSignedIn("not_signed_in")
-    return render_template("staff/home.html", staff=who)
+    return render_template("staff/home.html", staff=who, tls=room_tls())
 
 
 @bp.get("/login")

@@ -5,19 +5,16 @@ from __future__ import annotations
 import functools
 import hashlib
 import secrets
-import sqlite3
-import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar, cast
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from flask import g, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from edge import clock
-from edge.errors import NotSignedIn, Refused, TooMany
-from edge.store import ledger, sessions, staff
+from edge.errors import NotSignedIn, Refused
+from edge.exam import pins
+from edge.store import ledger, staff
 from edge.store.db import transaction
 from edge.web.body import check_csrf, csrf_of
 from edge.web.room import room, room_db
@@ -25,9 +22,9 @@ from edge.web.room import room, room_db
 COOKIE = "examroom_staff"
 MINUTE_MS = 60_000
 SEEN_EVERY_MS = 30_000
-HASHING_WAIT_SECONDS = 5.0
-WATCHING = ("/board", "/events")
-_HASHING = threading.BoundedSemaphore(2)
+WATCHING = ("/board", "/events", "/safe-to-unplug")
+# who looks after the room and not after one session
+ROOM_ROLES = ("supervisor", "technician")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,7 +39,7 @@ def sign_in(badge: str, pin: str) -> tuple[staff.Staff, str]:
     connection = room_db()
     who = staff.by_badge(connection, badge.strip().upper())
     if who is None:
-        _pin_right(_nobodys_hash(), pin)
+        pins.look_busy(pin)
         with transaction(connection):
             ledger.append(connection, "staff_refused", {"reason": "sign_in_wrong"})
         raise Refused("sign_in_wrong")
@@ -55,59 +52,8 @@ def sign_in(badge: str, pin: str) -> tuple[staff.Staff, str]:
 
 
 def check_pin(staff_id: str, pin: str, session: str | None = None) -> None:
-    """Whether `pin` is theirs. Refused when it is not, TooMany while locked out.
-
-    The try is counted before the PIN is looked at and taken back when it was right, so guesses sent side by side
-    count like guesses sent one by one.
-    """
-    connection = room_db()
-    tries, minutes = _lockout(connection)
-    with transaction(connection):
-        who = staff.by_id(connection, staff_id)
-        if who is None:
-            raise Refused("sign_in_wrong")
-        now = clock.wall_ms()
-        if who.locked_until_ms is not None and now < who.locked_until_ms:
-            ledger.append(connection, "staff_refused", {"reason": "sign_in_locked"}, session=session, by=who.id)
-            locked_for = -(-(who.locked_until_ms - now) // MINUTE_MS)
-        else:
-            locked_for = 0
-            failures = who.failures + 1
-            locked_until = now + minutes * MINUTE_MS if failures >= tries else None
-            staff.set_failures(connection, who.id, 0 if locked_until else failures, locked_until)
-    if locked_for:
-        raise TooMany("sign_in_locked", minutes=locked_for)
-    if not _pin_right(who.pin_hash, pin):
-        with transaction(connection):
-            ledger.append(connection, "staff_refused", {"reason": "sign_in_wrong"}, session=session, by=who.id)
-        raise Refused("sign_in_wrong")
-    with transaction(connection):
-        staff.set_failures(connection, who.id, 0, None)
-
-
-@functools.lru_cache(maxsize=1)
-def _nobodys_hash() -> str:
-    """Checked against when the badge is unknown, so that an unknown badge takes as long as a wrong PIN."""
-    return PasswordHasher().hash(secrets.token_hex(16))
-
-
-def _pin_right(pin_hash: str, pin: str) -> bool:
-    # argon2 takes 64 MB while it works: a few at a time, so that nobody can fill the memory from outside
-    if not _HASHING.acquire(timeout=HASHING_WAIT_SECONDS):
-        raise TooMany("too_busy_signing_in")
-    try:
-        return PasswordHasher().verify(pin_hash, pin)
-    except (VerificationError, InvalidHashError):
-        return False
-    finally:
-        _HASHING.release()
-
-
-def _lockout(connection: sqlite3.Connection) -> tuple[int, int]:
-    """(tries, minutes) from the newest session's signed policy."""
-    newest = sessions.all_sessions(connection)
-    rule = newest[0].policy.get("lockout") if newest else None
-    return (int(rule["tries"]), int(rule["minutes"])) if rule else (5, 5)
+    """Whether `pin` is theirs. Refused when it is not, TooMany while locked out."""
+    pins.check_pin(room_db(), staff_id, pin, session)
 
 
 def sign_out() -> None:
@@ -153,8 +99,33 @@ def csrf_token() -> str:
     return csrf_of(token) if token else ""
 
 
+def role_for(who: staff.Staff, session: str | None) -> str | None:
+    """What somebody is in this session by its roster; without one, and for the room's own staff, by the newest."""
+    if session is None:
+        return who.role
+    named = staff.role_in(room_db(), session, who.id)
+    return named or (who.role if who.role in ROOM_ROLES else None)
+
+
+def all_roles(who: staff.Staff) -> set[str]:
+    """Everything somebody is in this room, in whichever session."""
+    return {who.role, *staff.roles(room_db(), who.id).values()}
+
+
+def roles_held() -> set[str]:
+    """For pages: everything the person who is signed in is in this room; empty when nobody is."""
+    try:
+        who = current()
+    except NotSignedIn:
+        return set()
+    return set() if who is None else all_roles(who)
+
+
 def require_role(*roles: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let only staff of these roles in; a technician may look at everything. Changes need the page's CSRF token."""
+    """Let only staff of these roles in: in the session the address names, else in any.
+
+    A technician may look at everything. Changes need the page's CSRF token.
+    """
 
     def wrap(view: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(view)
@@ -163,7 +134,8 @@ def require_role(*roles: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             if who is None:
                 raise NotSignedIn("not_signed_in")
             looks = request.method in ("GET", "HEAD")
-            if who.role not in roles and not (who.role == "technician" and looks):
+            held = _held(who, (request.view_args or {}).get("session"), roles)
+            if not held & set(roles) and not ("technician" in held and looks):
                 raise Refused("role_wrong", role=who.role)
             if not looks:
                 check_csrf(request.cookies.get(COOKIE, ""))
@@ -172,6 +144,16 @@ def require_role(*roles: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return guarded
 
     return wrap
+
+
+def _held(who: staff.Staff, session: str | None, roles: tuple[str, ...]) -> set[str]:
+    """The roles that count for this request. Refused, in one sentence, for staff of other sessions only."""
+    if session is None:
+        return all_roles(who)
+    role = role_for(who, session)
+    if role is None:
+        raise Refused("session_not_yours" if all_roles(who) & set(roles) else "role_wrong", role=who.role)
+    return {role}
 
 
 def signed_in_staff() -> staff.Staff:

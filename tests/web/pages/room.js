@@ -23,7 +23,7 @@ window.serve = (room, op, lossy) => {
   if (op.kind === "handin") { room.handed += 1; reply = { outcome: "applied", version: 1, at_ms: 1, answered: 0, of: 0 }; }
   else if (op.sent.base !== now.version) reply = { outcome: "stale", version: now.version, current: now.value, at_ms: 1 };
   else {
-    room.answers[op.item] = { version: now.version + 1, value: op.value.slice().sort(), at_ms: 1 };
+    room.answers[op.item] = { version: now.version + 1, value: op.value.slice(), at_ms: 1 };
     reply = { outcome: "applied", version: now.version + 1, current: op.value, at_ms: 1 };
   }
   room.journal.set(op.op_id, { text, reply });
@@ -36,7 +36,7 @@ window.makeTablet = async (room, options) => {
   const heard = [];
   const queue = createQueue({
     store, newId, changed: () => {}, degraded: () => heard.push("degraded"), rejected: (op, f) => heard.push(["rejected", f]),
-    handedIn: () => heard.push("handed in"), gone: (f) => heard.push(["gone", f.error]),
+    handedIn: () => heard.push("handed in"), opened: () => {}, gone: (f) => heard.push(["gone", f.error]),
     acknowledged: (op, reply, same) => { heard.push([op.item, reply.outcome, same]); return {}; },
     refresh: async () => ({ tablet: room.tablet, next_seq: (room.next[room.tablet] || 0) + 1 }),
     send: async (op) => { await new Promise((r) => setTimeout(r, 1)); await options.gate; return options.dead ? new Promise(() => {}) : serve(room, op, options.lossy); },

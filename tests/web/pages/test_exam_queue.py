@@ -143,7 +143,7 @@ def test_what_another_tablet_answered_is_never_overwritten_unseen(page: Page) ->
         const kept = room.answers.q1.value.slice();
         const stale = Array.from(room.journal.values()).filter((one) => one.reply.outcome === "stale").length;
         room.answers.q2 = { version: 1, value: ["A", "B"], at_ms: 2 };
-        tablet.queue.put("q2", ["B", "A"], 0); await settled(tablet);
+        tablet.queue.put("q2", ["A", "B"], 0); await settled(tablet);
         tablet.queue.put("q1", ["D"], 0); await settled(tablet);
         return { kept, stale, after: room.answers.q1.value, heard: tablet.heard, same: room.answers.q2.version };
         """,

@@ -2,33 +2,20 @@
 
 import { h } from "/ui/static/js/dom.js";
 import { t } from "/ui/static/js/text.js";
-import { postJSON } from "/ui/static/js/http.js";
-import { ask, reasonField, toast } from "/ui/static/js/dialog.js";
+import { openBox } from "/ui/static/js/dialog.js";
+import { incidentDialog } from "./incident.js";
+import { keptDialog } from "./kept.js";
+import { createSender } from "./send.js";
 
 const EXTRA_MINUTES = [5, 10, 15, 30];
 
-export function createActs(base, took) {
-  async function send(act, body, label) {
-    const answer = await postJSON(base + "/" + act, body);
-    if (answer && answer.board) took(answer.board);
-    toast("good", t("console.done", { act: label }));
-  }
+// get(): the board on the screen.
+export function createActs(base, took, get) {
+  const sender = createSender(base, took, () => get().session.two_person || []);
+  const { withReason, plain } = sender;
 
-  // An act whose only question is why.
-  function withReason(act, label, lead, phrases, more = {}) {
-    return () => ask({
-      title: label, lead, button: label, danger: more.danger, fields: [more.fields || null, reasonField(phrases)],
-      act: (form) => send(act, Object.assign({ reason: form.elements.reason.value.trim() }, more.body && more.body(form)), label),
-    });
-  }
-
-  // An act that is its own reason.
-  function plain(act, label, lead) {
-    return () => ask({ title: label, lead, button: label, act: () => send(act, {}, label) });
-  }
-
-  function minutesField() {
-    const input = h("input", { name: "minutes", type: "number", min: 1, max: 240, step: 1, required: true, value: 10, inputmode: "numeric" });
+  function minutesField(value) {
+    const input = h("input", { name: "minutes", type: "number", min: 1, max: 240, step: 1, required: true, value, inputmode: "numeric" });
     const quick = EXTRA_MINUTES.map((n) => h("button", { type: "button", class: "button slim num", onclick: () => { input.value = n; } }, String(n)));
     return h("div", {}, h("label", { class: "field" }, h("span", {}, t("console.minutes")), input), h("div", { class: "choices" }, quick));
   }
@@ -36,49 +23,75 @@ export function createActs(base, took) {
   function addTime(who) {
     const lead = who ? t("console.lead_add_time_one", { name: who.name }) : t("console.lead_add_time_all");
     return withReason("add-time", t("console.act_add_time"), lead, [t("console.phrase_lost_time"), t("console.phrase_need")], {
-      fields: minutesField(), body: (form) => ({ person: who ? who.person : null, minutes: Number(form.elements.minutes.value) }),
+      fields: () => minutesField(10), body: (form) => ({ person: who ? who.person : null, minutes: Number(form.elements.minutes.value) }),
     });
   }
 
   function admit(who, route) {
     const options = [["manual", t("console.route_manual")], ["policy", t("console.route_policy")]];
-    const field = h("label", { class: "field" }, h("span", {}, t("console.route")),
-      h("select", { name: "route" }, options.map(([value, label]) => h("option", { value, selected: value === route }, label))));
+    const fields = () => h("div", {},
+      h("label", { class: "field" }, h("span", {}, t("console.route")),
+        h("select", { name: "route" }, options.map(([value, label]) => h("option", { value, selected: value === route }, label)))),
+      get().session.late ? h("label", { class: "notice warn late" }, h("input", { name: "late", type: "checkbox", required: true }), " " + t("console.late_admission")) : null);
     return withReason("admit", t("console.act_admit"), t("console.lead_admit", { name: who.name }),
-      [t("console.phrase_document"), t("console.phrase_declined")],
-      { fields: field, body: (form) => ({ person: who.person, route: form.elements.route.value }) });
+      [t("console.phrase_document"), t("console.phrase_declined"), t("console.phrase_late")],
+      { fields, policyNames: ["admit-manual", "admit-policy"], body: (form) => ({ person: who.person, route: form.elements.route.value, late: Boolean(form.elements.late && form.elements.late.checked) }) });
   }
 
-  function person(act, key, who, phrases, danger) {
-    return withReason(act, t("console.act_" + key), t("console.lead_" + key, { name: who.name }), phrases, { danger, body: () => ({ person: who.person }) });
+  function person(act, key, who, phrases, more = {}) {
+    return withReason(act, t("console.act_" + key), t("console.lead_" + key, { name: who.name }), phrases,
+      Object.assign({ body: () => ({ person: who.person }) }, more));
   }
 
-  const KINDS = ["power", "device", "conduct", "health", "other"];
-
-  function incident(who) {
-    return () => ask({
-      title: t("console.act_incident"), lead: who ? t("console.incident_about", { name: who.name }) : "", button: t("console.act_incident"),
-      fields: [
-        h("label", { class: "field" }, h("span", {}, t("console.incident_kind")),
-          h("select", { name: "kind" }, KINDS.map((kind) => h("option", { value: kind }, t("console.kind_" + kind))))),
-        h("label", { class: "field" }, h("span", {}, t("console.incident_text")), h("textarea", { name: "text", required: true, minlength: 2, maxlength: 2000 })),
-      ],
-      act: (form) => send("incident", { kind: form.elements.kind.value, text: form.elements.text.value.trim(), person: who ? who.person : null }, t("console.act_incident")),
-    });
+  // One act for the proctor; then the six digits stand large, for the candidate to type on the next tablet.
+  function release(who) {
+    return person("release-tablet", "release", who, [t("console.phrase_tablet"), t("console.phrase_battery")], { then: () => showCode(who) });
   }
+
+  function showCode(who) {
+    const dialog = h("dialog", { class: "box code-box", "aria-labelledby": "code-title" }, h("div", { class: "inner" },
+      h("h2", { id: "code-title" }, t("console.code_title", { name: who.name, seat: who.seat || "–" })),
+      h("p", { class: "code num" }, String(who.seat_code || "").replace(/(...)(...)/, "$1 $2")),
+      h("p", {}, t("console.code_lead")),
+      h("div", { class: "row right" }, h("button", { type: "button", class: "button main", onclick: () => dialog.close() }, t("console.close_box")))));
+    openBox(dialog);
+  }
+
+  function pausePerson(who) {
+    return who.paused ? person("resume", "resume_one", who, [t("console.phrase_fixed")])
+      : person("pause", "pause_one", who, [t("console.phrase_tablet"), t("console.phrase_health")]);
+  }
+
+  function credit(outage) {
+    const seconds = outage.proposed_seconds;
+    return withReason("credit-outage", t("console.act_credit"), t("console.lead_credit", { seconds }), [t("console.phrase_power"), t("console.phrase_lost_time")],
+      { fields: () => h("label", { class: "field" }, h("span", {}, t("console.credit_seconds")),
+        h("input", { name: "seconds", type: "number", min: 1, max: 14400, step: 1, required: true, value: seconds, inputmode: "numeric" })),
+        body: (form) => ({ outage: outage.id, seconds: Number(form.elements.seconds.value) }) });
+  }
+
+  const close = (counts) => withReason("close", t("console.act_close"), t("console.lead_close", { working: counts.working }) + t("console.no_way_back"),
+    [t("console.phrase_end"), t("console.phrase_all_in")], { danger: true });
 
   return {
     admit,
     addTime,
-    incident,
-    deny: (who) => person("deny", "deny", who, [t("console.phrase_not_person"), t("console.phrase_no_document")], true),
-    release: (who) => person("release-tablet", "release", who, [t("console.phrase_tablet")], false),
-    absent: (who) => person("absent", "absent", who, [t("console.phrase_not_come")], true),
+    credit,
+    release,
+    pausePerson,
+    showCode,
+    incident: (who, corrects) => () => incidentDialog(sender, get(), who, corrects),
+    kept: (who) => () => keptDialog(base, sender, get(), who),
+    deny: (who) => person("deny", "deny", who, [t("console.phrase_not_person"), t("console.phrase_no_document")], { danger: true }),
+    retry: (who) => person("retry", "retry", who, [t("console.phrase_look_again"), t("console.phrase_wrong_badge")]),
+    exempt: (who) => person("seb-exempt", "exempt", who, [t("console.phrase_no_browser"), t("console.phrase_tablet")]),
+    absent: (who) => person("absent", "absent", who, [t("console.phrase_not_come")], { danger: true }),
+    handIn: (who) => person("hand-in", "hand_in", who, [t("console.phrase_left"), t("console.phrase_misconduct")], { danger: true }),
     // The buttons of the moment: [label, action, kind]. The first is what usually comes next.
     ofSession(board) {
       const { session, counts } = board;
-      const close = withReason("close", t("console.act_close"), t("console.lead_close", { working: counts.working }),
-        [t("console.phrase_end"), t("console.phrase_all_in")], { danger: true });
+      const remove = plain("delete-practice", t("console.act_delete_practice"), t("console.lead_delete_practice"),
+        { danger: true, then: () => location.assign("/console/") });
       const byState = {
         planned: () => [[t("console.act_open_checkin"), plain("open-checkin", t("console.act_open_checkin"), t("console.lead_open_checkin")), "main"]],
         checkin: () => [[t("console.act_start"), plain("start", t("console.act_start"), t("console.lead_start", counts)), "main"]],
@@ -87,12 +100,13 @@ export function createActs(base, took) {
             ? [t("console.act_resume"), withReason("resume", t("console.act_resume"), t("console.lead_resume"), [t("console.phrase_fixed")]), "main"]
             : [t("console.act_pause"), withReason("pause", t("console.act_pause"), t("console.lead_pause"), [t("console.phrase_power"), t("console.phrase_announce")]), ""],
           [t("console.act_add_time"), addTime(null), ""],
-          [t("console.act_close"), close, "stop"],
+          [t("console.act_close"), close(counts), "stop"],
         ],
-        closed: () => [[t("console.act_sign"), plain("sign", t("console.act_sign"), t("console.lead_sign")), "main"]],
+        closed: () => (session.practice ? [] : [[t("console.act_sign"), plain("sign", t("console.act_sign"), t("console.lead_sign") + t("console.no_way_back")), "main"]]),
         signed: () => [],
       };
-      return (byState[session.state] || byState.signed)().concat([[t("console.act_incident"), incident(null), ""]]);
+      const found = (byState[session.state] || byState.signed)().concat([[t("console.act_incident"), () => incidentDialog(sender, get(), null, null), ""]]);
+      return session.practice && session.state !== "running" ? found.concat([[t("console.act_delete_practice"), remove, "stop"]]) : found;
     },
   };
 }

@@ -4,6 +4,7 @@ import { h, replace } from "/ui/static/js/dom.js";
 import { has, pick, t } from "/ui/static/js/text.js";
 import { hm, hms } from "/ui/static/js/time.js";
 import { age } from "./age.js";
+import { kindText, KINDS } from "./incident.js";
 
 const OLD_MS = 15000;
 // A camera always gives a reason, even for recording; the others give one only when something is wrong.
@@ -20,6 +21,7 @@ export function drawWaiting(holder, board, acts) {
       h("p", {}, pick(one.sentence)),
       h("div", { class: "row" },
         can("admit") ? h("button", { type: "button", class: "button main slim", onclick: acts.admit(one, one.route === "policy" ? "policy" : "manual") }, t("console.act_admit")) : null,
+        can("retry") ? h("button", { type: "button", class: "button slim", onclick: acts.retry(one) }, t("console.act_retry")) : null,
         can("deny") ? h("button", { type: "button", class: "button stop slim", onclick: acts.deny(one) }, t("console.act_deny")) : null));
   });
   replace(holder, h("h2", {}, t("console.waiting_title"), board.waiting.length ? h("span", { class: "badge num" }, String(board.waiting.length)) : null),
@@ -35,13 +37,36 @@ export function drawCheckins(holder, board) {
   replace(holder, h("h2", {}, t("console.checkins_title")), rows.length ? h("ul", { class: "log" }, rows) : h("p", { class: "muted" }, t("console.checkins_none")));
 }
 
+// Newest first; a correction stands under what it corrects, and both stay readable.
 export function drawIncidents(holder, board, acts) {
-  const rows = board.incidents.slice().sort((a, b) => b.at_ms - a.at_ms).map((one) => h("li", {},
-    h("span", { class: "num small muted" }, hm(one.at_ms)),
-    h("span", { class: "tag" }, has("console.kind_" + one.kind) ? t("console.kind_" + one.kind) : one.kind), h("span", { class: "who" }, one.text)));
+  const known = new Map(board.incidents.map((one) => [one.number, one]));
+  const last = new Map();
+  const root = (one) => (one.corrects && known.has(one.corrects) ? root(known.get(one.corrects)) : one);
+  for (const one of board.incidents) last.set(root(one).number, one);
+  const line = (one, old) => h("div", { class: "words" + (old ? " old" : "") }, one.text,
+    h("span", { class: "small muted" }, " " + [one.seat, one.name, one.by].filter(Boolean).join(" · ") + (one.corrects ? " · " + t("console.corrected_at", { time: hm(one.at_ms) }) : "")));
+  const rows = board.incidents.filter((one) => !one.corrects || !known.has(one.corrects)).sort((a, b) => b.happened_ms - a.happened_ms).map((one) => {
+    const chain = board.incidents.filter((other) => root(other) === one);
+    const newest = last.get(one.number);
+    return h("li", {},
+      h("span", { class: "num small muted" }, hm(newest.happened_ms)),
+      h("span", { class: "tag" }, KINDS.includes(newest.kind) ? kindText(newest.kind) : newest.kind),
+      h("span", { class: "who" }, chain.map((entry) => line(entry, entry !== newest)),
+        h("button", { type: "button", class: "button slim quiet", onclick: acts.incident(null, newest) }, t("console.act_correct"))));
+  });
   replace(holder, h("div", { class: "row ends" }, h("h2", {}, t("console.incidents_title")),
-    h("button", { type: "button", class: "button slim", onclick: acts.incident(null) }, "+ " + t("console.act_incident"))),
+    h("button", { type: "button", class: "button slim", onclick: acts.incident(null, null) }, "+ " + t("console.act_incident"))),
     rows.length ? h("ul", { class: "log" }, rows) : h("p", { class: "muted" }, t("console.incidents_none")));
+}
+
+// Times the room itself was away, measured; giving them back is the proctor's word.
+export function drawOutages(holder, board, acts) {
+  const open = (board.outages || []).filter((one) => one.credited === null && one.proposed_seconds > 0);
+  const running = board.session.state === "running";
+  replace(holder, running ? open.map((one) => h("div", { class: "notice warn row ends" },
+    h("span", {}, t("console.outage", { seconds: one.proposed_seconds })),
+    h("button", { type: "button", class: "button slim main", onclick: acts.credit(one) }, t("console.act_credit")))) : []);
+  holder.hidden = !running || !open.length;
 }
 
 // A process's name as the proctor knows the thing.

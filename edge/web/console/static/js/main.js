@@ -5,8 +5,9 @@ import { t } from "/ui/static/js/text.js";
 import { countdown, hms } from "/ui/static/js/time.js";
 import { createActs } from "./acts.js";
 import { follow } from "./feed.js";
-import { drawCheckins, drawIncidents, drawServices, drawWaiting } from "./lists.js";
-import { drawSeats } from "./seats.js";
+import { drawCheckins, drawIncidents, drawOutages, drawServices, drawWaiting } from "./lists.js";
+import { drawSeats, tickSeats } from "./seats.js";
+import { watchUnplug } from "./unplug.js";
 
 const facts = JSON.parse(byId("facts").textContent);
 const base = "/console/api/" + encodeURIComponent(facts.session);
@@ -16,28 +17,31 @@ let board = null;
 let got = 0;
 let live = true;
 const shown = {};
-const acts = createActs(base, take);
+const acts = createActs(base, take, () => board);
 const part = (name, kind) => h("section", { class: kind || "card", "data-part": name });
 const parts = {
   head: part("head", "head"), services: part("services", "services"), seats: part("seats"), waiting: part("waiting"),
-  checkins: part("checkins"), incidents: part("incidents"),
+  checkins: part("checkins"), incidents: part("incidents"), outages: part("outages", "outages"), forms: part("forms"), unplug: part("unplug"),
 };
 const clock = h("output", { class: "clock num", role: "timer", "aria-live": "off" });
 const link = h("p", { class: "link small", role: "status" });
 
 function take(document_) {
   if (!board) {
-    replace(byId("board"), parts.head, parts.services, h("div", { class: "columns" }, parts.seats,
-      h("div", { class: "side" }, parts.waiting, parts.checkins, parts.incidents)));
+    replace(byId("board"), parts.head, parts.outages, parts.services, h("div", { class: "columns" }, parts.seats,
+      h("div", { class: "side" }, parts.waiting, parts.checkins, parts.incidents, parts.forms, parts.unplug)));
+    watchUnplug(parts.unplug, () => board && ["closed", "signed"].includes(board.session.state));
   }
   board = document_;
   got = performance.now();
   draw("head", [board.session, board.counts], drawHead);
   draw("services", [board.services, board.uploads], () => drawServices(parts.services, board));
-  draw("seats", [board.seats, board.session.state, Math.floor(board.now / 5000)], () => drawSeats(parts.seats, board, acts));
+  draw("outages", [board.outages, board.session.state], () => drawOutages(parts.outages, board, acts));
+  draw("seats", [board.seats, board.session.state, board.session.clock.s], () => drawSeats(parts.seats, board, acts));
   draw("waiting", [board.waiting, Math.floor(board.now / 15000)], () => drawWaiting(parts.waiting, board, acts));
   draw("checkins", board.checkins, () => drawCheckins(parts.checkins, board));
   draw("incidents", board.incidents, () => drawIncidents(parts.incidents, board, acts));
+  draw("forms", board.session.state, drawForms);
   tick();
 }
 
@@ -64,11 +68,22 @@ function drawHead() {
     h("div", { class: "acts row" }, acts.ofSession(board).map(([label, action, kind]) => h("button", { type: "button", class: "button " + kind, onclick: action }, label))));
 }
 
+// What can be printed now; before the session too, for the case that the box dies.
+function drawForms() {
+  const over = ["closed", "signed"].includes(board.session.state);
+  const names = ["seats", "sign-in-blank", "answer-sheets", "incident-blank"].concat(board.session.state === "planned" ? [] : ["sign-in", "incidents"],
+    board.session.state === "signed" || (over && board.session.practice) ? ["results"] : []);
+  replace(parts.forms, h("h2", {}, t("console.forms_title")), h("ul", { class: "forms" }, names.map((name) =>
+    h("li", {}, h("a", { class: "button slim", href: "/console/" + encodeURIComponent(facts.session) + "/forms/" + name, target: "_blank", rel: "noopener" }, t("console.form_" + name.replace(/-/g, "_")))))));
+}
+
 function tick() {
   if (!board) return;
   const { session } = board;
   const going = session.clock.s === "running";
-  const left = session.clock.left - (going ? performance.now() - got : 0);
+  const since = performance.now() - got;
+  const left = session.clock.left - (going ? since : 0);
+  tickSeats(board.now + since, left);
   setText(clock, session.state === "planned" || session.state === "checkin" || going || session.clock.s === "paused" ? countdown(left) : "--:--");
   setText(link, live ? "● " + t("console.live") : "⚠ " + t("console.not_live", { time: hms(board.now) }));
   link.className = "link small " + (live ? "ok" : "lost");
@@ -78,5 +93,6 @@ function failed(failure) {
   if (!board) replace(byId("board"), h("p", { class: "notice bad", role: "alert" }, failure.message));
 }
 
+parts.seats.addEventListener("redraw", () => drawSeats(parts.seats, board, acts));
 setInterval(tick, 500);
 follow(base, { board: take, live: (yes) => { live = yes; tick(); }, failed });

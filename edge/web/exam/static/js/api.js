@@ -1,6 +1,10 @@
 // The room's exam API. Every call gives {ok, status, body}; status 0 when the room did not answer.
 
+import { ageOf } from "./queue.js";
+import { browserKeys } from "./watch.js";
+
 const TIMEOUT_MS = 10000;
+const MEDIA_TIMEOUT_MS = 90000;
 let csrf = "";
 
 export function useToken(token) {
@@ -11,7 +15,7 @@ async function call(path, options) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), TIMEOUT_MS);
   try {
-    const response = await fetch("/exam/api/" + path, Object.assign({ credentials: "same-origin", cache: "no-store", signal: stop.signal }, options));
+    const response = await fetch("/exam/api/" + path, Object.assign({ credentials: "same-origin", cache: "no-store", signal: stop.signal }, options, { headers: Object.assign(browserKeys(), options.headers) }));
     const body = await response.json().catch(() => null);
     if (response.ok && body === null) return { ok: false, status: 0, body: null };
     return { ok: response.ok, status: response.status, body };
@@ -29,15 +33,35 @@ function post(path, body) {
 
 export const claim = (seatCode, secret) => post("claim", { seat_code: seatCode, claim: secret });
 export const paper = () => call("paper", {});
-export const clock = () => call("clock", {});
+// Says how many answers wait here, so that the proctor sees it at the seat.
+export const clock = (queued) => call(queued ? "clock?q=" + queued : "clock", {});
+export const watch = (events) => post("watch", { events });
+
+// One picture, sound or film of this paper; null when the room did not give it.
+export async function media(name) {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), MEDIA_TIMEOUT_MS);
+  try {
+    const response = await fetch("/exam/api/media/" + encodeURIComponent(name), { credentials: "same-origin", signal: stop.signal, headers: browserKeys() });
+    return response.ok ? await response.blob() : null;
+  } catch (error) {
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 // Sends one queued operation and says what its queue is to do with it.
 export async function sendOp(op) {
-  const head = { op_id: op.op_id, seq: op.sent.seq };
-  const result = op.kind === "handin"
-    ? await post("handin", head)
-    : await post("answers", Object.assign(head, { item: op.item, base_version: op.sent.base, value: op.value }));
+  const result = await post(op.kind === "answer" ? "answers" : op.kind, bodyOf(op));
   return Object.assign({ failure: result.body || {}, reply: result.body, status: result.status }, { outcome: outcomeOf(result) });
+}
+
+function bodyOf(op) {
+  const body = { op_id: op.op_id, seq: op.sent.seq, age_ms: ageOf(op) };
+  if (op.kind === "part") body.part = Number(op.value[0]);
+  if (op.kind === "answer") Object.assign(body, { item: op.item, base_version: op.sent.base, value: op.value });
+  return body;
 }
 
 function outcomeOf(result) {
@@ -48,6 +72,6 @@ function outcomeOf(result) {
   if (code === "csrf_wrong") return "token";
   // Without a sentence of the room's own it was something in between (a proxy, a captive portal).
   if (!code) return "retry";
-  if (result.status === 401 || code === "tablet_released" || code === "tablet_unknown" || code === "tablet_other") return "gone";
+  if (result.status === 401 || code === "tablet_released" || code === "tablet_unknown" || code === "tablet_other" || code.startsWith("seb_")) return "gone";
   return "rejected";
 }

@@ -1,12 +1,13 @@
 // The room's clock on this tablet: asked every two seconds, counted on in between without the tablet's own time of day.
 
-const POLL_MS = 2000;
+const POLL_MS = 1800; // a changed limit is on the page within two seconds
 const MISSES = 2;
 
 // deps: ask() -> {ok, status, body}; changed(clock); tick(); refused(body); reached(yes or no).
 export function createClock(deps) {
   let known = { s: "waiting", left: null, v: null };
   let end = 0;
+  let heardAt = 0;
   let misses = 0;
   let timer = 0;
   let asking = false;
@@ -16,13 +17,22 @@ export function createClock(deps) {
   function take(clock) {
     const before = known;
     known = clock;
-    end = clock.left === null || clock.left === undefined ? 0 : performance.now() + clock.left;
+    heardAt = performance.now();
+    end = clock.left === null || clock.left === undefined ? 0 : heardAt + clock.left;
     if (before.s !== clock.s || before.v !== clock.v) deps.changed(clock, before);
   }
 
   function left() {
     if (known.left === null || known.left === undefined) return null;
     return known.s === "running" ? Math.max(0, end - performance.now()) : known.left;
+  }
+
+  // {part index: ms left} of the parts with a limit of their own that have been opened.
+  function parts() {
+    const gone = known.s === "running" ? performance.now() - heardAt : 0;
+    const found = {};
+    for (const index of Object.keys(known.p || {})) found[index] = Math.max(0, known.p[index] - gone);
+    return found;
   }
 
   async function poll() {
@@ -67,6 +77,11 @@ export function createClock(deps) {
     },
     take,
     left,
+    parts,
+    // How long to wait at the end before handing in, and how long answers given before it are still taken; null, 0: not said.
+    jitter: () => (typeof known.j === "number" ? known.j : null),
+    grace: () => known.g || 0,
+    poll,
     state: () => known.s,
     connected: () => connected,
   };

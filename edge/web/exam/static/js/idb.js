@@ -46,6 +46,19 @@ function durableStore(db) {
     durable: true,
     ops: (attempt) => read("ops", (s) => s.getAll(IDBKeyRange.bound([attempt, 0], [attempt, Infinity]))),
     everyOp: () => read("ops", (s) => s.getAll()),
+    // The number it was kept under: its own, or the next free one when another page had used that.
+    addOp: (op) => new Promise((resolve, reject) => {
+      let n = op.n;
+      const transaction = db.transaction(["ops"], "readwrite", STRICT);
+      const ops = transaction.objectStore("ops");
+      const taken = ops.openCursor(IDBKeyRange.bound([op.attempt, op.n], [op.attempt, Infinity]), "prev");
+      taken.onsuccess = () => {
+        if (taken.result) n = taken.result.value.n + 1;
+        ops.add(Object.assign({}, op, { n }));
+      };
+      transaction.oncomplete = () => resolve(n);
+      transaction.onerror = transaction.onabort = () => reject(transaction.error);
+    }),
     putOp: (op) => write(["ops"], (tx) => tx.objectStore("ops").put(op)),
     // One transaction: the acknowledged operation goes, its successor learns the version, the sequence moves on.
     settle: (gone, successor, key, note) => write(["ops", "notes"], (tx) => {
@@ -55,7 +68,11 @@ function durableStore(db) {
     }),
     note: (key) => read("notes", (s) => s.get(key)),
     setNote: (key, value) => write(["notes"], (tx) => tx.objectStore("notes").put(value, key)),
-    dropNote: (key) => write(["notes"], (tx) => tx.objectStore("notes").delete(key)),
+    // Drops some notes and keeps one, in one transaction.
+    dropNotes: (keys, key, note) => write(["notes"], (tx) => {
+      for (const one of keys) tx.objectStore("notes").delete(one);
+      if (key) tx.objectStore("notes").put(note, key);
+    }),
   };
 }
 
@@ -68,6 +85,10 @@ function memoryStore() {
     durable: false,
     ops: async (attempt) => Array.from(ops.values()).filter((op) => op.attempt === attempt).sort((a, b) => a.n - b.n).map(copy),
     everyOp: async () => Array.from(ops.values()).map(copy),
+    addOp: async (op) => {
+      ops.set(key(op), copy(op));
+      return op.n;
+    },
     putOp: async (op) => { ops.set(key(op), copy(op)); },
     settle: async (gone, successor, name, note) => {
       ops.delete(key(gone));
@@ -76,6 +97,9 @@ function memoryStore() {
     },
     note: async (name) => copy(notes.get(name)),
     setNote: async (name, value) => { notes.set(name, copy(value)); },
-    dropNote: async (name) => { notes.delete(name); },
+    dropNotes: async (names, name, note) => {
+      for (const one of names) notes.delete(one);
+      if (name) notes.set(name, copy(note));
+    },
   };
 }

@@ -1,52 +1,66 @@
-// Ties the exam page together: which screen, what a touch does, what the room's answers change.
+// Ties the exam page together: which screen, whose paper, one page at a time, and what is left behind.
 
 import { byId, h, replace } from "/ui/static/js/dom.js";
 import { lang, pick, setLang, t } from "/ui/static/js/text.js";
-import { countdown, hms } from "/ui/static/js/time.js";
-import { openBox, toast } from "/ui/static/js/dialog.js";
+import { hms } from "/ui/static/js/time.js";
 import * as api from "./api.js";
 import { createClock } from "./clock.js";
 import { openStore } from "./idb.js";
-import { createPaper } from "./paper.js";
+import * as choice from "./kinds/choice.js";
 import { createQueue, newId } from "./queue.js";
 import * as screens from "./screens.js";
-import { createView, setSize } from "./view.js";
+import { createShell } from "./shell.js";
+import { createTabs } from "./tabs.js";
+import { askForKeys, createWatch, fullScreen } from "./watch.js";
 
-const TAPPING_MS = 400;
 const RETRY_MS = 2000;
 const START_SPREAD_MS = 1500;
+const OF_ATTEMPT = ["paper/", "marks/", "room/", "settings/"];
 const root = byId("app");
-const tab = newId();
 
 let store = null;
 let claim = null;
-let paper = null;
-let view = null;
-let queue = null;
+let sitting = null;
+let rest = null;
 let redraw = () => {};
 let degraded = false;
-let cover = null;
 let loading = false;
-let handed = null;
-let size = setSize(0);
-let warned = false;
+let noReload = false;
+let finishing = false;
+
+const tabs = createTabs(newId(), giveUp);
+const shell = createShell(() => sitting && sitting.refreshBanners());
+shell.possible().then((yes) => {
+  noReload = !yes;
+  if (sitting) sitting.refreshBanners();
+});
+
+const watch = createWatch({ send: api.watch });
+const watched = () => Boolean(claim && claim.session.lockdown !== "none");
 
 const clock = createClock({
-  ask: api.clock,
-  tick: onTick,
-  changed: onClock,
+  ask: () => api.clock(sitting ? sitting.queue.count() : 0),
+  tick: (left) => sitting && sitting.tick(left),
+  changed(now, before) {
+    if (sitting) sitting.onClock(now, before);
+    else onClockBefore(now);
+  },
   refused: (body) => onGone(body || {}),
   reached(yes, changed) {
+    const queue = sitting ? sitting.queue : rest;
     if (yes && queue) queue.kick();
-    if (changed) yes || !paper ? redrawSoft() : refreshBanners();
-    else refreshBanners();
+    if (sitting) {
+      sitting.refreshBanners();
+      if (changed) sitting.refresh();
+      if (yes && changed) shell.keep();
+    } else if (changed && root.querySelector(".waiting")) redraw();
   },
 });
 
 // ---- screens
 
-function show(make, focus = true) {
-  const draw = () => {
+function show(make) {
+  const draw = (focus) => {
     const made = make();
     replace(root, languageCorner(), made);
     const panel = made.querySelector(".panel");
@@ -54,28 +68,23 @@ function show(make, focus = true) {
     const title = made.querySelector("h1");
     if (focus && title) title.focus();
   };
-  redraw = draw;
-  view = null;
-  draw();
+  redraw = () => draw(root.contains(document.activeElement));
+  draw(true);
 }
 
 function languageCorner() {
-  return h("button", { type: "button", class: "button quiet corner", onclick: switchLanguage }, t("exam.other_language"));
-}
-
-function redrawSoft() {
-  if (view) refreshBanners();
-  else if (!paper && clock.state() === "waiting" && claim && root.querySelector(".waiting")) redraw();
+  return h("button", { type: "button", class: "button quiet corner", onclick: switchLanguage, lang: t("exam.other_language_code") }, t("exam.other_language"));
 }
 
 function switchLanguage() {
   setLang(lang() === "zh" ? "en" : "zh");
   document.title = t("exam.title");
-  if (view) {
-    view.build();
-    refresh();
-    showCover();
-  } else redraw();
+  if (sitting) sitting.rebuild();
+  else redraw();
+}
+
+function say(text) {
+  byId("spoken").textContent = text;
 }
 
 async function showSeatCode(notice) {
@@ -84,10 +93,10 @@ async function showSeatCode(notice) {
   show(() => screens.seatCode({ notice, others, submit }));
   async function submit(code) {
     const result = await api.claim(code, await claimSecret(code));
-    if (result.ok || result.body) await store.dropNote("asked"); // heard, yes or no: the next claim is a new one
+    if (result.ok || result.body) await store.dropNotes(["asked"]); // heard, yes or no: the next claim is a new one
     if (!result.ok) return result.body ? pick(result.body) : t("common.no_answer");
     await useClaim(result.body);
-    show(() => screens.confirmPerson({ claim, yes: () => loadPaper(), no: () => showSeatCode("") }));
+    show(() => screens.confirmPerson({ claim, yes: () => { if (watched()) fullScreen(); loadPaper(); }, no: () => showSeatCode("") }));
     return "";
   }
 }
@@ -103,11 +112,17 @@ async function claimSecret(code) {
 
 async function useClaim(facts) {
   const before = await store.note("claim");
-  // Nobody's paper stays on a tablet that has gone to somebody else.
-  if (before && before.attempt !== facts.attempt) await store.dropNote("paper/" + before.attempt);
+  // Nobody's paper stays on a tablet that has gone to somebody else. Answers still on their way do.
+  if (before && before.attempt !== facts.attempt) await store.dropNotes(OF_ATTEMPT.map((name) => name + before.attempt));
   claim = { attempt: facts.attempt, tablet: facts.tablet, csrf: facts.csrf, candidate: facts.candidate, session: facts.session };
+  markPractice();
   api.useToken(claim.csrf);
   await keep("claim", claim);
+}
+
+// The band and the word under everything: nobody takes a practice session for the real one.
+function markPractice() {
+  document.body.classList.toggle("practice", Boolean(claim && claim.session.practice));
 }
 
 async function keep(key, value) {
@@ -123,18 +138,61 @@ function showWaiting() {
   clock.start();
 }
 
-async function showDone() {
-  const facts = handed || (claim && (await store.note("done/" + claim.attempt)));
-  clearCover();
-  if (claim) await store.dropNote("paper/" + claim.attempt);
-  show(() => screens.done({ facts, time: facts ? hms(facts.at_ms) : "", left: queue ? queue.count() : 0, next: () => { forget(); showSeatCode(""); } }));
+// ---- the end: what the room has is told, and everything of the paper leaves the tablet
+
+async function finished(facts) {
+  if (finishing) return;
+  finishing = true;
+  try {
+    await finish(facts);
+  } finally {
+    finishing = false;
+  }
+}
+
+async function finish(facts) {
+  watch.stop();
+  const noted = await store.note("last").catch(() => null);
+  const attempt = claim ? claim.attempt : noted ? noted.attempt : "";
+  const same = noted && noted.attempt === attempt ? noted : {};
+  const told = facts || same.facts || null;
+  if (sitting) {
+    await sitting.stop();
+    sitting.forget();
+    sitting = null;
+  }
+  const known = await store.note("room/" + attempt).catch(() => null);
+  const last = { attempt, facts: told, tablet: claim ? claim.tablet : same.tablet, csrf: claim ? claim.csrf : same.csrf, next: known ? known.next : same.next || 1 };
+  claim = null;
+  if (attempt) await store.dropNotes(OF_ATTEMPT.map((name) => name + attempt).concat("claim"), "last", last);
+  if (attempt && !rest && (await store.ops(attempt)).length) sendRest(last);
+  show(() => screens.done({ facts: told, time: told && told.at_ms ? hms(told.at_ms) : "", left: rest ? rest.count() : 0, next: () => { forget(); showSeatCode(""); } }));
+  clock.start();
+}
+
+// The room has closed this paper while something of it was still here: it goes there all the same, and is kept as late.
+function sendRest(last) {
+  api.useToken(last.csrf);
+  const changed = () => {
+    if (rest && rest.empty()) store.dropNotes(["room/" + last.attempt]);
+    if (root.querySelector(".done")) redraw();
+  };
+  rest = createQueue({
+    store, newId, send: api.sendOp, refresh: () => Promise.reject(new Error("closed")), changed, acknowledged: () => undefined,
+    rejected: () => {}, gone: () => {}, degraded: onDegraded, handedIn: changed, opened: () => {},
+  });
+  rest.start({ attempt: last.attempt, tablet: last.tablet, next_seq: last.next, fresh: true }, {}).then(() => rest && rest.flush());
 }
 
 function forget() {
-  if (queue) queue.stop();
+  watch.stop();
+  if (sitting) {
+    sitting.stop();
+    sitting.forget();
+  }
+  if (rest) rest.stop();
   clock.stop();
-  [paper, view, queue, handed, claim, warned] = [null, null, null, null, null, false];
-  clearCover();
+  [sitting, rest, claim] = [null, null, null];
 }
 
 // ---- the paper
@@ -147,8 +205,8 @@ async function loadPaper() {
     const code = (result.body && result.body.error) || "";
     if (result.ok) await enterPaper(result.body, true);
     else if (code === "exam_not_started") showWaiting();
-    else if (code === "already_finished") await showDone();
-    else if (result.status === 401 || result.status === 403) onGone(result.body);
+    else if (code === "already_finished") await finished(null);
+    else if (result.status === 401 || result.status === 403) await onGone(result.body);
     else await withoutRoom();
   } finally {
     loading = false;
@@ -171,237 +229,112 @@ async function withoutRoom() {
 async function enterPaper(document_, fresh) {
   await useClaim(Object.assign({}, document_, claim && claim.attempt === document_.attempt && !fresh ? claim : {}));
   if (fresh) await keep("paper/" + claim.attempt, document_);
-  const marks = await store.note("marks/" + claim.attempt);
-  queue = createQueue({
-    store, newId, send: api.sendOp, refresh: refreshPaper, changed: refresh, acknowledged: onAcknowledged,
-    rejected: onRejected, gone: onGone, degraded: onDegraded,
-    handedIn: onHandedIn,
-  });
-  const mine = queue;
-  paper = createPaper(document_, marks, (item) => mine.pending(item));
-  await queue.start({ attempt: claim.attempt, tablet: document_.tablet, next_seq: document_.next_seq, fresh }, document_.responses);
-  replace(root);
-  view = createView(root, claim, paper, { choose, go, flag, handIn: askHandIn, language: switchLanguage, resize, take: choose });
-  view.build();
-  view.show(Math.min(paper.marks.at, paper.items.length - 1), false);
+  const needed = await modulesFor(document_);
+  if (sitting) await sitting.stop();
+  sitting = await needed.sitting.createSitting({
+    root, store, clock, claim, shell, send: api.sendOp, fetchPaper, keep, degraded: onDegraded, finished, gone: onGone, language: switchLanguage, say,
+    isDegraded: () => degraded || !store.durable, noReload: () => noReload,
+  }, document_, fresh, needed.kinds, needed.media);
   // How much time is left, an old copy cannot know.
   clock.take(fresh ? document_.clock : { s: "running", left: null, v: null });
   clock.start(!fresh);
-  refresh();
-  showCover();
+  sitting.begin();
+  if (watched()) watch.start();
+  shell.keep();
 }
 
-// The room's word on sequence, versions and token, while the paper stays where it is.
-async function refreshPaper() {
+// What only the page with the paper needs, and of the kinds of items those that are on it.
+async function modulesFor(document_) {
+  const kinds = { judgement: choice, single: choice, multiple: choice };
+  const all = [];
+  for (const part of document_.parts) for (const item of part.items || []) all.push(item, ...(item.items || []));
+  const pictures = all.some((item) => item.type === "hotspot" || (item.media || []).length || (item.options || []).some((option) => option.image));
+  const wanted = Array.from(new Set(all.map((item) => item.type))).filter((type) => ["fill", "order", "match", "hotspot"].includes(type));
+  const [sittingModule, media, ...found] = await Promise.all([
+    lazy("./sitting.js"), pictures ? lazy("./media.js") : null, ...wanted.map((type) => lazy("./kinds/" + type + ".js"))]);
+  wanted.forEach((type, at) => { kinds[type] = found[at]; });
+  return { sitting: sittingModule, kinds, media: media && media.createMedia(api.media) };
+}
+
+// A file that did not come is asked for again, under another name since a browser may remember the failure.
+async function lazy(path) {
+  for (let again = 0; ; again++) {
+    try {
+      return await import(again ? path + "?again=" + again : path);
+    } catch (error) {
+      if (!root.querySelector(".screen")) show(screens.connecting);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+async function fetchPaper() {
   const result = await api.paper();
   if (!result.ok) throw new Error("no paper");
   api.useToken(result.body.csrf);
   claim.tablet = result.body.tablet;
-  queue.learn(result.body.responses);
-  paper.learn(result.body.responses);
   return result.body;
 }
 
-function choose(item, value) {
-  if (queue.handingIn()) return;
-  paper.chosen(item.id);
-  queue.put(item.id, value, item.type === "multiple" ? TAPPING_MS : 0);
-  keepMarks();
-}
-
-function go(index) {
-  queue.flush();
-  if (index < 0 || index >= paper.items.length) return;
-  paper.marks.at = index;
-  view.show(index, true);
-  refreshBanners();
-  keepMarks();
-}
-
-function flag() {
-  paper.toggleFlag(paper.items[view.index()].id);
-  keepMarks();
-  refresh();
-}
-
-function keepMarks() {
-  return keep("marks/" + claim.attempt, paper.marks);
-}
-
-function resize(step) {
-  size = setSize(size + step);
-  keep("size", size);
-}
-
-function onAcknowledged(op, reply, same, more) {
-  if (op.kind === "answer") {
-    paper.heard(op, reply, same, more);
-    if (reply.outcome !== "applied") keepMarks();
-  }
-  return paper.saved;
-}
-
-async function onHandedIn(reply) {
-  handed = { answered: reply.answered, of: reply.of, at_ms: reply.at_ms };
-  await keep("done/" + claim.attempt, handed);
-  if (reply.outcome === "applied") showDone();
-  else showCover();
-}
-
-function onRejected(op, failure) {
-  if (op.kind === "handin") {
-    toast("bad", pick(failure), 15);
-    showCover();
-    return;
-  }
-  paper.refused(op, failure);
-  keepMarks();
-}
-
-function onGone(body) {
-  if (queue) queue.stop();
-  const left = queue ? queue.count() : 0;
-  const sentence = pick(body) || t("common.no_answer");
-  const unknown = body.error === "tablet_unknown";
+async function onGone(body) {
+  const facts = body || {};
+  const attempt = claim ? claim.attempt : "";
   forget();
-  if (unknown && !left) showSeatCode("");
-  else show(() => screens.gone({ sentence, left, again: () => showSeatCode("") }));
+  const left = attempt ? (await store.ops(attempt)).filter((op) => op.kind === "answer").length : 0;
+  if (facts.error === "tablet_unknown" && !left) showSeatCode("");
+  else show(() => screens.gone({ sentence: pick(facts) || t("common.no_answer"), left, again: () => showSeatCode("") }));
 }
 
 function onDegraded() {
   if (!degraded) {
     degraded = true;
-    refreshBanners();
+    if (sitting) sitting.refreshBanners();
   }
 }
 
-// ---- the clock
-
-function onClock(now, before) {
-  if (!paper) {
-    if (now.s === "running" || now.s === "paused" || now.s === "closed") setTimeout(loadPaper, Math.random() * START_SPREAD_MS);
-    else if (now.s === "done") showDone();
-    return;
-  }
-  if (now.s === "done" && !queue.handingIn()) {
-    showDone();
-    return;
-  }
-  if (before.v !== null && before.v !== now.v && now.s === "running" && before.s === "running" && Math.abs(now.left - before.left) > 30000) {
-    toast("warn", t("exam.time_changed", { left: countdown(now.left) }), 10);
-  }
-  showCover();
-}
-
-function onTick(left) {
-  if (!view) return;
-  view.tick(left);
-  if (!warned && left !== null && left < 300000 && left > 290000 && clock.state() === "running") {
-    warned = true;
-    toast("warn", t("exam.five_minutes"), 10);
-  }
-  if (left === 0 && clock.state() === "running" && !cover) showCover();
-  if (cover && cover.dataset.kind === "timeup" && left > 0 && clock.state() === "running") showCover();
-}
-
-// ---- covers and banners
-
-function coverFor() {
-  const left = queue.count();
-  if (queue.handingIn()) {
-    const warn = clock.connected() ? "" : t("exam.handing_offline");
-    return { kind: "handing", title: t("exam.handing_title"), lead: t("exam.handing_lead"), warn, left, back: clock.connected() ? null : backToPaper };
-  }
-  if (clock.state() === "paused") return { kind: "paused", title: t("exam.paused_title"), lead: t("exam.paused_lead"), left };
-  if (clock.state() === "closed") return { kind: "timeup", title: t("exam.timeup_title"), lead: t("exam.timeup_lead"), left };
-  if (clock.state() === "running" && clock.left() === 0) {
-    const lead = clock.connected() ? t("exam.timeup_lead") : t("exam.timeup_offline");
-    return { kind: "timeup", title: t("exam.timeup_title"), lead, left };
-  }
-  return null;
-}
-
-function showCover() {
-  if (!view) return;
-  const wanted = coverFor();
-  const key = wanted ? JSON.stringify([wanted.kind, wanted.title, wanted.lead, wanted.warn, wanted.left]) : "";
-  if ((cover ? cover.dataset.key : "") === key) return;
-  const first = !cover;
-  clearCover();
-  if (!wanted) return;
-  cover = screens.cover(wanted);
-  cover.dataset.key = key;
-  cover.dataset.kind = wanted.kind;
-  document.body.append(cover);
-  root.setAttribute("aria-hidden", "true");
-  root.firstChild.classList.add("covered");
-  if (first) cover.querySelector("h1").focus();
-}
-
-function clearCover() {
-  if (cover) cover.remove();
-  cover = null;
-  root.removeAttribute("aria-hidden");
-  if (root.firstChild && root.firstChild.classList) root.firstChild.classList.remove("covered");
-}
-
-async function backToPaper() {
-  if (await queue.withdrawHandIn()) showCover();
-}
-
-function refresh() {
-  if (!view) return;
-  view.update();
-  refreshBanners();
-  showCover();
-}
-
-function refreshBanners() {
-  if (!view) return;
-  const notices = [];
-  if (degraded || !store.durable) notices.push({ kind: "bad", text: t("exam.memory_banner") });
-  if (!clock.connected()) notices.push({ kind: "warn", text: t("exam.offline_banner") });
-  else if (queue.count() > 1) notices.push({ kind: "", text: t("exam.pending_banner", { count: queue.count() }) });
-  const odd = paper.items.findIndex((item, index) => index !== view.index() && paper.state(item.id) === "conflict");
-  if (odd >= 0) notices.push({ kind: "warn", text: t("exam.conflict_go", { n: paper.items[odd].n }), act: () => go(odd) });
-  view.banners(clock.connected(), notices);
-  view.tick(clock.left());
-}
-
-// ---- handing in
-
-function askHandIn() {
-  queue.flush();
-  const first = paper.items.findIndex((item) => !paper.answered(item.id));
-  openBox(screens.handInBox({ counts: paper.counts(), toFirst: first >= 0 ? () => go(first) : null, handIn: () => queue.handIn() }));
+function onClockBefore(now) {
+  if (loading) return;
+  if (now.s === "running" || now.s === "paused" || now.s === "closed") setTimeout(() => sitting || loadPaper(), Math.random() * START_SPREAD_MS);
+  else if (now.s === "done" && !root.querySelector(".done")) finished(null);
 }
 
 // ---- start
 
-function oneTabOnly() {
-  if (!("BroadcastChannel" in window)) return;
-  const channel = new BroadcastChannel("examroom-exam");
-  channel.onmessage = (event) => {
-    if (event.data === tab) return;
-    if (queue) queue.stop();
-    clock.stop();
-    clearCover();
-    show(screens.otherTab);
-  };
-  channel.postMessage(tab);
+// Another page of this tablet takes over: what is here goes into the store first.
+async function giveUp() {
+  watch.stop();
+  clock.stop();
+  if (rest) await rest.stop();
+  if (sitting) await sitting.stop();
+  [sitting, rest] = [null, null];
+  showOtherTab();
+}
+
+function showOtherTab() {
+  show(() => screens.otherTab({ take }));
+}
+
+async function take() {
+  show(screens.connecting);
+  await tabs.take();
+  await begin();
+}
+
+async function begin() {
+  claim = (await store.note("claim").catch(() => null)) || null;
+  markPractice();
+  if (claim) api.useToken(claim.csrf);
+  await loadPaper();
 }
 
 async function start() {
   show(screens.connecting);
-  oneTabOnly();
+  window.addEventListener("pagehide", () => { if (sitting) sitting.queue.flush(); });
+  document.addEventListener("visibilitychange", () => { if (document.hidden && sitting) sitting.queue.flush(); });
+  await askForKeys();
   store = await openStore();
-  claim = (await store.note("claim").catch(() => null)) || null;
-  if (claim) api.useToken(claim.csrf);
-  size = setSize((await store.note("size").catch(() => 0)) || 0);
-  if ("serviceWorker" in navigator) navigator.serviceWorker.register("/exam/sw.js").catch(() => {});
-  window.addEventListener("pagehide", () => { if (queue) queue.flush(); });
-  document.addEventListener("visibilitychange", () => { if (document.hidden && queue) queue.flush(); });
-  await loadPaper();
+  if (await tabs.open()) await begin();
+  else showOtherTab();
 }
 
 start();

@@ -1,11 +1,20 @@
 // The paper as this tablet knows it: items, what the room has, what is still on the way, flags and trouble.
 
-// `marks` = {flags, conflicts, late, rejected, at}: what only this tablet knows; it is kept over a reload.
+// One step for each thing to answer: a case is as many steps as it has sub-items, all with its material.
+function stepsOf(parts) {
+  const steps = [];
+  parts.forEach((part, index) => (part.items || []).forEach((item) => {
+    if (item.type !== "case") steps.push(Object.assign({ part, partIndex: index, material: null }, item));
+    else item.items.forEach((sub, at) => steps.push(Object.assign({ part, partIndex: index, material: item, first: at === 0, n: item.n + "." + (at + 1) }, sub)));
+  }));
+  return steps;
+}
+
+// `marks` = {flags, conflicts, late, rejected, at, part, left}: what only this tablet knows; it is kept over a reload.
 export function createPaper(document_, marks, pending) {
-  const items = [];
-  for (const part of document_.parts) for (const item of part.items) items.push(Object.assign({ part }, item));
+  const items = stepsOf(document_.parts);
   const saved = Object.assign({}, document_.responses);
-  const kept = Object.assign({ flags: {}, conflicts: {}, late: {}, rejected: {}, at: 0 }, marks);
+  const kept = Object.assign({ flags: {}, conflicts: {}, late: {}, rejected: {}, grace: {}, at: 0, part: null, left: {} }, marks);
 
   function value(id) {
     const queued = pending(id);
@@ -14,18 +23,23 @@ export function createPaper(document_, marks, pending) {
     return saved[id] ? saved[id].value : [];
   }
 
-  // "none" | "tablet" | "saved" | "conflict" | "late" | "rejected"
+  // "none" | "tablet" | "saved" | "grace" | "conflict" | "late" | "rejected"
   function state(id) {
     if (pending(id)) return "tablet";
     if (kept.conflicts[id]) return "conflict";
     if (kept.rejected[id]) return "rejected";
     if (kept.late[id]) return "late";
+    if (kept.grace[id]) return "grace";
     return saved[id] && saved[id].value.length ? "saved" : "none";
   }
 
   const answered = (id) => value(id).length > 0;
+  const clean = (id) => ["conflicts", "rejected", "late", "grace"].forEach((name) => delete kept[name][id]);
   return {
     items,
+    parts: document_.parts,
+    total: document_.parts.reduce((sum, part) => sum + (part.items || []).length, 0),
+    limited: document_.parts.some((part) => part.minutes),
     saved,
     marks: kept,
     value,
@@ -35,23 +49,21 @@ export function createPaper(document_, marks, pending) {
     savedAt: (id) => (saved[id] ? saved[id].at_ms : 0),
     flagged: (id) => Boolean(kept.flags[id]),
     needsAttention: (id) => ["conflict", "rejected", "late"].includes(state(id)),
+    lateCount: () => Object.keys(kept.late).length,
     toggleFlag(id) {
       if (kept.flags[id]) delete kept.flags[id];
       else kept.flags[id] = true;
     },
-    chosen(id) {
-      delete kept.conflicts[id];
-      delete kept.rejected[id];
-      delete kept.late[id];
-    },
+    chosen: clean,
     // What the room said about an operation of item `id`.
     heard(op, reply, same, more) {
-      const standing = reply.outcome === "applied" || same ? op.value : reply.current || [];
+      const counts = reply.outcome === "applied" || same;
       const before = saved[op.item];
-      const at = reply.outcome === "applied" || same ? reply.at_ms : before ? before.at_ms : reply.at_ms;
-      saved[op.item] = { version: reply.version, value: standing, at_ms: at };
+      const standing = counts ? op.value : reply.current || [];
+      saved[op.item] = { version: reply.version, value: standing, at_ms: counts || !before ? reply.at_ms : before.at_ms };
       if (reply.outcome === "stale" && !same && !more) kept.conflicts[op.item] = op.value;
       if (reply.outcome === "late") kept.late[op.item] = true;
+      if (reply.grace) kept.grace[op.item] = true;
     },
     refused(op, failure) {
       kept.rejected[op.item] = failure;
@@ -64,6 +76,15 @@ export function createPaper(document_, marks, pending) {
       const done = items.filter((item) => answered(item.id)).length;
       const flags = items.filter((item) => kept.flags[item.id]).length;
       return { total: items.length, answered: done, unanswered: items.length - done, flagged: flags };
+    },
+    languages() {
+      const found = [];
+      const look = (more) => Object.keys(more || {}).forEach((code) => found.includes(code) || found.push(code));
+      for (const item of items) {
+        look(item.stem_more);
+        if (item.material) look(item.material.stem_more);
+      }
+      return found;
     },
   };
 }

@@ -1,6 +1,7 @@
 // The operations of one attempt, in order, until the room has each on disk.
 //
-// An operation: {attempt, n, op_id, kind: "answer"|"handin", item, value, base, sent}.
+// An operation: {attempt, n, op_id, kind: "answer"|"part"|"handin", item, value, base, made, sent}.
+//   value: the answer; of a part the index it was opened by. made: when, by this tablet's clock.
 //   base: the version of the item its author saw; null while an earlier operation of the same item is still queued,
 //         whose acknowledgement brings it.
 //   sent: {tablet, seq, base}, written down before the first try, and from then on nothing of it changes, so that a
@@ -22,6 +23,7 @@ export function createQueue(deps) {
   let ops = [];
   let lastN = 0;
   const versions = new Map();
+  let writing = Promise.resolve();
   let busy = false;
   let stopped = true;
   let timer = 0;
@@ -53,39 +55,56 @@ export function createQueue(deps) {
   }
 
   async function save(work) {
-    try {
-      await work();
-    } catch (error) {
-      deps.degraded();
-    }
+    const done = work().catch(() => deps.degraded());
+    writing = Promise.all([writing, done]);
+    await done;
   }
+
+  // A new operation's number: should another page have used it meanwhile, the next free one.
+  const add = (op) => save(async () => {
+    op.n = await store.addOp(plain(op));
+    lastN = Math.max(lastN, op.n);
+  });
 
   async function put(item, value, delayMs) {
     const last = lastOf(item);
-    let op = last;
     if (last && !last.sent) {
-      op.op_id = deps.newId();
-      op.value = value;
+      last.op_id = deps.newId();
+      last.value = value;
+      stamp(last, delayMs);
+      deps.changed();
+      await save(() => store.putOp(plain(last)));
     } else {
-      const base = last ? null : versions.get(item) || 0;
-      op = { attempt, n: ++lastN, op_id: deps.newId(), kind: "answer", item, value, base, sent: null, resyncs: 0 };
-      ops.push(op);
+      await append("answer", item, value, last ? null : versions.get(item) || 0, delayMs);
     }
-    op.readyAt = Date.now() + delayMs;
+    pump();
+  }
+
+  async function append(kind, item, value, base, delayMs) {
+    const op = { attempt, n: ++lastN, op_id: deps.newId(), kind, item, value, base, sent: null, resyncs: 0 };
+    stamp(op, delayMs);
+    ops.push(op);
     deps.changed();
-    await save(() => store.putOp(plain(op)));
+    await add(op);
+  }
+
+  // Both clocks: the steady one while this page lives, the tablet's own over a reload.
+  function stamp(op, delayMs) {
+    op.made = Date.now();
+    op.madeAt = performance.now();
+    op.readyAt = op.madeAt + delayMs;
+  }
+
+  async function openPart(index) {
+    if (ops.some((op) => op.kind === "part" && op.value[0] === String(index))) return;
+    await append("part", "", [String(index)], 0, 0);
     pump();
   }
 
   async function handIn() {
     if (ops.some((op) => op.kind === "handin")) return;
     for (const op of ops) op.readyAt = 0;
-    const op = {
-      attempt, n: ++lastN, op_id: deps.newId(), kind: "handin", item: "", value: [], base: 0, sent: null, resyncs: 0, readyAt: 0,
-    };
-    ops.push(op);
-    deps.changed();
-    await save(() => store.putOp(plain(op)));
+    await append("handin", "", [], 0, 0);
     pump();
   }
 
@@ -106,7 +125,7 @@ export function createQueue(deps) {
     try {
       while (ops.length && !stopped) {
         const op = ops[0];
-        const early = op.sent ? 0 : op.readyAt - Date.now();
+        const early = op.sent ? 0 : op.readyAt - performance.now();
         if (early > 0) {
           timer = setTimeout(pump, early);
           return;
@@ -119,6 +138,8 @@ export function createQueue(deps) {
           continue;
         }
         const answer = await deps.send(op);
+        // Another page may have the operations by now; unacknowledged, they are sent again as they are.
+        if (stopped) return;
         if (!(await settle(op, answer))) {
           const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * Math.pow(2, failures));
           failures += 1;
@@ -174,7 +195,7 @@ export function createQueue(deps) {
 
   async function acknowledge(op, reply) {
     const same = reply.outcome === "stale" && equal(reply.current || [], op.value);
-    const applied = reply.outcome === "applied" || same;
+    const applied = isIn(reply) || same;
     nextSeq = op.sent.seq + 1;
     ops.splice(ops.indexOf(op), 1);
     let successor = null;
@@ -188,6 +209,7 @@ export function createQueue(deps) {
     await save(() => store.settle(plain(op), successor && plain(successor), noteKey(), note));
     deps.changed();
     if (op.kind === "handin") deps.handedIn(reply);
+    if (op.kind === "part") deps.opened(Number(op.value[0]), reply);
   }
 
   async function reject(op, failure) {
@@ -204,6 +226,7 @@ export function createQueue(deps) {
     learn,
     put,
     handIn,
+    openPart,
     withdrawHandIn,
     // Whatever waits for a pause in tapping goes now.
     flush() {
@@ -217,24 +240,35 @@ export function createQueue(deps) {
         pump();
       }
     },
+    // Resolves when everything is in the store.
     stop() {
       stopped = true;
       clearTimeout(timer);
+      return writing;
     },
     pending: (item) => lastOf(item),
     count: () => ops.filter((op) => op.kind === "answer").length,
+    opening: () => ops.filter((op) => op.kind === "part").map((op) => Number(op.value[0])),
     handingIn: () => ops.some((op) => op.kind === "handin"),
     empty: () => ops.length === 0,
   };
 }
 
 function plain(op) {
-  const { attempt, n, op_id, kind, item, value, base, sent, resyncs } = op;
-  return { attempt, n, op_id, kind, item, value: value.slice(), base, sent: sent && Object.assign({}, sent), resyncs };
+  const { attempt, n, op_id, kind, item, value, base, made, sent, resyncs } = op;
+  return { attempt, n, op_id, kind, item, value: value.slice(), base, made, sent: sent && Object.assign({}, sent), resyncs };
 }
 
-export function equal(a, b) {
-  return a.length === b.length && a.slice().sort().join() === b.slice().sort().join();
+// Whether an operation counts: given in time, or before the end and taken in grace (reply.grace).
+export const isIn = (reply) => reply.outcome === "applied";
+
+// Values whose order means nothing are sorted when they are given, so that equal is equal.
+export const equal = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+// How long ago an operation was given, in ms; the tablet's own clock is only asked over a reload.
+export function ageOf(op) {
+  const age = op.madeAt === undefined ? Date.now() - (op.made || Date.now()) : performance.now() - op.madeAt;
+  return Math.min(86400000, Math.max(0, Math.round(age)));
 }
 
 // A random UUID; crypto.randomUUID is missing on old tablets and on pages without HTTPS.

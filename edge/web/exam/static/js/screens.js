@@ -68,7 +68,8 @@ export function confirmPerson({ claim, yes, no }) {
     help.hidden = false;
     again.hidden = false;
   };
-  return panel("confirm", t("exam.confirm_title"), h("p", { class: "muted" }, pick(claim.session.title)), person(claim.candidate), help,
+  return panel("confirm", t("exam.confirm_title"), h("p", { class: "muted" }, pick(claim.session.title)), person(claim.candidate),
+    claim.session.lockdown === "none" ? null : h("p", { class: "notice" }, t("exam.watch_told")), help,
     h("div", { class: "two" },
       h("button", { type: "button", class: "button huge", onclick: refuse }, t("exam.confirm_no")),
       h("button", { type: "button", class: "button main huge", onclick: yes }, t("exam.confirm_yes"))), again);
@@ -82,11 +83,16 @@ export function waiting({ claim, connected }) {
     connected ? null : h("p", { class: "notice warn", role: "alert" }, t("exam.connecting_hint")));
 }
 
+// facts: {answered, of, at_ms, late, missed} as the room told, or null when it closed the paper without being asked.
 export function done({ facts, time, left, next }) {
-  return panel("done", t("exam.done_title"), h("div", { class: "tick", "aria-hidden": "true" }, "✓"),
-    facts ? h("p", { class: "lead num" }, t("exam.done_counts", { answered: facts.answered, total: facts.of, time })) : null,
-    h("p", {}, t("exam.done_lead")), left ? h("p", { class: "notice warn", role: "alert" }, t("exam.still_sending", { count: left })) : null,
-    h("button", { type: "button", class: "button quiet", onclick: next }, t("exam.done_next")));
+  const counted = facts && typeof facts.answered === "number";
+  const inTime = counted && !facts.late;
+  return panel("done", t(inTime ? "exam.done_title" : "exam.closed_title"), h("div", { class: "tick", "aria-hidden": "true" }, "✓"),
+    counted ? h("p", { class: "lead num" }, t("exam.done_counts", { answered: facts.answered, total: facts.of, time })) : null,
+    inTime ? null : h("p", {}, t("exam.closed_lead")),
+    facts && facts.missed ? h("p", { class: "notice warn" }, t("exam.late_count", { count: facts.missed })) : null,
+    h("p", {}, t("exam.done_lead")), left ? h("p", { class: "notice warn", role: "status" }, t("exam.still_sending", { count: left })) : h("p", { class: "muted" }, t("exam.done_wiped")),
+    h("button", { type: "button", class: "button", onclick: next }, t("exam.done_next")));
 }
 
 export function gone({ sentence, left, again }) {
@@ -95,35 +101,53 @@ export function gone({ sentence, left, again }) {
     again ? h("button", { type: "button", class: "button main huge", onclick: again }, t("exam.gone_again")) : null);
 }
 
-export function otherTab() {
-  return panel("quiet", t("exam.other_tab"));
+export function otherTab({ take }) {
+  return panel("quiet other-tab", t("exam.other_tab_title"), h("p", { class: "notice warn", role: "alert" }, t("exam.other_tab")),
+    h("button", { type: "button", class: "button main huge", onclick: take }, t("exam.other_tab_take")));
 }
 
-// What lies over the paper: paused, time up, handing in. `back` where one may return to the paper.
-export function cover({ kind, title, lead, warn, left, back }) {
+// What lies over the paper: paused, time up, handing in, between two parts. acts: [[label, what it does], ...].
+export function cover({ kind, title, lead, warn, left, acts }) {
   return h("div", { class: "cover " + kind, role: "dialog", "aria-modal": "true", "aria-labelledby": "cover-title" },
-    h("section", { class: "panel" }, h("h1", { id: "cover-title", tabindex: "-1" }, title), h("p", { class: "lead" }, lead),
+    h("section", { class: "panel" }, h("h1", { id: "cover-title", tabindex: "-1" }, title), lead ? h("p", { class: "lead" }, lead) : null,
       warn ? h("p", { class: "notice warn", role: "alert" }, warn) : null,
-      left ? h("p", { class: "num muted" }, t("exam.still_sending", { count: left })) : null,
-      back ? h("button", { type: "button", class: "button huge", onclick: back }, t("exam.handin_no")) : null));
+      left ? h("p", { class: "num muted", role: "status" }, t("exam.still_sending", { count: left })) : null,
+      (acts || []).map(([label, act]) => h("button", { type: "button", class: "button huge wide", onclick: act }, label))));
+}
+
+function box(id, ...children) {
+  return h("dialog", { class: "box", "aria-labelledby": id }, h("div", { class: "inner" }, children));
+}
+
+// The next part has a limit, or the one that is left cannot be returned to: begun on purpose.
+export function partBox({ name, from, minutes, start }) {
+  const dialog = box("part-title", h("h1", { id: "part-title" }, name),
+    minutes ? h("p", { class: "notice" }, t("exam.part_box_minutes", { minutes })) : null,
+    from ? h("p", { class: "notice warn" }, t("exam.part_box_leave", { title: from })) : null,
+    h("div", { class: "two" },
+      h("button", { type: "button", class: "button huge", onclick: () => dialog.close() }, t("exam.part_box_no")),
+      h("button", { type: "button", class: "button main huge", onclick: () => { dialog.close(); start(); } }, t("exam.part_box_yes"))));
+  return dialog;
 }
 
 // The last question before the paper leaves: what is still open, and three ways on.
-export function handInBox({ counts, toFirst, handIn }) {
+export function handInBox({ counts, unopened, toFirst, handIn, offline }) {
   const then = (work) => () => {
     dialog.close();
     work();
   };
-  const dialog = h("dialog", { class: "box", "aria-labelledby": "handin-title" }, h("div", { class: "inner" },
+  const dialog = box("handin-title",
     h("h1", { id: "handin-title" }, t("exam.handin_title")),
     counts.unanswered
       ? h("p", { class: "notice warn" }, t("exam.handin_unanswered", { count: counts.unanswered }))
       : h("p", { class: "notice good" }, t("exam.handin_all", { total: counts.total })),
+    unopened ? h("p", { class: "notice warn" }, t("exam.handin_unopened", { count: unopened })) : null,
     counts.flagged ? h("p", { class: "notice" }, t("exam.handin_flagged", { count: counts.flagged })) : null,
+    offline ? h("p", { class: "notice" }, t("exam.handin_offline")) : null,
     h("p", {}, t("exam.handin_final")),
-    toFirst ? h("button", { type: "button", class: "button quiet", onclick: then(toFirst) }, t("exam.handin_first_unanswered")) : null,
+    toFirst ? h("button", { type: "button", class: "button", onclick: then(toFirst) }, t("exam.handin_first_unanswered")) : null,
     h("div", { class: "two" },
       h("button", { type: "button", class: "button huge", onclick: () => dialog.close() }, t("exam.handin_no")),
-      h("button", { type: "button", class: "button main huge", onclick: then(handIn) }, t("exam.handin_yes")))));
+      h("button", { type: "button", class: "button main huge", onclick: then(handIn) }, t("exam.handin_yes"))));
   return dialog;
 }

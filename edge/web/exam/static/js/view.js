@@ -3,32 +3,37 @@
 import { h, replace, setText } from "/ui/static/js/dom.js";
 import { t, pick } from "/ui/static/js/text.js";
 import { hms, countdown } from "/ui/static/js/time.js";
+import { words } from "./words.js";
 
-const SIZES = 4;
 const WARN_MS = 5 * 60 * 1000;
+const PART_WARN_MS = 2 * 60 * 1000;
+const NARROW = "(max-width: 700px)";
 
-// acts: choose(item, value), go(index), flag(), handIn(), language(), resize(step), take(item, value).
-export function createView(root, claim, paper, acts) {
+// acts: choose(item, value, wait), flush(), go(index), next(), flag(), handIn(), language(), settings(), take(item, value),
+// read(item), reachable(index), canOpen(part), openPart(part), morePartsAfter(index), say(text, loud). kit: {kinds, media, second(), canSpeak()}.
+export function createView(root, claim, paper, kit, acts) {
   let at = 0;
   const timer = h("output", { class: "timer num", role: "timer", "aria-live": "off" });
+  const partTimer = h("output", { class: "part-timer num", role: "timer", "aria-live": "off", hidden: true });
   const link = h("span", { class: "tag link" });
   const banners = h("div", { class: "banners" });
   const stage = h("main", { class: "stage", id: "item", tabindex: "-1" });
-  const cells = [];
+  let cells = [];
   const counts = h("p", { class: "counts num" });
   const progress = h("span", { class: "num" });
   const flagButton = h("button", { type: "button", class: "button", onclick: () => acts.flag() });
   const previous = h("button", { type: "button", class: "button", onclick: () => acts.go(at - 1) });
-  const next = h("button", { type: "button", class: "button main", onclick: () => (isLast() ? acts.handIn() : acts.go(at + 1)) });
-  const isLast = () => at === paper.items.length - 1;
+  const next = h("button", { type: "button", class: "button main", onclick: () => acts.next() });
   const mapButton = h("button", { type: "button", class: "button map-open", "aria-expanded": "false", onclick: () => toggleMap() });
   const map = h("nav", { class: "map" });
-  let itemState = null;
-  let rows = [];
+  const materialOpen = {};
+  let itemState = h("div");
+  let body = null;
+  let readButton = null;
 
   function build() {
-    replace(root, h("div", { class: "exam-page" }, header(), banners, h("div", { class: "work" },
-      h("div", { class: "left" }, stage, h("footer", { class: "foot" }, previous, flagButton, mapButton, next)), map)));
+    const work = h("div", { class: "work" }, h("div", { class: "left" }, stage, h("footer", { class: "foot" }, previous, flagButton, mapButton, next)), map);
+    replace(root, h("div", { class: "exam-page" }, header(), banners, work));
     buildMap();
     setText(previous, "‹ " + t("exam.previous"));
     replace(mapButton, t("exam.map"), " ", progress);
@@ -36,35 +41,35 @@ export function createView(root, claim, paper, acts) {
   }
 
   function header() {
-    const size = (step, mark, label) => h("button", { type: "button", class: "button slim", "aria-label": t("exam.text_size") + ": " + label,
-      onclick: () => acts.resize(step) }, mark);
     return h("header", { class: "head" },
-      h("div", { class: "who" }, h("strong", {}, pick(claim.session.title)), claim.session.practice ? h("span", { class: "tag warn" }, t("exam.practice")) : null,
+      h("div", { class: "who" }, h("strong", { lang: "zh-CN" }, pick(claim.session.title)), claim.session.practice ? h("span", { class: "tag warn" }, t("exam.practice")) : null,
         h("span", { class: "num" }, claim.candidate.name_masked + "  " + t("exam.seat") + " " + (claim.candidate.seat || "-"))),
-      h("div", { class: "tools" }, size(-1, "A−", t("exam.smaller")), size(1, "A+", t("exam.larger")),
-        h("button", { type: "button", class: "button slim", onclick: acts.language }, t("exam.other_language"))),
-      h("div", { class: "time" }, h("span", { class: "small" }, t("exam.left")), timer, link));
+      h("div", { class: "tools" }, h("button", { type: "button", class: "button", onclick: acts.settings }, t("exam.settings_button")),
+        h("button", { type: "button", class: "button", onclick: acts.language, lang: t("exam.other_language_code") }, t("exam.other_language"))),
+      h("div", { class: "time" }, h("span", { class: "small" }, t("exam.left")), timer, partTimer, link));
   }
 
   function buildMap() {
-    cells.length = 0;
+    cells = [];
     const groups = [];
-    let part = null;
+    paper.parts.forEach((part) => groups.push({ part, cells: [] }));
     paper.items.forEach((item, index) => {
-      if (item.part !== part) {
-        part = item.part;
-        groups.push({ title: pick(part.title), cells: [] });
-      }
       const cell = h("button", { type: "button", class: "cell num", onclick: () => { closeMap(); acts.go(index); } });
       cells.push(cell);
-      groups[groups.length - 1].cells.push(cell);
+      groups[item.partIndex].cells.push(cell);
     });
     replace(map, h("div", { class: "map-head" }, h("h2", {}, t("exam.map")),
-      h("button", { type: "button", class: "button slim map-close", onclick: () => { closeMap(); mapButton.focus(); } }, t("exam.handin_no"))), counts,
-      groups.map((group) => [h("h3", {}, group.title), h("div", { class: "cells" }, group.cells)]),
-      h("button", { type: "button", class: "button stop main handin", onclick: acts.handIn }, t("exam.handin")));
+      h("button", { type: "button", class: "button map-close", onclick: () => { closeMap(); mapButton.focus(); } }, t("exam.handin_no"))), counts,
+      groups.map((group, index) => [
+        h("h3", {}, h("span", { lang: langOf(group.part.title) }, pick(group.part.title)), group.part.minutes ? " " + t("exam.part_minutes", { minutes: group.part.minutes }) : ""),
+        acts.canOpen(index) ? h("button", { type: "button", class: "button part-open", onclick: () => { closeMap(); acts.openPart(index); } }, t("exam.part_open")) : null,
+        h("div", { class: "cells" }, group.cells)]),
+      h("button", { type: "button", class: "button stop main handin", onclick: () => { closeMap(); acts.handIn(); } }, t("exam.handin")));
     map.setAttribute("aria-label", t("exam.map"));
   }
+
+  // Part titles come in one language or in several.
+  const langOf = (text) => (typeof text === "string" || !text.en || document.documentElement.lang !== "en" ? "zh-CN" : "en");
 
   function toggleMap() {
     const open = root.firstChild.classList.toggle("map-shown");
@@ -77,65 +82,86 @@ export function createView(root, claim, paper, acts) {
     mapButton.setAttribute("aria-expanded", "false");
   }
 
-  const TYPES = { judgement: "exam.type_judgement", single: "exam.type_single", multiple: "exam.type_multiple" };
+  const TYPES = { judgement: "exam.type_judgement", single: "exam.type_single", multiple: "exam.type_multiple", fill: "exam.type_fill",
+    order: "exam.type_order", match: "exam.type_match", hotspot: "exam.type_hotspot" };
 
   function showItem(index, focus) {
     at = index;
     const item = paper.items[at];
-    const many = item.type === "multiple";
-    rows = item.options.map((option) => {
-      const input = h("input", { type: many ? "checkbox" : "radio", name: "answer", value: option.key });
-      input.addEventListener("change", () => acts.choose(item, rows.filter((row) => row.input.checked).map((row) => row.key)));
-      const label = h("label", { class: "option" }, input, h("span", { class: "letter", "aria-hidden": "true" }, option.key), h("span", { class: "words" }, option.text));
-      return { key: option.key, input, label };
-    });
+    if (kit.media) kit.media.newItem();
+    const ctx = { label: "question", second: kit.second(), media: kit.media, say: acts.say, flush: acts.flush,
+      choose: (value, wait) => acts.choose(item, value, wait) };
+    const kind = kit.kinds[item.type];
+    body = kind ? kind.make(item, ctx) : { node: h("p", { class: "notice bad" }, t("exam.kind_unknown")), update() {} };
+    const optionPictures = kit.media ? kit.media.optionPictures(item) : null;
     itemState = h("div", { class: "item-state", role: "status" });
+    readButton = h("button", { type: "button", class: "button slim read", hidden: !kit.canSpeak(), onclick: () => acts.read(item) }, t("exam.read"));
+    const question = h("h1", { class: "question", id: "question", tabindex: "-1" },
+      h("span", { class: "count num" }, t("exam.question_of", { n: item.n, total: paper.total })),
+      body.ownStem ? null : words(item.stem, item.stem_more, ctx.second, "stem"));
     replace(stage,
-      h("div", { class: "meta" }, h("span", { class: "part" }, pick(item.part.title)), h("span", { class: "tag brand" }, t(TYPES[item.type])),
-        h("span", { class: "num muted" }, t("exam.points", { points: item.points }))),
-      h("fieldset", { class: many ? "many" : "one" },
-        h("legend", {}, h("span", { class: "count num" }, t("exam.question_of", { n: item.n, total: paper.items.length })), h("span", { class: "stem" }, item.stem)),
-        many ? h("p", { class: "hint" }, t("exam.hint_multiple")) : null, rows.map((row) => row.label)),
-      itemState);
-    previous.disabled = at === 0;
-    setText(next, isLast() ? t("exam.handin") : t("exam.next") + " ›");
+      h("div", { class: "meta" }, h("span", { class: "part", lang: langOf(item.part.title) }, pick(item.part.title)), h("span", { class: "tag brand" }, t(TYPES[item.type] || "exam.kind_unknown")),
+        h("span", { class: "num muted" }, t("exam.points", { points: item.points })), readButton),
+      h("div", { class: item.material ? "beside" : "" }, item.material ? material(item, ctx) : null,
+        h("div", { class: "answer" }, question, kit.media ? kit.media.figures(item) : null, optionPictures, body.node, itemState)));
+    const last = at === paper.items.length - 1 || !acts.reachable(at + 1);
+    previous.disabled = at === 0 || !acts.reachable(at - 1);
+    setText(next, last && !acts.morePartsAfter(at) ? t("exam.handin") : (last ? t("exam.next_part") : t("exam.next")) + " ›");
     stage.scrollTop = 0;
+    if (focus) window.scrollTo(0, 0);
     update();
-    if (focus) stage.focus();
+    if (focus) question.focus({ preventScroll: true });
+  }
+
+  // The situation that a case's questions are about: folded away on a small screen once it has been read.
+  function material(item, ctx) {
+    const id = item.material.id;
+    const open = id in materialOpen ? materialOpen[id] : item.first || !window.matchMedia(NARROW).matches;
+    const box = h("details", { class: "material", open }, h("summary", { onclick: () => { materialOpen[id] = !box.open; } }, t("exam.material")),
+      h("div", { class: "material-text" }, words(item.material.stem, item.material.stem_more, ctx.second, "text"), kit.media ? kit.media.figures(item.material) : null));
+    return box;
   }
 
   // Brings marks, states and counts up to date without touching what has the focus.
   function update() {
     const item = paper.items[at];
-    const chosen = paper.value(item.id);
-    for (const row of rows) {
-      row.input.checked = chosen.includes(row.key);
-      row.label.classList.toggle("on", row.input.checked);
-    }
+    body.update(paper.value(item.id));
     replaceIfChanged(itemState, stateOf(item));
     setText(flagButton, (paper.flagged(item.id) ? "⚑ " + t("exam.unflag") : "⚐ " + t("exam.flag")));
     flagButton.setAttribute("aria-pressed", String(paper.flagged(item.id)));
     const total = paper.counts();
     setText(progress, total.answered + "/" + total.total);
     setText(counts, t("exam.map_counts", total));
-    paper.items.forEach((each, index) => markCell(cells[index], each, index === at));
+    paper.items.forEach((each, index) => markCell(cells[index], each, index));
   }
 
-  function markCell(cell, item, current) {
-    const words = [t(paper.answered(item.id) ? "exam.cell_answered" : "exam.cell_unanswered")];
-    if (paper.flagged(item.id)) words.push(t("exam.cell_flagged"));
-    if (paper.needsAttention(item.id)) words.push(t("exam.cell_attention"));
-    const corner = paper.needsAttention(item.id) ? "!" : paper.flagged(item.id) ? "⚑" : "";
+  function markCell(cell, item, index) {
+    const current = index === at;
+    const reachable = acts.reachable(index);
+    const state = paper.state(item.id);
+    const trouble = paper.needsAttention(item.id);
+    const full = paper.answered(item.id);
+    const flagged = paper.flagged(item.id);
+    const key = [item.n, current, reachable, state, full, flagged, document.documentElement.lang].join();
+    if (cell.dataset.key === key) return;
+    cell.dataset.key = key;
+    const said = [t(full ? "exam.cell_answered" : "exam.cell_unanswered")];
+    if (flagged) said.push(t("exam.cell_flagged"));
+    if (trouble) said.push(t("exam.cell_attention"));
+    if (!reachable) said.push(t("exam.cell_locked"));
     setText(cell, item.n);
-    cell.dataset.corner = corner;
-    cell.className = "cell num" + (paper.answered(item.id) ? " full" : "") + (paper.state(item.id) === "tablet" ? " way" : "");
-    cell.setAttribute("aria-label", item.n + ", " + words.join(", "));
+    cell.dataset.corner = trouble ? "!" : flagged ? "⚑" : "";
+    cell.className = "cell num" + (full ? " full" : "") + (state === "tablet" ? " way" : "");
+    cell.disabled = !reachable;
+    cell.setAttribute("aria-label", item.n + ", " + said.join(", "));
     if (current) cell.setAttribute("aria-current", "step");
     else cell.removeAttribute("aria-current");
   }
 
-  function words(item, value) {
-    return value.length ? value.slice().sort().join("、") : t("exam.nothing_chosen");
+  function spoken(item, value) {
+    if (!value.length) return t("exam.nothing_chosen");
+    if (item.type === "order") return value.join(" → ");
+    return value.map((one) => one || "–").join("、");
   }
 
   function stateOf(item) {
@@ -144,13 +170,14 @@ export function createView(root, claim, paper, acts) {
       const [theirs, mine] = [paper.savedValue(item.id), paper.value(item.id)];
       return { key: state + theirs + "|" + mine, make: () => h("div", { class: "conflict" }, h("p", {}, t("exam.conflict_title")),
         h("div", { class: "two" },
-          h("button", { type: "button", class: "button huge", onclick: () => acts.take(item, theirs) }, t("exam.conflict_room", { value: words(item, theirs) })),
-          h("button", { type: "button", class: "button huge", onclick: () => acts.take(item, mine) }, t("exam.conflict_tablet", { value: words(item, mine) })))) };
+          h("button", { type: "button", class: "button huge", onclick: () => acts.take(item, theirs) }, t("exam.conflict_room", { value: spoken(item, theirs) })),
+          h("button", { type: "button", class: "button huge", onclick: () => acts.take(item, mine) }, t("exam.conflict_tablet", { value: spoken(item, mine) })))) };
     }
     const line = {
       none: ["", t("exam.state_none")],
       tablet: ["way", t("exam.state_tablet")],
       saved: ["good", t("exam.state_saved", { time: hms(paper.savedAt(item.id)) })],
+      grace: ["good", t("exam.state_grace", { time: hms(paper.savedAt(item.id)) })],
       late: ["bad", t("exam.state_late")],
       rejected: ["bad", t("exam.state_rejected", { sentence: pick(paper.marks.rejected[item.id]) })],
     }[state];
@@ -166,11 +193,20 @@ export function createView(root, claim, paper, acts) {
   return {
     build,
     update,
+    buildMap,
     show: showItem,
     index: () => at,
-    tick(left) {
+    // Without this the list of voices, which comes late, would hide the button on the first question.
+    voices() {
+      if (readButton) readButton.hidden = !kit.canSpeak();
+    },
+    tick(left, partLeft) {
       setText(timer, left === null ? "--:--" : countdown(left));
       timer.classList.toggle("soon", left !== null && left <= WARN_MS);
+      partTimer.hidden = partLeft === null;
+      if (partLeft === null) return;
+      setText(partTimer, t("exam.part_left", { left: countdown(partLeft) }));
+      partTimer.classList.toggle("soon", partLeft <= PART_WARN_MS);
     },
     // notices: [{kind, text, act?}]
     banners(connected, notices) {
@@ -184,10 +220,4 @@ export function createView(root, claim, paper, acts) {
         : h("p", { class: "notice " + n.kind, role: "status" }, n.text))));
     },
   };
-}
-
-export function setSize(size) {
-  const wanted = Math.min(SIZES - 1, Math.max(0, size));
-  document.documentElement.dataset.size = String(wanted);
-  return wanted;
 }

@@ -1,65 +1,153 @@
-// The examiner's list of candidates, and the way to each one's sheet.
+// The examiner's tablet: the list, one candidate's sheet, and what waits on this tablet to be sent or signed.
 
-import { byId, h, replace } from "/ui/static/js/dom.js";
-import { pick, t } from "/ui/static/js/text.js";
-import { getJSON } from "/ui/static/js/http.js";
+import { byId, h, replace, setText } from "/ui/static/js/dom.js";
+import { t } from "/ui/static/js/text.js";
+import { getJSON, postJSON } from "/ui/static/js/http.js";
 import { toast } from "/ui/static/js/dialog.js";
-import { hasDraft } from "./draft.js";
+import { newId, openStore } from "./idb.js";
+import { makeQueue } from "./queue.js";
+import { makeDrafts } from "./drafts.js";
+import { makePictures } from "./pictures.js";
+import { drawList } from "./list.js";
 import { drawSheet } from "./sheet.js";
+import { makeSigning } from "./signing.js";
 
-const RETRY_MS = 4000;
+const POLL_MS = 4000;
 const facts = JSON.parse(byId("facts").textContent);
+const root = "/scoring/api/" + encodeURIComponent(facts.session);
 const holder = byId("sheet");
-let known = null;
-let openOnly = false;
+const bar = byId("kept");
 
-async function load() {
-  try {
-    known = await getJSON("/scoring/api/" + encodeURIComponent(facts.session));
-    drawList();
-  } catch (failure) {
-    if (!known) replace(holder, h("p", { class: "notice bad", role: "alert" }, failure.message));
-    if (failure.offline || failure.status >= 500) setTimeout(load, RETRY_MS);
-  }
-}
+async function start() {
+  const store = await openStore();
+  const own = facts.staff + "/" + facts.session + "/";
+  const app = { facts, root, store, board: null, online: null, open: null, tablet: tabletId() };
+  const post = (path, body) => postJSON(root + "/" + path, Object.assign({ tablet: app.tablet }, body));
+  const redraw = () => { drawBar(app); if (app.open) app.open.update(); else if (app.board) drawList(holder, app); };
 
-const open = (who) => !who.practical && ["admitted", "finished"].includes(who.state);
+  app.queue = makeQueue({ store, prefix: "op/" + own, post, changed: redraw,
+    told: (op, reply) => { if (app.open) app.open.told(op, reply); poll(); },
+    refused: (op, failure) => { toast("bad", failure.message, 12); poll(); } });
+  app.drafts = makeDrafts({ store, prefix: "draft/" + own, post, changed: redraw });
+  app.pictures = makePictures({ store, prefix: "picture/" + own, root, changed: redraw, refused: (failure) => toast("bad", failure.message, 12) });
+  app.signing = makeSigning({ app, prefix: "sign/" + own, post, changed: redraw, signed: () => poll() });
+  app.show = (person, rubric) => {
+    window.scrollTo(0, 0);
+    app.open = drawSheet(holder, app, person, rubric, () => { app.open = null; redraw(); poll(); });
+  };
+  app.poll = poll;
 
-function standing(who) {
-  if (who.practical) {
-    const { points, passed, vetoed } = who.practical;
-    return [h("span", { class: "num points" }, t("scoring.points", { points })),
-      h("span", { class: "tag " + (passed ? "good" : "bad") }, (passed ? "✓ " : "× ") + t(vetoed ? "scoring.vetoed" : passed ? "scoring.passed" : "scoring.failed"))];
-  }
-  if (who.state === "absent") return h("span", { class: "tag" }, t("scoring.absent"));
-  if (!open(who)) return h("span", { class: "tag" }, t("scoring.not_in"));
-  return [hasDraft(facts.session, who.person) ? h("span", { class: "tag warn" }, t("scoring.draft")) : null, h("span", { class: "go", "aria-hidden": "true" }, "›")];
-}
-
-function drawList() {
-  const { rubric, candidates } = known;
-  const count = candidates.filter(open).length;
-  const chosen = openOnly ? candidates.filter(open) : candidates;
-  const tab = (only, label) => h("button", { type: "button", class: "button" + (openOnly === only ? " main" : ""), "aria-pressed": String(openOnly === only), onclick: () => { openOnly = only; drawList(); } }, label);
-  replace(holder, h("div", {}, h("h1", {}, pick(rubric.title)), h("p", { class: "muted" }, facts.title)),
-    h("p", {}, t("scoring.list_lead", { points: rubric.points, pass: known.pass })),
-    h("div", { class: "row" }, tab(false, t("scoring.filter_all")), tab(true, t("scoring.filter_open")), h("span", { class: "tag num " + (count ? "warn" : "good") }, t("scoring.to_do", { count }))),
-    h("ul", { class: "people" }, chosen.map((who) => h("li", {},
-      h("button", { type: "button", class: "person-row", disabled: !open(who), onclick: () => start(who) },
-        h("span", { class: "num place" }, who.seat || "–"), h("span", { class: "who" }, h("strong", {}, who.name), h("span", { class: "num muted small" }, t("scoring.number", { number: who.number }))),
-        h("span", { class: "standing" }, standing(who)))))));
-}
-
-function start(who) {
-  window.scrollTo(0, 0);
-  drawSheet(holder, { session: facts.session, rubric: known.rubric, who, leave });
-  function leave(result) {
-    drawList();
-    if (result) {
-      toast("good", t("scoring.done", { name: who.name, points: result.points }));
-      load();
+  let polling = false;
+  async function poll() {
+    if (polling) return;
+    polling = true;
+    try {
+      app.board = await getJSON(root + "/board");
+      app.online = true;
+      app.gone = "";
+      store.put("board/" + own, app.board);
+      if (app.open) await app.open.fetch();
+    } catch (failure) {
+      if (failure.offline || failure.status >= 500) {
+        app.online = false;
+        if (!app.board) app.board = (await store.get("board/" + own)) || null;
+      }
+      if (!app.board) replace(holder, h("p", { class: "notice " + (failure.offline ? "warn" : "bad"), role: "alert" }, failure.message));
+      else if (!failure.offline && failure.status < 500) toast("bad", failure.message);
     }
+    polling = false;
+    if (app.online) {
+      app.queue.flush();
+      app.drafts.retry();
+      app.pictures.send();
+    }
+    redraw();
   }
+
+  await forgetOthers(store, own);
+  leaveNothing(app, own);
+  await Promise.all([app.queue.load(), app.drafts.load(), app.pictures.load(), app.signing.load()]);
+  await poll();
+  setInterval(poll, POLL_MS);
+  setInterval(() => { if (app.open) app.open.tick(); }, 500);
 }
 
-load();
+// Names that were kept for reading offline go when another person or session comes; what is not sent yet stays.
+const READ = ["board/", "detail/", "clock/"];
+
+async function forgetOthers(store, own) {
+  for (const kind of READ) for (const { key } of await store.under(kind)) if (!key.startsWith(kind + own)) await store.drop(key);
+}
+
+// Signing out leaves no name on the tablet, but what the room does not have yet.
+function leaveNothing(app, own) {
+  const form = document.querySelector("form[action='/staff/logout']");
+  if (!form) return;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      if (!app.queue.waiting()) for (const kind of READ) for (const { key } of await app.store.under(kind + own)) await app.store.drop(key);
+      if (window.caches) await caches.delete("examroom-scoring-1");
+    } finally {
+      form.submit();
+    }
+  });
+}
+
+// What is only on this tablet, said at the top of every screen, and the sheets that wait for a PIN.
+let drawn = "";
+function drawBar(app) {
+  const waiting = app.queue.waiting() + app.drafts.unsaved() + app.pictures.waiting();
+  const sheets = app.signing.waiting();
+  const now = JSON.stringify([app.online, waiting, sheets.length]);
+  if (now === drawn) return;
+  drawn = now;
+  const parts = [];
+  if (app.online === false) parts.push(h("p", { class: "notice warn" }, t("scoring.offline") + (app.store.durable && navigator.serviceWorker && navigator.serviceWorker.controller ? "" : " " + t("scoring.no_reload"))));
+  if (sheets.length) {
+    parts.push(h("div", { class: "notice warn signwait" }, h("span", {}, t("scoring.sign_waiting", { count: sheets.length })),
+      app.online ? h("button", { type: "button", class: "button main", onclick: () => app.signing.ask() }, t("scoring.sign_now")) : null));
+  }
+  if (waiting) parts.push(h("p", { class: "small muted", role: "status" }, t("scoring.only_here", { count: waiting })));
+  replace(bar, parts);
+}
+
+function tabletId() {
+  let id = null;
+  try {
+    id = localStorage.getItem("scoring-tablet");
+    if (!id) localStorage.setItem("scoring-tablet", id = newId());
+  } catch (error) {
+    id = newId();
+  }
+  return id;
+}
+
+function darkness() {
+  const button = byId("dark");
+  const show = () => {
+    document.body.classList.toggle("dark", dark);
+    button.setAttribute("aria-pressed", String(dark));
+    setText(button, t(dark ? "scoring.light" : "scoring.dark"));
+  };
+  let dark = false;
+  try {
+    dark = localStorage.getItem("scoring-dark") === "1";
+  } catch (error) {
+    dark = false;
+  }
+  button.addEventListener("click", () => {
+    dark = !dark;
+    try {
+      localStorage.setItem("scoring-dark", dark ? "1" : "0");
+    } catch (error) {
+      // kept for this page alone
+    }
+    show();
+  });
+  show();
+}
+
+darkness();
+if (navigator.serviceWorker && window.isSecureContext) navigator.serviceWorker.register("/scoring/sw.js", { scope: "/scoring/" }).catch(() => {});
+start();

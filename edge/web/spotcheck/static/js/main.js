@@ -92,6 +92,9 @@ function redraw() {
 
 function choose(moment) {
   chosen = moment.index === undefined ? -1 : moment.index;
+  const mark = timeline.marks[chosen];
+  // a step at a station is seen by that station's camera
+  if (mark && timeline.cameras.some((camera) => camera.name === mark.camera)) moment.camera = mark.camera;
   viewer.choose(moment);
   redraw();
   for (const row of list.querySelectorAll(".mark-row")) row.setAttribute("aria-pressed", String(Number(row.dataset.index) === chosen));

@@ -1,0 +1,74 @@
+"""The board as a stream: the whole document once, then only the tiles and parts that have changed.
+
+With 200 seats the whole is some 60 kB; a change is a few hundred bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edge.store.db import connect, data_version
+
+STREAM_SECONDS = 1.0
+STREAM_LIMIT_SECONDS = 600.0
+SEATS = "seats"
+NOW = "now"
+
+Document = Mapping[str, Any]
+
+
+def changes(room_db: Path, document: Callable[[], Document]) -> Iterator[str]:
+    """Events: `board` with everything, then `change` with what is new. Ends after ten minutes; browsers come back."""
+    watch, before = connect(room_db), None
+    try:
+        end, version, due = time.monotonic() + STREAM_LIMIT_SECONDS, -1, 0.0
+        yield "retry: 2000\n\n"
+        while time.monotonic() < end:
+            changed = data_version(watch)
+            if changed != version or time.monotonic() >= due:
+                version, due = changed, time.monotonic() + STREAM_SECONDS
+                after = document()
+                yield _event(before, after)
+                before = after
+            time.sleep(STREAM_SECONDS / 4)
+    finally:
+        watch.close()
+
+
+def _event(before: Document | None, after: Document) -> str:
+    if before is None:
+        return f"event: board\ndata: {_text(after)}\n\n"
+    news = difference(before, after)
+    return f"event: change\ndata: {_text(news)}\n\n" if len(news) > 1 else ": same\n\n"
+
+
+def difference(before: Document, after: Document) -> dict[str, Any]:
+    """What a page that has `before` needs to have `after`: changed parts whole, of the seats the changed tiles only.
+
+    Where tiles come, go or change places, all of them are sent. `now` is always there.
+    """
+    news: dict[str, Any] = {NOW: after[NOW]}
+    for key, value in after.items():
+        if key in (NOW, SEATS) or before.get(key) == value:
+            continue
+        news[key] = value
+    old, new = ([_key(tile) for tile in one[SEATS]] for one in (before, after))
+    if old != new:
+        news[SEATS] = after[SEATS]
+        return news
+    tiles = [tile for was, tile in zip(before[SEATS], after[SEATS], strict=True) if was != tile]
+    if tiles:
+        news["tiles"] = tiles
+    return news
+
+
+def _key(tile: Document) -> str:
+    return str(tile["person"] or tile["seat"])
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

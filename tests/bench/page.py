@@ -1,0 +1,97 @@
+"""How long the exam page takes to change the question: a hundred-question paper, the CPU slowed six times.
+
+    python tests/bench/page.py [--questions 99] [--slowdown 6] [--json]
+
+From the touch of "next" to the painted question, in a Chromium that the developer tools slow down. Needs Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from playwright.sync_api import Page, sync_playwright
+from rich.console import Console
+from rich.table import Table
+
+from support.kinds_room import hundred_document, make_kinds_room
+from support.serving import free_port, open_exam, serving
+from support.tablet_page import PORTRAIT, chromium, seat
+
+# From the touch to the frame after the one in which the question stands.
+_CHANGE = """(answer) => new Promise((resolve) => {
+  if (answer) document.querySelector("label.option input").click();
+  const began = performance.now();
+  document.querySelector(".foot .button.main").click();
+  requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - began)));
+})"""
+
+
+def measure(page: Page, questions: int, answering: bool) -> list[float]:
+    """Milliseconds of each change of question; with `answering`, an answer is on its way meanwhile."""
+    found = []
+    for _ in range(questions):
+        found.append(float(page.evaluate(_CHANGE, answering)))
+        page.wait_for_timeout(30)
+    return found
+
+
+def summary(times: list[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    return {
+        "median_ms": round(statistics.median(ordered), 1),
+        "p95_ms": round(ordered[int(0.95 * (len(ordered) - 1))], 1),
+        "worst_ms": round(ordered[-1], 1),
+    }
+
+
+def run(questions: int, slowdown: float) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        room = make_kinds_room(Path(folder), hundred_document(), web={"port": free_port(), "threads": 8})
+        browser = chromium(playwright)
+        try:
+            with serving(room, Path(folder)) as (_, base):
+                proctor, codes = open_exam(base, room.session, admit=2)
+                result: dict[str, Any] = {"questions": questions, "cpu_slowdown": slowdown}
+                for name, code, answering in (("looking", codes[0], False), ("answering", codes[1], True)):
+                    context = browser.new_context(viewport={"width": PORTRAIT[0], "height": PORTRAIT[1]})
+                    page = context.new_page()
+                    seat(page, base, code)
+                    tools = context.new_cdp_session(page)
+                    tools.send("Emulation.setCPUThrottlingRate", {"rate": slowdown})
+                    result[name] = summary(measure(page, questions, answering))
+                    context.close()
+                proctor.close()
+                return result
+        finally:
+            browser.close()
+            room.db.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--questions", type=int, default=99)
+    parser.add_argument("--slowdown", type=float, default=6)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    result = run(options.questions, options.slowdown)
+    if options.json:
+        print(json.dumps(result))
+        return
+    table = Table(title=f"change of question, {result['questions']} times, CPU {options.slowdown:g} times slower")
+    for heading in ("", "median", "p95", "worst"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name in ("looking", "answering"):
+        table.add_row(name, *(f"{result[name][key]:.1f} ms" for key in ("median_ms", "p95_ms", "worst_ms")))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""How the cost of one candidate's paper grows with the bank: 500 items beside 50,000, drawn in turn.
+
+    python tests/bench/papers.py [--json] [--record]
+
+Each bank is looked through once a session, before anybody is drawn for (`prepare_ms`); a paper is then drawn for one
+candidate after another, and the quickest of several rounds counts. The banks hold the same mix of kinds, topics,
+templates, local and resting items; the blueprint draws 100 items with filters.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench.report import report
+from edge.domain.canonical import canonical
+from edge.domain.paper import ItemFacts, Pools, draw_paper
+
+SMALL, LARGE = 500, 50_000
+ROUNDS, PAPERS = 9, 40
+KINDS = ("judgement", "single", "multiple", "fill", "order", "match")
+TOPICS = 10
+DRAWS = [
+    {"type": "judgement", "count": 20},
+    {"type": "single", "count": 30, "difficulty": [1, 2, 3]},
+    {"type": "single", "count": 5, "topics": ["t1", "t2", "t3", "t4"]},
+    {"type": "multiple", "count": 20, "points": 2},
+    {"type": "fill", "count": 10, "topics": [f"t{n}" for n in range(6)]},
+    {"type": "order", "count": 5},
+    {"type": "match", "count": 10},
+]
+BLUEPRINT: dict[str, Any] = {
+    "post": "架子工",
+    "level": "五级",
+    "regime": "skilled-worker",
+    "max_exposure": 900,
+    "parts": [{"test": "theory", "title": {}, "draw": DRAWS}],
+}
+
+
+def bank_of(size: int) -> list[ItemFacts]:
+    """`size` items; one in ten is local, every template stands behind two."""
+    return [
+        ItemFacts(
+            id=f"i{number:06}",
+            test="theory",
+            type=KINDS[number % len(KINDS)],
+            options=() if KINDS[number % len(KINDS)] == "fill" else tuple("ABCD"),
+            points=1,
+            template=f"f{number // 12 * 6 + number % 6}",
+            topic=f"t{number // 6 % TOPICS}",
+            difficulty=1 + number // 7 % 5,
+            posts=frozenset({"架子工"} if number % 3 else ()),
+            local=number % 10 == 9,
+            exposure=number % 800,
+            left=("1", "2", "3"),
+            places=2,
+        )
+        for number in range(size)
+    ]
+
+
+def prepared(items: list[ItemFacts]) -> tuple[Pools, float]:
+    """The pools of a bank in which one item in five rests, and the milliseconds it took."""
+    start = time.perf_counter()
+    pools = Pools(items, BLUEPRINT, rested={item.id for item in items[::5]}, local_share=20)
+    if pools.short:
+        raise RuntimeError(f"the bank falls short: {pools.short[0].detail}")
+    return pools, 1000 * (time.perf_counter() - start)
+
+
+def paper_figures() -> dict[str, Any]:
+    (small, small_ready), (large, large_ready) = (prepared(bank_of(size)) for size in (SMALL, LARGE))
+    best = [float("inf")] * 2
+    for number in range(ROUNDS):
+        for place, pools in enumerate((small, large)):
+            start = time.perf_counter()
+            for paper in range(PAPERS):
+                canonical(draw_paper(pools, f"{number}/{paper}"))
+            best[place] = min(best[place], (time.perf_counter() - start) / PAPERS)
+    return {
+        "items_small": SMALL,
+        "items_large": LARGE,
+        "paper_items": sum(draw["count"] for draw in DRAWS),  # type: ignore[misc]
+        "ratio": round(best[1] / best[0], 2),
+        "small_ms": round(1000 * best[0], 2),
+        "large_ms": round(1000 * best[1], 2),
+        "prepare_small_ms": round(small_ready, 1),
+        "prepare_large_ms": round(large_ready, 1),
+    }
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--record", "keep", is_flag=True, help="Write the figures to measured.json.")
+def main(as_json: bool, keep: bool) -> None:
+    """Benchmark the drawing of papers."""
+    report("papers", paper_figures(), as_json, keep)
+
+
+if __name__ == "__main__":
+    main()

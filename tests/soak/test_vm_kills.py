@@ -1,0 +1,202 @@
+"""20 power cuts of a whole virtual machine under load: no acknowledged answer is missing after any of them.
+
+QEMU is killed with SIGKILL and started again from the same disk. The disk is opened with `cache=directsync`, so that
+what the guest has not flushed is not on it. Run by `make vmkill`, which makes the disk (`provisioning/vmtest.sh`).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from bench.measured import record
+from edge.demo.people import STAFF
+from edge.ops.desk import Person
+from edge.ops.rehearsal.tablet import Candidate, Heard, Pace
+
+pytestmark = [pytest.mark.soak, pytest.mark.vm]
+
+VM = Path(__file__).parents[2] / "build" / "vm" / os.environ.get("VMTEST_SUITE", "bookworm")
+KILLS = int(os.environ.get("VM_KILLS", "20"))
+CANDIDATES = 10
+BOOT_SECONDS = 600
+SESSION = "S-VM"
+MASKED = ["vmtest", "examroom-camera@door", "examroom-checkin", "examroom-uplink"]
+
+PLAN = f"""
+import time
+from edge import clock
+from edge.bank.build import content_of, sample_bank
+from edge.config import load_config
+from edge.demo import people
+from edge.domain.canonical import canonical
+from edge.exam.documents import parse_policy, parse_roster
+from edge.exam.intake import take_in
+from edge.store.db import open_room
+from edge.trust import enrolment
+from edge.trust.seal import seal_bundle
+from edge.trust.signer import Ed25519Signer
+
+config = load_config()
+here, bank, now = enrolment.load(config.paths), sample_bank(), clock.wall_ms()
+sealed = seal_bundle("bank", bank.bank, 1, content_of(bank), {{here.certificate.room: here.certificate.seal_public}},
+    [Ed25519Signer.load(config.paths.keys / "root.key")], not_before_ms=now - 86_400_000,
+    expires_ms=now + 86_400_000, facts={{}})
+config.paths.bundles.mkdir(parents=True, exist_ok=True)
+(config.paths.bundles / "bank.bundle").write_bytes(sealed)
+roster = parse_roster(canonical(people.roster("{SESSION}", now, size={CANDIDATES}, minutes=600, photos=False)))
+take_in(open_room(config.paths.room_db), roster, parse_policy(canonical(people.POLICY)),
+    room=here.certificate.room, bank_file="bank.bundle", data_key=here.keys.data)
+"""
+
+
+class Machine:
+    """The box, as a virtual machine with a plug that can be pulled."""
+
+    def __init__(self, disk: Path, ca: Path) -> None:
+        self._disk = disk
+        self._ca = ca
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def base(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    def power_on(self) -> float:
+        """Seconds until the exam page's server answers."""
+        append = "root=/dev/vda rw console=ttyS0 net.ifnames=1 " + " ".join(f"systemd.mask={m}.service" for m in MASKED)
+        command = [
+            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024", "-nodefaults",
+            "-no-reboot", "-display", "none", "-kernel", str(VM / "vmlinuz"), "-initrd", str(VM / "initrd"),
+            "-append", append, "-drive", f"file={self._disk},format=raw,if=virtio,cache=directsync",
+            "-device", "virtio-rng-pci", "-netdev", f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:443",
+            "-device", "virtio-net-pci,netdev=n", "-serial", f"file:{VM / 'kill-console.log'}",
+        ]  # fmt: skip
+        began = time.monotonic()
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while time.monotonic() - began < BOOT_SECONDS:
+            assert self._process.poll() is None, "the machine stopped"
+            with suppress(requests.RequestException):
+                if requests.get(f"{self.base}/healthz", timeout=5, verify=str(self._ca)).ok:
+                    return time.monotonic() - began
+            time.sleep(0.5)
+        raise AssertionError(f"no answer in {BOOT_SECONDS} s")
+
+    def pull_the_plug(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """A copy of the machine's disk with a planned session on it."""
+    lacking = [name for name in ("disk.img", "vmlinuz", "initrd") if not (VM / name).exists()]
+    if lacking or os.geteuid() != 0 or shutil.which("qemu-system-x86_64") is None:
+        pytest.skip(f"run by `make vmkill` as root, which makes {', '.join(lacking) or 'the machine'} first")
+    copy = VM / "kill.img"
+    subprocess.run(["cp", "--sparse=always", str(VM / "disk.img"), str(copy)], check=True)
+    mount = tmp_path / "root"
+    mount.mkdir()
+    subprocess.run(["mount", "-o", "loop", str(copy), str(mount)], check=True)
+    try:
+        inside = ["chroot", "--userspec=examroom:examroom", str(mount), "/opt/examroom/bin/python", "-"]
+        subprocess.run(inside, input=PLAN.encode(), check=True)
+    finally:
+        subprocess.run(["umount", str(mount)], check=True)
+    return copy
+
+
+def test_pulling_the_plug_loses_no_acknowledged_answer(disk: Path) -> None:
+    machine = Machine(disk, VM / "room.crt")
+    chance = random.Random(20)
+    heard, stop, handin = Heard(), threading.Event(), threading.Event()
+    boots = [machine.power_on()]
+    try:
+        codes = _open(machine)
+        pace = Pace(0.3, 1_000_000)
+        verify = str(VM / "room.crt")
+        crowd = [Candidate(machine.base, code, pace, heard, n, verify) for n, code in enumerate(codes)]
+        threads = [threading.Thread(target=who.sit, args=(stop, handin), daemon=True) for who in crowd]
+        for thread in threads:
+            thread.start()
+        for _ in range(KILLS):
+            _more_than(heard, len(heard.acknowledged) + CANDIDATES)
+            time.sleep(chance.uniform(0.5, 6.0))
+            machine.pull_the_plug()
+            boots.append(machine.power_on())
+        _more_than(heard, len(heard.acknowledged) + CANDIDATES)
+        stop.set()
+        for thread in threads:
+            thread.join(60)
+        assert not heard.problems, heard.problems[:3]
+    finally:
+        stop.set()
+        machine.pull_the_plug()
+    stored = _stored(disk)
+    lost = set(heard.acknowledged) - stored
+    figures = {
+        "kills": KILLS,
+        "acknowledged": len(heard.acknowledged),
+        "lost": len(lost),
+        "sent_again": heard.retries,
+        "boot_seconds_median": round(sorted(boots)[len(boots) // 2]),
+    }
+    record("vm_kills", figures)
+    print(figures)
+    assert not lost
+
+
+def _open(machine: Machine) -> list[str]:
+    """Door open, everybody in by the console, exam begun; the seat codes."""
+    proctor = Person(machine.base, STAFF[0], verify=str(VM / "room.crt"))
+    proctor.sign_in("/console/")
+    board: dict[str, Any] = proctor.post(f"/console/api/{SESSION}/open-checkin")["board"]
+    for seat in board["seats"]:
+        if seat.get("person"):
+            facts = {"person": seat["person"], "route": "policy", "reason": "VM"}
+            board = proctor.post(f"/console/api/{SESSION}/admit", **facts)["board"]
+    proctor.post(f"/console/api/{SESSION}/start")
+    proctor.close()
+    return [seat["seat_code"] for seat in board["seats"] if seat.get("seat_code")]
+
+
+def _more_than(heard: Heard, count: int) -> None:
+    end = time.monotonic() + 300
+    while len(heard.acknowledged) <= count:
+        assert time.monotonic() < end, f"no more than {len(heard.acknowledged)} answers; {heard.problems[:3]}"
+        time.sleep(0.1)
+
+
+def _stored(disk: Path) -> set[str]:
+    """The operation ids on the disk, read on the host after the last power cut."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["mount", "-o", "loop", str(disk), folder], check=True)
+        try:
+            connection = sqlite3.connect(Path(folder) / "var/lib/examroom/answers.db")
+            try:
+                assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+                found = [row[0] for row in connection.execute("SELECT op_id FROM journal")]
+            finally:
+                connection.close()
+        finally:
+            subprocess.run(["umount", folder], check=True)
+    assert len(found) == len(set(found))
+    return set(found)

@@ -1,0 +1,506 @@
+"""The proctor's API: who may act where, each act once, two people, undo, kept answers, practice, the end of the day."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from flask.testing import FlaskClient
+
+from edge import clock
+from edge.cli import main
+from edge.demo import people as cast
+from edge.demo.people import STAFF
+from edge.domain.canonical import canonical
+from edge.exam import written
+from edge.exam.banks import open_bank
+from edge.exam.documents import parse_policy, parse_roster
+from edge.exam.intake import take_in
+from edge.ops.desk import StaffMember
+from edge.store import ledger, outbox, people, practical, records, sessions, staff
+from edge.store import purge as purge_rows
+from edge.store.db import connect, transaction
+from edge.web.app import create_app
+from edge.web.body import csrf_of
+from edge.web.console.feed import difference
+from edge.web.room import Room
+from support.rooms import DeskRoom, TabletHand, make_desk_room
+from support.serving import write_config
+
+PROCTOR, EXAMINER, SUPERVISOR, TECHNICIAN = STAFF
+WITHOUT_PRACTICAL = "UPDATE sessions SET policy = json_set(policy, '$.tests', json('[\"theory\"]'))"
+SECOND = StaffMember("P-002", "宋监考", "proctor", "90000012", "246810")
+
+
+class Desk:
+    """The application over a session in check-in, and the proctor's browser."""
+
+    def __init__(self, desk: DeskRoom) -> None:
+        self.desk, self.db, self.session = desk, desk.db, desk.session
+        self.app = create_app(desk.config)
+        self.room: Room = self.app.extensions["examroom"]
+        self.client, self.head = self.sign_in(PROCTOR)
+
+    def sign_in(self, who: StaffMember) -> tuple[FlaskClient, dict[str, str]]:
+        client = self.app.test_client()
+        client.post("/staff/login", data={"badge": who.badge, "pin": who.pin, "next": ""})
+        cookie = client.get_cookie("examroom_staff")
+        assert cookie is not None
+        return client, {"X-CSRF": csrf_of(cookie.value)}
+
+    def act(self, act: str, session: str | None = None, **body: Any) -> Any:
+        path = f"/console/api/{session or self.session}/{act}"
+        return self.client.post(path, json={"op_id": uuid.uuid4().hex} | body, headers=self.head)
+
+    def done(self, act: str, **body: Any) -> dict[str, Any]:
+        answer = self.act(act, **body)
+        assert answer.status_code == 200, answer.data
+        document: dict[str, Any] = answer.json
+        return document
+
+    def person(self, number: int) -> str:
+        return next(c.person for c in people.candidates(self.db, self.session) if c.number == number)
+
+    def state(self, number: int) -> str:
+        return next(c.state for c in people.candidates(self.db, self.session) if c.number == number)
+
+    def tile(self, number: int) -> dict[str, Any]:
+        board = self.client.get(f"/console/api/{self.session}/board").json
+        tile: dict[str, Any] = next(seat for seat in board["seats"] if seat.get("number") == number)
+        return tile
+
+    def hand(self, number: int) -> TabletHand:
+        who = next(c for c in people.candidates(self.db, self.session) if c.number == number)
+        return TabletHand(self.room.live, who.seat_code or "")
+
+    def running(self, admitted: int = 3) -> None:
+        for number in range(1, admitted + 1):
+            self.done("admit", person=self.person(number), reason="已核验证件")
+        self.done("start")
+
+
+def code_of(answer: Any) -> str:
+    assert 400 <= answer.status_code < 500, (answer.status_code, answer.data)
+    assert answer.json["zh"] and answer.json["en"]
+    return str(answer.json["error"])
+
+
+def plan_another(desk: DeskRoom, session: str, policy: dict[str, Any], members: tuple[StaffMember, ...]) -> None:
+    roster = parse_roster(canonical(cast.roster(session, clock.wall_ms(), size=3, photos=False, staff=members)))
+    rules = parse_policy(canonical(cast.POLICY | policy))
+    key = desk.identity.keys.data
+    take_in(desk.db, roster, rules, room="room-1", bank_file="bank-1.bundle", data_key=key)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Desk]:
+    desk = make_desk_room(tmp_path)
+    made = Desk(desk)
+    made.done("open-checkin")
+    yield made
+    made.room.journal.close()
+    desk.db.close()
+
+
+# ---- who may act where
+
+
+def test_a_proctor_of_another_session_gets_one_clear_sentence(site: Desk) -> None:
+    plan_another(site.desk, "S-2", {}, (SECOND, EXAMINER))
+    client, head = site.sign_in(SECOND)
+    answer = client.post(f"/console/api/{site.session}/close", json={"reason": "试试"}, headers=head)
+    assert code_of(answer) == "session_not_yours"
+    assert client.get(f"/console/api/{site.session}/board").status_code == 403
+    assert client.get("/console/api/S-2/board").status_code == 200
+    assert code_of(site.act("open-checkin", session="S-2")) == "session_not_yours"
+    listed = client.get("/console/").get_data(as_text=True)
+    assert "/console/S-2" in listed and f"/console/{site.session}" not in listed
+
+
+def test_one_person_may_be_two_things_in_two_sessions(site: Desk) -> None:
+    """The newest roster makes the proctor an examiner there; here they go on as what this session's roster says."""
+    turned = StaffMember(PROCTOR.id, PROCTOR.name, "examiner", PROCTOR.badge, PROCTOR.pin)
+    roster = cast.roster("S-2", clock.wall_ms(), size=3, photos=False, staff=(SECOND, turned))
+    old = staff.by_id(site.db, PROCTOR.id)
+    assert old is not None
+    roster["staff"][1]["pin_hash"] = old.pin_hash
+    rules = parse_policy(canonical(cast.POLICY))
+    key = site.desk.identity.keys.data
+    take_in(site.db, parse_roster(canonical(roster)), rules, room="room-1", bank_file="bank-1.bundle", data_key=key)
+    assert site.done("admit", person=site.person(1), reason="已核验证件")
+    assert code_of(site.act("open-checkin", session="S-2")) == "role_wrong"
+    assert site.client.get("/scoring/api/S-2").status_code == 200
+
+
+def test_the_rooms_own_staff_look_and_do_not_act(site: Desk) -> None:
+    plan_another(site.desk, "S-2", {}, (SECOND, EXAMINER))
+    for who in (SUPERVISOR, TECHNICIAN):
+        client, head = site.sign_in(who)
+        assert client.get("/console/api/S-2/board").status_code == 200
+        assert code_of(client.post("/console/api/S-2/open-checkin", json={}, headers=head)) == "role_wrong"
+
+
+# ---- once
+
+
+def test_an_op_id_is_done_once_over_http(site: Desk) -> None:
+    site.running(1)
+    body = {"op_id": "same-op-0001", "person": site.person(1), "minutes": 5, "reason": "设备故障"}
+    first = site.done("add-time", **body)
+    assert site.done("add-time", **body)["done"] == first["done"]
+    assert site.tile(1)["extra_minutes"] == 5
+    assert code_of(site.act("add-time", **(body | {"minutes": 6}))) == "act_reused"
+    assert len(ledger.entries(site.db, kinds=("time_added",))) == 1
+
+
+# ---- two people
+
+
+def test_two_people_close_where_policy_asks_for_it(tmp_path: Path) -> None:
+    desk = make_desk_room(tmp_path)
+    plan_another(desk, "S-2", {"two_person": ["close"]}, STAFF)
+    site = Desk(desk)
+    site.session = "S-2"
+    site.done("open-checkin")
+    site.running(1)
+    assert code_of(site.act("close", reason="到时")) == "second_wanted"
+    tries = (
+        (PROCTOR.badge, PROCTOR.pin, "second_same"),
+        (EXAMINER.badge, "000000", "sign_in_wrong"),
+        ("NOBODY01", "1", "sign_in_wrong"),
+    )
+    for badge, pin, code in tries:
+        assert code_of(site.act("close", reason="到时", second={"badge": badge, "pin": pin})) == code
+    assert sessions.find(desk.db, "S-2").state == "running"
+    site.done("close", reason="到时", second={"badge": EXAMINER.badge, "pin": EXAMINER.pin})
+    entry = ledger.entries(desk.db, kinds=("act_confirmed",))[0]
+    assert (entry.content["by"], entry.body["first"]) == (EXAMINER.id, PROCTOR.id)
+    everything = b"".join(e.entry for e in ledger.entries(desk.db))
+    assert EXAMINER.pin.encode() not in everything
+    site.room.journal.close()
+    desk.db.close()
+
+
+# ---- undo
+
+
+def test_absent_deny_retry_and_admit_are_taken_back(site: Desk) -> None:
+    person = site.person(1)
+    for act in ("absent", "admit"):
+        op = site.done(act, person=person, reason="误操作前")["op_id"]
+        site.done("undo", of=op, reason="误操作")
+        assert site.state(1) == "expected"
+        assert site.tile(1)["seat_code"] is None
+        assert code_of(site.act("undo", of=op, reason="误操作")) == "undo_done"
+    from edge.store import admissions
+
+    for act in ("deny", "retry"):
+        admissions.note(site.db, "waiting", "no_template", session=site.session, person=person)
+        op = site.done(act, person=person, reason="再看一次")["op_id"]
+        assert site.state(1) == "expected"
+        board = site.done("undo", of=op, reason="误操作")["board"]
+        assert site.state(1) == "waiting"
+        assert [one["reason"] for one in board["waiting"]] == ["no_template"]
+    assert len(ledger.entries(site.db, kinds=("act_undone",))) == 4
+
+
+def test_an_admission_stands_once_a_tablet_has_claimed_the_seat(site: Desk) -> None:
+    op = site.done("admit", person=site.person(1), reason="已核验证件")["op_id"]
+    site.hand(1)
+    assert code_of(site.act("undo", of=op, reason="误操作")) == "undo_tablet_claimed"
+    assert site.state(1) == "admitted"
+
+
+def test_a_withdrawn_admission_is_not_in_the_result(site: Desk) -> None:
+    op = site.done("admit", person=site.person(4), reason="已核验证件")["op_id"]
+    site.done("undo", of=op, reason="误操作")
+    rows = site.db.execute("SELECT outcome FROM checkins WHERE person_id = ?", (site.person(4),)).fetchall()
+    assert [row["outcome"] for row in rows] == ["refused"]
+
+
+def test_a_pause_and_a_hand_in_by_the_room_are_taken_back(site: Desk) -> None:
+    site.running(2)
+    op = site.done("pause", reason="消防检查")["op_id"]
+    assert not site.room.live.running(site.session)
+    site.done("undo", of=op, reason="误操作")
+    assert site.room.live.running(site.session)
+    hand = site.hand(1)
+    item = next(i for i, (kind, _) in hand.tablet.sitting.options.items() if kind == "single")
+    hand.answer(item, ["A"])
+    op = site.done("hand-in", person=site.person(1), reason="离场")["op_id"]
+    written.finish_candidates(site.room.live, site.db, site.session)
+    assert (site.state(1), site.tile(1)["state"]) == ("finished", "handed_in")
+    assert code_of(site.act("hand-in", person=site.person(1), reason="离场")) in ("handed_in_already", "not_admitted")
+    site.done("undo", of=op, reason="误操作")
+    assert site.state(1) == "admitted"
+    hand.tablet = site.room.live.tablet(hand.secret)
+    assert hand.answer(item, ["B"], base=1).outcome == "applied"
+    assert hand.hand_in().outcome == "applied"
+
+
+def test_what_cannot_be_taken_back_says_why(site: Desk) -> None:
+    op = site.done("start")["op_id"]
+    assert code_of(site.act("undo", of=op, reason="误操作")) == "undo_not_possible"
+    assert code_of(site.act("undo", of="nothing-here", reason="误操作")) == "undo_unknown"
+
+
+# ---- seats
+
+
+def test_the_board_says_what_is_wrong_at_a_seat(site: Desk) -> None:
+    site.running(3)
+    assert site.tile(1)["alarms"] == ["no_tablet"]
+    tablet = site.app.test_client()
+    code = next(c.seat_code for c in people.candidates(site.db, site.session) if c.number == 1)
+    assert tablet.post("/exam/api/claim", json={"seat_code": code}).status_code == 200
+    assert site.tile(1)["alarms"] == []
+    assert site.tile(1)["link"] == "good"
+    assert tablet.get("/exam/api/clock?q=3").status_code == 200
+    assert (site.tile(1)["queued"], site.tile(1)["alarms"]) == (3, [])  # on their way: no alarm yet
+    assert tablet.get("/exam/api/clock?q=nonsense").status_code == 200
+    assert site.tile(1)["queued"] == 0
+    assert site.app.test_client().post("/exam/api/claim", json={"seat_code": code}).status_code == 409
+    assert site.tile(1)["alarms"] == ["second_tablet"]
+    attempt = sessions.attempts(site.db, site.session)[site.person(1)].id
+    site.room.reports[attempt] = {"queued": 4, "since_ms": clock.wall_ms() - 9_000}
+    site.room.seen[attempt] = clock.wall_ms() - 60_000
+    assert site.tile(1)["alarms"] == ["tablet_silent", "second_tablet", "answers_waiting"]
+    board = site.done("release-tablet", person=site.person(1), reason="平板没电")["board"]
+    tile = next(seat for seat in board["seats"] if seat.get("number") == 1)
+    assert tile["seat_code"] == code
+    assert "second_tablet" not in tile["alarms"]
+    site.done("pause", person=site.person(2), reason="身体不适")
+    assert "person_paused" in site.tile(2)["alarms"]
+    assert "person_paused" not in site.tile(3)["alarms"]
+
+
+def test_changes_are_small_and_make_the_same_board() -> None:
+    seats = [{"seat": f"A{n}", "person": f"p{n}", "answered": 0, "alarms": []} for n in range(200)]
+    before: dict[str, Any] = {"now": 1, "seats": seats, "counts": {"working": 200}, "waiting": []}
+    after = before | {"now": 2, "seats": [seat | {"answered": 1} if n == 7 else seat for n, seat in enumerate(seats)]}
+    news = difference(before, after)
+    assert set(news) == {"now", "tiles"}
+    assert len(json.dumps(news)) < 200
+    assert difference(before, before | {"now": 3}) == {"now": 3}
+    gone = before | {"seats": seats[1:]}
+    assert difference(before, gone)["seats"] == seats[1:]
+
+
+# ---- kept answers
+
+
+def test_a_kept_answer_counts_only_when_the_proctor_says_so(site: Desk) -> None:
+    site.running(1)
+    hand = site.hand(1)
+    item = next(i for i, (kind, _) in hand.tablet.sitting.options.items() if kind == "single")
+    hand.answer(item, ["A"])
+    assert hand.answer(item, ["C"], base=0).outcome == "stale"
+    person = site.person(1)
+    kept = site.client.get(f"/console/api/{site.session}/kept/{person}").json["kept"]
+    assert [(one["value"], one["stands"], one["accepted"]) for one in kept] == [(["C"], ["A"], False)]
+    assert "kept_answers" in site.tile(1)["alarms"]
+    assert code_of(site.act("accept-answer", person=person, n=kept[0]["n"], reason="")) == "reason_wanted"
+    assert code_of(site.act("accept-answer", person=person, n=999, reason="网络中断")) == "kept_unknown"
+    other = site.person(2)
+    assert code_of(site.act("accept-answer", person=other, n=kept[0]["n"], reason="网络中断")) == "kept_unknown"
+    site.done("accept-answer", person=person, n=kept[0]["n"], reason="网络中断")
+    assert site.room.live.paper(hand.tablet)["responses"][item]["value"] == ["C"]
+    kept = site.client.get(f"/console/api/{site.session}/kept/{person}").json["kept"]
+    assert kept[0]["accepted"] and kept[0]["stands"] == ["C"]
+    assert site.tile(1)["kept"] == 0
+    hand.answer(item, ["D"], base=2)  # the candidate's own next answer goes on from there
+    assert site.room.live.paper(hand.tablet)["responses"][item]["value"] == ["D"]
+
+
+def test_a_late_answer_accepted_after_the_close_is_scored(site: Desk) -> None:
+    site.running(1)
+    hand = site.hand(1)
+    bank = open_bank(site.desk.identity, site.desk.config.paths.bundles, sessions.find(site.db, site.session))
+    from support.rooms import right_letters
+
+    item, right = next((i, v) for i, v in right_letters(hand.tablet, bank).items() if v)
+    site.done("close", reason="时间到")
+    before = records.tests_of(site.db, site.session)[site.person(1)]
+    hand.tablet = site.room.live.tablet(hand.secret)
+    assert hand.answer(item, right).outcome == "late"
+    kept = site.client.get(f"/console/api/{site.session}/kept/{site.person(1)}").json["kept"]
+    site.done("accept-answer", person=site.person(1), n=kept[0]["n"], reason="网络中断，时间内作答")
+    after = records.tests_of(site.db, site.session)[site.person(1)]
+    assert sum(after[t].points or 0 for t in after) > sum(before[t].points or 0 for t in before)
+    assert ledger.entries(site.db, kinds=("answer_accepted",))[0].body["scored_again"] is True
+
+
+# ---- practice
+
+
+def test_practice_is_never_signed_or_uploaded_and_is_deleted_by_one_act(site: Desk) -> None:
+    made = site.client.post("/console/api/practice", json={"op_id": "practice-1", "candidates": 4}, headers=site.head)
+    assert made.status_code == 200, made.data
+    session = made.json["session"]
+    again = site.client.post("/console/api/practice", json={"op_id": "practice-1", "candidates": 4}, headers=site.head)
+    assert again.json["session"] == session
+    page = site.client.get(f"/console/{session}").get_data(as_text=True)
+    assert "practice-band" in page and "练习" in page
+    assert "practice-band" not in site.client.get(f"/console/{site.session}").get_data(as_text=True)
+    site.session = session
+    site.done("open-checkin")
+    site.running(2)
+    hand = site.hand(1)
+    item = next(i for i, (kind, _) in hand.tablet.sitting.options.items() if kind == "single")
+    hand.answer(item, ["A"])
+    rubric, station = next((s.rubric, s.id) for s in practical.stations(site.db, session).values())
+    with transaction(site.db):
+        work = practical.add_work(site.db, session, site.person(1), rubric, station)
+        practical.put_hold(site.db, work.id, EXAMINER.id, "tablet-1")
+    site.done("close", reason="练习结束")
+    assert code_of(site.act("sign")) == "practice_not_signed"
+    assert outbox.counts(site.db) == {"waiting": 0, "receipted": 0, "refused": 0}
+    assert records.results_of(site.db, session) == []
+    assert site.client.get(f"/console/{session}/forms/results").status_code == 200
+    assert site.done("delete-practice")["deleted"] == session
+    left = {
+        table["name"]
+        for table in site.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for column in site.db.execute(f"PRAGMA table_info({table['name']})").fetchall()
+        if column["name"] == "session_id"
+        and table["name"] not in ("ledger", "acts")
+        and site.db.execute(f"SELECT 1 FROM {table['name']} WHERE session_id = ?", (session,)).fetchone()  # noqa: S608
+    }
+    assert left == set()
+    assert site.db.execute("SELECT count(*) FROM score_holds").fetchone()[0] == 0
+    assert not [c for c in people.candidates(site.db, session)]
+    ledger.check(site.db)
+
+
+def test_a_real_session_is_not_deleted(site: Desk) -> None:
+    assert code_of(site.act("delete-practice")) == "not_practice"
+    assert sessions.find(site.db, site.session).state == "checkin"
+
+
+def test_a_practice_session_goes_on_its_date_though_it_was_never_signed(site: Desk) -> None:
+    made = site.client.post("/console/api/practice", json={"candidates": 2}, headers=site.head).json["session"]
+    with transaction(site.db):
+        sessions.set_state(site.db, made, "closed")
+        sessions.set_state(site.db, site.session, "closed")
+    assert purge_rows.may_purge(site.db, made, True)
+    assert not purge_rows.may_purge(site.db, site.session, True)
+
+
+# ---- forms
+
+
+def test_every_form_prints_and_hides_what_it_need_not_show(site: Desk) -> None:
+    site.running(2)
+    site.done("incident", kind="power", text="停电三分钟" * 300, seat="A1")
+    everyone = people.candidates(site.db, site.session)
+    for name in ("seats", "sign-in-blank", "sign-in", "answer-sheets", "incident-blank", "incidents"):
+        answer = site.client.get(f"/console/{site.session}/forms/{name}")
+        assert answer.status_code == 200, name
+        page = answer.get_data(as_text=True)
+        pages = page.count('class="sheet ')
+        assert f"第 {pages} 页，共 {pages} 页" in page
+        for who in everyone:
+            assert who.document_number not in page
+            assert who.badge is None or who.badge not in page
+            assert who.seat_code is None or who.seat_code not in page
+    assert site.client.get(f"/console/{site.session}/forms/results").status_code == 409
+    assert site.client.get(f"/console/{site.session}/forms/nothing").status_code == 404
+    english = site.client.get(f"/console/{site.session}/forms/sign-in?lang=en").get_data(as_text=True)
+    assert "Sign-in sheet" in english and "Page 1 of 1" in english
+
+
+# ---- the end
+
+
+def test_safe_to_unplug_only_when_it_is_so(site: Desk) -> None:
+    def missing() -> list[str]:
+        answer = site.client.get("/console/api/safe-to-unplug").json
+        assert answer["safe"] is (not answer["missing"])
+        return [one["code"] for one in answer["missing"]]
+
+    site.running(1)
+    hand = site.hand(1)
+    item = next(i for i, (kind, _) in hand.tablet.sitting.options.items() if kind == "single")
+    hand.answer(item, ["A"])
+    assert missing() == ["unplug_session_open", "unplug_ledger_behind"]
+    site.done("close", reason="时间到")
+    written.ledger_digests(site.room.journal, site.db)
+    assert missing() == ["unplug_unsigned"]
+    with transaction(site.db):
+        site.db.execute(WITHOUT_PRACTICAL)
+    site.done("sign")
+    while not site.room.later.empty():
+        site.room.later.get()(site.db)
+    assert missing() == []
+    for file in (site.desk.config.paths.results / site.session).glob("*.json"):
+        file.unlink()
+        break
+    assert missing() == ["unplug_files_missing"]
+    answer = site.client.get("/console/api/safe-to-unplug").json
+    assert answer["gateway"] is False
+
+
+def test_results_without_receipts_are_not_safe(tmp_path: Path) -> None:
+    desk = make_desk_room(tmp_path, gateway={"url": "https://gateway.example"}, camera={"door": {"backend": "file"}})
+    site = Desk(desk)
+    site.done("open-checkin")
+    site.running(1)
+    site.done("close", reason="时间到")
+    with transaction(desk.db):
+        desk.db.execute(WITHOUT_PRACTICAL)
+    site.done("sign")
+    written.ledger_digests(site.room.journal, desk.db)
+    while not site.room.later.empty():
+        site.room.later.get()(desk.db)
+    codes = [one["code"] for one in site.client.get("/console/api/safe-to-unplug").json["missing"]]
+    assert codes == ["unplug_uploads_waiting"]
+    with transaction(desk.db):
+        for one in outbox.after(desk.db, (0, 0), 100):
+            outbox.receipted(desk.db, one.epoch, one.seq, b"receipt")
+    assert site.client.get("/console/api/safe-to-unplug").json["safe"] is True
+    folder = desk.config.paths.recordings / "door"
+    folder.mkdir(parents=True)
+    (folder / f"{'a' * 32}-000001.mp4").write_bytes(b"x")
+    codes = [one["code"] for one in site.client.get("/console/api/safe-to-unplug").json["missing"]]
+    assert codes == ["unplug_footage_unindexed"]
+    site.room.journal.close()
+    desk.db.close()
+
+
+def test_a_session_is_closed_from_the_command_line_only_while_web_is_stopped(tmp_path: Path) -> None:
+    desk = make_desk_room(tmp_path)
+    site = Desk(desk)
+    site.done("open-checkin")
+    site.running(1)
+    hand = site.hand(1)
+    item = next(i for i, (kind, _) in hand.tablet.sitting.options.items() if kind == "single")
+    hand.answer(item, ["A"])
+    config = str(write_config(desk.config, tmp_path))
+    words = ["--config", config, "session", "close", desk.session, "--reason", "停电后收场", "--badge", PROCTOR.badge]
+    runner = CliRunner()
+    busy = runner.invoke(main, [*words, "--pin", PROCTOR.pin])
+    assert busy.exit_code == 1 and "web" in busy.output
+    site.room.journal.close()
+    wrong = runner.invoke(main, [*words, "--pin", "000000"])
+    assert wrong.exit_code == 1 and sessions.find(desk.db, desk.session).state == "running"
+    examiner = [*words[:-1], EXAMINER.badge, "--pin", EXAMINER.pin]
+    assert runner.invoke(main, examiner).exit_code == 1
+    done = runner.invoke(main, [*words, "--pin", PROCTOR.pin])
+    assert done.exit_code == 0, done.output
+    assert sessions.find(desk.db, desk.session).state == "closed"
+    assert ledger.entries(desk.db, kinds=("exam_closed",))[0].content["by"] == PROCTOR.id
+    answers = connect(desk.config.paths.answers_db)
+    assert answers.execute("SELECT count(*) FROM digests WHERE ledger_seq IS NULL").fetchone()[0] == 0
+    answers.close()
+    unsafe = runner.invoke(main, ["--config", config, "session", "unplug", "--json"])
+    assert unsafe.exit_code == 1
+    assert [one["code"] for one in json.loads(unsafe.output)["missing"]] == ["unplug_unsigned"]
+    made = runner.invoke(main, ["--config", config, "session", "practice", "--candidates", "3", "--json"])
+    assert made.exit_code == 0, made.output
+    assert sessions.find(desk.db, json.loads(made.output)["session"]).practice
+    desk.db.close()

@@ -1,0 +1,326 @@
+"""The proctor's whole session by real clicks: open, admit, start, pause, move a tablet, incident, close, sign.
+
+Screenshots go to build/screens, to be looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from edge.demo.people import STAFF
+from edge.demo.tablets import Tablet, Tally
+from edge.exam.forms import FORMS
+from edge.ops.desk import StaffMember
+from edge.store import admissions, incidents, ledger, people, sessions
+from edge.store.db import transaction
+from support.rooms import DeskRoom, make_desk_room
+from support.serving import claimed, free_port, open_exam, serving, signed_in, until
+
+CHROMIUM = "/usr/bin/chromium"
+SCREENS = Path(__file__).parents[2] / "build" / "screens"
+DESK, TABLET = (1280, 800), (820, 1180)
+PROCTOR, EXAMINER, _, _ = STAFF
+WITHOUT_PRACTICAL = "UPDATE sessions SET policy = json_set(policy, '$.tests', json('[\"theory\"]'))"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not Path(CHROMIUM).exists(), reason="Chromium is not installed; see provisioning/test-packages.sh"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[DeskRoom]:
+    made = make_desk_room(tmp_path, web={"port": free_port(), "threads": 48})
+    yield made
+    made.db.close()
+
+
+@contextmanager
+def page_of(browser: Browser, base: str, size: tuple[int, int], lang: str = "zh") -> Iterator[Page]:
+    """A page in a browser of its own; any script error on it fails the test."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN")
+    context.add_cookies([{"name": "lang", "value": lang, "url": base}])
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+def sign_in(page: Page, base: str, who: StaffMember, path: str) -> None:
+    page.goto(base + path)
+    page.fill("input[name=badge]", who.badge)
+    page.fill("input[name=pin]", who.pin)
+    page.click("form[action='/staff/login'] button")
+    page.wait_for_url(f"**{path}")
+
+
+def shot(page: Page, name: str, lang: str) -> None:
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"{name}-{lang}.png")
+
+
+def dialog(page: Page) -> Locator:
+    return page.locator("dialog[open]").last
+
+
+def confirm(page: Page, reason: str | None = None) -> None:
+    """Give the reason in the open dialog, press its button, and see it close."""
+    box = dialog(page)
+    if reason is not None:
+        box.locator("textarea[name=reason]").fill(reason)
+    box.locator("form .button.main").last.click()
+    expect(page.locator("dialog[open] form")).to_have_count(0)
+
+
+def act(page: Page, label: str) -> None:
+    page.locator(".acts .button", has_text=label).click()
+
+
+def seat(page: Page, place: str) -> Locator:
+    return page.locator(".slot .seat", has=page.locator(f".place:text-is('{place}')"))
+
+
+def at_seat(page: Page, place: str, label: str) -> None:
+    seat(page, place).click()
+    dialog(page).locator(".button", has_text=label).first.click()
+
+
+def test_a_whole_session_by_clicks(browser: Browser, room: DeskRoom, tmp_path: Path) -> None:
+    with transaction(room.db):
+        room.db.execute(WITHOUT_PRACTICAL)
+    path = f"/console/{room.session}"
+    with serving(room, tmp_path) as (_, base), page_of(browser, base, DESK) as page:
+        sign_in(page, base, PROCTOR, path)
+        act(page, "开放签到")
+        confirm(page)
+        expect(page.locator(".acts .button.main")).to_have_text("开始考试")
+        person = people.candidates(room.db, room.session)[0].person
+        admissions.note(room.db, "waiting", "no_template", session=room.session, person=person)
+        page.locator(".case .button", has_text="准许入场").click()
+        confirm(page, "已核对身份证")
+        expect(seat(page, "A1")).to_contain_text("已签到")
+        page.locator(".loose .seat").first.click()
+        dialog(page).locator(".button", has_text="准许入场").click()
+        confirm(page, "已核对身份证")
+        expect(seat(page, "A2")).to_contain_text("已签到")
+
+        # an absence by mistake is taken back from the notice
+        page.locator(".loose .seat").first.click()
+        dialog(page).locator(".button", has_text="登记缺考").click()
+        confirm(page, "没有来")
+        expect(page.locator(".loose .seat.absent")).to_have_count(1)
+        page.locator(".undo .button").last.click()
+        expect(page.locator(".loose .seat.absent")).to_have_count(0)
+
+        act(page, "开始考试")
+        confirm(page)
+        expect(page.locator(".acts .button", has_text="暂停")).to_be_visible()
+        codes = [who.seat_code or "" for who in people.candidates(room.db, room.session)[:2]]
+        tally = Tally()
+        tablets = claimed(base, codes, tally)
+        item = next(i for part in tablets[0].paper()["parts"] for i in part["items"] if i["type"] == "single")
+        tablets[0].answer(item["id"], ["A"], 0)
+        expect(seat(page, "A1")).to_contain_text("作答中")
+        expect(seat(page, "A1")).to_contain_text(re.compile("1/[0-9]+"))
+
+        act(page, "暂停")
+        confirm(page, "消防检查")
+        expect(page.locator(".head .tag", has_text="已暂停")).to_be_visible()
+        act(page, "继续")
+        confirm(page, "检查结束")
+        act(page, "加时")
+        dialog(page).locator(".button.slim", has_text="15").click()
+        confirm(page, "补回耽误的时间")
+        expect(seat(page, "A1")).to_be_visible()
+        assert {attempt.extra_ms for attempt in sessions.attempts(room.db, room.session).values()} == {15 * 60_000}
+
+        # a second tablet asks; the proctor moves the exam in one act, and the code stands large
+        try:
+            claimed(base, codes[:1], tally)
+        except Exception as refused:
+            assert "409" in str(refused)
+        expect(seat(page, "A1")).to_contain_text("另一台平板")
+        page.locator("#attention").click()
+        expect(page.locator(".slot .seat")).to_have_count(1)
+        at_seat(page, "A1", "换平板")
+        confirm(page, "平板没电")
+        expect(dialog(page).locator(".code")).to_have_text(f"{codes[0][:3]} {codes[0][3:]}")
+        shot(page, "console-move", "zh")
+        moved = Tablet(base, tally, 9)
+        moved.claim(codes[0])
+        responses = moved.paper()["responses"]
+        assert responses[item["id"]]["value"] == ["A"]
+        dialog(page).locator(".button", has_text="关闭").click()
+        page.locator("#attention").click()
+
+        act(page, "记录情况")
+        box = dialog(page)
+        box.locator("select[name=kind]").select_option("conduct-phone")
+        expect(box.locator("textarea[name=text]")).to_have_value(re.compile("手机"))
+        box.locator("textarea[name=text]").fill("发现手机，已收缴")
+        box.locator("select[name=seat]").select_option("A2")
+        confirm(page)
+        entry = page.locator("[data-part=incidents] li")
+        expect(entry).to_contain_text("发现手机，已收缴")
+        entry.locator(".button").click()
+        dialog(page).locator("textarea[name=text]").fill("发现智能手表，已收缴")
+        confirm(page)
+        expect(entry.locator(".old")).to_contain_text("手机")
+        assert len(incidents.of_session(room.db, room.session)) == 2
+        shot(page, "console-incident", "zh")
+
+        act(page, "结束考试")
+        confirm(page, "考试时间到")
+        expect(page.locator(".acts .button.main")).to_have_text("签发结果")
+        expect(page.locator("[data-part=unplug] .missing")).to_contain_text("还没有签发", timeout=15_000)
+        act(page, "签发结果")
+        confirm(page)
+        expect(page.locator(".head .tag", has_text="结果已签发")).to_be_visible()
+        expect(page.locator(".unplug-yes")).to_contain_text("可以断电", timeout=15_000)
+        shot(page, "console-end", "zh")
+        assert sessions.find(room.db, room.session).state == "signed"
+        for kind in ("checkin_opened", "exam_started", "exam_paused", "exam_resumed", "time_added", "exam_closed"):
+            assert ledger.entries(room.db, session=room.session, kinds=(kind,))[0].content["by"] == PROCTOR.id
+        page.goto(f"{base}{path}/forms/results")
+        expect(page.locator(".sheet")).to_contain_text("成绩单")
+        expect(page.locator(".root code")).to_have_text(re.compile("^[0-9a-f]{64}$"))
+        shot(page, "console-results", "zh")
+        for one in (*tablets, moved):
+            one.close()
+
+
+def test_two_people_close_by_badge_and_pin(browser: Browser, room: DeskRoom, tmp_path: Path) -> None:
+    with transaction(room.db):
+        room.db.execute("""UPDATE sessions SET policy = json_set(policy, '$.two_person', json('["close"]'))""")
+    path = f"/console/{room.session}"
+    with serving(room, tmp_path) as (_, base), page_of(browser, base, TABLET, "en") as page:
+        proctor, _ = open_exam(base, room.session, admit=1)
+        sign_in(page, base, PROCTOR, path)
+        act(page, "Close the exam")
+        box = dialog(page)
+        box.locator("textarea[name=reason]").fill("Time is up")
+        box.locator("input[name=second_badge]").fill(PROCTOR.badge)
+        box.locator("input[name=second_pin]").fill(PROCTOR.pin)
+        shot(page, "console-second", "en")
+        box.locator("form .button.main").last.click()
+        expect(box.locator(".notice.bad")).to_contain_text("Nobody confirms their own act")
+        box.locator("input[name=second_badge]").fill(EXAMINER.badge)
+        # as a badge reader does: Enter leads on to the PIN
+        box.locator("input[name=second_badge]").press("Enter")
+        expect(box.locator("input[name=second_pin]")).to_be_focused()
+        box.locator("input[name=second_pin]").fill(EXAMINER.pin)
+        confirm(page)
+        until(lambda: sessions.find(room.db, room.session).state == "closed", 10, "closed")
+        assert ledger.entries(room.db, kinds=("act_confirmed",))[0].content["by"] == EXAMINER.id
+        proctor.close()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_practice_cannot_be_mistaken_for_a_real_session(
+    browser: Browser, room: DeskRoom, tmp_path: Path, lang: str
+) -> None:
+    word = {"zh": "练习", "en": "PRACTICE"}[lang]
+    with serving(room, tmp_path) as (_, base), page_of(browser, base, DESK, lang) as page:
+        sign_in(page, base, PROCTOR, "/console/")
+        expect(page.locator(".practice-band")).to_have_count(0)
+        shot(page, "console-list", lang)
+        page.locator("#practice").click()
+        dialog(page).locator("input[name=candidates]").fill("4")
+        dialog(page).locator("form .button.main").click()
+        page.wait_for_url("**/console/practice-*")
+        session = page.url.rsplit("/", 1)[1]
+        expect(page.locator(".practice-band")).to_contain_text(word)
+        proctor, codes = open_exam(base, session, admit=2)
+        expect(page.locator(".slot .seat:not(.free)")).to_have_count(4)
+        shot(page, "console-practice", lang)
+        tablet = page.context.new_page()
+        tablet.goto(f"{base}/exam/")
+        for digit in codes[0]:
+            tablet.locator(".numpad .key", has_text=digit).first.click()
+        tablet.locator(".numpad .key.go").click()
+        expect(tablet.locator("body.practice")).to_be_visible()
+        shot(tablet, "exam-practice", lang)
+        tablet.close()
+        page.goto(f"{base}/console/{session}/forms/sign-in")
+        expect(page.locator(".sheet.practice .not-real")).to_contain_text(word)
+        proctor.post(f"/console/api/{session}/close", reason="练习结束")
+        page.goto(f"{base}/console/{session}")
+        act(page, {"zh": "删除练习", "en": "Delete the practice"}[lang])
+        confirm(page)
+        page.wait_for_url("**/console/")
+        expect(page.locator(".tile")).to_have_count(1)
+        proctor.close()
+
+
+def test_two_hundred_seats_stay_small_and_calm(browser: Browser, room: DeskRoom, tmp_path: Path) -> None:
+    """The whole board once, then changes; the tile that has changed is the only one drawn again."""
+    with serving(room, tmp_path) as (_, base), page_of(browser, base, DESK) as page:
+        proctor = signed_in(base)
+        session = proctor.post("/console/api/practice", candidates=200)["session"]
+        board = proctor.post(f"/console/api/{session}/open-checkin")["board"]
+        people_there = [seat["person"] for seat in board["seats"] if seat["person"]]
+        for person in people_there[:2]:
+            proctor.post(f"/console/api/{session}/admit", person=person, reason="已核验证件")
+        sign_in(page, base, PROCTOR, f"/console/{session}")
+        expect(page.locator(".loose .seat")).to_have_count(198)
+        page.evaluate(
+            "() => { window.drawn = new Set(); new MutationObserver((all) => all.forEach((one) => {"
+            " if (one.addedNodes.length && one.target.classList.contains('slot')) window.drawn.add(one.target); }))"
+            ".observe(document.getElementById('board'), { childList: true, subtree: true }); }"
+        )
+        answer = proctor.post(f"/console/api/{session}/absent", person=people_there[50], reason="没有来")
+        assert answer["done"] == "absent"
+        expect(page.locator(".loose .seat.absent")).to_have_count(1)
+        assert page.evaluate("() => window.drawn.size") == 1
+        assert len(json.dumps(answer["board"], ensure_ascii=False).encode()) < 150_000
+        shot(page, "console-200", "zh")
+        proctor.close()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_what_is_printed_fits_its_pages(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
+    """No page of any form is longer than A4, and a printer makes as many pages as the form says."""
+    with serving(room, tmp_path) as (_, base), page_of(browser, base, DESK, lang) as page:
+        proctor = signed_in(base)
+        session = proctor.post("/console/api/practice", candidates=45)["session"]
+        board = proctor.post(f"/console/api/{session}/open-checkin")["board"]
+        for tile in [tile for tile in board["seats"] if tile["person"]][:3]:
+            proctor.post(f"/console/api/{session}/admit", person=tile["person"], reason="已核验证件")
+        proctor.post(f"/console/api/{session}/start")
+        for length in (2, 80, 400, 1900, 30, 30, 30, 30, 30, 30, 30):
+            proctor.post(f"/console/api/{session}/incident", kind="conduct-other", text="记" * length, seat="A1")
+        proctor.post(f"/console/api/{session}/close", reason="时间到")
+        sign_in(page, base, PROCTOR, f"/console/{session}")
+        for name in FORMS:
+            page.goto(f"{base}/console/{session}/forms/{name}")
+            page.emulate_media(media="print")
+            heights = page.evaluate(
+                "() => Array.from(document.querySelectorAll('.sheet')).map((s) => [s.scrollHeight, s.clientHeight,"
+                " s.scrollWidth - s.clientWidth])"
+            )
+            assert heights and all(tall <= high and wide <= 0 for tall, high, wide in heights), (name, heights)
+            printed = page.pdf(prefer_css_page_size=True)
+            assert len(re.findall(rb"/Type\s*/Page\b(?!s)", printed)) == len(heights), name
+            shot(page, f"form-{name}", lang)
+            page.emulate_media(media="screen")
+        proctor.close()

@@ -1,0 +1,358 @@
+"""The exam page on a bad line: network gone over a reload and a reboot, by trusted, untrusted and no TLS; Wi-Fi that
+drops again and again; two pages, two tablets; handing in without the room; the end of the time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+
+from edge.ops.desk import Person
+from support.rooms import DeskRoom, make_desk_room
+from support.serving import Service, free_port, open_exam, serving, until
+from support.tablet_page import (
+    CHROMIUM,
+    FLAGS,
+    PORTRAIT,
+    answers_of,
+    cached,
+    chromium,
+    enter_code,
+    journal_of,
+    paper_of,
+    seat,
+    shot,
+    stored,
+    tablet,
+)
+from support.tls_front import NAME, Certificate, Front
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not Path(CHROMIUM).exists(), reason="Chromium is not installed; see provisioning/test-packages.sh"
+    ),
+]
+NAMES = f"--host-resolver-rules=MAP {NAME} 127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    running = chromium(playwright, NAMES)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[DeskRoom]:
+    made = make_desk_room(tmp_path, size=2, web={"port": free_port(), "threads": 24})
+    yield made
+    made.db.close()
+
+
+@contextmanager
+def opened(room: DeskRoom, folder: Path) -> Iterator[tuple[Service, str, Person, list[str]]]:
+    with serving(room, folder) as (web, base):
+        proctor, codes = open_exam(base, room.session)
+        yield web, base, proctor, codes
+        proctor.close()
+
+
+def answer(page: Page, at: int) -> str:
+    """Choose option `at` of the question on the screen, go to the next, and say which item it was."""
+    n = page.locator(".cell[aria-current]").inner_text()
+    item = next(i["id"] for part in paper_of(page)["parts"] for i in part["items"] if str(i["n"]) == n)
+    page.locator("label.option").nth(at).click()
+    page.locator(".foot .button.main").click()
+    return str(item)
+
+
+def confirm_hand_in(page: Page) -> None:
+    page.locator(".map-open").click()
+    page.locator(".handin").click()
+    page.locator("dialog .button.main").click()
+
+
+def board_seat(proctor: Person, session: str, code: str) -> dict[str, Any]:
+    board = proctor.get(f"/console/api/{session}/board")
+    return next(one for one in board["seats"] if one.get("seat_code") == code)
+
+
+# ---- the three ways a tablet may trust the room
+
+
+def persistent(playwright: Playwright, folder: Path, *more: str) -> BrowserContext:
+    """A tablet's browser with a disk of its own, so that it can be switched off and on again."""
+    context = playwright.chromium.launch_persistent_context(
+        str(folder),
+        executable_path=CHROMIUM,
+        args=[*FLAGS, NAMES, *more],
+        viewport={"width": PORTRAIT[0], "height": PORTRAIT[1]},
+        locale="zh-CN",
+    )
+    context.set_default_timeout(10_000)
+    return context
+
+
+def test_over_trusted_tls_the_paper_survives_reload_and_reboot_without_network(
+    playwright: Playwright, room: DeskRoom, tmp_path: Path
+) -> None:
+    certificate = Certificate(tmp_path / "tls")
+    trust = f"--ignore-certificate-errors-spki-list={certificate.spki}"
+    with opened(room, tmp_path) as (_, _, _, codes):
+        front = Front(room.config.web.port, certificate)
+        context = persistent(playwright, tmp_path / "tablet", trust)
+        page = context.pages[0]
+        seat(page, front.base, codes[0])
+        first = answer(page, 0)
+        until(lambda: first in answers_of(room), 10, "the first answer is in the room")
+        until(lambda: "/exam/" in cached(page), 15, "the worker keeps the page")
+        assert page.locator(".banners").inner_text() == ""
+        front.cut()
+        second = answer(page, 0)
+        expect(page.locator(".banners .warn")).to_be_visible(timeout=15_000)
+        page.reload()
+        page.locator("#question").wait_for()
+        third = answer(page, 1)
+        assert {op["item"] for _, op in stored(page)["ops"]} == {second, third}
+        context.close()
+
+        context = persistent(playwright, tmp_path / "tablet", trust)
+        page = context.pages[0]
+        page.goto(f"{front.base}/exam/")
+        page.locator("#question").wait_for()
+        fourth = answer(page, 0)
+        assert len(answers_of(room)) == 1
+        front.mend()
+        until(lambda: len(answers_of(room)) == 4, 30, "all that was answered offline arrives")
+        assert [row["item_id"] for row in journal_of(room)] == [first, second, third, fourth]
+        context.close()
+        front.cut()
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["untrusted-tls", "plain-http"])
+def test_without_trust_the_queue_is_the_same_and_the_page_says_what_it_cannot(
+    browser: Browser, room: DeskRoom, tmp_path: Path, tls: bool
+) -> None:
+    certificate = Certificate(tmp_path / "tls") if tls else None
+    with opened(room, tmp_path) as (_, _, _, codes):
+        front = Front(room.config.web.port, certificate)
+        with tablet(browser, front.base, ignore_https_errors=tls) as page:
+            seat(page, front.base, codes[0])
+            assert page.evaluate("() => location.hostname") == NAME
+            expect(page.locator(".banners")).to_contain_text("断网时请不要刷新或关闭页面")
+            assert cached(page) == {}
+            first = answer(page, 0)
+            until(lambda: first in answers_of(room), 10, "the first answer is in the room")
+            front.cut()
+            second = answer(page, 0)
+            third = answer(page, 0)
+            expect(page.locator(".banners .bad")).to_contain_text("断网时请不要刷新")
+            shot(page, f"page-no-reload-{'tls' if tls else 'http'}-zh")
+            assert [op["item"] for _, op in stored(page)["ops"]] == [second, third]
+            # a tablet that is reloaded all the same shows nothing, and has lost nothing
+            with pytest.raises(Exception, match="ERR_"):
+                page.reload()
+            front.mend()
+            page.wait_for_timeout(300)  # until the browser's own error page is there
+            page.goto(f"{front.base}/exam/")
+            until(lambda: len(answers_of(room)) == 3, 30, "what was kept arrives")
+            assert [row["item_id"] for row in journal_of(room)] == [first, second, third]
+        front.cut()
+
+
+# ---- Wi-Fi that comes and goes
+
+
+def test_over_wifi_that_keeps_dropping_every_answer_arrives_in_order(
+    browser: Browser, room: DeskRoom, tmp_path: Path
+) -> None:
+    with opened(room, tmp_path) as (_, base, _, codes), tablet(browser, base) as page:
+        seat(page, base, codes[0])
+        given: list[str] = []
+        for cycle in range(6):
+            page.context.set_offline(cycle % 2 == 0)
+            for _ in range(3):
+                given.append(answer(page, cycle % 2))
+                page.wait_for_timeout(120)
+        page.context.set_offline(False)
+        until(lambda: len(answers_of(room)) == len(set(given)), 30, "every answer arrives")
+        rows = journal_of(room)
+        assert [row["item_id"] for row in rows] == given
+        assert [row["tablet_seq"] for row in rows] == list(range(1, len(given) + 1))
+        assert {row["outcome"] for row in rows} == {"applied"}
+
+
+def test_when_the_network_is_back_the_queue_goes_at_once(browser: Browser, room: DeskRoom, tmp_path: Path) -> None:
+    with opened(room, tmp_path) as (_, base, _, codes), tablet(browser, base) as page:
+        seat(page, base, codes[0])
+        page.context.set_offline(True)
+        answer(page, 0)
+        expect(page.locator(".banners .warn")).to_be_visible(timeout=15_000)
+        page.wait_for_timeout(9000)  # by now it waits long between its tries
+        page.evaluate("() => window.addEventListener('online', () => { window.back = performance.now(); })")
+        page.evaluate(
+            """() => { const real = window.fetch; window.fetch = (url, ...more) => {
+            if (String(url).endsWith("/answers") && window.back && !window.sent) window.sent = performance.now();
+            return real(url, ...more); }; }"""
+        )
+        page.context.set_offline(False)
+        until(lambda: len(answers_of(room)) == 1, 10, "the queue goes")
+        waited = page.evaluate("() => window.sent - window.back")
+        # the poll that notices comes first; the longest pause of the queue would have been 15 s and more
+        assert 0 <= waited < 5000
+
+
+# ---- two pages, two tablets
+
+
+def test_a_second_page_is_told_and_takes_over_without_losing_anything(
+    browser: Browser, room: DeskRoom, tmp_path: Path
+) -> None:
+    with opened(room, tmp_path) as (_, base, _, codes), tablet(browser, base) as first:
+        seat(first, base, codes[0])
+        one = answer(first, 0)
+        until(lambda: one in answers_of(room), 10, "the first answer is in the room")
+        second = first.context.new_page()
+        second.goto(f"{base}/exam/")
+        expect(second.locator(".other-tab")).to_contain_text("另一个页面")
+        first.context.set_offline(True)
+        two = answer(first, 0)
+        assert [op["item"] for _, op in stored(first)["ops"]] == [two]
+        first.context.set_offline(False)
+        second.locator(".other-tab .button.main").click()
+        second.locator("#question").wait_for()
+        expect(first.locator(".other-tab")).to_be_visible()
+        three = answer(second, 0)
+        until(lambda: len(answers_of(room)) == 3, 15, "both pages' answers are in the room")
+        assert [row["item_id"] for row in journal_of(room)] == [one, two, three]
+        first.locator(".other-tab .button.main").click()
+        first.locator("#question").wait_for()
+        expect(second.locator(".other-tab")).to_be_visible()
+        expect(first.locator(".map-open")).to_contain_text("3/3")
+
+
+def test_two_pages_that_cannot_hear_each_other_do_not_write_over_each_other(
+    browser: Browser, room: DeskRoom, tmp_path: Path
+) -> None:
+    """No channel and no storage event: both take themselves for the only one."""
+    deaf = "delete window.BroadcastChannel; Object.defineProperty(window, 'localStorage', { value: null });"
+    with opened(room, tmp_path) as (_, base, _, codes), tablet(browser, base) as first:
+        first.context.add_init_script(deaf)
+        seat(first, base, codes[0])
+        second = first.context.new_page()
+        second.goto(f"{base}/exam/")
+        second.locator("#question").wait_for()
+        first.context.set_offline(True)
+        given = [answer(first, 0), answer(first, 0)]
+        second.locator(".foot .button.main").click()
+        second.locator(".foot .button.main").click()
+        given += [answer(second, 0), answer(second, 0)]
+        kept = sorted(op["item"] for _, op in stored(first)["ops"])
+        assert kept == sorted(given) and len(set(given)) == 4
+        first.context.set_offline(False)
+        until(lambda: len(answers_of(room)) == 4, 40, "all four answers are in the room")
+        assert {row["outcome"] for row in journal_of(room)} <= {"applied", "stale"}
+
+
+def test_a_tablet_that_was_replaced_keeps_what_it_could_not_send(
+    browser: Browser, room: DeskRoom, tmp_path: Path
+) -> None:
+    with (
+        opened(room, tmp_path) as (_, base, proctor, codes),
+        tablet(browser, base) as old,
+        tablet(browser, base) as new,
+    ):
+        seat(old, base, codes[0])
+        one = answer(old, 0)
+        until(lambda: one in answers_of(room), 10, "the first answer is in the room")
+        old.context.set_offline(True)
+        answer(old, 1)
+        new.goto(f"{base}/exam/")
+        enter_code(new, codes[0])
+        expect(new.locator(".notice.bad")).to_contain_text("请找监考员")
+        person = board_seat(proctor, room.session, codes[0])["person"]
+        proctor.post(f"/console/api/{room.session}/release-tablet", person=person, reason="平板没电")
+        seat(new, base, codes[0])
+        expect(new.locator(".map-open")).to_contain_text("1/3")
+        old.context.set_offline(False)
+        expect(old.locator(".screen.gone")).to_contain_text("1 条没有送达的答案", timeout=15_000)
+        old.reload()
+        expect(old.locator(".screen.gone")).to_contain_text("1 条没有送达的答案", timeout=15_000)
+        assert len(stored(old)["ops"]) == 1
+        old.locator(".gone .button.main").click()
+        expect(old.locator(".notice.warn")).to_contain_text("1 条答案没有送达")
+        shot(old, "page-left-over-zh")
+
+
+# ---- handing in
+
+
+def test_handing_in_without_the_room_is_kept_over_a_reload_and_arrives(
+    browser: Browser, room: DeskRoom, tmp_path: Path
+) -> None:
+    with opened(room, tmp_path) as (_, base, _, codes), tablet(browser, base) as page:
+        seat(page, base, codes[0])
+        until(lambda: "/exam/" in cached(page), 15, "the worker keeps the page")
+        page.context.set_offline(True)
+        answer(page, 0)
+        expect(page.locator(".banners .warn")).to_be_visible(timeout=15_000)
+        page.locator(".map-open").click()
+        page.locator(".handin").click()
+        expect(page.locator("dialog")).to_contain_text("交卷先记在这台平板上")
+        page.locator("dialog .button.main").click()
+        expect(page.locator(".cover")).to_contain_text("交卷已记在这台平板上")
+        expect(page.locator(".cover")).to_contain_text("不要关机")
+        shot(page, "page-handin-offline-zh")
+        page.reload()
+        expect(page.locator(".cover")).to_contain_text("交卷已记在这台平板上", timeout=15_000)
+        assert [op["kind"] for _, op in stored(page)["ops"]] == ["answer", "handin"]
+        page.context.set_offline(False)
+        expect(page.locator(".screen.done")).to_be_visible(timeout=20_000)
+        assert [row["kind"] for row in journal_of(room)] == ["answer", "handin"]
+        expect(page.locator(".lead.num")).to_contain_text("答了 1 题")
+
+
+def test_a_hand_in_can_be_taken_back_before_it_is_sent(browser: Browser, room: DeskRoom, tmp_path: Path) -> None:
+    with opened(room, tmp_path) as (_, base, _, codes), tablet(browser, base) as page:
+        seat(page, base, codes[0])
+        page.context.set_offline(True)
+        answer(page, 0)
+        expect(page.locator(".banners .warn")).to_be_visible(timeout=15_000)
+        confirm_hand_in(page)
+        page.locator(".cover .button").click()
+        expect(page.locator(".cover")).to_have_count(0)
+        answer(page, 0)
+        page.context.set_offline(False)
+        until(lambda: len(answers_of(room)) == 2, 20, "both answers are in the room")
+        assert [row["kind"] for row in journal_of(room)] == ["answer", "answer"]
+
+
+def test_at_the_sessions_end_the_page_says_so_and_sends_what_it_has(
+    browser: Browser, room: DeskRoom, tmp_path: Path
+) -> None:
+    with opened(room, tmp_path) as (_, base, proctor, codes), tablet(browser, base) as page:
+        seat(page, base, codes[0])
+        one = answer(page, 0)
+        until(lambda: one in answers_of(room), 10, "the first answer is in the room")
+        page.context.set_offline(True)
+        answer(page, 1)
+        proctor.post(f"/console/api/{room.session}/close", reason="时间到")
+        page.context.set_offline(False)
+        expect(page.locator(".cover.timeup, .screen.done")).to_be_visible(timeout=20_000)
+        until(lambda: len(journal_of(room)) >= 2, 20, "the late answer is in the journal")
+        assert json.loads(journal_of(room)[0]["value"]) and answers_of(room).keys() == {one}
+        shot(page, "page-closed-zh")
+        until(lambda: "answer" not in [op["kind"] for _, op in stored(page)["ops"]], 10, "nothing is left to send")
