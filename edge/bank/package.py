@@ -30,12 +30,13 @@ class Package:
 
     label: str
     names: frozenset[str]
-    _read: Callable[[str], bytes]
+    _read: Callable[[str, int], bytes]
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = ONE) -> bytes:
+        """At most `limit` bytes."""
         if name not in self.names:
             raise Fault("bank_file_missing", file=name)
-        return self._read(name)
+        return self._read(name, limit)
 
 
 def open_package(path: Path) -> Package:
@@ -49,7 +50,7 @@ def open_package(path: Path) -> Package:
             return _zip(path)
         if path.stat().st_size > ONE:
             raise BadInput("bank_too_large", file=path.name, detail=f"> {ONE // 1_000_000} MB")
-        return Package(path.name, frozenset([path.name]), lambda _name: path.read_bytes())
+        return Package(path.name, frozenset([path.name]), lambda _name, _limit: path.read_bytes())
     except OSError as error:
         raise BadInput("bank_unreadable", file=path.name, detail=error.strerror or str(error)) from error
 
@@ -65,11 +66,11 @@ def _folder(path: Path) -> Package:
             size += file.stat().st_size
         _limits(path.name, len(names), size)
 
-    def read(name: str) -> bytes:
+    def read(name: str, limit: int) -> bytes:
         file = path / name
         try:
-            if file.stat().st_size > ONE:
-                raise Fault("bank_file_large", file=name, most=ONE // 1_000_000)
+            if file.stat().st_size > limit:
+                raise Fault("bank_file_large", file=name, most=limit // 1_000_000)
             return file.read_bytes()
         except OSError as error:
             raise Fault("bank_file_broken", file=name, detail=error.strerror or "-") from error
@@ -100,10 +101,10 @@ def _zip(path: Path) -> Package:
         archive.close()
         raise
 
-    def read(name: str) -> bytes:
+    def read(name: str, limit: int) -> bytes:
         info = entries[name]
-        if info.file_size > ONE:
-            raise Fault("bank_file_large", file=name, most=ONE // 1_000_000)
+        if info.file_size > limit:
+            raise Fault("bank_file_large", file=name, most=limit // 1_000_000)
         try:
             return archive.read(info)
         except Exception as error:  # zlib, CRC, struct, EOF: all mean the same to who reads the message

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge.errors import Unavailable
+from edge.exam.mirror import Mirror
 from edge.store.db import open_answers
 from edge.store.journal import Recorded
+from edge.store.pages import Wal
 from edge.store.saving import Asked, Standings
 
 log = logging.getLogger("examroom.exam.journal")
@@ -77,6 +79,7 @@ class AnswerJournal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = path.with_suffix(".lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._path = path
         self._connection = open_answers(path)
         self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
@@ -84,6 +87,9 @@ class AnswerJournal:
         self._jobs: deque[_Job] = deque()
         self._bell = threading.Lock()
         self._asleep = False
+        self._between: deque[Callable[[], None]] = deque()
+        self._wal: Wal | None = None
+        self._mirror: Mirror | None = None
         self._settle = threading.Lock()
         self._looked = (0.0, 0.0)
         self._last = 0
@@ -105,12 +111,21 @@ class AnswerJournal:
         recorded: Recorded = self._wait(_Job(asked, keeps=True), timeout_s)
         return recorded
 
+    def mirror_to(self, mirror: Mirror) -> None:
+        """From now on acknowledge nothing that `mirror`, while it is well, does not hold too. Once."""
+        self._mirror = mirror
+        mirror.start(self._attach)
+
     def close(self) -> None:
         """Commit what waits, then let go of the file."""
         if not self._closed:
+            if self._mirror is not None:
+                self._mirror.close()
             self._closed = True
             self._ring()
             self._thread.join()
+            if self._wal is not None:
+                self._wal.close()
             self._connection.close()
             self._lock.close()
 
@@ -141,6 +156,8 @@ class AnswerJournal:
     def _run(self) -> None:
         while True:
             batch = self._gather()
+            while self._between:
+                self._between.popleft()()
             if batch:
                 self._commit(batch)
             elif self._closed:
@@ -150,7 +167,7 @@ class AnswerJournal:
         jobs = self._jobs
         if not jobs:
             self._asleep = True
-            if not jobs and not self._closed:
+            if not jobs and not self._between and not self._closed:
                 self._bell.acquire()
             self._asleep = False
         self._hold()
@@ -189,7 +206,35 @@ class AnswerJournal:
             failure = Unavailable("journal_failed", detail=error)
             for job in batch:
                 job.result, job.error = None, job.error or failure
+        self._mirrored()
         self._tell(batch)
+
+    def _mirrored(self) -> None:
+        """Wait until the mirror, if there is one and it is well, has what was just committed."""
+        if self._mirror is not None and self._wal is not None:
+            pages, count = self._wal.take()
+            if pages and (sent := self._mirror.offer(pages, count)) is not None:
+                self._mirror.wait(sent)
+
+    def _attach(self, take: Callable[[bytes], None]) -> None:
+        """Give `take` the bytes of the database between two commits, on the journal's thread. Unavailable when closed."""
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                if self._wal is None:
+                    page_size = int(self._connection.execute("PRAGMA page_size").fetchone()[0])
+                    self._wal = Wal(self._path, page_size)
+                self._wal.skip()
+                take(self._connection.serialize())
+            finally:
+                done.set()
+
+        self._between.append(run)
+        self._ring()
+        while not done.wait(0.1):
+            if self._closed:
+                raise Unavailable("journal_closed")
 
     def _carry_out(self, batch: list[_Job]) -> None:
         """Every wish in its order; neighbouring answers in one pass."""

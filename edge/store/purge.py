@@ -21,6 +21,11 @@ def may_purge(connection: sqlite3.Connection, session: str, uploads: bool) -> bo
     return over and (row["waiting"] == 0 or not uploads)
 
 
+def purged_sessions(connection: sqlite3.Connection) -> int:
+    """How many sessions have been purged."""
+    return int(connection.execute("SELECT count(*) FROM sessions WHERE purged_ms IS NOT NULL").fetchone()[0])
+
+
 def purge_session(connection: sqlite3.Connection, session: str) -> dict[str, int]:
     """Remove names, documents, badges, photographs, templates, consents, incidents' words and result envelopes.
 

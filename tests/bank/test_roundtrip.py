@@ -121,3 +121,15 @@ def test_what_a_format_cannot_hold_is_named_and_nothing_is_written(tmp_path: Pat
     assert refused.value.code == "bank_export_differs"
     assert document["items"][1]["id"] in str(refused.value.facts["items"])
     assert [entry.name for entry in tmp_path.iterdir()] == ["bank.zip"]
+
+
+def test_a_bank_of_many_items_comes_back(tmp_path: Path) -> None:
+    """Its manifest alone is larger than any one item may be."""
+    one = next(item for item in sample_bank().items if item.type == "single")
+    items = [one.model_copy(update={"id": f"N{number}", "posts": ["架子工" * 60]}) for number in range(6000)]
+    bank = sample_bank().model_copy(update={"items": items, "blueprints": []})
+    package = package_of(bank, quiet(""))
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        assert archive.getinfo("imsmanifest.xml").file_size > 5_000_000
+    (tmp_path / "many.zip").write_bytes(package)
+    assert taken(import_files([tmp_path / "many.zip"], Wishes(), quiet)) == bank

@@ -33,7 +33,7 @@ def shown() -> dict[tuple[str, str], str]:
     for line in FILE.read_text(encoding="utf-8").splitlines():
         if match := re.fullmatch(r"\[([a-z]+)(?:\.[a-z]+)?]", line):
             section = match[1]
-        elif match := re.fullmatch(r"(?:# )?([a-z_]+) = (.+)", line):
+        elif match := re.fullmatch(r"(?:# )?([a-z0-9_]+) = (.+)", line):
             assert (section, match[1]) not in found, line
             found[section, match[1]] = match[2]
     return found

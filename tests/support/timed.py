@@ -50,9 +50,9 @@ class CountedJournal(AnswerJournal):
 
     submitted = 0
 
-    def submit(self, work: Any, timeout_s: float = 30.0) -> Any:
+    def submit(self, *work: Any, **options: Any) -> Any:
         self.submitted += 1
-        return super().submit(work, timeout_s)
+        return super().submit(*work, **options)
 
 
 @dataclass

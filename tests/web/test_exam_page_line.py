@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, expect, sync_playwright
 
 from edge.ops.desk import Person
 from support.rooms import DeskRoom, make_desk_room
@@ -354,5 +354,106 @@ def test_at_the_sessions_end_the_page_says_so_and_sends_what_it_has(
         expect(page.locator(".cover.timeup, .screen.done")).to_be_visible(timeout=20_000)
         until(lambda: len(journal_of(room)) >= 2, 20, "the late answer is in the journal")
         assert json.loads(journal_of(room)[0]["value"]) and answers_of(room).keys() == {one}
+        expect(page.locator(".screen.done")).to_contain_text("有 1 个答案在时间到后才送达", timeout=20_000)
         shot(page, "page-closed-zh")
         until(lambda: "answer" not in [op["kind"] for _, op in stored(page)["ops"]], 10, "nothing is left to send")
+
+
+def test_answers_left_on_a_tablet_that_was_off_at_the_end_still_reach_the_room(
+    browser: Browser, room: DeskRoom, tmp_path: Path
+) -> None:
+    with opened(room, tmp_path) as (_, base, proctor, codes), tablet(browser, base) as page:
+        seat(page, base, codes[0])
+        page.context.set_offline(True)
+        items = [answer(page, 0), answer(page, 1)]
+        context = page.context
+        page.close()
+        proctor.post(f"/console/api/{room.session}/close", reason="时间到")
+        context.set_offline(False)
+        page = context.new_page()
+        page.goto(f"{base}/exam/")
+        expect(page.locator(".screen.done")).to_contain_text("有 2 个答案在时间到后才送达", timeout=20_000)
+        late = [(row["item_id"], row["outcome"]) for row in journal_of(room) if row["kind"] == "answer"]
+        assert late == [(item, "late") for item in items]
+        until(lambda: stored(page)["ops"] == [], 5, "nothing is left on the tablet")
+        assert answers_of(room) == {}
+
+
+# ---- what an answer's state is, and the end of the time
+
+
+def told(page: Page, part: str, *bodies: dict[str, Any]) -> None:
+    """Let the room's word on `part` of the API be these, one after the other; the last one stays."""
+    waiting = list(bodies)
+
+    def answer_with(route: Route) -> None:
+        body = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        sent = json.loads(route.request.post_data or "{}")
+        status = body.get("status", 200)
+        route.fulfill(status=status, json={"op_id": sent.get("op_id"), "version": 1, "at_ms": 0, "current": []} | body)
+
+    page.route(f"**/exam/api/{part}", answer_with)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ({"outcome": "applied", "at_ms": 3_600_000}, "已存到考场 09:00:00"),
+        ({"outcome": "applied", "grace": True, "at_ms": 3_600_000}, "时间到之前作答，考场已收下 09:00:00"),
+        ({"outcome": "late"}, "时间到后才送达，没有计入"),
+        ({"outcome": "stale", "version": 2, "current": ["B"]}, "两个不同的答案"),
+        (
+            {"status": 400, "error": "option_not_on_item", "zh": "这道题没有这个选项。", "en": "-"},
+            "这道题没有这个选项。",
+        ),
+    ],
+    ids=["saved", "grace", "late", "stale", "refused"],
+)
+def test_the_page_says_what_became_of_each_answer(
+    browser: Browser, room: DeskRoom, tmp_path: Path, word: dict[str, Any], sentence: str
+) -> None:
+    with opened(room, tmp_path) as (_, base, _, codes), tablet(browser, base) as page:
+        seat(page, base, codes[0])
+        page.context.set_offline(True)
+        page.locator("label.option").first.click()
+        expect(page.locator(".item-state")).to_contain_text("在这台平板上，还没送达考场")
+        told(page, "answers", word)
+        page.context.set_offline(False)
+        expect(page.locator(".item-state")).to_contain_text(sentence, timeout=20_000)
+        page.reload()
+        page.locator("#question").wait_for()
+        if word["outcome" if "outcome" in word else "status"] in ("late", "stale", 400):
+            expect(page.locator(".item-state")).to_contain_text(sentence)
+
+
+def test_at_the_end_the_page_waits_its_turn_and_hands_in_by_itself(
+    browser: Browser, room: DeskRoom, tmp_path: Path
+) -> None:
+    """The time is over in 3 s by the room's clock; this tablet is to wait 2.5 s more, then its hand-in goes."""
+    with opened(room, tmp_path) as (_, base, _, codes), tablet(browser, base) as page:
+        seat(page, base, codes[0])
+        clock = {"now": 0, "v": 1, "j": 2500}
+        told(page, "clock", clock | {"s": "running", "left": 3000}, clock | {"s": "closed", "left": 0, "g": 60_000})
+        expect(page.locator(".timer")).to_have_text("00:02", timeout=8000)
+        item = answer(page, 0)
+        expect(page.locator(".cover.timeup")).to_contain_text("时间到", timeout=8000)
+        began = page.evaluate("() => performance.now()")
+        until(lambda: item in answers_of(room), 5, "what was answered goes at once")
+        assert [row["kind"] for row in journal_of(room)] == ["answer"]
+        expect(page.locator(".screen.done")).to_be_visible(timeout=10_000)
+        assert page.evaluate("() => performance.now()") - began > 1500
+        assert [row["kind"] for row in journal_of(room)] == ["answer", "handin"]
+        assert journal_of(room)[1]["age_ms"] is not None
+
+
+def test_more_time_at_the_last_moment_takes_the_page_back(browser: Browser, room: DeskRoom, tmp_path: Path) -> None:
+    with opened(room, tmp_path) as (_, base, _, codes), tablet(browser, base) as page:
+        seat(page, base, codes[0])
+        clock = {"now": 0, "j": 20_000}
+        over = clock | {"s": "closed", "left": 0, "g": 60_000, "v": 1}
+        told(page, "clock", over, over, clock | {"s": "running", "left": 300_000, "v": 2})
+        expect(page.locator(".cover.timeup")).to_be_visible(timeout=8000)
+        expect(page.locator(".cover")).to_have_count(0, timeout=8000)
+        item = answer(page, 0)
+        until(lambda: item in answers_of(room), 5, "the exam goes on")
+        assert [row["kind"] for row in journal_of(room)] == ["answer"]

@@ -16,7 +16,7 @@ from edge.bank.qti.metadata import SPACE, lom_difficulty, read_fields, read_item
 from edge.bank.qti.processing import declared, scored
 from edge.bank.qti.questions import BLOCKS, Source, is_interaction, media_of, question
 from edge.bank.qti.text import Shown, words_of
-from edge.bank.qti.tree import Node, parse, read_qti
+from edge.bank.qti.tree import MANIFEST_LIMIT, Node, parse, read_qti
 
 MANIFEST = "imsmanifest.xml"
 QUESTION = "data-examroom-question"
@@ -72,7 +72,7 @@ def _manifest_name(package: Package) -> str | None:
 
 
 def _manifest(reader: _Reader, name: str, batch: Batch) -> list[tuple[str, etree._Element | None]]:
-    root = parse(reader.file(name))
+    root = parse(reader.package.read(name, MANIFEST_LIMIT), MANIFEST_LIMIT)
     if str(root.tag).rpartition("}")[2] != "manifest":
         raise Fault("bank_no_manifest", file=name)
     own = next(root.iter(f"{{{SPACE}}}bank"), None)

@@ -155,7 +155,7 @@ async function finish(facts) {
   const noted = await store.note("last").catch(() => null);
   const attempt = claim ? claim.attempt : noted ? noted.attempt : "";
   const same = noted && noted.attempt === attempt ? noted : {};
-  const told = facts || same.facts || null;
+  const told = facts || same.facts || { missed: 0 };
   if (sitting) {
     await sitting.stop();
     sitting.forget();
@@ -166,7 +166,7 @@ async function finish(facts) {
   claim = null;
   if (attempt) await store.dropNotes(OF_ATTEMPT.map((name) => name + attempt).concat("claim"), "last", last);
   if (attempt && !rest && (await store.ops(attempt)).length) sendRest(last);
-  show(() => screens.done({ facts: told, time: told && told.at_ms ? hms(told.at_ms) : "", left: rest ? rest.count() : 0, next: () => { forget(); showSeatCode(""); } }));
+  show(() => screens.done({ facts: told, time: told.at_ms ? hms(told.at_ms) : "", left: rest ? rest.count() : 0, next: () => { forget(); showSeatCode(""); } }));
   clock.start();
 }
 
@@ -177,8 +177,12 @@ function sendRest(last) {
     if (rest && rest.empty()) store.dropNotes(["room/" + last.attempt]);
     if (root.querySelector(".done")) redraw();
   };
+  const acknowledged = (op, reply) => {
+    if (op.kind === "answer" && reply.outcome === "late") last.facts.missed = (last.facts.missed || 0) + 1;
+    keep("last", last);
+  };
   rest = createQueue({
-    store, newId, send: api.sendOp, refresh: () => Promise.reject(new Error("closed")), changed, acknowledged: () => undefined,
+    store, newId, send: api.sendOp, refresh: () => Promise.reject(new Error("closed")), changed, acknowledged,
     rejected: () => {}, gone: () => {}, degraded: onDegraded, handedIn: changed, opened: () => {},
   });
   rest.start({ attempt: last.attempt, tablet: last.tablet, next_seq: last.next, fresh: true }, {}).then(() => rest && rest.flush());

@@ -83,14 +83,14 @@ export function waiting({ claim, connected }) {
     connected ? null : h("p", { class: "notice warn", role: "alert" }, t("exam.connecting_hint")));
 }
 
-// facts: {answered, of, at_ms, late, missed} as the room told, or null when it closed the paper without being asked.
+// facts: {answered, of, at_ms, late, missed}; only `missed` when the room closed the paper without being asked.
 export function done({ facts, time, left, next }) {
-  const counted = facts && typeof facts.answered === "number";
+  const counted = typeof facts.answered === "number";
   const inTime = counted && !facts.late;
   return panel("done", t(inTime ? "exam.done_title" : "exam.closed_title"), h("div", { class: "tick", "aria-hidden": "true" }, "✓"),
     counted ? h("p", { class: "lead num" }, t("exam.done_counts", { answered: facts.answered, total: facts.of, time })) : null,
     inTime ? null : h("p", {}, t("exam.closed_lead")),
-    facts && facts.missed ? h("p", { class: "notice warn" }, t("exam.late_count", { count: facts.missed })) : null,
+    facts.missed ? h("p", { class: "notice warn" }, t("exam.late_count", { count: facts.missed })) : null,
     h("p", {}, t("exam.done_lead")), left ? h("p", { class: "notice warn", role: "status" }, t("exam.still_sending", { count: left })) : h("p", { class: "muted" }, t("exam.done_wiped")),
     h("button", { type: "button", class: "button", onclick: next }, t("exam.done_next")));
 }

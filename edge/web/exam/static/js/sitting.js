@@ -146,7 +146,7 @@ export async function createSitting(env, document_, fresh, kinds, media) {
 
   function onClock(now, before) {
     if (now.s === "done" && !queue.handingIn()) {
-      if (queue.empty()) env.finished(null);
+      if (queue.empty()) env.finished({ missed: paper.lateCount() });
       else queue.kick();
     }
     if (before.v !== null && before.v !== now.v && now.s === "running" && before.s === "running" && Math.abs(now.left - before.left) > 30000) {
@@ -258,7 +258,7 @@ export async function createSitting(env, document_, fresh, kinds, media) {
     view.update();
     refreshBanners();
     showCover();
-    if (clock.state() === "done" && queue.empty() && !queue.handingIn()) env.finished(null);
+    if (clock.state() === "done" && queue.empty() && !queue.handingIn()) env.finished({ missed: paper.lateCount() });
   }
 
   function refreshBanners() {

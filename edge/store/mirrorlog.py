@@ -1,0 +1,168 @@
+"""The log on the second medium: one append-only file a generation, of framed and checksummed records.
+
+    first line   "examroom mirror 1"
+    second line  JSON: {"made_ms", "room", "sealed": whether the records are encrypted, "salt": hex}
+    then records kind (1 byte), length (4), number from 0 (8), payload, CRC-32 of all before it (4); big-endian
+
+Kinds: a patch of a database ("room.db" or "answers.db", see `edge.store.pages`), a file, a file that is gone, "whole"
+(from here on the generation can be restored from), a mark (JSON: {"wall_ms"}). A torn record at the end is what the
+power took; it and what follows are not read. Sealed records are ChaCha20-Poly1305 under a key that scrypt makes of the
+secret and the generation's salt; the record's number is the nonce.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from edge import clock
+from edge.errors import BadInput, Refused
+
+MAGIC = b"examroom mirror 1\n"
+NAME = re.compile(r"room-([0-9]{10})\.mirror")
+_HEAD = struct.Struct(">BIQ")
+_CRC = struct.Struct(">I")
+_TAG = 16
+MOST = 256 * 1024 * 1024
+
+
+class Kind(IntEnum):
+    PATCH = 1
+    FILE = 2
+    GONE = 3
+    WHOLE = 4
+    MARK = 5
+
+
+@dataclass(frozen=True)
+class Record:
+    kind: Kind
+    name: str
+    data: bytes
+
+
+def generations(folder: Path) -> list[Path]:
+    """The generations in a mirror's folder, oldest first."""
+    return sorted(file for file in folder.iterdir() if NAME.fullmatch(file.name)) if folder.is_dir() else []
+
+
+class LogWriter:
+    """A new generation, numbered after the last. OSError when the medium refuses."""
+
+    def __init__(self, folder: Path, room: str, secret: bytes | None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        before = generations(folder)
+        number = int(before[-1].stem.partition("-")[2]) + 1 if before else 1
+        self.path = folder / f"room-{number:010d}.mirror"
+        salt = secrets.token_bytes(16)
+        self._aead = None if secret is None else _aead(secret, salt)
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._number = 0
+        self.size = 0
+        facts = {"made_ms": clock.wall_ms(), "room": room, "sealed": secret is not None, "salt": salt.hex()}
+        self._write(MAGIC + json.dumps(facts).encode() + b"\n")
+
+    def add(self, kind: Kind, name: str = "", data: bytes = b"") -> None:
+        """Append one record; on the medium after the next `sync`."""
+        payload = _pack(name, data)
+        if self._aead is not None:
+            head = _HEAD.pack(kind, len(payload) + _TAG, self._number)
+            payload = self._aead.encrypt(_nonce(self._number), payload, head)
+        head = _HEAD.pack(kind, len(payload), self._number)
+        self._write(head + payload + _CRC.pack(zlib.crc32(payload, zlib.crc32(head))))
+        self._number += 1
+
+    def sync(self) -> None:
+        os.fdatasync(self._file)
+
+    def sync_folder(self) -> None:
+        """Make the file's name as lasting as its bytes."""
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._file, view) :]
+        self.size += len(data)
+
+
+def read_log(path: Path, secret: bytes | None) -> tuple[dict[str, Any], Iterator[Record]]:
+    """(the facts of its second line, its records up to the first that is not whole).
+
+    BadInput when it is no such file; Refused when it is sealed and `secret` is none or another.
+    """
+    file = path.open("rb")
+    if file.readline(64) != MAGIC:
+        file.close()
+        raise BadInput("mirror_broken", path=path)
+    try:
+        facts = json.loads(file.readline(4096))
+        salt, sealed = bytes.fromhex(facts["salt"]), bool(facts["sealed"])
+    except (ValueError, KeyError, TypeError) as error:
+        file.close()
+        raise BadInput("mirror_broken", path=path) from error
+    if sealed and secret is None:
+        file.close()
+        raise Refused("mirror_secret_wanted")
+    aead = _aead(secret, salt) if sealed and secret is not None else None
+
+    def records() -> Iterator[Record]:
+        number = 0
+        with file:
+            while True:
+                head = file.read(_HEAD.size)
+                if len(head) < _HEAD.size:
+                    return
+                kind, length, said = _HEAD.unpack(head)
+                if said != number or length > MOST or kind not in set(Kind):
+                    return
+                payload, crc = file.read(length), file.read(_CRC.size)
+                if len(crc) < _CRC.size or _CRC.unpack(crc)[0] != zlib.crc32(payload, zlib.crc32(head)):
+                    return
+                if aead is not None:
+                    try:
+                        payload = aead.decrypt(_nonce(number), payload, head)
+                    except InvalidTag as error:
+                        raise Refused("mirror_secret_wrong") from error
+                number += 1
+                yield Record(Kind(kind), *_unpack(payload))
+
+    return facts, records()
+
+
+def _pack(name: str, data: bytes) -> bytes:
+    raw = name.encode()
+    return struct.pack(">H", len(raw)) + raw + data
+
+
+def _unpack(payload: bytes) -> tuple[str, bytes]:
+    (length,) = struct.unpack_from(">H", payload)
+    return payload[2 : 2 + length].decode(), payload[2 + length :]
+
+
+def _aead(secret: bytes, salt: bytes) -> ChaCha20Poly1305:
+    return ChaCha20Poly1305(Scrypt(salt=salt, length=32, n=2**15, r=8, p=1).derive(secret))
+
+
+def _nonce(number: int) -> bytes:
+    return number.to_bytes(12, "big")
