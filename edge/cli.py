@@ -28,6 +28,7 @@ _LAZY = {
     "gateway": ("edge.gateway.commands", "gateway", "gateway", "The province's receiving side 省级网关"),
     "paper": ("edge.exam.paper_commands", "paper", None, "Draw a recorded paper again, to the byte 试卷复现"),
     "rehearse": ("edge.ops.rehearsal.commands", "rehearse_command", None, "Simulate a class: is the box fit? 演练"),
+    "restore": ("edge.ops.restore", "restore_command", None, "Rebuild the room from its second medium 恢复考场"),
     "session": ("edge.exam.commands", "session", None, "Plan and list sessions, write results 考试场次"),
     "tls": ("edge.trust.tls_commands", "tls", None, "Make, renew and show the certificates of the pages 网页证书"),
     "uplink": ("edge.uplink.commands", "uplink", None, "Uploads and receipts 上传与回执"),

@@ -147,6 +147,13 @@ class Gateway(Section):
     timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
 
 
+class Store(Section):
+    """`mirror`: a folder on a second medium that holds every acknowledged answer too; `mirror_secret`: a file."""
+
+    mirror: Path | None = None
+    mirror_secret: Path | None = None
+
+
 class Ledger(Section):
     checkpoint_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
 
@@ -170,6 +177,7 @@ class Config(Section):
     checkin: Checkin = Checkin()
     recording: Recording = Recording()
     gateway: Gateway = Gateway()
+    store: Store = Store()
     ledger: Ledger = Ledger()
     rehearsal: Rehearsal = Rehearsal()
 

@@ -166,9 +166,11 @@ class Limits:
         limit = self.parts[index] if index < len(self.parts) else None
         if limit is None:
             return None
-        given = self.extra_ms - sum(credit.ms for credit in self.credits)
+        # whoever came in later on full time lost nothing by an outage before, and was given nothing for it
+        own = [credit for credit in self.credits if clock.late_ms is None or clock.late_ms <= credit.elapsed_ms]
+        given = self.extra_ms - sum(credit.ms for credit in own)
         length = limit + max(0, given) * limit // max(1, self.whole_ms)
-        for credit in self.credits:
+        for credit in own:
             over_ms = opened.elapsed_ms + length + clock.paused_ms
             if opened.elapsed_ms <= credit.elapsed_ms < over_ms:
                 length += credit.ms

@@ -8,7 +8,7 @@ from typing import Any
 
 from edge.bank.model import BankDocument
 from edge.errors import Conflict, NotFound
-from edge.exam import marking
+from edge.exam import marking, papers
 from edge.exam.acts import Op, settle
 from edge.exam.journal import AnswerJournal
 from edge.store import kept as store
@@ -76,7 +76,7 @@ def accept(
         raise NotFound("candidate_unknown")
     if journal.submit(lambda c: store.accept(c, attempt.id, n, elapsed_ms)) is None:
         raise NotFound("kept_unknown")
-    items = {item.id: item for item in bank.items}
+    items = papers.index(bank).items
     again = marking.score_written(journal, attempt, session, items) if session.state == "closed" else []
     with transaction(connection):
         if sessions.find(connection, session_id).state != session.state:

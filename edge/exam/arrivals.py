@@ -29,6 +29,7 @@ def take_in_arrivals(connection: sqlite3.Connection, paths: Paths) -> list[str]:
         return planned
     here = enrolment.load(paths)
     for arrival in waiting:
+        session = None
         try:
             content = _open(here, paths, arrival)
             roster = parse_roster(content)
@@ -62,7 +63,7 @@ def take_in_arrivals(connection: sqlite3.Connection, paths: Paths) -> list[str]:
             log.warning("roster bundle %s refused: %s", arrival.name, error)
             reason = "roster_clash"
         with transaction(connection):
-            bundles.set_taken(connection, arrival, reason)
+            bundles.set_taken(connection, arrival, reason, session)
             if reason is not None:
                 body = {"name": arrival.name, "version": arrival.version, "reason": reason}
                 ledger.append(connection, "bundle_refused", body)

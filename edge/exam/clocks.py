@@ -70,6 +70,11 @@ class ExamClocks:
     def running(self, session: str) -> bool:
         return self._clock(session).running
 
+    def known(self, session: str) -> bool:
+        """Whether this clock was ever started."""
+        with self._lock:
+            return session in self._clocks
+
     def last_op(self, session: str) -> str | None:
         """The act that last started or stopped this clock."""
         return self._clock(session).op_id

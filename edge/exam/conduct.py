@@ -29,7 +29,9 @@ def need_reason(reason: str) -> str:
     return text
 
 
-def open_checkin(connection: sqlite3.Connection, session_id: str, bank: BankDocument, by: str) -> None:
+def open_checkin(
+    connection: sqlite3.Connection, session_id: str, bank: BankDocument, by: str, op: Op | None = None
+) -> None:
     """Draw everybody's paper and open the door. Conflict in any state but planned; BadInput for a bank too small."""
     session = sessions.find(connection, session_id)
     sessions.need_state(session, "planned")
@@ -59,6 +61,7 @@ def open_checkin(connection: sqlite3.Connection, session_id: str, bank: BankDocu
             "papers": {person: digest for person, _, _, _, digest in drawn},
         }
         ledger.append(connection, "checkin_opened", body, session=session_id, by=by)
+        settle(connection, op)
 
 
 def start(connection: sqlite3.Connection, session_id: str, by: str, op: Op | None = None) -> None:

@@ -66,7 +66,7 @@ def close(context: Any, session_id: str, badge: str, pin: str, reason: str, seco
             bank = open_bank(here, config.paths.bundles, sessions.find(connection, session_id))
 
             def work() -> None:
-                marking.close(connection, journal, live, session_id, bank, words, op.by)
+                marking.close(connection, journal, live, session_id, bank, words, op.by, op)
 
             carry_out(connection, op, work)
             written.ledger_digests(journal, connection)

@@ -206,18 +206,24 @@ class AnswerJournal:
             failure = Unavailable("journal_failed", detail=error)
             for job in batch:
                 job.result, job.error = None, job.error or failure
-        self._mirrored()
+        else:
+            self._mirrored()
         self._tell(batch)
 
     def _mirrored(self) -> None:
         """Wait until the mirror, if there is one and it is well, has what was just committed."""
-        if self._mirror is not None and self._wal is not None:
+        if self._mirror is None or self._wal is None:
+            return
+        try:
             pages, count = self._wal.take()
             if pages and (sent := self._mirror.offer(pages, count)) is not None:
                 self._mirror.wait(sent)
+        except Exception:  # the first medium has it: an answer is never refused for the second
+            log.exception("the mirror was not told of a commit")
+            self._mirror.miss()
 
     def _attach(self, take: Callable[[bytes], None]) -> None:
-        """Give `take` the bytes of the database between two commits, on the journal's thread. Unavailable when closed."""
+        """Give `take` the database between two commits, on the journal's thread. Unavailable when closed."""
         done = threading.Event()
 
         def run() -> None:

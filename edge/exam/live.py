@@ -226,6 +226,8 @@ class LiveExam:
 
     def admissible(self, tablet: Tablet, op: rows.Operation) -> tuple[rows.Operation, Judged]:
         """The operation in the form in which it is kept, and what the clocks say of it. BadInput or Conflict if not."""
+        if op.op_id.startswith(rows.ROOM_OPS):
+            raise Conflict("op_id_reused")  # the room's own are its word that something was done
         if op.kind == "answer":
             value = checked_value(tablet.sitting.options, op.item, op.value)
             op = op if value == op.value else replace(op, value=value)
@@ -265,6 +267,9 @@ class LiveExam:
 
     def tick(self) -> None:
         """Write running clocks down, and close the attempts whose time and grace are over: one commit for them all."""
+        for session in {s.session.id for s in self._all() if s.session.state == "running"}:
+            if not self.clocks.known(session):  # a kill came between the start's two stores
+                self.clocks.set_running(session, True)
         self.clocks.tick()
         with self._closing_lock:
             over = [
@@ -280,8 +285,14 @@ class LiveExam:
                 self.close_attempts(over, "room")
 
     def grace_left(self, session: str) -> int:
-        """How long answers given before the end may still come in, of those whose time is over; 0 when none may."""
-        waiting = [s for s in self.sittings(session) if s.id not in self._handed_in and self.left(s) == 0]
+        """How long answers given before the end may still come in, of those whose time is over; 0 when none may.
+
+        A clock that is stopped has none to wait for: its grace would never be over.
+        """
+        if not self.running(session):
+            return 0
+        open_now = [s for s in self.sittings(session) if s.id not in self._handed_in and self.left(s) == 0]
+        waiting = [s for s in open_now if not self.clocks.of(s.id).paused]
         return max((self.clocks.grace_left(s.id, session, s.limits) for s in waiting), default=0)
 
     def close_attempt(self, attempt: str) -> None:

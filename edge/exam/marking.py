@@ -13,6 +13,7 @@ from edge.domain.paper import responses_of
 from edge.domain.scoring import Score, answer_points
 from edge.errors import Conflict
 from edge.exam import papers
+from edge.exam.acts import Op, settle
 from edge.exam.journal import AnswerJournal
 from edge.exam.limits import grace_facts
 from edge.exam.live import LiveExam
@@ -30,8 +31,24 @@ def close(
     bank: BankDocument,
     reason: str,
     by: str,
+    op: Op | None = None,
 ) -> None:
     """End the session: what is acknowledged stands, every written part is scored, one transaction keeps it all."""
+    # nobody is opened again from the first hand-in to the last score: what was answered then would count nowhere
+    with live.holding(live.sittings(session_id)):
+        _close(connection, journal, live, session_id, bank, reason, by, op)
+
+
+def _close(
+    connection: sqlite3.Connection,
+    journal: AnswerJournal,
+    live: LiveExam,
+    session_id: str,
+    bank: BankDocument,
+    reason: str,
+    by: str,
+    op: Op | None,
+) -> None:
     session = sessions.find(connection, session_id)
     sessions.need_state(session, "running")
     attempts = sessions.attempts(connection, session_id)
@@ -71,6 +88,7 @@ def close(
             "scores": digests,
         }
         ledger.append(connection, "exam_closed", body, session=session_id, by=by)
+        settle(connection, op)
     live.forget_bank(session)
 
 

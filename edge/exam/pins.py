@@ -72,7 +72,7 @@ def _pin_right(pin_hash: str, pin: str) -> bool:
 
 
 def _lockout(connection: sqlite3.Connection) -> tuple[int, int]:
-    """(tries, minutes) from the newest session's signed policy."""
-    newest = sessions.all_sessions(connection)
+    """(tries, minutes) from the newest session's signed policy; a practice session has none that was signed."""
+    newest = [session for session in sessions.all_sessions(connection) if not session.practice]
     rule = newest[0].policy.get("lockout") if newest else None
     return (int(rule["tries"]), int(rule["minutes"])) if rule else (5, 5)

@@ -21,6 +21,7 @@ from edge.exam.documents import PolicyDocument, RosterDocument
 from edge.exam.intake import take_in
 from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
+from edge.exam.written import ledger_digests
 from edge.store import ledger, sessions, staff
 from edge.store import purge as store
 from edge.store.db import transaction
@@ -103,8 +104,11 @@ def delete(connection: sqlite3.Connection, journal: AnswerJournal, live: LiveExa
         live.release(attempt)
     if live.running(session_id):
         live.set_running(session_id, False)
+    ledger_digests(journal, connection)
+    journal.submit(lambda c: store.forget_attempts(c, session_id, attempts))
     with transaction(connection):
         rows = store.delete_session(connection, session_id)
         ledger.append(connection, "practice_deleted", {"rows": rows}, session=session_id, by=by)
     live.refresh(connection)
-    journal.submit(lambda c: store.forget_attempts(c, session_id, attempts))
+    ledger_digests(journal, connection)
+    journal.submit(lambda c: store.forget_attempts(c, session_id, attempts))  # what came in between

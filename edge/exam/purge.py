@@ -6,14 +6,21 @@ a commitment tells nothing.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 
 from edge import clock
-from edge.store import ledger, sessions
+from edge.config import Paths
+from edge.exam.journal import AnswerJournal
+from edge.exam.written import ledger_digests
+from edge.store import bundles, ledger, sessions
+from edge.store import journal as rows
 from edge.store import purge as store
 from edge.store.db import transaction
 
-TRUSTED_JUMP_MS = 30 * 86_400_000
+DAY_MS = 86_400_000
+TRUSTED_JUMP_MS = 30 * DAY_MS
+REFUSED_ROSTER_MS = 30 * DAY_MS
 
 
 def _clock_is_held(connection: sqlite3.Connection) -> bool:
@@ -25,16 +32,37 @@ def _clock_is_held(connection: sqlite3.Connection) -> bool:
     return clock.quality() is clock.TimeQuality.RTC and near
 
 
-def purge_due(connection: sqlite3.Connection, uploads: bool) -> list[str]:
-    """Purge each session past its date; the ids purged. At a site with `uploads` one waits for its receipts."""
+def purge_due(connection: sqlite3.Connection, journal: AnswerJournal, paths: Paths, *, uploads: bool) -> list[str]:
+    """Purge each session past its date; the ids purged. At a site with `uploads` one waits for its receipts.
+
+    Answers and files go first, the room store says last that all is gone: what a kill cuts off is done the next time.
+    """
     done: list[str] = []
     if not _clock_is_held(connection):
         return done
     for session in sessions.all_sessions(connection):
         if session.purge_ms > clock.wall_ms() or not store.may_purge(connection, session.id, uploads):
             continue
+        attempts = [attempt.id for attempt in sessions.attempts(connection, session.id).values()]
+        if not _forget(connection, journal, session.id, attempts):
+            continue
+        shutil.rmtree(paths.results / session.id, ignore_errors=True)
         with transaction(connection):
             counts = store.purge_session(connection, session.id)
             ledger.append(connection, "personal_data_deleted", counts, session=session.id)
         done.append(session.id)
+    # of sessions purged before this was done for answers too
+    if left := store.purged_attempts(connection, journal.submit(rows.attempts_seen)):
+        _forget(connection, journal, None, left)
+    for roster in bundles.spent_rosters(connection, clock.wall_ms() - REFUSED_ROSTER_MS):
+        file = paths.bundles / roster.path
+        if file.exists() and file.stat().st_size:
+            file.write_bytes(b"")  # a file that is not there at all would be fetched again
+    if done:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what was deleted stands in the log until then
     return done
+
+
+def _forget(connection: sqlite3.Connection, journal: AnswerJournal, session: str | None, attempts: list[str]) -> bool:
+    ledger_digests(journal, connection)
+    return journal.submit(lambda c: store.forget_attempts(c, session, attempts))

@@ -40,7 +40,11 @@ def add_time(
     reason = conduct.need_reason(reason)
     if person is not None:
         people.candidate(connection, session_id, person)
+    if not 1 <= minutes <= conduct.MAX_EXTRA_MINUTES:
+        raise BadInput("minutes_wrong")
     with live.holding(_meant(live, session_id, person)) as meant:
+        # before anybody is opened again: what is answered after the close would count nowhere
+        sessions.need_state(sessions.find(connection, session_id), "planned", "checkin", "running")
         over = _finished(live, meant)
         if over and (person is not None or len(over) == len(meant)):
             raise Conflict("time_is_over", count=len(over))
@@ -80,6 +84,7 @@ def credit_outage(
     if not 0 < given <= MAX_CREDIT_MS:
         raise BadInput("credit_wrong")
     with live.holding(_meant(live, session_id, None)) as meant:
+        sessions.need_state(sessions.find(connection, session_id), "running")
         over = _finished(live, meant)
         if meant and len(over) == len(meant):
             raise Conflict("time_is_over", count=len(over))

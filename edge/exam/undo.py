@@ -9,7 +9,7 @@ from edge.errors import Conflict, NotFound
 from edge.exam.acts import Op, settle
 from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
-from edge.store import acts, checkins, ledger, people, sessions, undoing
+from edge.store import acts, checkins, ledger, people, sessions, timing, undoing
 from edge.store.db import transaction
 from edge.store.records import keep_reason
 
@@ -27,6 +27,19 @@ def undoable(connection: sqlite3.Connection, session_id: str, op_id: str) -> act
     if before.act not in UNDOABLE and before.act not in CLOCK_ACTS:
         raise Conflict("undo_not_possible")
     return before
+
+
+def need_standing(live: LiveExam, before: acts.Act, attempt: str | None) -> None:
+    """Conflict unless a pause, or its end, is the last word on its clock. `attempt`: of the person it was for."""
+    last = live.clocks.last_op(before.session or "") if attempt is None else live.clocks.of(attempt).op_id
+    if last != before.op_id:
+        raise Conflict("undo_moved_on")
+
+
+def confirmed_as(before: acts.Act) -> tuple[str, ...]:
+    """The acts by whose names the policy may ask two people for taking `before` back, besides "undo"."""
+    opposite = CLOCK_ACTS.get(before.act)
+    return (before.act,) if opposite is None else (before.act, opposite)
 
 
 def undo(
@@ -72,6 +85,16 @@ def undo(
         live.release(attempt)  # claimed in the moment between: that tablet is told that it is nobody's now
 
 
+def unsaid_handin(
+    connection: sqlite3.Connection, journal: AnswerJournal, session: str, person: str, attempt: str
+) -> bool:
+    """Whether a proctor's hand-in of this attempt stands beside the answers and nothing in the room store says so."""
+    handed_in = journal.submit(lambda c: timing.handed_in_by(c, attempt))
+    if handed_in is None or handed_in[1] != "proctor":
+        return False
+    return not acts.stands(connection, session, "hand-in", person)
+
+
 def _need(who: people.Candidate, state: str) -> None:
     if who.state != state:
         raise Conflict("undo_moved_on")
@@ -93,12 +116,12 @@ def _reopen(
     connection: sqlite3.Connection, journal: AnswerJournal, live: LiveExam, session: str, person: str, attempt: str
 ) -> None:
     """The answers first, since they are what counts; the room store's word follows and may be written again."""
-    sessions.need_state(sessions.find(connection, session), "running")
-    who = people.candidate(connection, session, person)
-    sitting = next((s for s in live.sittings(session) if s.id == attempt), None)
-    if sitting is None or who.state not in ("admitted", "finished"):
-        raise Conflict("undo_moved_on")
-    if live.left(sitting) == 0:
-        raise Conflict("undo_time_over")
-    if not live.reopen_attempt(attempt) and attempt in live.handins():
-        raise Conflict("undo_handed_in_themselves")
+    with live.holding([s for s in live.sittings(session) if s.id == attempt]) as meant:
+        sessions.need_state(sessions.find(connection, session), "running")
+        who = people.candidate(connection, session, person)
+        if not meant or who.state not in ("admitted", "finished"):
+            raise Conflict("undo_moved_on")
+        if live.left(meant[0]) == 0:
+            raise Conflict("undo_time_over")
+        if not live.reopen_attempt(attempt) and attempt in live.handins():
+            raise Conflict("undo_handed_in_themselves")

@@ -71,3 +71,13 @@ def set_undone(connection: sqlite3.Connection, op_id: str) -> bool:
         "UPDATE acts SET undone_ms = ? WHERE op_id = ? AND undone_ms IS NULL", (clock.wall_ms(), op_id)
     )
     return done.rowcount == 1
+
+
+def stands(connection: sqlite3.Connection, session: str, act: str, person: str) -> bool:
+    """Whether such an act was done to this person and not taken back."""
+    row = connection.execute(
+        "SELECT 1 FROM acts WHERE session_id = ? AND act = ? AND undone_ms IS NULL"
+        " AND json_extract(answer, '$.person') = ? LIMIT 1",
+        (session, act, person),
+    ).fetchone()
+    return row is not None

@@ -52,9 +52,25 @@ def untaken(connection: sqlite3.Connection, kind: str) -> list[BundleRow]:
     return [row for row in everything(connection, kind) if get_meta(connection, _taken(row)) is None]
 
 
-def set_taken(connection: sqlite3.Connection, row: BundleRow, reason: str | None) -> None:
-    """Note that a bundle was dealt with: `reason` is the code it was refused with, None when it was used."""
-    set_meta(connection, _taken(row), json.dumps({"at_ms": clock.wall_ms(), "reason": reason}))
+def set_taken(connection: sqlite3.Connection, row: BundleRow, reason: str | None, session: str | None = None) -> None:
+    """Note that a bundle was dealt with: `reason` is the code it was refused with, None when it was used.
+
+    `session`: what was planned from it.
+    """
+    set_meta(connection, _taken(row), json.dumps({"at_ms": clock.wall_ms(), "reason": reason, "session": session}))
+
+
+def spent_rosters(connection: sqlite3.Connection, refused_before_ms: int) -> list[BundleRow]:
+    """Rosters whose session has been purged, or that were refused before this time: nobody needs their names."""
+    purged = {row["id"] for row in connection.execute("SELECT id FROM sessions WHERE purged_ms IS NOT NULL")}
+    spent = []
+    for row in everything(connection, "roster"):
+        noted = get_meta(connection, _taken(row))
+        taken = json.loads(noted) if noted is not None else {}
+        refused = taken.get("reason") is not None and taken["at_ms"] < refused_before_ms
+        if refused or taken.get("session") in purged:
+            spent.append(row)
+    return spent
 
 
 def _taken(row: BundleRow) -> str:

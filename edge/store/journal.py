@@ -14,6 +14,9 @@ from edge import clock
 from edge.domain.canonical import canonical_text
 from edge.errors import Conflict, Refused
 
+ROOM_OPS = "room-"
+"""What the op ids of the room's own operations begin with; no tablet may use such."""
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -278,6 +281,12 @@ def _mark_closed(connection: sqlite3.Connection, attempt: str) -> int:
         (f"room-close-{attempt}", attempt, clock.wall_ms()),
     )
     return int(done.lastrowid or 0)
+
+
+def newest(connection: sqlite3.Connection) -> tuple[int, int | None]:
+    """(how many operations there are, when the last one came in)"""
+    row = connection.execute("SELECT count(*), max(at_ms) FROM journal").fetchone()
+    return int(row[0]), row[1]
 
 
 def all_ops(connection: sqlite3.Connection) -> list[Recorded]:

@@ -96,6 +96,13 @@ class LogWriter:
         finally:
             os.close(folder)
 
+    def need_name(self) -> int:
+        """The device the file is on; OSError when the file is no longer where it was made: another disk, or none."""
+        here, there = os.fstat(self._file), self.path.stat()
+        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+            raise FileNotFoundError(self.path)
+        return here.st_dev
+
     def close(self) -> None:
         os.close(self._file)
 

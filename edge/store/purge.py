@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable
 
 from edge import clock
 from edge.store import lockdown, sheets, timing
+
+HOUR_MS = 3_600_000
 
 
 def may_purge(connection: sqlite3.Connection, session: str, uploads: bool) -> bool:
@@ -17,7 +21,7 @@ def may_purge(connection: sqlite3.Connection, session: str, uploads: bool) -> bo
         " WHERE r.session_id = s.id AND o.state = 'waiting') AS waiting FROM sessions s WHERE s.id = ?",
         (session,),
     ).fetchone()
-    over = row["purged_ms"] is None and (row["state"] in ("planned", "signed") or row["practice"])
+    over = row["purged_ms"] is None and (row["state"] in ("planned", "checkin", "signed") or row["practice"])
     return over and (row["waiting"] == 0 or not uploads)
 
 
@@ -29,7 +33,8 @@ def purged_sessions(connection: sqlite3.Connection) -> int:
 def purge_session(connection: sqlite3.Connection, session: str) -> dict[str, int]:
     """Remove names, documents, badges, photographs, templates, consents, incidents' words and result envelopes.
 
-    People who are in another session that is not purged yet stay until that one's date.
+    People who are in another session that is not purged yet stay until that one's date. So do the names and PINs of
+    proctors and examiners; the room's own staff, supervisors and technicians, stay for good.
     """
     only_here = (
         "SELECT c.person_id FROM candidates c WHERE c.session_id = ? AND NOT EXISTS (SELECT 1 FROM candidates o"
@@ -56,8 +61,40 @@ def purge_session(connection: sqlite3.Connection, session: str) -> dict[str, int
     sheets.purge(connection, session)
     incidents = connection.execute("DELETE FROM incidents WHERE session_id = ?", (session,)).rowcount
     envelopes = connection.execute("UPDATE results SET envelope = x'' WHERE session_id = ?", (session,)).rowcount
-    connection.execute("UPDATE sessions SET purged_ms = ? WHERE id = ?", (clock.wall_ms(), session))
+    now = clock.wall_ms()
+    connection.execute("UPDATE checkins SET score = NULL WHERE session_id = ?", (session,))
+    connection.execute(
+        "UPDATE kiosk SET state = 'ready', reason = 'kiosk_ready', facts = '{}' WHERE at_ms < ?", (now - HOUR_MS,)
+    )
+    connection.execute("UPDATE sessions SET purged_ms = ? WHERE id = ?", (now, session))
+    _forget_staff(connection, session)
     return {"people": len(people), "incidents": incidents, "results": envelopes}
+
+
+def _forget_staff(connection: sqlite3.Connection, session: str) -> None:
+    gone = connection.execute(
+        "SELECT r.staff_id FROM session_staff r JOIN staff t ON t.id = r.staff_id WHERE r.session_id = ?"
+        " AND t.role IN ('proctor', 'examiner') AND NOT EXISTS (SELECT 1 FROM session_staff o JOIN sessions s"
+        " ON s.id = o.session_id WHERE o.staff_id = r.staff_id AND s.purged_ms IS NULL)",
+        (session,),
+    ).fetchall()
+    marks = [(row["staff_id"],) for row in gone]
+    connection.executemany("DELETE FROM staff_sessions WHERE staff_id = ?", marks)
+    connection.executemany(
+        "UPDATE staff SET name = '', badge = 'released-' || id, pin_hash = '', failures = 0, locked_until_ms = NULL"
+        " WHERE id = ?",
+        marks,
+    )
+
+
+def purged_attempts(connection: sqlite3.Connection, attempts: Iterable[str]) -> list[str]:
+    """Which of `attempts` belong to sessions that have been purged."""
+    rows = connection.execute(
+        "SELECT p.attempt_id FROM papers p JOIN sessions s ON s.id = p.session_id WHERE s.purged_ms IS NOT NULL"
+        " AND p.attempt_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(attempts)),),
+    )
+    return [row["attempt_id"] for row in rows]
 
 
 def delete_session(connection: sqlite3.Connection, session: str) -> int:
@@ -84,9 +121,30 @@ def delete_session(connection: sqlite3.Connection, session: str) -> int:
     return gone + len(people)
 
 
-def forget_attempts(answers: sqlite3.Connection, session: str, attempts: list[str]) -> None:
-    """Remove what stands of a practice session beside the journal, whose rows the ledger has digests of."""
+def forget_attempts(answers: sqlite3.Connection, session: str | None, attempts: Iterable[str]) -> bool:
+    """Remove from answers.db what these attempts said, in the caller's transaction; the digests stay.
+
+    False, and nothing is removed, while a journal row of theirs is under no digest in the ledger yet. The newest row of
+    the whole journal stays, emptied: its number must not be given to another.
+    """
+    marks = [(one,) for one in attempts]
+    these = json.dumps([one for (one,) in marks])
+    behind = answers.execute(
+        "SELECT 1 FROM journal WHERE attempt_id IN (SELECT value FROM json_each(?)) AND n >= coalesce((SELECT"
+        " min(from_n) FROM digests WHERE ledger_seq IS NULL), (SELECT max(upto_n) + 1 FROM digests), 1) LIMIT 1",
+        (these,),
+    ).fetchone()
+    if behind is not None:
+        return False
     for table in ("responses", "handins", "bindings", "own_clocks", "parts_opened"):
-        answers.executemany(f"DELETE FROM {table} WHERE attempt_id = ?", [(one,) for one in attempts])  # noqa: S608
-    answers.execute("DELETE FROM outages WHERE session_id = ?", (session,))
-    answers.execute("DELETE FROM exam_clock WHERE session_id = ?", (session,))
+        answers.executemany(f"DELETE FROM {table} WHERE attempt_id = ?", marks)  # noqa: S608
+    newest = answers.execute("SELECT coalesce(max(n), 0) FROM journal").fetchone()[0]
+    answers.executemany("DELETE FROM journal WHERE attempt_id = ? AND n <> ?", [(one, newest) for (one,) in marks])
+    answers.execute(
+        "UPDATE journal SET value = '[]', item_id = '' WHERE n = ? AND attempt_id IN (SELECT value FROM json_each(?))",
+        (newest, these),
+    )
+    if session is not None:
+        answers.execute("DELETE FROM outages WHERE session_id = ?", (session,))
+        answers.execute("DELETE FROM exam_clock WHERE session_id = ?", (session,))
+    return True

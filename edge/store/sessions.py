@@ -218,10 +218,10 @@ def set_draw(connection: sqlite3.Connection, session: str, draw: Mapping[str, An
 
 
 def recent_items(connection: sqlite3.Connection, session: str, count: int) -> set[str]:
-    """Ids of the items on the papers of this room's last `count` sessions that opened, `session` itself apart."""
+    """Ids of the items on the papers of this room's last `count` real sessions that opened, `session` itself apart."""
     papers = connection.execute(
         "SELECT paper FROM papers WHERE session_id IN (SELECT id FROM sessions WHERE opened_ms IS NOT NULL AND id <> ?"
-        " ORDER BY opened_ms DESC, id LIMIT ?)",
+        " AND NOT coalesce(json_extract(policy, '$.practice'), 0) ORDER BY opened_ms DESC, id LIMIT ?)",
         (session, count),
     )
     return {item["id"] for row in papers for part in json.loads(row["paper"])["parts"] for item in part["items"]}

@@ -9,9 +9,12 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from edge.errors import VerificationFailed
+from edge.errors import Refused, VerificationFailed
 from edge.trust.seal import SealKey
-from edge.trust.signer import Ed25519Signer, read_secret, write_secret
+from edge.trust.signer import Ed25519Signer, Signer, key_id_of, read_secret, write_secret
+
+LOST = "sign.lost"
+"""Stands for the signing key in a restored room until it enrols again: the public half."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,23 @@ class DataKey:
 
 
 @dataclass(frozen=True)
+class LostSigner:
+    """The identity of a room restored from its second medium: its signing key is on no medium, so it signs nothing."""
+
+    public: bytes
+
+    @property
+    def key_id(self) -> str:
+        return key_id_of(self.public)
+
+    def sign(self, data: bytes) -> bytes:
+        """Refused: the room enrols again first."""
+        raise Refused("restored_enrol_first")
+
+
+@dataclass(frozen=True)
 class RoomKeys:
-    sign: Ed25519Signer
+    sign: Signer
     seal: SealKey
     data: DataKey
 
@@ -50,7 +68,13 @@ def create_keys(folder: Path) -> RoomKeys:
 def load_keys(folder: Path) -> RoomKeys:
     """Unavailable when the room has no keys yet: it is not enrolled."""
     return RoomKeys(
-        Ed25519Signer.load(folder / "sign.key"),
+        _signer(folder),
         SealKey.load(folder / "seal.key"),
         DataKey(read_secret(folder / "data.key", 32)),
     )
+
+
+def _signer(folder: Path) -> Signer:
+    if not (folder / "sign.key").exists() and (folder / LOST).exists():
+        return LostSigner(read_secret(folder / LOST, 32))
+    return Ed25519Signer.load(folder / "sign.key")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Flask, Response, current_app, jsonify, redirect, request, url_for
-from werkzeug.exceptions import HTTPException
+from gunicorn.http.errors import NoMoreData, ParseException
+from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -14,6 +17,7 @@ from edge.errors import ExamroomError, NotSignedIn
 from edge.exam.banks import open_bank
 from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
+from edge.exam.mirror import open_mirror
 from edge.store import ledger
 from edge.store import staff as staff_rows
 from edge.store.db import open_room
@@ -56,7 +60,22 @@ def open_the_room(config: Config) -> Room:
         live.refresh(connection)
     finally:
         connection.close()
-    return Room(config, journal, live)
+    room = Room(config, journal, live)
+    room.mirror = open_mirror(config, _room_id(config), lambda kind, facts: _note_mirror(room, kind, facts))
+    if room.mirror is not None:
+        journal.mirror_to(room.mirror)
+    return room
+
+
+def _room_id(config: Config) -> str:
+    try:
+        return enrolment.load(config.paths).certificate.room
+    except ExamroomError:
+        return ""  # not enrolled yet
+
+
+def _note_mirror(room: Room, kind: str, facts: Mapping[str, Any]) -> None:
+    room.later.put(lambda connection: ledger.note(connection, kind, dict(facts)))
 
 
 def _home() -> BaseResponse:
@@ -86,6 +105,8 @@ def _note_refusal(error: ExamroomError) -> None:
 
 def _answer(error: Exception) -> BaseResponse:
     """Every refusal and failure of every page, in one place."""
+    if isinstance(error, (ParseException, NoMoreData)):  # a body that is no HTTP comes to light when it is read
+        error = BadRequest()
     known = as_error(error)
     if isinstance(error, HTTPException) and error.code is not None and error.code < 400:
         return error.get_response()

@@ -71,6 +71,9 @@ class _Watcher:
             self._ticked = time.monotonic()
             self._room.live.tick()
             write_status(self._room.config.paths.status, "web", state="serving")
+            if self._room.mirror is not None:
+                state, reason = self._room.mirror.state()
+                write_status(self._room.config.paths.status, "mirror", state=state, reason=reason)
 
 
 class _Writer:
@@ -89,6 +92,8 @@ class _Writer:
                 job(connection)
             except (ExamroomError, sqlite3.Error) as error:
                 log.warning("will try again: %s", error)
+            except Exception:  # one job that is broken must not keep the others from theirs
+                log.exception("will try again")
 
     def _notes(self, connection: sqlite3.Connection) -> None:
         """A note leaves the queue once it is in the ledger."""
@@ -119,4 +124,5 @@ class _Writer:
     def _purge(self, connection: sqlite3.Connection) -> None:
         if time.monotonic() - self._purged >= PURGE_SECONDS:
             self._purged = time.monotonic()
-            purge_due(connection, bool(self._room.config.gateway.url))
+            config = self._room.config
+            purge_due(connection, self._room.journal, config.paths, uploads=bool(config.gateway.url))

@@ -16,6 +16,7 @@ from edge.errors import Unavailable
 from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
 from edge.exam.lockdown import Lockdown
+from edge.exam.mirror import Mirror
 from edge.store.db import connect
 from edge.trust import enrolment
 
@@ -39,6 +40,7 @@ class Room:
     reports: dict[str, dict[str, int]] = field(default_factory=dict)
     wrong_codes: dict[str, list[float]] = field(default_factory=dict)
     lockdown: Lockdown = field(default_factory=Lockdown)
+    mirror: Mirror | None = None
     streams: threading.BoundedSemaphore = field(init=False)
 
     def __post_init__(self) -> None:

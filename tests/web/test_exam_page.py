@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from support.kinds_room import kinds_document, make_kinds_room
 from support.rooms import DeskRoom
-from support.serving import free_port, open_exam, serving, until
+from support.serving import free_port, open_exam, serving, signed_in, until
 from support.tablet_page import (
     CHROMIUM,
     LANDSCAPE,
@@ -452,6 +452,29 @@ def test_axe_finds_nothing_serious_on_any_screen(browser: Browser, room: DeskRoo
         look("done")
         proctor.close()
         assert len(seen) == len(KINDS) + 9
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_who_comes_early_waits_and_the_paper_appears_by_itself(
+    browser: Browser, room: DeskRoom, tmp_path: Path, lang: str
+) -> None:
+    with serving(room, tmp_path) as (_, base), tablet(browser, base, PORTRAIT, lang) as page:
+        proctor = signed_in(base)
+        act = f"/console/api/{room.session}/"
+        board = proctor.post(act + "open-checkin", reason="开考")["board"]
+        person = next(one["person"] for one in board["seats"] if one["person"])
+        board = proctor.post(act + "admit", person=person, route="policy", reason="已核验证件")["board"]
+        code = next(one["seat_code"] for one in board["seats"] if one.get("seat_code"))
+        page.goto(f"{base}/exam/")
+        enter_code(page, code)
+        page.locator(".two .button.main").click()
+        expect(page.locator(".screen.waiting")).to_be_visible()
+        shot(page, f"page-waiting-{lang}")
+        assert axe(page) == []
+        assert not [key for key, _ in stored(page)["notes"] if key.startswith("paper/")]
+        proctor.post(act + "start", reason="开考")
+        page.locator("#question").wait_for()
+        proctor.close()
 
 
 @pytest.mark.parametrize(("lang", "size"), [("zh", PHONE), ("en", PHONE), ("zh", LANDSCAPE), ("en", NARROW)])

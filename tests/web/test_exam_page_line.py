@@ -21,6 +21,7 @@ from support.tablet_page import (
     FLAGS,
     PORTRAIT,
     answers_of,
+    axe,
     cached,
     chromium,
     enter_code,
@@ -289,6 +290,7 @@ def test_a_tablet_that_was_replaced_keeps_what_it_could_not_send(
         expect(new.locator(".map-open")).to_contain_text("1/3")
         old.context.set_offline(False)
         expect(old.locator(".screen.gone")).to_contain_text("1 条没有送达的答案", timeout=15_000)
+        assert axe(old) == []
         old.reload()
         expect(old.locator(".screen.gone")).to_contain_text("1 条没有送达的答案", timeout=15_000)
         assert len(stored(old)["ops"]) == 1

@@ -46,7 +46,7 @@ def _open_checkin(session: str, _body: ActBody, op: Op) -> None:
     here = room()
     found = sessions.find(room_db(), session)
     bank = open_bank(here.identity(), here.config.paths.bundles, found)
-    conduct.open_checkin(room_db(), session, bank, op.by)
+    conduct.open_checkin(room_db(), session, bank, op.by, op)
 
 
 def _start(session: str, _body: ActBody, op: Op) -> None:
@@ -114,9 +114,11 @@ def _hand_in(session: str, body: ActBody, op: Op) -> Mapping[str, Any]:
     connection, live = room_db(), room().live
     sessions.need_state(sessions.find(connection, session), "running")
     attempt = sessions.attempts(connection, session).get(person)
-    if attempt is None or people.candidate(connection, session, person).state != "admitted":
+    # handed in by a proctor, and no act says so: a kill came between the two stores, and this is its repeat
+    cut_off = attempt is not None and undo.unsaid_handin(connection, room().journal, session, person, attempt.id)
+    if attempt is None or (people.candidate(connection, session, person).state != "admitted" and not cut_off):
         raise Conflict("not_admitted")
-    if attempt.id in live.handins():
+    if attempt.id in live.handins() and not cut_off:
         raise Conflict("handed_in_already")
     answer = {"person": person}
     live.close_attempt(attempt.id)
@@ -138,8 +140,11 @@ def _undo(session: str, body: Undo, op: Op) -> Mapping[str, Any] | None:
     reason = conduct.need_reason(body.reason)
     opposite = undo.CLOCK_ACTS.get(before.act)
     if opposite is not None:
+        person = before.answer.get("person")
+        attempt = sessions.attempts(connection, session)[str(person)].id if person else None
+        undo.need_standing(here.live, before, attempt)
         model, handler = ACTS[opposite]
-        return handler(session, model(reason=reason, person=before.answer.get("person")), op)
+        return handler(session, model(reason=reason, person=person), op)
     undo.undo(connection, here.journal, here.live, session, before, reason, op.by, op)
     return None
 
@@ -148,7 +153,7 @@ def _close(session: str, body: ActBody, op: Op) -> None:
     here = room()
     reason = conduct.need_reason(body.reason)
     bank = open_bank(here.identity(), here.config.paths.bundles, sessions.find(room_db(), session))
-    marking.close(room_db(), here.journal, here.live, session, bank, reason, op.by)
+    marking.close(room_db(), here.journal, here.live, session, bank, reason, op.by, op)
 
 
 def _sign(session: str, _body: ActBody, op: Op) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 from flask import Response, current_app, jsonify, request, stream_with_context
 
 from edge.errors import NotFound, Refused, TooMany
-from edge.exam import farewell, pins, practice
+from edge.exam import farewell, pins, practice, undo
 from edge.exam.acts import Op, carry_out, done_before, make_op, second_person, wants_second
 from edge.exam.board import board
 from edge.store import sessions
 from edge.store.status import read_statuses
 from edge.web.body import read
 from edge.web.console import bp
-from edge.web.console.acts import ACTS, kept_of
+from edge.web.console.acts import ACTS, Undo, kept_of
 from edge.web.console.bodies import ActBody
 from edge.web.console.feed import changes
 from edge.web.room import answers_db, room, room_db
@@ -103,7 +103,7 @@ def do(session: str, act: str) -> Response:
     op = make_op(body.op_id or uuid.uuid4().hex, session, act, sent, signed_in_staff().id)
     answer = done_before(connection, op)
     if answer is None:
-        op = _confirmed(op, body, getattr(body, "route", None))
+        op = _confirmed(op, body)
         answer = carry_out(connection, op, lambda: handler(session, body, op))
         room().live.refresh(connection)
     shown = {key: value for key, value in answer.items() if key != "before"}
@@ -112,10 +112,14 @@ def do(session: str, act: str) -> Response:
     return jsonify({"done": act, "op_id": op.op_id, **shown})
 
 
-def _confirmed(op: Op, body: ActBody, route: str | None) -> Op:
+def _confirmed(op: Op, body: ActBody) -> Op:
     """The op with who confirmed it, where the session's policy asks for a second person."""
     connection, session = room_db(), op.session or ""
-    if not wants_second(sessions.find(connection, session).policy, op.act, route):
+    policy = sessions.find(connection, session).policy
+    names = [op.act]
+    if isinstance(body, Undo):  # what takes two people to do takes two to take back
+        names += undo.confirmed_as(undo.undoable(connection, session, body.of))
+    if not any(wants_second(policy, name, getattr(body, "route", None)) for name in names):
         return op
     if body.second is None:
         raise Refused("second_wanted")

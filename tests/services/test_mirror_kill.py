@@ -1,0 +1,100 @@
+"""`web` with a second medium, killed at random moments: a spare machine has every answer acknowledged until then."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import requests
+
+from edge.demo.tablets import Tally
+from edge.store import ledger
+from edge.store.db import connect
+from edge.store.status import read_statuses
+from support.kills import keep_answering
+from support.rooms import DeskRoom, make_desk_room
+from support.serving import answers, claimed, free_port, open_exam, serving, until, write_config
+
+KILLS = 6
+
+
+def restored(room: DeskRoom, folder: Path, name: str) -> tuple[set[str], dict[str, object]]:
+    """(operations, what the command says) of a spare machine given a copy of the medium."""
+    medium, spare = folder / f"{name}-medium", folder / name
+    shutil.copytree(folder / "medium", medium)
+    done = subprocess.run(
+        [sys.executable, "-m", "edge.cli", "restore", "--from", str(medium), "--to", str(spare), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    connection = connect(spare / "answers.db")
+    try:
+        return {row["op_id"] for row in connection.execute("SELECT op_id FROM journal")}, json.loads(done.stdout)
+    finally:
+        connection.close()
+
+
+def mirror_is_well(room: DeskRoom, since: float) -> bool:
+    said = read_statuses(room.config.paths.status).get("mirror", {})
+    return said.get("state") == "ok" and int(said["wall_ms"]) > since * 1000
+
+
+def test_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    room = make_desk_room(
+        tmp_path, web={"port": free_port(), "threads": 64}, store={"mirror": str(tmp_path / "medium")}
+    )
+    chance, tally, stop = random.Random(6), Tally(), threading.Event()
+    with serving(room, tmp_path) as (web, base):
+        proctor, codes = open_exam(base, room.session)
+        until(lambda: mirror_is_well(room, 0), 30, "the mirror is well")
+        board = requests.get(f"{base}/healthz", timeout=5)
+        assert board.ok
+        assert proctor.get(f"/console/api/{room.session}/board")["services"]["mirror"]["state"] == "ok"
+        tablets = claimed(base, codes, tally)
+        threads = [threading.Thread(target=keep_answering, args=(t, stop), daemon=True) for t in tablets]
+        for thread in threads:
+            thread.start()
+        for kill in range(KILLS):
+            began = time.time()
+            until(lambda since=began: mirror_is_well(room, since), 30, "the mirror is well again")
+            time.sleep(chance.uniform(0.1, 1.0))
+            web.kill()
+            told = set(tally.acknowledged)
+            stored, said = restored(room, tmp_path, f"spare-{kill}")
+            assert told <= stored
+            assert said["answers"] == len(stored)
+            web.start()
+            until(lambda: answers(base), 20, "web is back")
+        stop.set()
+        for thread in threads:
+            thread.join(20)
+        for person in (*tablets, proctor):
+            person.close()
+    assert not tally.problems
+    assert len(tally.acknowledged) > 50 * KILLS
+    assert not ledger.last(room.db, "mirror_lost", 1)
+    room.db.close()
+
+
+def test_restore_refuses_what_it_must(tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "something").touch()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    config = write_config(make_desk_room(tmp_path / "desk").config, tmp_path)
+    command = [sys.executable, "-m", "edge.cli", "--config", str(config), "restore", "--from", str(empty)]
+    for target, code, word in ((full, 1, "is not empty"), (tmp_path / "new", 2, "nothing to restore")):
+        done = subprocess.run([*command, "--to", str(target)], capture_output=True, text=True, check=False)
+        assert (done.returncode, word in done.stderr) == (code, True), done.stderr
+    assert not (tmp_path / "new").exists()
+    own = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "is not empty" in own.stderr  # by default the box's own state folder
