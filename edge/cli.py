@@ -6,17 +6,20 @@ Groups are loaded when they are used, so a room without the gateway's extra stil
 from __future__ import annotations
 
 import importlib
+import os
 import signal
+import socket
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from edge import __version__
 from edge.config import Config, config_path, load_config
-from edge.errors import BadInput, ExamroomError
+from edge.errors import BadInput, ExamroomError, Unavailable
+from edge.usage import file_error, usage_sentence
 
 # command -> (module, attribute, extra it needs, one line for --help)
 _LAZY = {
@@ -70,13 +73,37 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(sorted(rows))
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            raise _in_chinese_too(error)  # noqa: B904 - the same error goes on
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _in_chinese_too(error)  # noqa: B904 - the same error goes on
         except ExamroomError as error:
-            click.echo(error.sentence("zh"), err=True)
-            click.echo(error.sentence("en"), err=True)
-            sys.exit(error.exit_code)
+            _refuse(error)
+        except OSError as error:
+            failed = None if ctx.invoked_subcommand == "service" else file_error(error)  # a service's log wants it all
+            if failed is None:
+                raise
+            _refuse(failed)
+
+
+def _refuse(error: ExamroomError) -> NoReturn:
+    click.echo(error.sentence("zh"), err=True)
+    click.echo(error.sentence("en"), err=True)
+    sys.exit(error.exit_code)
+
+
+def _in_chinese_too(error: click.UsageError) -> click.UsageError:
+    """Click says it in English once this is raised."""
+    if text := usage_sentence(error):
+        click.echo(text, err=True)
+    return error
 
 
 @click.group(cls=LazyGroup)
@@ -110,9 +137,18 @@ def run(context: Context, logs: Path | None) -> None:
         signal.signal(number, lambda _number, _frame: stop.set())
     config = context.config()
     web = config.web
+    _need_port(web.host, web.port)
     pages = "exam 考试 · /kiosk/ 签到 · /console/ 监考 · /scoring/ 考评 · /spotcheck/ 抽查"
     click.echo(f"http://{web.host}:{web.port}/  {pages}")
     Supervisor(config, context.config_file, logs).run(stop, lambda name, what: click.echo(f"{name}: {what}"))
+
+
+def _need_port(host: str, port: int) -> None:
+    """Unavailable while something answers there: a second room over the same files would do everything twice."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise Unavailable("port_taken", host=host, port=port, detail=os.strerror(error.errno or 0)) from error
 
 
 if __name__ == "__main__":

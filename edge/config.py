@@ -147,11 +147,21 @@ class Gateway(Section):
     timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
 
 
+class Bank(Section):
+    """`unlock_minutes`: how long before its planned start a session's bank of two shares may be unlocked."""
+
+    unlock_minutes: Annotated[int, Field(ge=5, le=1440)] = 60
+
+
 class Store(Section):
-    """`mirror`: a folder on a second medium that holds every acknowledged answer too; `mirror_secret`: a file."""
+    """`mirror`: a folder on a second medium that holds every acknowledged answer too; `mirror_secret`: a file.
+
+    `reserve_mb`: disk space that only the databases may use.
+    """
 
     mirror: Path | None = None
     mirror_secret: Path | None = None
+    reserve_mb: Annotated[int, Field(ge=0, le=100_000)] = 200
 
 
 class Ledger(Section):
@@ -177,6 +187,7 @@ class Config(Section):
     checkin: Checkin = Checkin()
     recording: Recording = Recording()
     gateway: Gateway = Gateway()
+    bank: Bank = Bank()
     store: Store = Store()
     ledger: Ledger = Ledger()
     rehearsal: Rehearsal = Rehearsal()

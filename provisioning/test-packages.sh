@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The Debian packages the tests use: a browser, a Chinese font, what the browser's driver links to, strace.
+# The Debian packages the tests and benchmarks use: a browser, a Chinese font, what the browser's driver links to,
+# strace; wrk and gcc for the figures of saving.
 # Says what is missing where it may not install.
 set -euo pipefail
-packages=(chromium fonts-noto-cjk libatomic1 strace)
+packages=(chromium fonts-noto-cjk gcc libatomic1 strace wrk)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

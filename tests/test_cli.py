@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from pathlib import Path
 
@@ -235,3 +236,54 @@ def test_a_filled_in_roster_is_not_overwritten(site: Path, tmp_path: Path) -> No
     roster.write_bytes(b"an afternoon of typing")
     assert run("session", "template", str(roster), config=site).exit_code == 1
     assert roster.read_bytes() == b"an afternoon of typing"
+
+
+@pytest.mark.parametrize(
+    ("words", "zh"),
+    [
+        (("session", "create"), "缺少 --roster"),
+        (("session", "create", "--roster", "."), "--roster 的值不对"),
+        (("bank", "build", "--days"), "命令的写法不对"),
+        (("uplink", "nope"), "命令的写法不对"),
+        (("--nope",), "没有选项 --nope"),
+        (("rehearse", "--pace", "nan", "--answers", "1", "--candidates", "1"), "--pace 的值不对"),
+        (("rehearse", "--seats", __file__, "--answers", "1", "--candidates", "1"), "--seats 的值不对"),
+    ],
+)
+def test_a_wrong_command_is_said_in_both_languages(words: tuple[str, ...], zh: str, site: Path) -> None:
+    done = run(*words, config=site)
+    assert done.exit_code == 2
+    assert zh in done.stderr
+    assert "Error: " in done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path, site: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.write_text("a file")
+    inside = run("gateway", "init", str(plain / "province"))
+    assert (inside.exit_code, "不是目录" in inside.output, len(inside.output.splitlines())) == (2, True, 2)
+    full = run("session", "template", "/dev/full/x.xlsx", config=site)
+    assert full.exit_code == 2
+    assert "Not a directory" in full.output
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_the_jobs_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def full(*_words: object, **_options: object) -> None:
+        with Path("/dev/full").open("wb", buffering=0) as out:
+            out.write(b"x")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    done = run("gateway", "init", str(tmp_path / "province"))
+    assert (done.exit_code, "磁盘已满" in done.output) == (1, True)
+
+
+def test_a_room_is_not_run_twice(tmp_path: Path) -> None:
+    file = tmp_path / "examroom.toml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file.write_text(to_toml(make_config(tmp_path, web={"port": port})))
+        done = run("run", config=file)
+    assert done.exit_code == 1
+    assert str(port) in done.output
+    assert not (tmp_path / "run" / "pids").exists()

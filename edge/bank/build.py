@@ -15,7 +15,7 @@ from edge.errors import BadInput
 
 
 def read_folder(folder: Path | Traversable) -> BankDocument:
-    """The bank in `items.json`, with the rubric and blueprint beside it where there are any.
+    """The bank in `items.json`, with the rubrics and blueprints beside it where there are any.
 
     BadInput names the file and the place; nothing is half taken.
     """
@@ -23,13 +23,33 @@ def read_folder(folder: Path | Traversable) -> BankDocument:
 
 
 def read_document(folder: Path | Traversable) -> dict[str, Any]:
-    """What stands in a bank's folder, as one document that nothing has checked yet."""
+    """What stands in a bank's folder, as one document that nothing has checked yet.
+
+    `blueprint.json` and `blueprints/*.json` hold one each, beside those in `items.json`; one of the same id takes its
+    place. Likewise rubrics.
+    """
     document = _read(folder / "items.json")
-    for name, field in (("rubric.json", "rubrics"), ("blueprint.json", "blueprints")):
-        file = folder / name
-        if file.is_file():
-            document[field] = [_read(file)]
+    for name in ("rubric", "blueprint"):
+        files = [folder / f"{name}.json"] if (folder / f"{name}.json").is_file() else []
+        if (folder / f"{name}s").is_dir():
+            inside = [one for one in (folder / f"{name}s").iterdir() if one.name.endswith(".json")]
+            files += sorted(inside, key=lambda one: one.name)
+        for file in files:
+            put_part(document, f"{name}s", _read(file))
     return document
+
+
+def put_part(document: dict[str, Any], field: str, part: dict[str, Any]) -> bool:
+    """Put a blueprint or rubric into a bank's document, in the place of one of its id; whether there was one."""
+    parts = document.setdefault(field, [])
+    if not isinstance(parts, list):
+        raise BadInput("bank_broken", where=field, detail="not a list")
+    for at, known in enumerate(parts):
+        if isinstance(known, dict) and known.get("id") == part.get("id"):
+            parts[at] = part
+            return True
+    parts.append(part)
+    return False
 
 
 def sample_bank() -> BankDocument:

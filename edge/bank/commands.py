@@ -13,6 +13,7 @@ from edge.bank.build import content_of
 from edge.bank.imports import write_whole
 from edge.bank.lint import Finding, errors, lint
 from edge.bank.model import BankDocument
+from edge.bank.plan_commands import blueprint_group, rubric_group
 from edge.bank.sources import problems_in, read_source
 from edge.bank.summary import keys, summary
 from edge.bank.transfer import import_command, show_problems, template_command, write_export
@@ -42,6 +43,8 @@ def bank() -> None:
 
 bank.add_command(import_command)
 bank.add_command(template_command)
+bank.add_command(blueprint_group)
+bank.add_command(rubric_group)
 
 
 @bank.command("export")

@@ -35,4 +35,5 @@ class Batch:
     facts: dict[str, Any] = field(default_factory=dict)
     """The bank's own name, title and mark, where the file has them."""
     rubrics: list[Any] = field(default_factory=list)
+    """Drafts, or as they stood in JSON; likewise the blueprints."""
     blueprints: list[Any] = field(default_factory=list)

@@ -139,24 +139,33 @@ def _report(error: ValidationError, draft: Draft, problems: Problems) -> None:
         code, facts = explain(one)
         # pydantic puts the item's type at the front of the path of a union
         loc = tuple(part for part in one["loc"] if part not in _TAGS)
-        facts["field"] = ".".join(str(part) for part in loc) or str(draft.fields.get("type", "-"))
+        facts["field"] = ".".join(str(part) for part in loc) or _named(draft.fields)
         place = draft.place(loc)
         if code in CHECK_FIELDS:
             place = draft.place((*loc, *CHECK_FIELDS[code]))
         problems.add(place, draft.item, code, **facts)
 
 
+def _named(fields: object) -> str:
+    return str(fields.get("type", "-")) if isinstance(fields, Mapping) else "-"
+
+
 _TAGS = names("judgement single multiple fill order match hotspot case number")
 
 
 def _check_parts(adapter: TypeAdapter[Any], parts: list[Any], name: str, problems: Problems) -> list[Any]:
-    found = []
+    found: dict[str, Any] = {}
     for number, part in enumerate(parts):
+        draft = part if isinstance(part, Draft) else Draft("", part, f"{name}[{number}]")
         try:
-            found.append(adapter.validate_python(part))
+            made = adapter.validate_python(draft.fields)
         except ValidationError as error:
-            _report(error, Draft("", {}, f"{name}[{number}]"), problems)
-    return found
+            _report(error, draft, problems)
+            continue
+        if made.id in found:
+            problems.add(draft.place(("id",)), made.id, "bank_item_twice", other=name)
+        found[made.id] = made
+    return list(found.values())
 
 
 def write_bank(bank: BankDocument, out: Path, replace: bool) -> Path:

@@ -109,6 +109,11 @@ def _json(name: str, content: bytes) -> dict[str, Any]:
     return document
 
 
+def json_of(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. BadInput where there is none."""
+    return _json(path.name, _content(path))
+
+
 def _is_sealed(content: bytes) -> bool:
     """A bundle begins with its signed manifest: one line of canonical JSON with its payload first."""
     return content.startswith(b'{"payload":"')

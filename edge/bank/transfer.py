@@ -184,6 +184,9 @@ def _read_back(bank: BankDocument, names: list[str], contents: list[bytes], prog
     back: dict[str, Item] = {item.id: item for item in done.bank.items}
     if changed := [item.id for item in bank.items if back.get(item.id) != item]:
         raise BadInput("bank_export_differs", items=", ".join(changed[:20]), detail="")
+    for name in ("blueprints", "rubrics"):
+        if changed := [one.id for one in getattr(bank, name) if one not in getattr(done.bank, name)]:
+            raise BadInput("bank_export_differs", items=", ".join(changed[:20]), detail=name)
 
 
 def write_export(bank: BankDocument, out: Path, as_workbook: bool, replace: bool) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import requests
 
 from edge.ops.rehearsal.tablet import some_answer
+from edge.ops.rehearsal.tally import Told
 
 TIMEOUT = 5.0
 RETRY_SECONDS = 0.3
@@ -27,13 +28,23 @@ class Tally:
     """What all tablets together were told."""
 
     acknowledged: set[str] = field(default_factory=set)
+    told: dict[str, Told] = field(default_factory=dict)
+    """operation id -> what became of it"""
+    sent: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    """Codes of what the room could not do just then (5xx)."""
     retries: int = 0
     problems: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def acknowledge(self, op_id: str) -> None:
+    def acknowledge(self, op_id: str, told: Told) -> None:
         with self.lock:
             self.acknowledged.add(op_id)
+            self.told[op_id] = told
+
+    def refuse(self, code: str) -> None:
+        with self.lock:
+            self.refused.add(code)
 
     def retried(self) -> None:
         with self.lock:
@@ -54,12 +65,13 @@ class Tablet:
         # which answer a simulated person gives is no secret
         self._random = random.Random(seed)  # noqa: S311
         self._csrf = ""
+        self._attempt = ""
         self._seq = 0
 
     def claim(self, seat_code: str) -> None:
         """Become this seat's tablet, as often as it takes to hear the answer."""
         answer = self._ask("POST", "/exam/api/claim", {"seat_code": seat_code, "claim": str(uuid.uuid4())})
-        self._csrf = answer["csrf"]
+        self._csrf, self._attempt = answer["csrf"], answer["attempt"]
 
     def paper(self) -> dict[str, Any]:
         document = self._ask("GET", "/exam/api/paper")
@@ -95,12 +107,15 @@ class Tablet:
     def _operation(self, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
         operation = {"op_id": str(uuid.uuid4()), "seq": self._seq, **body}
         self._seq += 1
+        self._tally.sent.add(operation["op_id"])
         try:
             answer = self._ask("POST", path, operation)
         except requests.HTTPError as error:
             self._tally.problem(f"{path}: {error}")
             return None
-        self._tally.acknowledge(operation["op_id"])
+        value = tuple(body.get("value", ()))
+        told = Told(self._attempt, body.get("item", ""), value, answer["outcome"], answer["version"])
+        self._tally.acknowledge(operation["op_id"], told)
         return answer
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -114,6 +129,7 @@ class Tablet:
                     answer.raise_for_status()
                     document: dict[str, Any] = answer.json()
                     return document
+                self._tally.refuse(str(answer.json().get("error")))
             except requests.HTTPError:
                 raise
             except requests.RequestException:

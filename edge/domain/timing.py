@@ -224,11 +224,6 @@ def jitter_ms(attempt: str, grace_ms: int) -> int:
     return int.from_bytes(hashlib.sha256(attempt.encode()).digest()[:4], "big") % (width + 1)
 
 
-def left_ms(minutes: int, extra_ms: int, elapsed_ms: int) -> int:
-    """What one candidate has left, never below zero."""
-    return Limits(minutes * 60_000, extra_ms).left(elapsed_ms)
-
-
 def state_of(session_state: str, running: bool, left: int, handed_in: bool) -> str:
     """What a candidate's page shows: waiting, running, paused, done or closed."""
     if handed_in:

@@ -48,6 +48,7 @@ def kept_answers(
             "stands": one.stands,
             "stands_ms": one.stands_ms,
             "accepted": one.accepted,
+            "old_tablet": one.old_tablet,
         }
         for one in store.kept(answers, attempt.id)
     ]

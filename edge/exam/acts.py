@@ -21,7 +21,8 @@ from edge.store.db import transaction
 
 # an act and its repeat, sent side by side, go one after the other; acts with other ids seldom share a lock
 _LOCKS = tuple(threading.Lock() for _ in range(64))
-_NOT_KEPT = "pin"
+# secrets: a digest over one would let it be guessed
+_NOT_KEPT = frozenset({"pin", "code1", "code2"})
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,11 @@ class Op:
 def make_op(
     op_id: str, session: str | None, act: str, body: Mapping[str, Any], by: str, second: str | None = None
 ) -> Op:
-    """An op over the body as it was sent; PINs and the op id itself stay out of the digest."""
+    """An op over the body as it was sent; PINs, codes and the op id itself stay out of the digest."""
     kept = {
-        key: ({k: v for k, v in value.items() if k != _NOT_KEPT} if isinstance(value, Mapping) else value)
+        key: ({k: v for k, v in value.items() if k not in _NOT_KEPT} if isinstance(value, Mapping) else value)
         for key, value in body.items()
-        if key not in ("op_id", _NOT_KEPT)
+        if key not in _NOT_KEPT | {"op_id"}
     }
     digest = hashlib.sha256(canonical([session, act, kept])).hexdigest()
     return Op(op_id, session, act, digest, by, second)

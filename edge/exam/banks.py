@@ -1,13 +1,21 @@
-"""Opening a session's sealed banks: plain only in the memory of the process that serves the exam."""
+"""Opening a session's sealed banks: plain only in the memory of the process that serves the exam.
+
+A bank under two shares opens with what `edge.exam.unlock` kept for the session, and with nothing before and after.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from pathlib import Path
 
 from edge import clock
 from edge.bank.build import sample_bank
 from edge.bank.model import BankDocument, parse_bank
-from edge.errors import BadInput, Unavailable
+from edge.bank.outline import outlined, stock
+from edge.domain.paper import ItemFacts
+from edge.errors import BadInput, Refused, Unavailable
+from edge.store import unlocks
 from edge.store.sessions import Session
 from edge.trust.enrolment import Identity
 from edge.trust.seal import BundleManifest, open_bundle, read_manifest
@@ -30,32 +38,115 @@ def open_bank(identity: Identity, bundles: Path, session: Session, whenever: boo
     """
     if session.practice and session.bank_file == SAMPLE_FILE:
         return sample_bank()
-    main = _open(identity, bundles, session.bank_file, session.bank_id, session.bank_version, whenever)
-    if session.local_bank_file is None or session.local_bank_id is None or session.local_bank_version is None:
-        return main
-    local = _open(
-        identity, bundles, session.local_bank_file, session.local_bank_id, session.local_bank_version, whenever
-    )
-    return joined(main, local)
+    main, *local = (_open(identity, bundles, session, one, whenever) for one in banks_of(session))
+    return joined(main, local[0]) if local else main
 
 
-def _open(identity: Identity, bundles: Path, file: str, name: str, version: int, whenever: bool) -> BankDocument:
+@dataclasses.dataclass(frozen=True)
+class BankFile:
+    """One bank of a session, as its roster names it; `file` is in the bundles folder."""
+
+    file: str
+    name: str
+    version: int
+
+
+def banks_of(session: Session) -> list[BankFile]:
+    """The sealed banks of a session, the province's first."""
+    if session.practice and session.bank_file == SAMPLE_FILE:
+        return []
+    found = [BankFile(session.bank_file, session.bank_id, session.bank_version)]
+    if (
+        session.local_bank_file is not None
+        and session.local_bank_id is not None
+        and session.local_bank_version is not None
+    ):
+        found.append(BankFile(session.local_bank_file, session.local_bank_id, session.local_bank_version))
+    return found
+
+
+def _open(identity: Identity, bundles: Path, session: Session, bank: BankFile, whenever: bool) -> BankDocument:
+    data = _read(bundles, bank)
+    sealed = session.unlocked.get(unlocks.key(bank.name, bank.version))
+    share = None
+    if sealed is not None:
+        context = unlocks.context(session.id, bank.name, bank.version)
+        share = identity.keys.data.decrypt(bytes.fromhex(sealed), context)
+    manifest, found = open_sealed(identity, data, whenever, share)
+    _need_same(manifest, bank)
+    return found
+
+
+def _read(bundles: Path, bank: BankFile) -> bytes:
     try:
-        data = (bundles / file).read_bytes()
+        return (bundles / bank.file).read_bytes()
     except OSError as error:
-        raise Unavailable("bank_missing", name=name, version=version) from error
-    manifest, bank = open_sealed(identity, data, whenever)
-    if (manifest.name, manifest.version) != (name, version):
-        raise BadInput("bank_broken", where=file, detail=f"{manifest.kind} {manifest.name}")
-    return bank
+        raise Unavailable("bank_missing", name=bank.name, version=bank.version) from error
 
 
-def open_sealed(identity: Identity, data: bytes, whenever: bool = False) -> tuple[BundleManifest, BankDocument]:
-    """A sealed bank that this room may open."""
+def _need_same(manifest: BundleManifest, bank: BankFile) -> None:
+    if (manifest.kind, manifest.name, manifest.version) != ("bank", bank.name, bank.version):
+        raise BadInput("bank_broken", where=bank.file, detail=f"{manifest.kind} {manifest.name}")
+
+
+def manifest_of(identity: Identity, bundles: Path, bank: BankFile) -> BundleManifest:
+    """What the bank's verified manifest says; a file that has not changed is read once. Errors as `open_bank`."""
+    file = bundles / bank.file
+    try:
+        now = file.stat()
+    except OSError as error:
+        raise Unavailable("bank_missing", name=bank.name, version=bank.version) from error
+    manifest = _manifest(file, now.st_mtime_ns, now.st_size, identity.root_public)
+    _need_same(manifest, bank)
+    return manifest
+
+
+@functools.lru_cache(maxsize=32)
+def _manifest(file: Path, _changed: int, _size: int, root: bytes) -> BundleManifest:
+    return read_manifest(file.read_bytes(), [root])
+
+
+def stock_of(identity: Identity, bundles: Path, session: Session) -> list[ItemFacts]:
+    """What papers can be drawn from: the bank's own items, or of a locked one what its signed manifest counts."""
+    found: list[ItemFacts] = []
+    for number, bank in enumerate(banks_of(session)):
+        manifest = manifest_of(identity, bundles, bank)
+        if manifest.shares == 2 and unlocks.key(bank.name, bank.version) not in session.unlocked:
+            need_usable(identity, manifest)
+            items = stock(manifest.facts)
+        else:
+            items = [item.facts() for item in _open(identity, bundles, session, bank, False).items]
+        found += [dataclasses.replace(item, local=True, id=f"local {item.id}") if number else item for item in items]
+    return found
+
+
+def need_usable(identity: Identity, manifest: BundleManifest) -> None:
+    """What can be told of a locked bank: Refused when it is not for this room, or its time is over."""
+    if clock.wall_ms() > manifest.expires_ms:
+        raise Refused("bundle_expired", name=manifest.name)
+    if identity.certificate.room not in manifest.keys:
+        raise Refused("bundle_other_room", name=manifest.name, room=identity.certificate.room)
+
+
+def plan_sealed(identity: Identity, data: bytes) -> tuple[BundleManifest, BankDocument]:
+    """A sealed bank to plan a session with; of one under two shares, blueprints and score sheets without any item."""
+    manifest = read_manifest(data, [identity.root_public])
+    if manifest.shares == 1:
+        return open_sealed(identity, data)
+    if manifest.kind != "bank":
+        raise BadInput("bank_broken", where=manifest.name, detail=manifest.kind)
+    need_usable(identity, manifest)
+    return manifest, outlined(manifest.name, manifest.facts)
+
+
+def open_sealed(
+    identity: Identity, data: bytes, whenever: bool = False, share: bytes | None = None
+) -> tuple[BundleManifest, BankDocument]:
+    """A sealed bank that this room may open; `share` is the released one of two."""
     room = identity.certificate.room
     roots = [identity.root_public]
     at_ms = read_manifest(data, roots).not_before_ms if whenever else clock.wall_ms()
-    manifest, content = open_bundle(data, roots, room, identity.keys.seal, at_ms)
+    manifest, content = open_bundle(data, roots, room, identity.keys.seal, at_ms, share)
     if manifest.kind != "bank":
         raise BadInput("bank_broken", where=manifest.name, detail=manifest.kind)
     return manifest, parse_bank(content)

@@ -45,6 +45,7 @@ class _Facts:
     reports: Mapping[str, Mapping[str, int]]
     away: Mapping[str, Mapping[str, int]]
     refused: set[str]
+    other_devices: frozenset[str]
     seats: Mapping[str, tuple[int, int]]
 
 
@@ -124,6 +125,7 @@ def _facts_of(
         reports=reports,
         away=lockdown.times_away(connection, session.id),
         refused=lockdown.refused(connection, session.id),
+        other_devices=frozenset(live.other_devices),
         seats={seat: (row, column) for seat, row, column in people.seats(connection, session.id)},
     )
 
@@ -245,6 +247,10 @@ def _alarms(
     """What needs a look, most pressing first; `console.alarm_NAME` says it."""
     if active and link in ("silent", "none"):
         yield "tablet_silent" if link == "silent" else "no_tablet"
+    if facts.session.state in ("checkin", "running") and key in facts.other_devices:
+        yield "second_device"
+    if active and report.get("unwanted", 0) > 0:
+        yield "answers_refused"
     if active and facts.now - facts.asked.get(key, -ASKED_MS) < ASKED_MS:
         yield "second_tablet"
     if active and report.get("queued", 0) > 0 and facts.now - report.get("since_ms", 0) > QUEUED_MS:

@@ -8,7 +8,7 @@ answer is worth more than the missing word, and the part's clock runs from then 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -150,6 +150,13 @@ class ExamClocks:
             if fresh:
                 self._save_own({a: replace(self.of(a), late_ms=self.elapsed(s)) for a, s in fresh.items()})
 
+    def forget_late(self, attempt: str) -> None:
+        """Whose admission was taken back comes in anew: their full time has not begun."""
+        with self._change_lock:
+            own = self.of(attempt)
+            if own.late_ms is not None:
+                self._save_own({attempt: replace(own, late_ms=None)})
+
     def reopen(self, attempts: Mapping[str, tuple[str, Limits]]) -> None:
         """Take back the room's own hand-ins, {attempt: (session, limits so far)}, in one commit.
 
@@ -261,11 +268,6 @@ class ExamClocks:
         """What the journal has just kept."""
         with self._lock:
             self._opened[attempt] = {**self._opened.get(attempt, {}), part: at}
-
-    def is_open(self, attempt: str) -> Sequence[int]:
-        """The parts this candidate has opened."""
-        with self._lock:
-            return sorted(self._opened.get(attempt, {}))
 
 
 def _limited(limits: Limits, part: int) -> bool:

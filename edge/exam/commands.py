@@ -13,21 +13,19 @@ from typing import Any
 
 import click
 
-from edge.bank.model import BankDocument, Blueprint
 from edge.config import Config
 from edge.errors import BadInput, ExamroomError
-from edge.exam.banks import joined, open_sealed
-from edge.exam.documents import RosterDocument, TrainingClass, parse_policy
+from edge.exam.banks import joined, plan_sealed
 from edge.exam.endings import close, practice, unplug
 from edge.exam.intake import take_in
+from edge.exam.planning import roster_for
+from edge.exam.policies import policy_group, policy_of
 from edge.exam.results import write_files
-from edge.exam.roster_xlsx import read_roster, write_template
+from edge.exam.roster_xlsx import read_sheets, write_template
 from edge.store import bundles, ledger, records, sessions
 from edge.store.db import open_room, transaction
 from edge.trust import enrolment
 from edge.trust.seal import BundleManifest
-
-LOCAL_POLICY = {"version": 1, "pass": {"safety": 60, "theory": 60, "practical": 60}}
 
 
 @contextmanager
@@ -74,7 +72,11 @@ def template(file: Path) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The institution's own sealed bank; signed policy says how much of a paper may come from it.",
 )
-@click.option("--policy", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A policy as JSON.")
+@click.option(
+    "--policy",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A policy signed by this room's root (session policy sign); else no local items, 60 per cent to pass.",
+)
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
 def create(
@@ -98,25 +100,20 @@ def _create(
     here = enrolment.load(config.paths)
     sealed = bank_file.read_bytes()
     room = here.certificate.room
-    manifest, bank = open_sealed(here, sealed)
+    manifest, bank = plan_sealed(here, sealed)
     kept = [(manifest, sealed, _bundle_name(manifest, sealed))]
     if not bank.blueprints:
-        raise BadInput("bank_broken", where=bank_file.name, detail="no blueprint")
-    rubric = bank.rubrics[0].model_dump(by_alias=True) if bank.rubrics else None
+        raise BadInput("bank_no_blueprint", file=bank_file.name)
     if local_file is not None:
         own = local_file.read_bytes()
-        local, local_bank = open_sealed(here, own)
+        local, local_bank = plan_sealed(here, own)
         joined(bank, local_bank)
         kept.append((local, own, _bundle_name(local, own)))
-    document = read_roster(
-        roster, {"name": manifest.name, "version": manifest.version}, bank.blueprints[0].model_dump(), rubric
-    )
-    rules = parse_policy(policy.read_bytes() if policy else json.dumps(LOCAL_POLICY).encode())
-    whole = document.model_dump(mode="json", by_alias=True)
-    whole["blueprint"] = blueprint_for(bank, document.class_).model_dump()
+    rules = policy_of(here, policy)
+    more: dict[str, Any] = {"bank": {"name": manifest.name, "version": manifest.version}}
     if len(kept) > 1:
-        whole["local_bank"] = {"name": kept[1][0].name, "version": kept[1][0].version}
-    document = RosterDocument.model_validate(whole)
+        more["local_bank"] = {"name": kept[1][0].name, "version": kept[1][0].version}
+    document = roster_for(read_sheets(roster), bank, config.camera, **more)
     with _room(config) as connection:
         for _, data, name in kept:
             _keep_bundle(config, name, data)
@@ -134,13 +131,6 @@ def _create(
                 digest = hashlib.sha256(data).hexdigest()
                 bundles.put(connection, "bank", about.name, about.version, name, digest)
     return {"session": planned, "candidates": len(document.candidates), "staff": len(document.staff)}
-
-
-def blueprint_for(bank: BankDocument, group: TrainingClass) -> Blueprint:
-    """The bank's blueprint for a class: of its post, regime and level, or else of its post and regime, or the first."""
-    fit = [one for one in bank.blueprints if (one.post, one.regime) == (group.post, group.regime)]
-    exact = [one for one in fit if one.level == group.level]
-    return [*exact, *(one for one in fit if one.level is None), *bank.blueprints][0]
 
 
 def _bundle_name(manifest: BundleManifest, sealed: bytes) -> str:
@@ -185,5 +175,5 @@ def results(context: Any, session_id: str, out: Path | None, as_json: bool) -> N
     click.echo(json.dumps([str(file) for file in files]) if as_json else f"{len(files)} 份结果 / results")
 
 
-for command in (close, practice, unplug):
+for command in (close, practice, unplug, policy_group):
     session.add_command(command)

@@ -249,6 +249,8 @@ class PolicyDocument(Part):
     late_join: Literal["room-time", "full-time"] = "room-time"
     # after this minute of the exam the door lets nobody in without the proctor; None: no such minute
     late_join_minutes: Annotated[int | None, Field(ge=0, le=600)] = None
+    # the door opens only after a rehearsal for as many candidates was passed within so many hours; 0: none is needed
+    rehearsal_hours: Annotated[int, Field(ge=0, le=8760)] = 0
     # minutes of their own time before which nobody hands in
     earliest_handin_minutes: Annotated[int, Field(ge=0, le=600)] = 0
     # "none": the page watches nothing; "note": leaving the page is told beforehand, counted and shown to the proctor;

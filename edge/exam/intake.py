@@ -9,6 +9,7 @@ import sqlite3
 from edge.bank.model import Rubric
 from edge.domain.canonical import canonical
 from edge.exam.documents import PolicyDocument, RosterDocument
+from edge.exam.policies import policy_digest
 from edge.store import ledger, people, practical, sessions, staff
 from edge.store.db import transaction
 from edge.trust.roomkeys import DataKey
@@ -81,7 +82,7 @@ def take_in(
                 "bank": roster.bank.name,
                 "bank_version": roster.bank.version,
                 **({"local_bank": local[1], "local_bank_version": local[2]} if local else {}),
-                "policy_sha256": hashlib.sha256(canonical(policy.model_dump(by_alias=True))).hexdigest(),
+                "policy_sha256": policy_digest(policy.model_dump(by_alias=True)),
                 "minutes": plan.minutes,
             },
             session=plan.id,

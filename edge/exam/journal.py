@@ -23,6 +23,7 @@ from edge.exam.mirror import Mirror
 from edge.store.db import open_answers
 from edge.store.journal import Recorded
 from edge.store.pages import Wal
+from edge.store.reserve import Reserve, disk_full
 from edge.store.saving import Asked, Standings
 
 log = logging.getLogger("examroom.exam.journal")
@@ -38,12 +39,13 @@ STEP_S = 0.003
 HOLD_S = 0.05
 CACHE_KIB = 16_384
 CHECKPOINT_PAGES = 4000
+STEPS_A_COMMIT = 8
 
 
 class _Job:
     """One caller's wish, and the lock it sleeps on until something has come of it."""
 
-    __slots__ = ("error", "given_up", "keeps", "lock", "result", "told", "wish")
+    __slots__ = ("error", "keeps", "lock", "result", "settled", "wish")
 
     def __init__(self, wish: Work | Asked, keeps: bool) -> None:
         self.wish = wish
@@ -52,30 +54,16 @@ class _Job:
         self.lock.acquire()
         self.result: Any = None
         self.error: Exception | None = None
-        self.told: _Told | None = None
-        self.given_up = False
-
-
-class _Told:
-    """The jobs of one commit, to be woken. Each that wakes wakes the next.
-
-    All at once they would stand in line for the interpreter's lock, and be woken there again and again for nothing.
-    """
-
-    def __init__(self, jobs: list[_Job]) -> None:
-        self._jobs = deque(jobs)
-
-    def wake_next(self) -> None:
-        try:
-            self._jobs.popleft().lock.release()
-        except IndexError:
-            return
+        self.settled = False
 
 
 class AnswerJournal:
-    """Owns answers.db for this process. Opening waits for a predecessor that is still dying to let go."""
+    """Owns answers.db for this process. Opening waits for a predecessor that is still dying to let go.
 
-    def __init__(self, path: Path) -> None:
+    `reserve`: what a commit that finds the disk full may take room from.
+    """
+
+    def __init__(self, path: Path, reserve: Reserve | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = path.with_suffix(".lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -83,6 +71,8 @@ class AnswerJournal:
         self._connection = open_answers(path)
         self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        # what a statement may have to undo is kept in memory: as a file it was half the cost of writing an answer
+        self._connection.execute("PRAGMA temp_store = MEMORY")
         self._standings = Standings()
         self._jobs: deque[_Job] = deque()
         self._bell = threading.Lock()
@@ -90,6 +80,7 @@ class AnswerJournal:
         self._between: deque[Callable[[], None]] = deque()
         self._wal: Wal | None = None
         self._mirror: Mirror | None = None
+        self._reserve = reserve
         self._settle = threading.Lock()
         self._looked = (0.0, 0.0)
         self._last = 0
@@ -137,11 +128,8 @@ class AnswerJournal:
             self._ring()
         if not job.lock.acquire(timeout=timeout_s):
             with self._settle:
-                if job.told is None:
-                    job.given_up = True
+                if not job.settled:
                     raise Unavailable("journal_slow")
-        if job.told is not None:
-            job.told.wake_next()
         if job.error is not None:
             raise job.error
         return job.result
@@ -179,6 +167,8 @@ class AnswerJournal:
 
     def _hold(self) -> None:
         """Wait while more are about to come."""
+        if len(self._jobs) < 2 and self._last < 2:
+            return  # nobody else has been seen lately
         end = time.monotonic() + HOLD_S
         while len(self._jobs) < ENOUGH and (self._busy() or len(self._jobs) < self._last // 2):
             if time.monotonic() > end:
@@ -192,10 +182,31 @@ class AnswerJournal:
         return self._looked[1] - cpu > BUSY * (self._looked[0] - wall)
 
     def _commit(self, batch: list[_Job]) -> None:
+        error = self._try(batch)
+        for _ in range(STEPS_A_COMMIT):  # another process may be writing into the room that is made
+            if error is None or not self._make_room(error):
+                break
+            error = self._try(batch)
+        if error is None:
+            self._mirrored()
+        else:
+            failure = Unavailable("journal_failed", detail=error)
+            for job in batch:
+                own = job.error if not isinstance(job.error, sqlite3.Error) else None
+                job.result, job.error = None, own or failure
+        self._tell(batch)
+
+    def _try(self, batch: list[_Job]) -> Exception | None:
+        """Carry out and commit all of it; what was in the way, and then nothing of it stays."""
         connection = self._connection
+        for job in batch:
+            job.result = job.error = None
         try:
             connection.execute("BEGIN IMMEDIATE")
             self._carry_out(batch)
+            for job in batch:
+                if isinstance(job.error, sqlite3.Error) and disk_full(job.error, self._path.parent):
+                    raise job.error
             connection.execute("COMMIT")
         except Exception as error:  # whatever it was, the callers wait for a word, and the next ones for this thread
             if not isinstance(error, sqlite3.Error):
@@ -203,12 +214,12 @@ class AnswerJournal:
             if connection.in_transaction:
                 connection.rollback()
             self._standings.forget()
-            failure = Unavailable("journal_failed", detail=error)
-            for job in batch:
-                job.result, job.error = None, job.error or failure
-        else:
-            self._mirrored()
-        self._tell(batch)
+            return error
+        return None
+
+    def _make_room(self, error: Exception) -> bool:
+        """Whether the disk was full and the reserve has given some of itself for another try."""
+        return self._reserve is not None and disk_full(error, self._path.parent) and self._reserve.use(self._path)
 
     def _mirrored(self) -> None:
         """Wait until the mirror, if there is one and it is well, has what was just committed."""
@@ -276,9 +287,9 @@ class AnswerJournal:
             self._standings.forget()
 
     def _tell(self, batch: list[_Job]) -> None:
+        """Wake all who wait; each finds its word in its job."""
         with self._settle:
-            heard = [job for job in batch if not job.given_up]
-            told = _Told(heard)
-            for job in heard:
-                job.told = told
-        told.wake_next()
+            for job in batch:
+                job.settled = True
+        for job in batch:
+            job.lock.release()

@@ -57,6 +57,14 @@ class Tablet:
     sitting: Sitting
 
 
+class OtherDevice(Refused):
+    """A good cookie, from another device than the one that claimed the seat with it."""
+
+    def __init__(self, binding: rows.Binding) -> None:
+        super().__init__("tablet_other")
+        self.binding = binding
+
+
 class LiveExam:
     """Owned by `web`, one a process. Every public method may be called from any thread."""
 
@@ -77,6 +85,16 @@ class LiveExam:
         self._closing_lock = threading.Lock()
         self.clocks = ExamClocks(journal)
         self._version = 0
+        self.other_devices = journal.submit(rows.other_devices)
+        """Attempts whose cookie was used on a second device, until the proctor lets the tablet go."""
+
+    def note_other_device(self, binding: rows.Binding) -> tuple[Sitting, bool] | None:
+        """Whose seat it is, and whether this is the first time; None for one that holds no seat."""
+        if not binding.active:
+            return None
+        first = self._journal.submit(lambda c: rows.note_other_device(c, binding.id), keeps=True)
+        self.other_devices.add(binding.attempt)
+        return self._sitting(binding.attempt), first
 
     def refresh(self, connection: sqlite3.Connection) -> None:
         """Take over what room.db says of the sessions that are open: one reader at a time, one snapshot each."""
@@ -112,17 +130,17 @@ class LiveExam:
 
     # ---- a tablet becomes a candidate's
 
-    def claim(self, code: str, own_secret: str | None = None) -> tuple[str, Tablet]:
+    def claim(self, code: str, own_secret: str | None = None, device: str | None = None) -> tuple[str, Tablet]:
         """(secret for the tablet's cookie, the tablet). NotFound for a wrong code, Conflict when another is active.
 
-        With the same `own_secret` and code again: the same tablet again.
+        With the same `own_secret`, `device` and code again: the same tablet again.
         """
         sitting = next((s for s in self._all() if s.candidate.seat_code == code and s.session.state != "closed"), None)
         if sitting is None or sitting.candidate.state not in ("admitted", "finished"):
             raise NotFound("seat_code_wrong")
         secret, tablet = own_secret or secrets.token_urlsafe(24), secrets.token_hex(8)
         hashed = _hash(secret)
-        binding = self._journal.submit(lambda c: rows.bind(c, sitting.id, tablet, hashed))
+        binding = self._journal.submit(lambda c: rows.bind(c, sitting.id, tablet, hashed, device))
         with self._lock:
             self._bindings[hashed] = binding
         return secret, Tablet(binding, sitting)
@@ -131,8 +149,12 @@ class LiveExam:
         """The attempt behind a seat code, or None."""
         return next((s.id for s in self._all() if s.candidate.seat_code == code), None)
 
-    def tablet(self, secret: str) -> Tablet:
-        """The tablet behind a cookie. NotSignedIn when there is none, Refused when the exam has moved elsewhere."""
+    def tablet(self, secret: str, device: str | None = None, released: bool = False) -> Tablet:
+        """The tablet behind a cookie. NotSignedIn when there is none, Refused when the exam has moved elsewhere.
+
+        `device`: what the page calls itself; Refused when that is not who claimed the seat. `released`: a tablet whose
+        exam has moved is meant, too.
+        """
         hashed = _hash(secret)
         with self._lock:
             binding, releases = self._bindings.get(hashed), self._releases
@@ -143,7 +165,9 @@ class LiveExam:
             with self._lock:
                 if releases == self._releases:  # a release meanwhile may have been this one's
                     self._bindings[hashed] = binding
-        if not binding.active:
+        if binding.device is not None and binding.device != device:
+            raise OtherDevice(binding)
+        if not binding.active and not released:
             raise Refused("tablet_released")
         return Tablet(binding, self._sitting(binding.attempt))
 
@@ -152,6 +176,7 @@ class LiveExam:
         released = self._journal.submit(lambda c: rows.release(c, attempt))
         with self._lock:
             self._releases += 1
+            self.other_devices.discard(attempt)
             for hashed in [h for h, b in self._bindings.items() if b.attempt == attempt]:
                 del self._bindings[hashed]
         return released
@@ -209,7 +234,8 @@ class LiveExam:
         def work(connection: sqlite3.Connection) -> tuple[rows.Recorded, Opened | None, tuple[int, str] | None]:
             kept = rows.record(connection, op, judged.elapsed_ms, late, judged.own_ms, judged.grace, by)
             opened = standing = None
-            if judged.opens is not None and kept.outcome != "late":
+            active = rows.is_active(connection, op.attempt, op.tablet)
+            if judged.opens is not None and kept.outcome != "late" and active:
                 opened = timing.open_part(connection, sitting.id, *judged.opens)
             if op.kind == "handin":
                 standing = timing.handed_in_by(connection, sitting.id)

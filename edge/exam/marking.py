@@ -18,7 +18,7 @@ from edge.exam.journal import AnswerJournal
 from edge.exam.limits import grace_facts
 from edge.exam.live import LiveExam
 from edge.store import journal as rows
-from edge.store import ledger, people, records, sessions
+from edge.store import ledger, people, records, sessions, unlocks
 from edge.store.db import transaction
 from edge.store.records import keep_reason
 
@@ -88,8 +88,11 @@ def _close(
             "scores": digests,
         }
         ledger.append(connection, "exam_closed", body, session=session_id, by=by)
+        opened = unlocks.forget(connection, session_id, by)  # marked: nobody needs the bank any more
         settle(connection, op)
     live.forget_bank(session)
+    if opened:
+        unlocks.empty_log(connection)
 
 
 def _commit(tests: list[records.TestRecord]) -> str:

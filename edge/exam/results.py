@@ -12,9 +12,10 @@ from edge import clock
 from edge.domain.scoring import TESTS, verdict
 from edge.errors import Conflict
 from edge.exam.intake import commitment
-from edge.exam.papers import paper_section
+from edge.exam.papers import local_share, paper_section
+from edge.exam.policies import policy_digest
 from edge.exam.practical import need_complete, needed_tests
-from edge.store import checkins, ledger, people, records, sessions
+from edge.store import checkins, ledger, people, records, sessions, unlocks
 from edge.store.db import transaction
 from edge.trust import checkpoint, dsse
 from edge.trust.enrolment import Identity
@@ -25,7 +26,7 @@ def sign_results(connection: sqlite3.Connection, identity: Identity, session_id:
     """Sign everybody's result, absent ones too, and queue them for upload; how many were signed.
 
     Conflict while a candidate who sat lacks a score sheet that policy needs, or one is in dispute. Face data of the
-    session is deleted in the same transaction: its purpose is over.
+    session is deleted in the same transaction: its purpose is over, but for those whom another session still awaits.
     """
     session = sessions.find(connection, session_id)
     if session.practice:  # nothing of it counts, so nothing of it is signed or sent
@@ -50,8 +51,10 @@ def sign_results(connection: sqlite3.Connection, identity: Identity, session_id:
             records.add_result(connection, records.Result(epoch, seq, session_id, who.person, envelope, sha256))
             body = {"epoch": epoch, "seq": seq, "sha256": sha256}
             ledger.append(connection, "result", body, subject=who.person, session=session_id, by=by)
-            if people.delete_face_data(connection, who.person):
+            awaited = people.awaited_elsewhere(connection, session_id, who.person)
+            if not awaited and people.delete_face_data(connection, who.person):
                 ledger.append(connection, "face_data_deleted", {}, subject=who.person, session=session_id, by=by)
+        unlocks.forget(connection, session_id, by)  # unlocked again after the close, to accept an answer
         sessions.set_state(connection, session_id, "signed")
         ledger.append(connection, "results_signed", {"count": len(everyone)}, session=session_id, by=by)
     make_checkpoint(connection, identity)
@@ -116,6 +119,11 @@ def _payload(
         "tests": {test: _test(tests.get(test)) for test in TESTS},
         "verdict": "absent" if who.state == "absent" else verdict(passed, needed_tests(session)),
         "needed": list(needed_tests(session)),
+        "policy": {
+            "sha256": policy_digest(session.policy),
+            "pass": session.policy["pass"],
+            "local_bank_share": local_share(session),
+        },
         "paper": paper_section(session, attempt),
         "signed_at": clock.now().iso(),
     }
@@ -130,13 +138,17 @@ def _test(record: records.TestRecord | None) -> dict[str, Any] | None:
 def write_files(connection: sqlite3.Connection, identity: Identity, session_id: str, folder: Path) -> list[Path]:
     """One file a result under `folder`/session, each with all a stranger needs to check it but the root key.
 
-    Named by number alone. A file that is there already and says the same stays as it is.
+    Named by number alone. A file that is there already and says the same stays as it is. Conflict once the results have
+    been deleted on their date.
     """
+    results = records.results_of(connection, session_id)
+    if any(not result.envelope for result in results):
+        raise Conflict("results_deleted")
     target = folder / session_id
     target.mkdir(parents=True, exist_ok=True)
     written = []
     entries = {e.body["seq"]: e for e in ledger.entries(connection, session=session_id, kinds=("result",))}
-    for result in records.results_of(connection, session_id):
+    for result in results:
         entry = entries[result.seq]
         head = ledger.checkpoint_covering(connection, entry.seq) or make_checkpoint(connection, identity)
         path = ledger.inclusion_proof(connection, entry.seq, head.size)

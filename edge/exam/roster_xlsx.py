@@ -1,7 +1,8 @@
-"""A roster as a spreadsheet, for a site without a gateway: three sheets, read whole, every problem named by cell.
+"""A roster as a spreadsheet, for a site without a gateway: four sheets, read whole, every problem named by cell.
 
 考场 session: one key and value a row. 考生 candidates: a person a row. 工作人员 staff: a member a row, with a PIN
-that is hashed here and kept nowhere.
+that is hashed here and kept nowhere. 工位 stations: a place a row, with the score sheet of the bank examined there;
+it may be empty or missing.
 """
 
 from __future__ import annotations
@@ -16,11 +17,9 @@ from argon2 import PasswordHasher
 from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from edge.domain.canonical import canonical
 from edge.errors import BadInput, Conflict
-from edge.exam.documents import RosterDocument, parse_roster
 
-SESSION, CANDIDATES, STAFF = "考场", "考生", "工作人员"
+SESSION, CANDIDATES, STAFF, STATIONS = "考场", "考生", "工作人员", "工位"
 SESSION_KEYS = {
     "场次编号": "session.id",
     "场次名称": "session.title",
@@ -45,22 +44,22 @@ DOCUMENTS = {
     "台湾居民来往大陆通行证": "taiwan-permit",
     "外国人永久居留身份证": "foreigner-permit",
 }
-STAFF_COLUMNS = ("编号", "姓名", "角色", "工牌号", "PIN")
+CHIEF = "主考评员"
+STAFF_COLUMNS = ("编号", "姓名", "角色", "工牌号", "PIN", CHIEF)
+STATION_COLUMNS = ("编号", "名称", "摄像机", "评分表")
 ROLES = {"监考员": "proctor", "考评员": "examiner", "检查员": "supervisor", "技术员": "technician"}
 ANSWERS = {"是": True, "否": False, "": None}
 SIZE_LIMIT = 20_000_000
 
 
-def read_roster(
-    file: Path, bank: Mapping[str, Any], blueprint: Mapping[str, Any], rubric: Mapping[str, Any] | None
-) -> RosterDocument:
-    """The roster in `file`, for a bank {"name", "version"}. BadInput names sheet and cell; nothing is half read.
+def read_sheets(file: Path) -> dict[str, Any]:
+    """The roster in `file` but for what its bank adds: bank, blueprint and rubrics. BadInput names sheet and cell.
 
     Photographs are looked for beside the spreadsheet.
     """
     book = _open(file)
     facts = _session(_sheet(book, SESSION))
-    document = {
+    return {
         "version": 1,
         "institution": {"id": facts["institution.id"], "name": facts["institution.name"]},
         "class": {
@@ -76,14 +75,11 @@ def read_roster(
             "planned_ms": facts["session.planned"],
             "minutes": facts["session.minutes"],
         },
-        "bank": dict(bank),
-        "blueprint": dict(blueprint),
-        "rubric": None if rubric is None else dict(rubric),
         "seats": _seats(facts["rows"], facts["columns"]),
         "candidates": [_candidate(row, file.parent) for row in _rows(_sheet(book, CANDIDATES), CANDIDATE_COLUMNS)],
-        "staff": [_staff(row) for row in _rows(_sheet(book, STAFF), STAFF_COLUMNS)],
+        "staff": [_staff(row) for row in _rows(_sheet(book, STAFF), STAFF_COLUMNS, CHIEF)],
+        "stations": [_station(row) for row in _rows(book[STATIONS], STATION_COLUMNS)] if STATIONS in book else [],
     }
-    return parse_roster(canonical(document))
 
 
 def write_template(file: Path) -> None:
@@ -104,7 +100,8 @@ def write_template(file: Path) -> None:
     staff = book.create_sheet(STAFF)
     staff.append(STAFF_COLUMNS)
     staff.append(("P-001", "李四", "监考员", "90000001", "请改"))
-    staff.append(("E-001", "王五", "考评员", "90000002", "请改"))
+    staff.append(("E-001", "王五", "考评员", "90000002", "请改", "是"))
+    book.create_sheet(STATIONS).append(STATION_COLUMNS)
     book.save(file)
 
 
@@ -180,12 +177,15 @@ def _seats(rows: int, columns: int) -> list[dict[str, Any]]:
     ]
 
 
-def _rows(sheet: Worksheet, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+def _rows(sheet: Worksheet, columns: tuple[str, ...], optional: str = "") -> list[dict[str, Any]]:
+    """A row with anything in it each; a sheet from before the `optional` last column was there still counts."""
     lines = list(sheet.iter_rows(max_col=len(columns), values_only=True))
-    if not lines or tuple(_text(cell) for cell in lines[0]) != columns:
+    titles = tuple(_text(cell) for cell in lines[0]) if lines else ()
+    titles += ("",) * (len(columns) - len(titles))
+    if titles not in (columns, tuple("" if title == optional else title for title in columns)):
         raise BadInput("roster_broken", where=f"{sheet.title}!1", detail=" ".join(columns))
     return [
-        dict(zip(columns, line, strict=True)) | {"@": f"{sheet.title}!{number}"}
+        dict.fromkeys(columns) | dict(zip(columns, line, strict=False)) | {"@": f"{sheet.title}!{number}"}
         for number, line in enumerate(lines[1:], start=2)
         if any(_text(cell) for cell in line)
     ]
@@ -229,10 +229,27 @@ def _staff(row: Mapping[str, Any]) -> dict[str, Any]:
         raise BadInput("roster_broken", where=place, detail=" / ".join(ROLES))
     if len(pin) < 4:
         raise BadInput("roster_broken", where=place, detail="PIN ≥ 4")
+    chief = ANSWERS.get(_text(row[CHIEF]), ...)
+    if chief is ... or (chief and role != "examiner"):
+        raise BadInput("roster_broken", where=place, detail=f"{CHIEF}：考评员填“是” / Yes (是) for examiners alone")
     return {
         "id": _text(row["编号"]),
         "name": _text(row["姓名"]),
         "role": role,
         "badge": _text(row["工牌号"]).upper(),
         "pin_hash": PasswordHasher().hash(pin),
+        "chief": bool(chief),
+    }
+
+
+def _station(row: Mapping[str, Any]) -> dict[str, Any]:
+    place = str(row["@"])
+    for column in ("编号", "名称", "评分表"):
+        if not _text(row[column]):
+            raise BadInput("roster_broken", where=place, detail=f"缺少 / missing: {column}")
+    return {
+        "id": _text(row["编号"]),
+        "title": _text(row["名称"]),
+        "camera": _text(row["摄像机"]) or None,
+        "rubric": _text(row["评分表"]),
     }

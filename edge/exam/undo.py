@@ -81,6 +81,8 @@ def undo(
             raise Conflict("undo_done")
         settle(connection, op)
     live.refresh(connection)
+    if before.act == "admit":
+        live.clocks.forget_late(attempt)
     if before.act == "admit" and journal.submit(lambda c: undoing.had_tablet(c, attempt)):
         live.release(attempt)  # claimed in the moment between: that tablet is told that it is nobody's now
 

@@ -54,7 +54,8 @@ class Supervisor:
             while not stop.is_set():
                 for child in self._children.values():
                     self._look_after(child, changed)
-                self._write_pids()
+                with suppress(OSError):  # a full disk costs the list of processes, never the room
+                    self._write_pids()
                 stop.wait(0.1)
         finally:
             self._stop_all()

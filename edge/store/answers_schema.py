@@ -83,4 +83,9 @@ CREATE TABLE outages (
     "m004_console": """
 CREATE INDEX journal_kept ON journal (attempt_id) WHERE kind = 'answer' AND outcome IN ('stale', 'late')
 """,
+    "m009_tablets": """
+ALTER TABLE bindings ADD COLUMN device TEXT;
+ALTER TABLE bindings ADD COLUMN other_ms INTEGER;
+CREATE TABLE tablet_settings (attempt_id TEXT PRIMARY KEY, settings TEXT NOT NULL) STRICT
+""",
 }

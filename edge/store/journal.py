@@ -16,6 +16,8 @@ from edge.errors import Conflict, Refused
 
 ROOM_OPS = "room-"
 """What the op ids of the room's own operations begin with; no tablet may use such."""
+RELEASED_ROWS = 500
+"""How many answers that do not count are kept of one released tablet: more than any paper has, fewer than a flood."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,14 @@ def record(
 
     `own_ms`, `grace`: the candidate's own time, and that it came after the end; `by`: whose doing a hand-in is.
 
+    An answer of a released tablet is kept as stale (or late) and never applied; Refused for anything else of it.
     Conflict when the tablet's sequence number was used for something else or skips one.
     """
     before = connection.execute("SELECT * FROM journal WHERE op_id = ?", (op.op_id,)).fetchone()
     if before is not None:
         return _again(connection, op, before)
-    if not _is_active(connection, op):
+    released = not is_active(connection, op.attempt, op.tablet)
+    if released and not _may_still_tell(connection, op):
         raise Refused("tablet_released")
     expected = next_seq(connection, op.attempt, op.tablet)
     if op.seq != expected:
@@ -79,7 +83,7 @@ def record(
     version, current = (row["version"], json.loads(row["value"])) if row else (0, [])
     if closed or handed_in(connection, op.attempt) is not None:
         outcome = "late"
-    elif op.kind == "answer" and op.base_version != version:
+    elif released or (op.kind == "answer" and op.base_version != version):
         outcome = "stale"
     else:
         outcome, version, current = "applied", version + 1, op.value
@@ -114,12 +118,27 @@ def _again(connection: sqlite3.Connection, op: Operation, before: sqlite3.Row) -
     return Recorded(op.op_id, before["outcome"], before["version"], before["at_ms"], current, bool(before["grace"]))
 
 
-def _is_active(connection: sqlite3.Connection, op: Operation) -> bool:
-    """Asked by the one writer, so that an answer on its way from a released tablet comes too late."""
+def is_active(connection: sqlite3.Connection, attempt: str, tablet: str) -> bool:
+    """Asked by the one writer, so that an answer on its way from a released tablet is never applied."""
     row = connection.execute(
-        "SELECT 1 FROM bindings WHERE attempt_id = ? AND tablet_id = ? AND released_ms IS NULL", (op.attempt, op.tablet)
+        "SELECT 1 FROM bindings WHERE attempt_id = ? AND tablet_id = ? AND released_ms IS NULL", (attempt, tablet)
     ).fetchone()
     return row is not None
+
+
+def _may_still_tell(connection: sqlite3.Connection, op: Operation) -> bool:
+    """Whether a released tablet's answer is kept for the proctor's eyes: its own, and not without end."""
+    if op.kind != "answer":
+        return False
+    row = connection.execute(
+        "SELECT 1 FROM bindings WHERE attempt_id = ? AND tablet_id = ?", (op.attempt, op.tablet)
+    ).fetchone()
+    told = connection.execute(
+        "SELECT count(*) FROM journal WHERE attempt_id = ? AND tablet_id = ? AND kind = 'answer'"
+        " AND outcome IN ('stale', 'late')",
+        (op.attempt, op.tablet),
+    ).fetchone()[0]
+    return row is not None and told < RELEASED_ROWS
 
 
 def next_seq(connection: sqlite3.Connection, attempt: str, tablet: str) -> int:
@@ -174,13 +193,17 @@ class Binding:
     attempt: str
     tablet: str
     active: bool
+    device: str | None = None
+    """What the tablet's page calls itself with every request; None: it did not say when it claimed the seat."""
 
 
-def bind(connection: sqlite3.Connection, attempt: str, tablet: str, secret_hash: str) -> Binding:
+def bind(
+    connection: sqlite3.Connection, attempt: str, tablet: str, secret_hash: str, device: str | None = None
+) -> Binding:
     """Make `tablet` the attempt's one active tablet; Conflict when it has another, or the secret was used elsewhere."""
     before = binding_of(connection, secret_hash)
     if before is not None:
-        if before.attempt == attempt and before.active:
+        if before.attempt == attempt and before.active and before.device in (None, device):
             return before
         raise Conflict("tablet_other")
     active = connection.execute(
@@ -189,10 +212,24 @@ def bind(connection: sqlite3.Connection, attempt: str, tablet: str, secret_hash:
     if active is not None:
         raise Conflict("tablet_other")
     binding = connection.execute(
-        "INSERT INTO bindings (attempt_id, tablet_id, secret_hash, bound_ms) VALUES (?, ?, ?, ?)",
-        (attempt, tablet, secret_hash, clock.wall_ms()),
+        "INSERT INTO bindings (attempt_id, tablet_id, secret_hash, bound_ms, device) VALUES (?, ?, ?, ?, ?)",
+        (attempt, tablet, secret_hash, clock.wall_ms(), device),
     ).lastrowid
-    return Binding(int(binding or 0), attempt, tablet, True)
+    return Binding(int(binding or 0), attempt, tablet, True, device)
+
+
+def note_other_device(connection: sqlite3.Connection, binding: int) -> bool:
+    """A second device came with this tablet's cookie; whether it is the first time."""
+    done = connection.execute(
+        "UPDATE bindings SET other_ms = ? WHERE id = ? AND other_ms IS NULL", (clock.wall_ms(), binding)
+    )
+    return done.rowcount > 0
+
+
+def other_devices(connection: sqlite3.Connection) -> set[str]:
+    """Attempts whose active tablet's cookie was used on a second device."""
+    query = "SELECT attempt_id FROM bindings WHERE other_ms IS NOT NULL AND released_ms IS NULL"
+    return {row["attempt_id"] for row in connection.execute(query)}
 
 
 def release(connection: sqlite3.Connection, attempt: str) -> bool:
@@ -205,7 +242,9 @@ def release(connection: sqlite3.Connection, attempt: str) -> bool:
 
 def binding_of(connection: sqlite3.Connection, secret_hash: str) -> Binding | None:
     row = connection.execute("SELECT * FROM bindings WHERE secret_hash = ?", (secret_hash,)).fetchone()
-    return row and Binding(row["id"], row["attempt_id"], row["tablet_id"], row["released_ms"] is None)
+    return row and Binding(
+        row["id"], row["attempt_id"], row["tablet_id"], row["released_ms"] is None, row["device"]
+    )
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,15 @@ class Kept:
     stands: list[str]
     stands_ms: int | None
     accepted: bool
+    old_tablet: bool
+    """It came from a tablet that was replaced."""
 
 
 _WHERE = "j.kind = 'answer' AND j.outcome IN ('stale', 'late')"
+_OLD = (
+    "EXISTS (SELECT 1 FROM bindings b WHERE b.attempt_id = j.attempt_id AND b.tablet_id = j.tablet_id"
+    " AND b.released_ms IS NOT NULL)"
+)
 _ACCEPTED = "EXISTS (SELECT 1 FROM journal a WHERE a.op_id = 'room-kept-' || j.n)"
 
 
@@ -36,7 +42,7 @@ def kept(connection: sqlite3.Connection, attempt: str) -> list[Kept]:
     """What an attempt's tablets sent and the room did not apply, oldest first."""
     rows = connection.execute(
         f"SELECT j.n, j.attempt_id, j.item_id, j.outcome, j.value, j.at_ms, r.value AS stands, r.at_ms AS stands_ms,"  # noqa: S608
-        f" {_ACCEPTED} AS accepted FROM journal j LEFT JOIN responses r"
+        f" {_ACCEPTED} AS accepted, {_OLD} AS old_tablet FROM journal j LEFT JOIN responses r"
         f" ON r.attempt_id = j.attempt_id AND r.item_id = j.item_id WHERE {_WHERE} AND j.attempt_id = ? ORDER BY j.n",
         (attempt,),
     )
@@ -51,6 +57,7 @@ def kept(connection: sqlite3.Connection, attempt: str) -> list[Kept]:
             json.loads(r["stands"]) if r["stands"] else [],
             r["stands_ms"],
             bool(r["accepted"]),
+            bool(r["old_tablet"]),
         )
         for r in rows
     ]

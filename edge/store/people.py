@@ -186,6 +186,16 @@ def template(connection: sqlite3.Connection, person: str, pack: str, version: st
     return None if row is None else bytes(row["sealed"])
 
 
+def awaited_elsewhere(connection: sqlite3.Connection, session: str, person: str) -> bool:
+    """Whether another session, planned or under way, has this person too."""
+    row = connection.execute(
+        "SELECT 1 FROM candidates c JOIN sessions s ON s.id = c.session_id WHERE c.person_id = ? AND s.id <> ?"
+        " AND s.state IN ('planned', 'checkin', 'running') AND s.purged_ms IS NULL LIMIT 1",
+        (person, session),
+    ).fetchone()
+    return row is not None
+
+
 def delete_face_data(connection: sqlite3.Connection, person: str) -> bool:
     """Remove a person's template and photograph; whether there was anything."""
     gone = connection.execute("DELETE FROM templates WHERE person_id = ?", (person,)).rowcount

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from edge import clock
-from edge.store import lockdown, sheets, timing
+from edge.store import lockdown, sheets, timing, unlocks
 
 HOUR_MS = 3_600_000
 
@@ -57,6 +57,7 @@ def purge_session(connection: sqlite3.Connection, session: str) -> dict[str, int
     connection.execute("DELETE FROM reasons WHERE session_id = ?", (session,))
     timing.forget(connection, session)
     connection.execute("DELETE FROM acts WHERE session_id = ?", (session,))
+    unlocks.forget(connection, session)
     lockdown.purge(connection, session)
     sheets.purge(connection, session)
     incidents = connection.execute("DELETE FROM incidents WHERE session_id = ?", (session,)).rowcount
@@ -136,7 +137,7 @@ def forget_attempts(answers: sqlite3.Connection, session: str | None, attempts: 
     ).fetchone()
     if behind is not None:
         return False
-    for table in ("responses", "handins", "bindings", "own_clocks", "parts_opened"):
+    for table in ("responses", "handins", "bindings", "own_clocks", "parts_opened", "tablet_settings"):
         answers.executemany(f"DELETE FROM {table} WHERE attempt_id = ?", marks)  # noqa: S608
     newest = answers.execute("SELECT coalesce(max(n), 0) FROM journal").fetchone()[0]
     answers.executemany("DELETE FROM journal WHERE attempt_id = ? AND n <> ?", [(one, newest) for (one,) in marks])

@@ -275,4 +275,14 @@ CREATE TABLE chief_examiners (
     at_ms INTEGER NOT NULL, PRIMARY KEY (session_id, staff_id)
 ) STRICT
 """,
+    "m009_unlocks": """
+CREATE TABLE unlocks (
+    session_id TEXT NOT NULL REFERENCES sessions, bank TEXT NOT NULL, version INTEGER NOT NULL,
+    sealed BLOB NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (session_id, bank, version)
+) STRICT;
+CREATE TABLE unlock_tries (
+    session_id TEXT NOT NULL REFERENCES sessions, bank TEXT NOT NULL, version INTEGER NOT NULL, slip INTEGER NOT NULL,
+    failures INTEGER NOT NULL, locked_until_ms INTEGER NOT NULL, PRIMARY KEY (session_id, bank, version, slip)
+) STRICT
+""",
 }

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from json.encoder import encode_basestring
 from typing import NamedTuple
 
 from edge import clock
-from edge.domain.canonical import canonical_text
 from edge.store.journal import Operation, Recorded, record
 
 _JOURNAL = (
@@ -110,7 +110,7 @@ class Standings:
         if self._last_n is None:
             self._last_n = int(connection.execute("SELECT coalesce(max(n), 0) FROM journal").fetchone()[0])
         self._last_n += 1
-        n, at_ms, value = self._last_n, clock.wall_ms(), canonical_text(op.value)
+        n, at_ms, value = self._last_n, clock.wall_ms(), "[" + ",".join(map(encode_basestring, op.value)) + "]"
         version, standing = known.standing.get(op.item, (0, "[]"))
         current: list[str] | None = None
         if one.late or known.handed_in:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from edge import clock
@@ -47,6 +47,8 @@ class Session:
     local_bank_version: int | None = None
     draw: Mapping[str, Any] | None = None
     """What papers were drawn from, beside seed and blueprint; None before the door opened."""
+    unlocked: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of banks under two shares the released one, sealed by the room's data key (hex), by `unlocks.key`."""
 
     @property
     def practice(self) -> bool:
@@ -55,7 +57,9 @@ class Session:
 
 
 _QUERY = (
-    "SELECT s.*, c.title AS class_title, c.regime_id, c.post, c.level, i.name AS institution FROM sessions s"
+    "SELECT s.*, c.title AS class_title, c.regime_id, c.post, c.level, i.name AS institution,"
+    " (SELECT json_group_object(u.bank || '@' || u.version, hex(u.sealed)) FROM unlocks u WHERE u.session_id = s.id)"
+    " AS unlocked FROM sessions s"
     " JOIN classes c ON c.id = s.class_id JOIN institutions i ON i.id = c.institution_id"
 )
 
@@ -102,6 +106,7 @@ def _session(row: sqlite3.Row) -> Session:
         local_bank_id=row["local_bank_id"],
         local_bank_version=row["local_bank_version"],
         draw=json.loads(row["draw"]) if row["draw"] else None,
+        unlocked=json.loads(row["unlocked"]),
     )
 
 

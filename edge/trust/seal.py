@@ -3,6 +3,9 @@
 File: one line with the DSSE manifest, then ChaCha20-Poly1305 (RFC 8439) chunks of 64 KiB. A chunk's nonce is its
 number and whether it is the last, so none can be dropped, repeated or moved. The content key is sealed to each room
 with HPKE base mode (RFC 9180, X25519, HKDF-SHA256, ChaCha20-Poly1305).
+
+A bundle of two shares seals to each room only one of them; the other is released when the exam is near
+(`edge.trust.shares`), and without it a room's keys open nothing.
 """
 
 from __future__ import annotations
@@ -14,17 +17,18 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge.errors import BadInput, Refused, VerificationFailed
 from edge.trust import dsse
+from edge.trust.shares import Content, Release, Shared, check_share, xor
 from edge.trust.signer import Signer, read_secret, write_secret
 
 CHUNK = 64 * 1024
@@ -35,7 +39,10 @@ Kind = Literal["bank", "roster", "policy"]
 
 
 class BundleManifest(BaseModel):
-    """What a bundle is, signed. `keys` maps a room id to the content key sealed for it (base64)."""
+    """What a bundle is, signed. `keys` maps a room id to what is sealed for it (base64): the key, or one share of it.
+
+    A bundle of one share leaves `shares` and `release` out, as all did before there were two.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,6 +56,19 @@ class BundleManifest(BaseModel):
     sealed_sha256: str
     keys: dict[str, str]
     facts: dict[str, Any]
+    shares: Literal[1, 2] = 1
+    release: Release | None = None
+
+    @model_validator(mode="after")
+    def two_shares_are_released(self) -> Self:
+        if (self.shares == 2) != (self.release is not None):
+            raise ValueError("two shares and a way of release go together")
+        return self
+
+    @property
+    def content(self) -> Content:
+        """What codes and releases of this version are bound to."""
+        return Content(self.kind, self.name, self.version, self.content_sha256)
 
 
 @dataclass(frozen=True)
@@ -87,9 +107,11 @@ def seal_bundle(
     not_before_ms: int,
     expires_ms: int,
     facts: Mapping[str, Any],
+    shared: Shared | None = None,
 ) -> bytes:
-    """The bundle file for `rooms` (id to raw X25519 public key)."""
+    """The bundle file for `rooms` (id to raw X25519 public key). With `shared`, the rooms get the other share."""
     key = secrets.token_bytes(32)
+    for_rooms = key if shared is None else xor(key, shared.share)
     sealed = b"".join(_encrypt(key, content))
     manifest = BundleManifest(
         kind=kind,
@@ -100,10 +122,13 @@ def seal_bundle(
         size=len(content),
         content_sha256=hashlib.sha256(content).hexdigest(),
         sealed_sha256=hashlib.sha256(sealed).hexdigest(),
-        keys={room: _wrap(key, public, kind, name, version, room) for room, public in rooms.items()},
+        keys={room: _wrap(for_rooms, public, kind, name, version, room) for room, public in rooms.items()},
         facts=dict(facts),
+        shares=1 if shared is None else 2,
+        release=None if shared is None else shared.release,
     )
-    return dsse.sign_envelope(dsse.BUNDLE, manifest.model_dump(), signers) + b"\n" + sealed
+    without = {"shares", "release"} if shared is None else set()
+    return dsse.sign_envelope(dsse.BUNDLE, manifest.model_dump(exclude=without), signers) + b"\n" + sealed
 
 
 def read_manifest(data: bytes, keys: Sequence[bytes]) -> BundleManifest:
@@ -121,11 +146,12 @@ def read_manifest(data: bytes, keys: Sequence[bytes]) -> BundleManifest:
 
 
 def open_bundle(
-    data: bytes, keys: Sequence[bytes], room: str, seal_key: SealKey, at_ms: int
+    data: bytes, keys: Sequence[bytes], room: str, seal_key: SealKey, at_ms: int, share: bytes | None = None
 ) -> tuple[BundleManifest, bytes]:
-    """Manifest and plain content for `room`.
+    """Manifest and plain content for `room`; `share` is the released one of a bundle of two.
 
-    BadInput: not a bundle. VerificationFailed: altered or wrongly signed. Refused: not for this room, or not now.
+    BadInput: not a bundle. VerificationFailed: altered or wrongly signed, or another's share. Refused: not for this
+    room, not now, or `bank_locked` without its second share.
     """
     manifest = read_manifest(data, keys)
     if at_ms < manifest.not_before_ms:
@@ -135,9 +161,15 @@ def open_bundle(
     wrapped = manifest.keys.get(room)
     if wrapped is None:
         raise Refused("bundle_other_room", name=manifest.name, room=room)
+    if manifest.release is not None:
+        if share is None:
+            raise Refused("bank_locked", name=manifest.name, version=manifest.version)
+        check_share(manifest.release, manifest.content, share)
     try:
         info = _info(manifest.kind, manifest.name, manifest.version, room)
         key = seal_key.unwrap(base64.b64decode(wrapped, validate=True), info)
+        if manifest.release is not None and share is not None:
+            key = xor(key, share)
         content = b"".join(_decrypt(key, data.partition(b"\n")[2]))
     except (InvalidTag, ValueError) as error:
         raise VerificationFailed("bundle_content", name=manifest.name) from error
@@ -146,13 +178,17 @@ def open_bundle(
     return manifest, content
 
 
+def seal_to(public: bytes, secret: bytes, info: bytes) -> bytes:
+    """`secret` so that only the owner of `public` (raw X25519) has it: what `SealKey.unwrap` undoes."""
+    return _SUITE.encrypt(secret, X25519PublicKey.from_public_bytes(public), info)
+
+
 def _info(kind: str, name: str, version: int, room: str) -> bytes:
     return f"examroom bundle key 1\n{kind}\n{name}\n{version}\n{room}".encode()
 
 
 def _wrap(key: bytes, public: bytes, kind: str, name: str, version: int, room: str) -> str:
-    recipient = X25519PublicKey.from_public_bytes(public)
-    return base64.b64encode(_SUITE.encrypt(key, recipient, _info(kind, name, version, room))).decode()
+    return base64.b64encode(seal_to(public, key, _info(kind, name, version, room))).decode()
 
 
 def _nonce(number: int, last: bool) -> bytes:

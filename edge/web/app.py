@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask, Response, current_app, jsonify, redirect, request, url_for
@@ -21,6 +21,7 @@ from edge.exam.mirror import open_mirror
 from edge.store import ledger
 from edge.store import staff as staff_rows
 from edge.store.db import open_room
+from edge.store.reserve import LOW, Reserve, free_bytes
 from edge.trust import enrolment
 from edge.ui import as_error, error_response, init_ui, language
 from edge.web import console, exam, kiosk, scoring, setup, spotcheck, staff
@@ -32,9 +33,16 @@ BODY_LIMIT = 64 * 1024
 _SIGN_IN = ("not_signed_in", "signed_out_idle")
 
 
+class _Pages(Flask):
+    """Every view and hook here is an ordinary function, so none is looked at for a coroutine at each request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(config: Config) -> Flask:
     """The room's pages over `config`. Opens the answer journal, so there is one app a box."""
-    app = Flask("edge.web")
+    app = _Pages("edge.web")
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     if config.web.behind_proxy:
@@ -53,14 +61,18 @@ def create_app(config: Config) -> Flask:
 
 def open_the_room(config: Config) -> Room:
     """The journal and the live exam of this process."""
+    config.paths.state.mkdir(parents=True, exist_ok=True)
+    reserve = Reserve(config.paths.state, config.store.reserve_mb)
+    if not reserve.make() and free_bytes(config.paths.state) < LOW:
+        reserve.use(config.paths.answers_db)  # opening the databases needs a little too
     connection = open_room(config.paths.room_db)
     try:
-        journal = AnswerJournal(config.paths.answers_db)
+        journal = AnswerJournal(config.paths.answers_db, reserve)
         live = LiveExam(journal, lambda s: open_bank(enrolment.load(config.paths), config.paths.bundles, s))
         live.refresh(connection)
     finally:
         connection.close()
-    room = Room(config, journal, live)
+    room = Room(config, journal, live, reserve=reserve)
     room.mirror = open_mirror(config, _room_id(config), lambda kind, facts: _note_mirror(room, kind, facts))
     if room.mirror is not None:
         journal.mirror_to(room.mirror)

@@ -14,11 +14,12 @@ from contextlib import suppress
 from queue import Empty
 
 from edge.errors import ExamroomError
-from edge.exam import stations, timeacts, written
+from edge.exam import stations, timeacts, unlock, written
 from edge.exam.arrivals import take_in_arrivals
 from edge.exam.purge import purge_due
 from edge.store.db import connect, data_version
 from edge.store.status import write_status
+from edge.web.disk import DiskWatch, give_room
 from edge.web.room import Later, Room
 
 log = logging.getLogger("examroom.web.keeper")
@@ -26,6 +27,8 @@ WATCH_SECONDS = 0.25
 TICK_SECONDS = 1.0
 WRITE_SECONDS = 2.0
 PURGE_SECONDS = 3600.0
+DISK_SECONDS = 3.0
+LOCK_SECONDS = 60.0
 STATION_SECONDS = 5.0
 
 
@@ -61,8 +64,13 @@ class _Watcher:
         self._room = room
         self._version = -1
         self._ticked = 0.0
+        self._disk = DiskWatch(room, room.reserve) if room.reserve is not None else None
+        self._disk_looked = -DISK_SECONDS
 
     def __call__(self, connection: sqlite3.Connection) -> None:
+        if self._disk is not None and time.monotonic() - self._disk_looked >= DISK_SECONDS:
+            self._disk_looked = time.monotonic()
+            self._disk()
         version = data_version(connection)
         if version != self._version:
             self._room.live.refresh(connection)
@@ -83,15 +91,17 @@ class _Writer:
         self._room = room
         self._purged = -PURGE_SECONDS
         self._stations_ticked = 0.0
+        self._locks_looked = 0.0
         self._note: Later | None = None
 
     def __call__(self, connection: sqlite3.Connection) -> None:
-        jobs = (self._notes, self._digests, self._finished, self._time, self._stations, self._arrivals, self._purge)
-        for job in jobs:
+        jobs = (self._notes, self._digests, self._finished, self._time, self._stations, self._arrivals)
+        for job in (*jobs, self._locks, self._purge):
             try:
                 job(connection)
             except (ExamroomError, sqlite3.Error) as error:
                 log.warning("will try again: %s", error)
+                give_room(self._room, error)
             except Exception:  # one job that is broken must not keep the others from theirs
                 log.exception("will try again")
 
@@ -120,6 +130,11 @@ class _Writer:
 
     def _arrivals(self, connection: sqlite3.Connection) -> None:
         take_in_arrivals(connection, self._room.config.paths)
+
+    def _locks(self, connection: sqlite3.Connection) -> None:
+        if time.monotonic() - self._locks_looked >= LOCK_SECONDS:
+            self._locks_looked = time.monotonic()
+            unlock.lock_left_open(connection)
 
     def _purge(self, connection: sqlite3.Connection) -> None:
         if time.monotonic() - self._purged >= PURGE_SECONDS:

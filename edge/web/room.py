@@ -18,6 +18,7 @@ from edge.exam.live import LiveExam
 from edge.exam.lockdown import Lockdown
 from edge.exam.mirror import Mirror
 from edge.store.db import connect
+from edge.store.reserve import Reserve
 from edge.trust import enrolment
 
 Later = Callable[[sqlite3.Connection], object]
@@ -41,6 +42,7 @@ class Room:
     wrong_codes: dict[str, list[float]] = field(default_factory=dict)
     lockdown: Lockdown = field(default_factory=Lockdown)
     mirror: Mirror | None = None
+    reserve: Reserve | None = None
     streams: threading.BoundedSemaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +79,7 @@ def _connection(name: str, path: Any) -> sqlite3.Connection:
 
 
 def close_connections(_error: BaseException | None = None) -> None:
+    held = vars(g._get_current_object())
     for name in ("room_db", "answers_db"):
-        connection = g.pop(name, None)
-        if connection is not None:
-            connection.close()
+        if name in held:
+            g.pop(name).close()

@@ -34,9 +34,10 @@ ROWS = {
     "saves": (
         "落盘保存 durable saves",
         "`.venv/bin/python tests/bench/saves.py`",
-        "{clients} 个客户端：每秒 {saves_a_second} 次，是同一进程不写盘请求的 {saves_to_noop}，"
-        "每次保存 {flushes_per_save} 次刷盘 / {clients} clients: {saves_a_second} a second, "
-        "{saves_to_noop} of the same process's route that writes nothing, {flushes_per_save} flushes a save",
+        "{clients} 个客户端：每秒 {saves_per_s} 次，是同一服务不写盘请求的 {saves_to_noop}、裸 Flask 的 {saves_to_bare}，"
+        "每次保存 {fsyncs_per_save} 次刷盘，p99 是 p50 的 {p99_to_p50} 倍 / {clients} clients: {saves_per_s} a second, "
+        "{saves_to_noop} of the same server's route that writes nothing, {saves_to_bare} of a bare Flask route, "
+        "{fsyncs_per_save} flushes a save, p99 {p99_to_p50} times p50",
     ),
     "face": (
         "人脸 faces",

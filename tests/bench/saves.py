@@ -5,7 +5,7 @@
 wrk plays every tablet from one core, the server has another. In turn, several rounds: the no-op (cookie, CSRF token,
 body, paper and clock checked as for an answer; see saves_server.py), saves, and five lines of Flask under the same
 gunicorn settings. Every answer must be a 200 and "applied", and at the end each acknowledged operation is looked for in
-answers.db. Flushes are counted by strace in a run of its own. --fsync-ms preloads a shim that makes each flush slower.
+answers.db. Flushes are counted by strace in a run of its own (null without strace). --fsync-ms preloads a shim that makes each flush slower.
 """
 
 from __future__ import annotations
@@ -326,12 +326,12 @@ def rates(folder: Path, clients: int, seconds: float, slow_ms: int, pace_s: floa
     return figures
 
 
-def flushes_per_save(folder: Path, clients: int, seconds: float) -> float:
+def flushes_per_save(folder: Path, clients: int, seconds: float, slow_ms: int) -> float:
     """fdatasync and fsync calls of `web` for each acknowledged save, counted by strace in a run of its own."""
     trace = folder / "trace"
     folder.mkdir(parents=True, exist_ok=True)
     prefix = ("strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=fsync,fdatasync", "-o", str(trace))
-    with bench(folder, clients, prefix) as room:
+    with bench(folder, clients, prefix, slow_ms) as room:
         room.run("save", room.web, WARM_SECONDS, Seen(), clients)
         before, told, seen = _flushes(trace), len(room.acknowledged), Seen()
         room.run("save", room.web, max(2, round(seconds / 3)), seen, clients)
@@ -359,8 +359,10 @@ def main(
     needs()
     with tempfile.TemporaryDirectory() as folder:
         figures = rates(Path(folder) / "rates", clients, seconds, fsync_ms, pace, double)
-        if shutil.which("strace") and not no_strace and not fsync_ms:
-            figures["fsyncs_per_save"] = round(flushes_per_save(Path(folder) / "flushes", clients, seconds), 3)
+        figures["fsyncs_per_save"] = None
+        if shutil.which("strace") and not no_strace:
+            counted = flushes_per_save(Path(folder) / "flushes", clients, seconds, fsync_ms)
+            figures["fsyncs_per_save"] = round(counted, 3)
     if figures["lost"]:
         raise click.ClickException(f"acknowledged and not stored: {figures['lost']}")
     report("saves-slow-disk" if fsync_ms else "saves", figures, as_json, keep)

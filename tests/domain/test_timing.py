@@ -18,7 +18,6 @@ from edge.domain.timing import (
     Opened,
     OwnClock,
     jitter_ms,
-    left_ms,
     outage_between,
     ruling,
     state_of,
@@ -52,8 +51,8 @@ def test_never_runs_backwards(steps: list[int]) -> None:
 
 
 def test_what_is_left_and_shown() -> None:
-    assert left_ms(60, 5 * 60_000, 64 * 60_000) == 60_000
-    assert left_ms(60, 0, 61 * 60_000) == 0
+    assert Limits(60 * MINUTE, 5 * MINUTE).left(64 * MINUTE) == MINUTE
+    assert Limits(60 * MINUTE).left(61 * MINUTE) == 0
     assert state_of("checkin", False, 10, False) == "waiting"
     assert state_of("running", True, 10, False) == "running"
     assert state_of("running", False, 10, False) == "paused"
@@ -167,6 +166,10 @@ def test_extra_time_goes_to_parts_in_proportion_and_credits_in_full_to_those_the
     after = Limits(60 * MINUTE, 5 * MINUTE, parts, (Credit(50 * MINUTE, 5 * MINUTE),))
     assert after.part_end(0, opened, own) == 30 * MINUTE  # the part was over by then
     assert Limits(60 * MINUTE, 0, parts).part_end(2, Opened(50 * MINUTE, 50 * MINUTE), own) == 60 * MINUTE
+    # somebody let in after that outage on full time: their own 30 minutes are not made less by what others were given
+    later = OwnClock(late_ms=20 * MINUTE)
+    others = Limits(60 * MINUTE, 30 * MINUTE, parts, (Credit(15 * MINUTE, 20 * MINUTE),))
+    assert others.part_end(0, Opened(30 * MINUTE, 10 * MINUTE), later) == 40 * MINUTE
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from edge import clock
 from edge.bank.build import sample_bank
 from edge.clock import TimeQuality
+from edge.errors import Conflict
 from edge.exam import conduct, marking, practice, results, written
 from edge.exam.banks import open_bank
 from edge.exam.journal import AnswerJournal
@@ -183,3 +184,32 @@ def test_a_roster_is_emptied_when_its_session_has_gone_and_not_fetched_again(roo
     sizes = {name: (folder / f"{name}.bundle").stat().st_size for name in ("r-1", "r-2", "r-3")}
     assert sizes == {"r-1": 0, "r-2": 0, "r-3": 12}
     assert json.loads(room.db.execute("SELECT value FROM meta WHERE key LIKE '%r-1%'").fetchone()[0])["session"]
+
+
+def test_results_that_are_gone_are_not_written_again(room: Room) -> None:
+    room.open()
+    room.end()
+    room.on_its_date()
+    with pytest.raises(Conflict) as gone:
+        results.write_files(room.db, room.desk.identity, room.session, room.desk.config.paths.results)
+    assert gone.value.code == "results_deleted"
+
+
+def test_a_face_that_another_session_awaits_is_kept_until_that_one_is_signed(room: Room) -> None:
+    """Two sessions a day: signing the morning's must not turn its people away from the door in the afternoon."""
+    both = room.person(1)
+    with transaction(room.db):
+        for number in (1, 2):
+            people.set_photo(room.db, room.person(number).person, b"sealed")
+        made = "afternoon"
+        room.db.execute(
+            "INSERT INTO sessions (id, class_id, room_id, title, state, planned_ms, minutes, policy, blueprint,"
+            " bank_file, bank_id, bank_version, purge_ms) SELECT ?, class_id, room_id, title, 'planned', planned_ms,"
+            " minutes, policy, blueprint, bank_file, bank_id, bank_version, purge_ms FROM sessions",
+            (made,),
+        )
+        people.add_candidate(room.db, made, both.person, 1, None, None)
+    room.open()
+    room.end()
+    assert people.photo(room.db, both.person) == b"sealed"
+    assert people.photo(room.db, room.person(2).person) is None

@@ -244,15 +244,16 @@ def test_elapsed_time_and_answers_survive_a_restart(running: Running) -> None:
         journal.close()
 
 
-def test_an_answer_on_its_way_from_a_released_tablet_comes_too_late(running: Running) -> None:
+def test_an_answer_on_its_way_from_a_released_tablet_is_kept_and_never_applied(running: Running) -> None:
     start(running)
     first = TabletHand(running.live, running.code(1))
     item = next(i for i, (kind, _) in first.tablet.sitting.options.items() if kind == "single")
     first.answer(item, ["A"])
     under_way = first.op(item, ["D"], base=1)
     running.live.release(first.tablet.binding.attempt)
+    assert running.live.save(first.tablet, under_way).outcome == "stale"
     with pytest.raises(Refused) as late:
-        running.live.save(first.tablet, under_way)
+        first.hand_in()
     assert late.value.code == "tablet_released"
     second = TabletHand(running.live, running.code(1))
     assert running.live.paper(second.tablet)["responses"][item]["value"] == ["A"]

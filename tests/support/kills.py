@@ -16,6 +16,7 @@ from typing import Any
 from edge import clock
 from edge.config import Config
 from edge.demo.tablets import Tablet, Tally, questions
+from edge.ops.rehearsal.tally import Wrongs, hold_against
 from edge.recording import clips
 from edge.recording.salvage import on_disk
 from edge.store import segments
@@ -39,6 +40,15 @@ def journal_ops(desk: DeskRoom) -> list[str]:
     connection = connect(desk.config.paths.answers_db)
     try:
         return [row["op_id"] for row in connection.execute("SELECT op_id FROM journal")]
+    finally:
+        connection.close()
+
+
+def wrongs(desk: DeskRoom, tally: Tally) -> Wrongs:
+    """What the store lacks or has wrongly of all the tablets were told."""
+    connection = connect(desk.config.paths.answers_db)
+    try:
+        return hold_against(connection, tally.told, tally.sent)
     finally:
         connection.close()
 

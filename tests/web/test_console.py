@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 
-from edge import clock
+from edge import __version__, clock
 from edge.cli import main
 from edge.demo import people as cast
 from edge.demo.people import STAFF
@@ -22,14 +22,15 @@ from edge.exam.banks import open_bank
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.ops.desk import StaffMember
-from edge.store import ledger, outbox, people, practical, records, sessions, staff
+from edge.store import ledger, outbox, people, practical, records, rehearsals, sessions, staff
 from edge.store import purge as purge_rows
 from edge.store.db import connect, transaction
 from edge.web.app import create_app
 from edge.web.body import csrf_of
 from edge.web.console.feed import difference
 from edge.web.room import Room
-from support.rooms import DeskRoom, TabletHand, make_desk_room
+from support.kinds_room import make_kinds_room
+from support.rooms import DeskRoom, TabletHand, make_desk_room, right_letters
 from support.serving import write_config
 
 PROCTOR, EXAMINER, SUPERVISOR, TECHNICIAN = STAFF
@@ -243,6 +244,78 @@ def test_a_pause_and_a_hand_in_by_the_room_are_taken_back(site: Desk) -> None:
     assert hand.hand_in().outcome == "applied"
 
 
+def test_who_is_let_in_again_has_the_full_time_again(tmp_path: Path) -> None:
+    desk = make_desk_room(tmp_path)
+    plan_another(desk, "S-2", {"late_join": "full-time"}, STAFF)
+    site = Desk(desk)
+    site.session = "S-2"
+    site.done("open-checkin")
+    site.running(1)
+    attempt = sessions.attempts(site.db, "S-2")[site.person(2)].id
+    op = site.done("admit", person=site.person(2), reason="已核验证件")["op_id"]
+    assert site.room.live.clocks.of(attempt).late_ms is not None
+    site.done("undo", of=op, reason="误操作")
+    assert site.room.live.clocks.of(attempt).late_ms is None
+    site.room.journal.close()
+    desk.db.close()
+
+
+def test_a_session_that_asks_for_a_rehearsal_opens_its_door_after_one(tmp_path: Path) -> None:
+    desk = make_desk_room(tmp_path)
+    plan_another(desk, "S-2", {"rehearsal_hours": 24}, STAFF)
+    site = Desk(desk)
+    assert code_of(site.act("open-checkin", session="S-2")) == "rehearsal_wanted"
+    with transaction(desk.db):
+        rehearsals.add(desk.db, 3, __version__, True, {})
+    assert site.act("open-checkin", session="S-2").status_code == 200
+    site.room.journal.close()
+    desk.db.close()
+
+
+def test_only_the_last_word_on_a_clock_is_taken_back(site: Desk) -> None:
+    """A pause that somebody has ended is over: undoing it must not end another's."""
+    site.running(2)
+    for person in (None, site.person(1)):
+        first = site.done("pause", reason="消防检查", person=person)["op_id"]
+        site.done("resume", reason="检查完毕", person=person)
+        second = site.done("pause", reason="再次检查", person=person)["op_id"]
+        assert code_of(site.act("undo", of=first, reason="误操作")) == "undo_moved_on"
+        site.done("undo", of=second, reason="误操作")
+    assert site.room.live.running(site.session)
+    assert not site.tile(1)["paused"]
+
+
+def test_what_takes_two_to_do_takes_two_to_take_back(tmp_path: Path) -> None:
+    desk = make_desk_room(tmp_path)
+    plan_another(desk, "S-2", {"two_person": ["resume", "hand-in"]}, STAFF)
+    site = Desk(desk)
+    site.session = "S-2"
+    site.done("open-checkin")
+    site.running(1)
+    two = {"badge": EXAMINER.badge, "pin": EXAMINER.pin}
+    pause = site.done("pause", reason="消防检查")["op_id"]
+    assert code_of(site.act("undo", of=pause, reason="误操作")) == "second_wanted"
+    assert not site.room.live.running("S-2")
+    site.done("undo", of=pause, reason="误操作", second=two)
+    assert site.room.live.running("S-2")
+    done = site.done("hand-in", person=site.person(1), reason="离场", second=two)["op_id"]
+    assert code_of(site.act("undo", of=done, reason="误操作")) == "second_wanted"
+    site.room.journal.close()
+    desk.db.close()
+
+
+def test_a_hand_in_cut_off_between_the_stores_is_finished_by_its_repeat(site: Desk) -> None:
+    site.running(2)
+    attempt = sessions.attempts(site.db, site.session)[site.person(1)].id
+    site.room.live.close_attempt(attempt)  # and then the power goes
+    written.finish_candidates(site.room.live, site.db, site.session)
+    op = site.done("hand-in", person=site.person(1), reason="离场")["op_id"]
+    assert len(ledger.entries(site.db, kinds=("handed_in_by_room",))) == 1
+    assert code_of(site.act("hand-in", person=site.person(1), reason="离场")) in ("handed_in_already", "not_admitted")
+    site.done("undo", of=op, reason="误操作")
+    assert site.state(1) == "admitted"
+
+
 def test_what_cannot_be_taken_back_says_why(site: Desk) -> None:
     op = site.done("start")["op_id"]
     assert code_of(site.act("undo", of=op, reason="误操作")) == "undo_not_possible"
@@ -321,8 +394,6 @@ def test_a_late_answer_accepted_after_the_close_is_scored(site: Desk) -> None:
     site.running(1)
     hand = site.hand(1)
     bank = open_bank(site.desk.identity, site.desk.config.paths.bundles, sessions.find(site.db, site.session))
-    from support.rooms import right_letters
-
     item, right = next((i, v) for i, v in right_letters(hand.tablet, bank).items() if v)
     site.done("close", reason="时间到")
     before = records.tests_of(site.db, site.session)[site.person(1)]
@@ -335,7 +406,44 @@ def test_a_late_answer_accepted_after_the_close_is_scored(site: Desk) -> None:
     assert ledger.entries(site.db, kinds=("answer_accepted",))[0].body["scored_again"] is True
 
 
+def test_a_late_answer_to_a_case_is_scored_too(tmp_path: Path) -> None:
+    site = Desk(make_kinds_room(tmp_path))
+    site.done("open-checkin")
+    site.running(1)
+    hand = site.hand(1)
+    bank = open_bank(site.desk.identity, site.desk.config.paths.bundles, sessions.find(site.db, site.session))
+    item, right = next((i, v) for i, v in right_letters(hand.tablet, bank).items() if "." in i)
+    site.done("close", reason="时间到")
+    hand.tablet = site.room.live.tablet(hand.secret)
+    assert hand.answer(item, right).outcome == "late"
+    before = records.tests_of(site.db, site.session)[site.person(1)]["theory"]
+    kept = site.client.get(f"/console/api/{site.session}/kept/{site.person(1)}").json["kept"]
+    site.done("accept-answer", person=site.person(1), n=kept[0]["n"], reason="网络中断，时间内作答")
+    after = records.tests_of(site.db, site.session)[site.person(1)]["theory"]
+    assert (after.points or 0) > (before.points or 0)
+    site.room.journal.close()
+    site.db.close()
+
+
 # ---- practice
+
+
+def test_practice_weakens_no_lock_out_and_wakes_no_resting_item(site: Desk) -> None:
+    """What the newest real session says of wrong PINs holds, and practice papers are not what was last used."""
+    site.db.execute(
+        "UPDATE sessions SET policy = json_set(policy, '$.lockout', json('{\"tries\": 2, \"minutes\": 30}'))"
+    )
+    site.db.execute("UPDATE sessions SET planned_ms = planned_ms - 60000")
+    used = sessions.recent_items(site.db, "another", 1)
+    assert used
+    made = site.client.post("/console/api/practice", json={"candidates": 2}, headers=site.head).json["session"]
+    assert site.act("open-checkin", session=made).status_code == 200
+    assert sessions.recent_items(site.db, "another", 1) == used
+    guess = {"badge": EXAMINER.badge, "pin": "000000", "next": ""}
+    for _ in range(2):
+        site.app.test_client().post("/staff/login", data=guess)
+    locked = staff.by_id(site.db, EXAMINER.id)
+    assert locked is not None and (locked.locked_until_ms or 0) - clock.wall_ms() > 25 * 60_000
 
 
 def test_practice_is_never_signed_or_uploaded_and_is_deleted_by_one_act(site: Desk) -> None:

@@ -268,7 +268,7 @@ def test_two_pages_that_cannot_hear_each_other_do_not_write_over_each_other(
         assert {row["outcome"] for row in journal_of(room)} <= {"applied", "stale"}
 
 
-def test_a_tablet_that_was_replaced_keeps_what_it_could_not_send(
+def test_a_replaced_tablet_hands_what_it_could_not_send_to_the_proctor_and_keeps_nothing(
     browser: Browser, room: DeskRoom, tmp_path: Path
 ) -> None:
     with (
@@ -280,7 +280,7 @@ def test_a_tablet_that_was_replaced_keeps_what_it_could_not_send(
         one = answer(old, 0)
         until(lambda: one in answers_of(room), 10, "the first answer is in the room")
         old.context.set_offline(True)
-        answer(old, 1)
+        two = answer(old, 1)
         new.goto(f"{base}/exam/")
         enter_code(new, codes[0])
         expect(new.locator(".notice.bad")).to_contain_text("请找监考员")
@@ -288,15 +288,35 @@ def test_a_tablet_that_was_replaced_keeps_what_it_could_not_send(
         proctor.post(f"/console/api/{room.session}/release-tablet", person=person, reason="平板没电")
         seat(new, base, codes[0])
         expect(new.locator(".map-open")).to_contain_text("1/3")
+        new.locator(".foot .button.main").click()
+        answer(new, 0)  # the same question, answered otherwise on the new tablet
+        until(lambda: answers_of(room).get(two) == ["A"], 10, "the new tablet's answer stands")
+        old.locator(".map-open").click()
+        old.locator(".handin").click()
+        old.locator("dialog .button.main").click()  # a hand-in of a tablet that was replaced must never count
         old.context.set_offline(False)
-        expect(old.locator(".screen.gone")).to_contain_text("1 条没有送达的答案", timeout=15_000)
+        expect(old.locator(".screen.gone")).to_contain_text("1 条答案已交给监考员", timeout=15_000)
+        expect(old.locator(".screen.gone")).to_contain_text("卷子已从这台平板删除")
         assert axe(old) == []
+        shot(old, "page-replaced-zh")
+        assert stored(old)["ops"] == []
+        kept = [key for key, _ in stored(old)["notes"]]
+        assert not [key for key in kept if key.startswith(("paper/", "marks/", "settings/", "room/", "claim"))], kept
+        assert not [text for path, text in cached(old).items() if "/api/" in path or two in text]
+        assert old.locator("#question").count() == 0 and not old.context.pages[0].locator("dialog").count()
+        rows = [(row["kind"], row["item_id"], row["outcome"]) for row in journal_of(room)]
+        assert rows == [("answer", one, "applied"), ("answer", two, "applied"), ("answer", two, "stale")]
         old.reload()
-        expect(old.locator(".screen.gone")).to_contain_text("1 条没有送达的答案", timeout=15_000)
-        assert len(stored(old)["ops"]) == 1
+        expect(old.locator(".screen.gone")).to_contain_text("1 条答案已交给监考员", timeout=15_000)
         old.locator(".gone .button.main").click()
-        expect(old.locator(".notice.warn")).to_contain_text("1 条答案没有送达")
-        shot(old, "page-left-over-zh")
+        expect(old.locator("#seat-code")).to_be_visible()
+        waiting = proctor.get(f"/console/api/{room.session}/kept/{person}")["kept"]
+        assert [(row["value"], row["stands"], row["old_tablet"]) for row in waiting] == [(["B"], ["A"], True)]
+        assert "kept_answers" in board_seat(proctor, room.session, codes[0])["alarms"]
+        accept = {"person": person, "n": waiting[0]["n"], "reason": "考生说以旧平板为准"}
+        proctor.post(f"/console/api/{room.session}/accept-answer", **accept)
+        assert answers_of(room)[two] == ["B"]
+        expect(new.locator("#question")).to_be_visible()
 
 
 # ---- handing in

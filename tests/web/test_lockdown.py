@@ -379,3 +379,15 @@ def test_it_goes_with_the_session(desk: DeskRoom) -> None:
         purge.purge_session(desk.db, desk.session)
     assert desk.db.execute("SELECT count(*) FROM lockdown").fetchone()[0] == 0
     assert desk.db.execute("SELECT count(*) FROM lockdown_exempt").fetchone()[0] == 0
+
+
+def test_a_count_for_a_session_that_is_gone_is_dropped_and_holds_up_nobody(desk: DeskRoom) -> None:
+    """A practice session deleted while a count waits: the note would be tried for ever, and every other behind it."""
+    keeper = lockdown.Lockdown()
+    jobs: list[Any] = []
+    gone = rows.Watched("practice-gone", "person-9", "attempt-9", "tablet-9", "copy")
+    keeper.add(gone, 1, 0, jobs.append)
+    keeper.add(what(desk), 3, 0, jobs.append)
+    jobs[0](desk.db)
+    assert rows.times_away(desk.db, desk.session) == {"attempt-1": {"copy": 3}}
+    assert rows.times_away(desk.db, "practice-gone") == {}

@@ -12,6 +12,7 @@ from edge.bank.media import MediaPool, size_of
 from edge.bank.package import Package, open_package
 from edge.bank.problems import Fault, Problems
 from edge.bank.xlsx import columns as c
+from edge.bank.xlsx import plans
 from edge.bank.xlsx.sheets import Row, bank_facts, open_book, rows_of
 from edge.domain.paper import LETTERS
 
@@ -51,6 +52,8 @@ def read_workbook(path: Path, media: Path | None, pool: MediaPool, problems: Pro
     for row in rows[c.WORDS]:
         reader.words(row, drafts, wrong)
     batch.drafts = _nested(drafts, problems, wrong)
+    batch.blueprints = list(plans.blueprints(rows[c.PLANS], problems))
+    batch.rubrics = list(plans.rubrics(rows[c.SCORES], problems))
     return batch
 
 

@@ -25,6 +25,7 @@ class Row:
     def __init__(self, sheet: str, number: int, columns: tuple[c.Column, ...], values: tuple[Any, ...]) -> None:
         self.sheet, self.number = sheet, number
         self._at = {column.field: at for at, column in enumerate(columns, start=1)}
+        self._titles = {column.field: column.title for column in columns}
         self._text = {column.field: _text(value) for column, value in zip(columns, values, strict=False)}
 
     def __getitem__(self, field: str) -> str:
@@ -32,6 +33,10 @@ class Row:
 
     def cell(self, field: str) -> str:
         return f"{self.sheet}!{get_column_letter(self._at[field])}{self.number}"
+
+    def title(self, field: str) -> str:
+        """What the column is called in the sheet."""
+        return self._titles.get(field, field)
 
     @property
     def place(self) -> str:
@@ -125,7 +130,7 @@ def rows_of(book: Workbook, name: str, problems: Problems) -> Iterator[Row]:
         elif known in order and known is not None:
             problems.add(place, "", "bank_column_twice", column=title)
         order.append(known)
-    for needed in ("编号", "题干", "文件", "译文"):
+    for needed in ("编号", "题干", "文件", "译文", "方案编号", "题数", "行"):
         if any(column.title == needed for column in columns) and needed not in titles:
             problems.add(f"{name}!1", "", "bank_column_missing", column=needed)
             return

@@ -17,6 +17,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from edge.bank.build import item_fields
 from edge.bank.model import BankDocument
 from edge.bank.xlsx import columns as c
+from edge.bank.xlsx.plan_rows import blueprint_rows, rubric_rows
 from edge.errors import BadInput
 
 ROWS = 50_000
@@ -36,6 +37,13 @@ def workbook_of(bank: BankDocument) -> bytes:
             _item_rows(item_fields(item), rows)
         except ValueError as error:
             raise BadInput("bank_not_sheet", item=item.id, detail=str(error)) from error
+    for blueprint in bank.blueprints:
+        try:
+            rows.setdefault(c.PLANS, []).extend(blueprint_rows(blueprint))
+        except ValueError as error:
+            raise BadInput("bank_not_sheet", item=blueprint.id, detail=str(error)) from error
+    for rubric in bank.rubrics:
+        rows.setdefault(c.SCORES, []).extend(rubric_rows(rubric))
     sample = "是" if bank.sample else ""
     head = {"题库编号": bank.bank, "题库名称": bank.title.zh, "英文名称": bank.title.en, "样题": sample}
     try:

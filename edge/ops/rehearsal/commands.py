@@ -64,6 +64,10 @@ def rehearse_command(
     as_json: bool,
 ) -> None:
     """Simulate a whole class and say whether this box is fit for it 演练."""
+    if pace != pace:  # not a number passes every range
+        raise click.BadParameter("not a number", param_hint="--pace")
+    if seats is not None and url is None:
+        raise click.BadParameter("needs --join", param_hint="--seats")
     # so that whoever stops it stops the scratch room with it
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 110)

@@ -13,7 +13,7 @@ from edge.config import Config
 from edge.domain.paper import shortages
 from edge.domain.reasons import sentence
 from edge.errors import BadInput, ExamroomError
-from edge.exam.banks import open_bank
+from edge.exam.banks import stock_of
 from edge.exam.papers import local_share
 from edge.store import sessions
 from edge.trust.enrolment import Identity
@@ -52,7 +52,7 @@ def box(config: Config) -> list[Check]:
 
 
 def planned(connection: sqlite3.Connection, config: Config, identity: Identity) -> list[Check]:
-    """For every planned session: does its bank open here, and can every candidate's paper be drawn?"""
+    """For every planned session: does its bank open here (or is it locked until then), and can each paper be drawn?"""
     found = []
     for session in sessions.all_sessions(connection, "planned"):
         try:
@@ -65,8 +65,8 @@ def planned(connection: sqlite3.Connection, config: Config, identity: Identity) 
 
 
 def _papers(config: Config, identity: Identity, session: sessions.Session) -> None:
-    bank = open_bank(identity, config.paths.bundles, session)
-    if short := shortages([item.facts() for item in bank.items], session.blueprint, local_share(session)):
+    items = stock_of(identity, config.paths.bundles, session)
+    if short := shortages(items, session.blueprint, local_share(session)):
         raise BadInput("bank_short", detail="; ".join(one.detail for one in short))
 
 

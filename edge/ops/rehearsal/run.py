@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from edge.domain.rehearsal import Measured, percentile
 from edge.errors import Unavailable
 from edge.ops.rehearsal.room import ScratchRoom, begin, open_the_door
 from edge.ops.rehearsal.tablet import Candidate, Heard, Pace
+from edge.ops.rehearsal.tally import hold_against
 from edge.store import journal
 from edge.store.db import connect
 
@@ -166,29 +166,19 @@ def count(answers_db: Path, heard: Heard, candidates: int) -> Measured:
     """Hold what was acknowledged against what is in the store."""
     connection = connect(answers_db)
     try:
-        stored = [op.op_id for op in journal.all_ops(connection)]
-        standing = _standing(connection, {attempt for attempt, _ in heard.standing})
+        wrong = hold_against(connection, heard.told, heard.sent)
     finally:
         connection.close()
-    known = set(stored)
     return Measured(
         saves=len(heard.saves),
-        lost_acks=sum(op_id not in known for op_id in heard.acknowledged),
-        doubled=len(stored) - len(known),
-        changed=sum(standing.get(key) != value for key, value in heard.standing.items()),
+        lost_acks=wrong.lost,
+        doubled=wrong.doubled,
+        changed=wrong.changed,
         unfinished=candidates - heard.finished,
         load_p99_ms=percentile(heard.loads, 0.99),
         save_p99_ms=percentile(heard.saves, 0.99),
         handin_p99_ms=percentile(heard.handins, 0.99),
     )
-
-
-def _standing(connection: sqlite3.Connection, attempts: set[str]) -> dict[tuple[str, str], tuple[int, list[str]]]:
-    return {
-        (attempt, item): (response.version, response.value)
-        for attempt in attempts
-        for item, response in journal.responses(connection, attempt).items()
-    }
 
 
 def _figures(heard: Heard, measured: Measured, clients: int, server_s: float, client_s: float) -> dict[str, Any]:
@@ -207,6 +197,11 @@ def _figures(heard: Heard, measured: Measured, clients: int, server_s: float, cl
         "p50_ms": ms(heard.saves, 0.5),
         "p95_ms": ms(heard.saves, 0.95),
         "p99_ms": ms(heard.saves, 0.99),
+        "page_requests": heard.page_requests,
+        "page_kb": round(heard.page_bytes / 1000),
+        "open_p50_ms": ms(heard.opens, 0.5),
+        "open_p95_ms": ms(heard.opens, 0.95),
+        "open_p99_ms": ms(heard.opens, 0.99),
         "load_p50_ms": ms(heard.loads, 0.5),
         "load_p95_ms": ms(heard.loads, 0.95),
         "load_p99_ms": ms(heard.loads, 0.99),

@@ -1,7 +1,7 @@
 """One simulated candidate, doing over HTTP what the exam page does, with a stop-watch.
 
-Claims its seat, asks the clock every two seconds, loads the paper at the start, answers at a pace, keeps every
-operation until it is acknowledged, sends the oldest first, and hands in.
+Opens the page with its files, claims its seat, asks the clock every two seconds, loads page and paper at the start,
+answers at a pace, keeps every operation until it is acknowledged, sends the oldest first, and hands in.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import threading
 import time
 import uuid
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 
 from edge.domain.paper import LETTERS
+from edge.ops.rehearsal.shell import Shell
+from edge.ops.rehearsal.tally import Told
 
 TIMEOUT_S = 10.0
 POLL_S = 2.0
@@ -31,10 +34,14 @@ class Heard:
     loads: list[float] = field(default_factory=list)
     saves: list[float] = field(default_factory=list)
     handins: list[float] = field(default_factory=list)
-    acknowledged: dict[str, str] = field(default_factory=dict)
+    opens: list[float] = field(default_factory=list)
+    """The page with nothing kept yet, and the seat claimed."""
+    page_requests: int = 0
+    page_bytes: int = 0
+    """Of one candidate's first opening; the most there was."""
+    told: dict[str, Told] = field(default_factory=dict)
     """operation id -> what became of it"""
-    standing: dict[tuple[str, str], tuple[int, list[str]]] = field(default_factory=dict)
-    """(attempt, item) -> version and value acknowledged last"""
+    sent: set[str] = field(default_factory=set)
     retries: int = 0
     finished: int = 0
     problems: list[str] = field(default_factory=list)
@@ -71,6 +78,7 @@ class Candidate:
         self._seq = 0
         self._attempt = ""
         self._versions: dict[str, int] = {}
+        self._shell = Shell(self._http, base)
         self._queue: deque[dict[str, Any]] = deque()
         self._began = 0.0
         self._polled = 0.0
@@ -79,9 +87,16 @@ class Candidate:
         """From the seat code to the hand-in, which all send together once `handin` is set."""
         try:
             claim = {"seat_code": self._code, "claim": uuid.uuid4().hex}
+            start = time.perf_counter()
+            if not self._open_page(stop):
+                return
             facts = self._until_answered("POST", "/exam/api/claim", claim, stop)
             if facts is None:
                 return
+            self._note("opens", start)
+            with self._heard.lock:
+                self._heard.page_requests = max(self._heard.page_requests, self._shell.requests)
+                self._heard.page_bytes = max(self._heard.page_bytes, self._shell.received)
             self._csrf, self._attempt = facts["csrf"], facts["attempt"]
             if not self._wait_for_start(stop):
                 return
@@ -106,14 +121,30 @@ class Candidate:
             stop.wait(POLL_S)
         return False
 
+    def _open_page(self, stop: threading.Event, kinds: Iterable[str] = ()) -> bool:
+        """The page with all its files, asked for until they are here; False when told to stop."""
+        while not stop.is_set():
+            try:
+                self._shell.open(kinds)
+                return True
+            except requests.RequestException:
+                with self._heard.lock:
+                    self._heard.retries += 1
+                stop.wait(RETRY_S)
+        return False
+
     def _load(self, stop: threading.Event) -> list[dict[str, Any]] | None:
+        """A reload of the page, the paper, and the modules of its kinds of items; no media, which wait for a touch."""
         start = time.perf_counter()
         document = self._until_answered("GET", "/exam/api/paper", None, stop)
         if document is None:
             return None
+        items = [leaf for part in document["parts"] for item in part["items"] for leaf in item.get("items") or [item]]
+        if not self._open_page(stop, {item["type"] for item in items}):
+            return None
         self._note("loads", start)
         self._csrf, self._seq = document["csrf"], document["next_seq"]
-        return [leaf for part in document["parts"] for item in part["items"] for leaf in item.get("items") or [item]]
+        return items
 
     def _answer(self, items: list[dict[str, Any]], stop: threading.Event) -> None:
         self._began = time.monotonic()
@@ -131,7 +162,9 @@ class Candidate:
             due += self._pace.seconds
 
     def _put(self, body: dict[str, Any]) -> None:
-        self._queue.append({"op_id": str(uuid.uuid4()), "given": time.perf_counter(), **body})
+        op_id = str(uuid.uuid4())
+        self._heard.sent.add(op_id)
+        self._queue.append({"op_id": op_id, "given": time.perf_counter(), **body})
 
     def _dropped(self) -> bool:
         passed = time.monotonic() - self._began
@@ -151,22 +184,26 @@ class Candidate:
             self._note("saves", start)
             self._queue.popleft()
             self._seq += 1
-            with self._heard.lock:
-                self._heard.acknowledged[entry["op_id"]] = answer["outcome"]
-                if answer["outcome"] == "applied":
-                    self._versions[entry["item"]] = answer["version"]
-                    self._heard.standing[(self._attempt, entry["item"])] = (answer["version"], entry["value"])
+            self._heard_of(entry["op_id"], entry["item"], entry["value"], answer)
+            if answer["outcome"] == "applied":
+                self._versions[entry["item"]] = answer["version"]
+
+    def _heard_of(self, op_id: str, item: str, value: list[str], answer: dict[str, Any]) -> None:
+        told = Told(self._attempt, item, tuple(value), answer["outcome"], answer["version"])
+        with self._heard.lock:
+            self._heard.told[op_id] = told
 
     def _hand_in(self, stop: threading.Event) -> None:
         while self._queue and not stop.is_set():
             self._send_queue()
         body: dict[str, Any] = {"op_id": str(uuid.uuid4()), "seq": self._seq}
+        self._heard.sent.add(body["op_id"])
         start = time.perf_counter()
         answer = self._until_answered("POST", "/exam/api/handin", body, stop)
         if answer is not None:
             self._note("handins", start)
+            self._heard_of(body["op_id"], "", [], answer)
             with self._heard.lock:
-                self._heard.acknowledged[body["op_id"]] = answer["outcome"]
                 self._heard.finished += answer["outcome"] == "applied"
 
     def _poll_now_and_then(self) -> None:
@@ -217,11 +254,12 @@ def some_answer(item: dict[str, Any], chance: random.Random) -> list[str]:
     if kind == "order":
         return chance.sample(keys, len(keys))
     if kind == "match":
-        return [left["key"] + chance.choice(keys) for left in item["left"]]
+        return sorted(left["key"] + chance.choice(keys) for left in item["left"])
     if kind == "fill":
         return [_blank(blank, chance) for blank in item["blanks"]]
     if kind == "hotspot":
-        return sorted({f"{chance.randint(0, 1000)},{chance.randint(0, 1000)}" for _ in range(item["marks"])})
+        marks = sorted({(chance.randint(0, 1000), chance.randint(0, 1000)) for _ in range(item["marks"])})
+        return [f"{x},{y}" for x, y in marks]
     return [chance.choice(keys or list(LETTERS[:2]))]
 
 

@@ -12,11 +12,13 @@ from edge.exam import accepting, conduct, doorway, incidents, marking, practice,
 from edge.exam.acts import Op
 from edge.exam.banks import open_bank
 from edge.exam.live import masked
+from edge.exam.readiness import need_ready
 from edge.store import checkins, people, sessions
 from edge.store.db import transaction
 from edge.web.console.bodies import ActBody, OpId, Registry
 from edge.web.console.lockdown_acts import LOCKDOWN_ACTS
 from edge.web.console.time_acts import TIME_ACTS
+from edge.web.console.unlock_acts import UNLOCK_ACTS
 from edge.web.room import answers_db, room, room_db
 
 
@@ -45,6 +47,7 @@ class Accept(ActBody):
 def _open_checkin(session: str, _body: ActBody, op: Op) -> None:
     here = room()
     found = sessions.find(room_db(), session)
+    need_ready(room_db(), found, here.config.paths.state, here.config.store.reserve_mb)
     bank = open_bank(here.identity(), here.config.paths.bundles, found)
     conduct.open_checkin(room_db(), session, bank, op.by, op)
 
@@ -184,6 +187,7 @@ ACTS: Registry = {
     "start": (ActBody, _start),
     **TIME_ACTS,
     **LOCKDOWN_ACTS,
+    **UNLOCK_ACTS,
     "release-tablet": (ActBody, _release),
     "admit": (Admit, _admit),
     "deny": (ActBody, _deny),

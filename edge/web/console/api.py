@@ -18,6 +18,7 @@ from edge.web.console import bp
 from edge.web.console.acts import ACTS, Undo, kept_of
 from edge.web.console.bodies import ActBody
 from edge.web.console.feed import changes
+from edge.web.console.unlock_acts import locked_bank
 from edge.web.room import answers_db, room, room_db
 from edge.web.staff.session import require_role, signed_in_staff
 
@@ -31,7 +32,11 @@ def show_board(session: str) -> Response:
 def _board(session: str) -> dict[str, Any]:
     here = room()
     statuses = read_statuses(here.config.paths.status)
-    return board(room_db(), answers_db(), here.live, here.seen, statuses, session, here.asked_elsewhere, here.reports)
+    document = board(
+        room_db(), answers_db(), here.live, here.seen, statuses, session, here.asked_elsewhere, here.reports
+    )
+    document["session"]["locked_bank"] = locked_bank(session)
+    return document
 
 
 @bp.get("/api/<session>/events")
@@ -119,7 +124,7 @@ def _confirmed(op: Op, body: ActBody) -> Op:
     names = [op.act]
     if isinstance(body, Undo):  # what takes two people to do takes two to take back
         names += undo.confirmed_as(undo.undoable(connection, session, body.of))
-    if not any(wants_second(policy, name, getattr(body, "route", None)) for name in names):
+    if not body.two_persons and not any(wants_second(policy, name, getattr(body, "route", None)) for name in names):
         return op
     if body.second is None:
         raise Refused("second_wanted")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -29,6 +29,8 @@ class ActBody(Body):
     reason: Reason = ""
     person: Short = None
     second: Second | None = None
+    two_persons: ClassVar[bool] = False
+    """Whether the act wants a second person whatever the policy says."""
 
 
 Handler = Callable[[str, Any, Op], Mapping[str, Any] | None]

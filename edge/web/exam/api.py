@@ -9,14 +9,14 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 from flask import Response, jsonify, request, send_file
-from pydantic import Field
-from werkzeug.http import parse_cookie
+from pydantic import AfterValidator, Field
+from werkzeug.sansio.http import parse_cookie
 
 from edge import clock
 from edge.domain.answers import MAX_PARTS, MAX_TEXT
 from edge.errors import Conflict, NotFound, NotSignedIn, TooMany
 from edge.exam.conduct import note_tablet
-from edge.exam.live import Tablet, masked
+from edge.exam.live import OtherDevice, Tablet, masked
 from edge.store import journal as rows
 from edge.store import ledger
 from edge.store.db import transaction
@@ -33,13 +33,23 @@ JSON = "application/json"
 TRIES_A_MINUTE = 10
 OpId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 Seq = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
-AgeMs = Annotated[int | None, Field(ge=0, le=3_600_000, strict=True)]
-"""How long ago the candidate did it, by the tablet's monotonic clock."""
+LONGEST_AGE_MS = 7 * 24 * 3_600_000
+Device = Annotated[str | None, Field(pattern=r"^[A-Za-z0-9-]{16,64}$")]
+
+
+def _no_longer(age_ms: int | None) -> int | None:
+    return None if age_ms is None else min(age_ms, LONGEST_AGE_MS)
+
+
+AgeMs = Annotated[int | None, Field(ge=0, le=(1 << 53) - 1, strict=True), AfterValidator(_no_longer)]
+"""How long ago the candidate did it, by the tablet's own word. No answer is refused for what its tablet's clock says:
+what cannot be is not believed (`edge.domain.timing`)."""
 
 
 class ClaimBody(Body):
     seat_code: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
     claim: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9-]{32,64}$")] = None
+    device: Device = None
 
 
 class AnswerBody(Body):
@@ -77,7 +87,7 @@ def claim() -> Response:
     body = read(ClaimBody)
     check_browser_for(body.seat_code)
     try:
-        secret, tablet = here.live.claim(body.seat_code, body.claim)
+        secret, tablet = here.live.claim(body.seat_code, body.claim, body.device)
     except Conflict:
         attempt = here.live.attempt_of(body.seat_code)
         if attempt is not None:  # the proctor sees at the seat that a second tablet asks for it
@@ -119,19 +129,22 @@ def media(name: str) -> Response:
 
 @bp.get("/api/clock")
 def exam_clock() -> Response:
-    """State and time left, under 200 bytes. `q`: how many answers the tablet still holds, for the proctor's eyes."""
+    """State and time left, under 200 bytes.
+
+    `q`, `r`: how many answers the tablet still holds, and how many of them the room refused, for the proctor's eyes.
+    """
     tablet, _ = _tablet()
-    _note_queue(tablet.sitting.id, request.args.get("q", 0, int))
+    _note_queue(tablet.sitting.id, request.args.get("q", 0, int), request.args.get("r", 0, int))
     return jsonify(room().live.clock(tablet.sitting))
 
 
-def _note_queue(attempt: str, queued: int) -> None:
+def _note_queue(attempt: str, queued: int, unwanted: int) -> None:
     reports = room().reports
     if not 0 < queued < 10_000:
         reports.pop(attempt, None)
     else:
         since = reports.get(attempt, {}).get("since_ms", clock.wall_ms())
-        reports[attempt] = {"queued": queued, "since_ms": since}
+        reports[attempt] = {"queued": queued, "since_ms": since, "unwanted": max(0, min(unwanted, queued))}
 
 
 @bp.post("/api/watch")
@@ -142,8 +155,8 @@ def watch() -> Response:
 
 @bp.post("/api/answers")
 def answer() -> Response:
-    """One answer; 200 means it is on disk."""
-    tablet, secret = _tablet()
+    """One answer; 200 means it is on disk. Of a tablet that was replaced: kept for the proctor, never applied."""
+    tablet, secret = _tablet(released=True)
     check_csrf(secret)
     body = read(AnswerBody)
     return Response(_text(_save(tablet, body, "answer", body.item, body.base_version, body.value)), content_type=JSON)
@@ -183,20 +196,35 @@ def _save(
         "version": recorded.version,
         "at_ms": recorded.at_ms,
         "current": recorded.current,
-    } | ({"grace": True} if recorded.grace else {})
+    } | ({"grace": True} if recorded.grace else {} if binding.active else {"released": True})
 
 
-def _tablet() -> tuple[Tablet, str]:
+def _tablet(released: bool = False) -> tuple[Tablet, str]:
     header = request.environ.get("HTTP_COOKIE", "")
     secret = _secret(header) if len(header) <= SHORT_COOKIE else request.cookies.get(COOKIE)
     if not secret or len(secret) > 128:
         raise NotSignedIn("tablet_unknown")
     here = room()
-    tablet = here.live.tablet(secret)
+    try:
+        tablet = here.live.tablet(secret, request.environ.get("HTTP_X_EXAMROOM_DEVICE"), released)
+    except OtherDevice as error:
+        _note_other_device(error)
+        raise
     check_browser(tablet)
+    if not tablet.binding.active:
+        return tablet, secret
     here.seen[tablet.sitting.id] = clock.wall_ms()
     here.live.clocks.heard(tablet.binding.tablet)
     return tablet, secret
+
+
+def _note_other_device(error: OtherDevice) -> None:
+    """The proctor sees it at the seat until the tablet is let go; the ledger hears of it once."""
+    here = room()
+    noted = here.live.note_other_device(error.binding)
+    if noted is not None and noted[1]:
+        session, person = noted[0].session.id, noted[0].candidate.person
+        here.later.put(lambda c: note_tablet(c, session, person, "second_device", None))
 
 
 @lru_cache(maxsize=1024)

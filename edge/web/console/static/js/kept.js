@@ -26,7 +26,7 @@ export async function keptDialog(base, sender, board, who) {
   const open = ["running", "closed"].includes(board.session.state);
   const rows = found.map((one) => h("tr", {},
     h("th", { scope: "row", class: "num" }, one.item),
-    h("td", {}, h("span", { class: "tag " + (one.outcome === "late" ? "warn" : "info") }, t("console.kept_" + one.outcome)), h("br", {}), h("span", { class: "num small muted" }, hms(one.at_ms))),
+    h("td", {}, h("span", { class: "tag " + (one.outcome === "late" ? "warn" : "info") }, t("console.kept_" + one.outcome)), one.old_tablet ? h("span", { class: "small" }, " " + t("console.kept_old_tablet")) : null, h("br", {}), h("span", { class: "num small muted" }, hms(one.at_ms))),
     h("td", { class: "value" }, shown(one.value)),
     h("td", { class: "value" }, shown(one.stands), one.stands_ms ? h("span", { class: "num small muted" }, " " + hms(one.stands_ms)) : null),
     h("td", {}, one.accepted ? h("span", { class: "tag good" }, "✓ " + t("console.kept_accepted"))

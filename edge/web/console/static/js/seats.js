@@ -11,7 +11,7 @@ const SIGNS = { expected: "○", waiting: "!", admitted: "●", working: "✎", 
 const LINKS = { good: "●", slow: "◐", silent: "○", none: "◌" };
 const INSIDE = ["admitted", "working"];
 // Only these are pressing; the others are worth knowing.
-const PRESSING = ["tablet_silent", "second_tablet", "kept_answers", "answers_waiting", "no_tablet", "seb_refused"];
+const PRESSING = ["tablet_silent", "second_device", "answers_refused", "second_tablet", "kept_answers", "answers_waiting", "no_tablet", "seb_refused"];
 
 let onlyAttention = false;
 const tiles = new Map();

@@ -6,16 +6,24 @@ import { browserKeys } from "./watch.js";
 const TIMEOUT_MS = 10000;
 const MEDIA_TIMEOUT_MS = 90000;
 let csrf = "";
+let device = "";
 
 export function useToken(token) {
   csrf = token || csrf;
 }
 
+// What this tablet calls itself: with it the room tells it from another that holds the same cookie.
+export function useDevice(id) {
+  device = id;
+}
+
+const ours = () => Object.assign(browserKeys(), device ? { "X-Examroom-Device": device } : {});
+
 async function call(path, options) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), TIMEOUT_MS);
   try {
-    const response = await fetch("/exam/api/" + path, Object.assign({ credentials: "same-origin", cache: "no-store", signal: stop.signal }, options, { headers: Object.assign(browserKeys(), options.headers) }));
+    const response = await fetch("/exam/api/" + path, Object.assign({ credentials: "same-origin", cache: "no-store", signal: stop.signal }, options, { headers: Object.assign(ours(), options.headers) }));
     const body = await response.json().catch(() => null);
     if (response.ok && body === null) return { ok: false, status: 0, body: null };
     return { ok: response.ok, status: response.status, body };
@@ -31,10 +39,10 @@ function post(path, body) {
   return call(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
-export const claim = (seatCode, secret) => post("claim", { seat_code: seatCode, claim: secret });
+export const claim = (seatCode, secret) => post("claim", { seat_code: seatCode, claim: secret, device });
 export const paper = () => call("paper", {});
-// Says how many answers wait here, so that the proctor sees it at the seat.
-export const clock = (queued) => call(queued ? "clock?q=" + queued : "clock", {});
+// Says how many answers wait here, and how many of them the room refused, so that the proctor sees it at the seat.
+export const clock = (queued, unwanted) => call(queued ? "clock?q=" + queued + (unwanted ? "&r=" + unwanted : "") : "clock", {});
 export const watch = (events) => post("watch", { events });
 
 // One picture, sound or film of this paper; null when the room did not give it.
@@ -42,7 +50,7 @@ export async function media(name) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), MEDIA_TIMEOUT_MS);
   try {
-    const response = await fetch("/exam/api/media/" + encodeURIComponent(name), { credentials: "same-origin", signal: stop.signal, headers: browserKeys() });
+    const response = await fetch("/exam/api/media/" + encodeURIComponent(name), { credentials: "same-origin", signal: stop.signal, headers: ours() });
     return response.ok ? await response.blob() : null;
   } catch (error) {
     return null;

@@ -15,6 +15,7 @@ import { askForKeys, createWatch, fullScreen } from "./watch.js";
 
 const RETRY_MS = 2000;
 const START_SPREAD_MS = 1500;
+const MOVED = ["tablet_released", "tablet_other", "tablet_unknown"];
 const OF_ATTEMPT = ["paper/", "marks/", "room/", "settings/"];
 const root = byId("app");
 
@@ -27,6 +28,8 @@ let degraded = false;
 let loading = false;
 let noReload = false;
 let finishing = false;
+let leaving = false;
+let stuck = false;
 
 const tabs = createTabs(newId(), giveUp);
 const shell = createShell(() => sitting && sitting.refreshBanners());
@@ -39,7 +42,7 @@ const watch = createWatch({ send: api.watch });
 const watched = () => Boolean(claim && claim.session.lockdown !== "none");
 
 const clock = createClock({
-  ask: () => api.clock(sitting ? sitting.queue.count() : 0),
+  ask: () => (sitting ? api.clock(sitting.queue.count(), sitting.queue.unwanted()) : api.clock(0, 0)),
   tick: (left) => sitting && sitting.tick(left),
   changed(now, before) {
     if (sitting) sitting.onClock(now, before);
@@ -92,6 +95,7 @@ async function showSeatCode(notice) {
   const others = (await store.everyOp()).filter((op) => op.kind === "answer").length;
   show(() => screens.seatCode({ notice, others, submit }));
   async function submit(code) {
+    await nameDevice();
     const result = await api.claim(code, await claimSecret(code));
     if (result.ok || result.body) await store.dropNotes(["asked"]); // heard, yes or no: the next claim is a new one
     if (!result.ok) return result.body ? pick(result.body) : t("common.no_answer");
@@ -108,6 +112,28 @@ async function claimSecret(code) {
   const secret = newId() + newId().slice(0, 8);
   await keep("asked", { code, secret });
   return secret;
+}
+
+// Made up once for this tablet. Read again before a claim: of two pages that made one up, the store knows which holds.
+async function nameDevice() {
+  let id = await store.note("device").catch(() => null);
+  if (!id) {
+    id = store.durable ? "" : otherwise();
+    id = id || newId();
+    await keep("device", id);
+    if (!store.durable) otherwise(id);
+  }
+  api.useDevice(id);
+}
+
+// Where there is no database there may still be the older kind of storage.
+function otherwise(id) {
+  try {
+    if (id) localStorage.setItem("examroom-device", id);
+    return localStorage.getItem("examroom-device") || "";
+  } catch (error) {
+    return "";
+  }
 }
 
 async function useClaim(facts) {
@@ -152,38 +178,50 @@ async function finished(facts) {
 
 async function finish(facts) {
   watch.stop();
+  const last = await wipe(facts, true);
+  const { attempt, facts: told } = last;
+  if (attempt && !rest && (await store.ops(attempt)).length) sendRest(last);
+  show(() => screens.done({ facts: told, time: told.at_ms ? hms(told.at_ms) : "", left: rest ? rest.count() : 0, next: () => { forget(); showSeatCode(""); } }));
+  clock.start();
+}
+
+// Everything of the paper leaves the tablet; what is needed to send what is left of its answers stays.
+async function wipe(facts, evenWithoutClaim) {
   const noted = await store.note("last").catch(() => null);
-  const attempt = claim ? claim.attempt : noted ? noted.attempt : "";
+  const attempt = claim ? claim.attempt : noted && evenWithoutClaim ? noted.attempt : "";
   const same = noted && noted.attempt === attempt ? noted : {};
-  const told = facts || same.facts || { missed: 0 };
   if (sitting) {
     await sitting.stop();
     sitting.forget();
     sitting = null;
   }
   const known = await store.note("room/" + attempt).catch(() => null);
-  const last = { attempt, facts: told, tablet: claim ? claim.tablet : same.tablet, csrf: claim ? claim.csrf : same.csrf, next: known ? known.next : same.next || 1 };
+  const last = Object.assign({ handed: 0 }, same, { attempt, facts: facts || same.facts || { missed: 0 }, next: known ? known.next : same.next || 1 });
+  if (claim) Object.assign(last, { tablet: claim.tablet, csrf: claim.csrf });
   claim = null;
   if (attempt) await store.dropNotes(OF_ATTEMPT.map((name) => name + attempt).concat("claim"), "last", last);
-  if (attempt && !rest && (await store.ops(attempt)).length) sendRest(last);
-  show(() => screens.done({ facts: told, time: told.at_ms ? hms(told.at_ms) : "", left: rest ? rest.count() : 0, next: () => { forget(); showSeatCode(""); } }));
-  clock.start();
+  return last;
 }
 
-// The room has closed this paper while something of it was still here: it goes there all the same, and is kept as late.
+// The paper is closed, or on another tablet, while something of it was still here: it goes to the room all the same,
+// which keeps it and counts it only if the proctor says so.
 function sendRest(last) {
   api.useToken(last.csrf);
   const changed = () => {
     if (rest && rest.empty()) store.dropNotes(["room/" + last.attempt]);
-    if (root.querySelector(".done")) redraw();
+    if (root.querySelector(".done, .gone")) redraw();
   };
   const acknowledged = (op, reply) => {
-    if (op.kind === "answer" && reply.outcome === "late") last.facts.missed = (last.facts.missed || 0) + 1;
+    if (reply.released) last.handed += 1;
+    else if (op.kind === "answer" && reply.outcome === "late") last.facts.missed = (last.facts.missed || 0) + 1;
+    last.next = op.sent.seq + 1;
     keep("last", last);
   };
+  const refresh = (failure) => (failure.expected ? Promise.resolve({ tablet: last.tablet, next_seq: failure.expected }) : Promise.reject(new Error("closed")));
+  stuck = false;
   rest = createQueue({
-    store, newId, send: api.sendOp, refresh: () => Promise.reject(new Error("closed")), changed, acknowledged,
-    rejected: () => {}, gone: () => {}, degraded: onDegraded, handedIn: changed, opened: () => {},
+    store, newId, send: api.sendOp, refresh, changed, acknowledged, rejected: changed,
+    gone: () => { stuck = true; changed(); }, degraded: onDegraded, handedIn: changed, opened: () => {},
   });
   rest.start({ attempt: last.attempt, tablet: last.tablet, next_seq: last.next, fresh: true }, {}).then(() => rest && rest.flush());
 }
@@ -281,12 +319,37 @@ async function fetchPaper() {
 }
 
 async function onGone(body) {
-  const facts = body || {};
+  if (leaving) return;
+  leaving = true;
+  try {
+    await leave(body || {});
+  } finally {
+    leaving = false;
+  }
+}
+
+async function leave(facts) {
+  const code = facts.error || "";
   const attempt = claim ? claim.attempt : "";
+  const last = MOVED.includes(code) ? await wipe(null, code !== "tablet_unknown") : { attempt, handed: 0 };
   forget();
-  const left = attempt ? (await store.ops(attempt)).filter((op) => op.kind === "answer").length : 0;
-  if (facts.error === "tablet_unknown" && !left) showSeatCode("");
-  else show(() => screens.gone({ sentence: pick(facts) || t("common.no_answer"), left, again: () => showSeatCode("") }));
+  const ops = last.attempt ? await store.ops(last.attempt) : [];
+  if (code === "tablet_released") {
+    // The hand-in is the other tablet's now, and so are the parts; the answers go to the proctor.
+    for (const op of ops) if (op.kind !== "answer") await store.settle(op, null, null, null);
+  }
+  const answers = ops.filter((op) => op.kind === "answer");
+  if (code === "tablet_unknown" && !answers.length) {
+    showSeatCode("");
+    return;
+  }
+  if (code === "tablet_released" && answers.length && last.tablet) sendRest(last);
+  show(() => {
+    const left = rest ? rest.count() : answers.length;
+    const sending = Boolean(rest) && !stuck && !rest.empty();
+    return screens.gone({ sentence: pick(facts) || t("common.no_answer"), left, sending, handed: last.handed, wiped: MOVED.includes(code),
+      again: sending ? null : () => { forget(); showSeatCode(""); } });
+  });
 }
 
 function onDegraded() {
@@ -337,6 +400,7 @@ async function start() {
   document.addEventListener("visibilitychange", () => { if (document.hidden && sitting) sitting.queue.flush(); });
   await askForKeys();
   store = await openStore();
+  await nameDevice();
   if (await tabs.open()) await begin();
   else showOtherTab();
 }

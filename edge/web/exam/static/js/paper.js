@@ -25,7 +25,8 @@ export function createPaper(document_, marks, pending) {
 
   // "none" | "tablet" | "saved" | "grace" | "conflict" | "late" | "rejected"
   function state(id) {
-    if (pending(id)) return "tablet";
+    const queued = pending(id);
+    if (queued) return queued.held ? "rejected" : "tablet";
     if (kept.conflicts[id]) return "conflict";
     if (kept.rejected[id]) return "rejected";
     if (kept.late[id]) return "late";
@@ -57,6 +58,7 @@ export function createPaper(document_, marks, pending) {
     chosen: clean,
     // What the room said about an operation of item `id`.
     heard(op, reply, same, more) {
+      delete kept.rejected[op.item]; // it went in at a later try
       const counts = reply.outcome === "applied" || same;
       const before = saved[op.item];
       const standing = counts ? op.value : reply.current || [];

@@ -1,19 +1,23 @@
 // The operations of one attempt, in order, until the room has each on disk.
 //
-// An operation: {attempt, n, op_id, kind: "answer"|"part"|"handin", item, value, base, made, sent}.
+// An operation: {attempt, n, op_id, kind: "answer"|"part"|"handin", item, value, base, made, sent, held}.
 //   value: the answer; of a part the index it was opened by. made: when, by this tablet's clock.
 //   base: the version of the item its author saw; null while an earlier operation of the same item is still queued,
 //         whose acknowledgement brings it.
 //   sent: {tablet, seq, base}, written down before the first try, and from then on nothing of it changes, so that a
 //         repeat is the same operation. An operation not yet sent may still be replaced by a newer choice.
+//   held: why the room refused it, though it should not have: it is kept, shown, and tried again now and then, while
+//         those behind it go on. A newer choice takes its place.
 // One is sent at a time. A sequence number is spent only by an acknowledgement, so the numbers have no holes.
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15000;
 const RESYNCS = 3;
+const HELD_MS = 60000;
+const LONGEST_AGE_MS = 604800000;
 
 // deps: store (idb.js); send(op) -> {outcome: "ok", reply} | {outcome: "retry" | "resync" | "token" | "gone" | "rejected",
-// failure}; refresh() -> {tablet, next_seq} or throws; newId(); changed(); acknowledged(op, reply, same, more) -> what the
+// failure, status}; refresh(failure) -> {tablet, next_seq} or throws; newId(); changed(); acknowledged(op, reply, same, more) -> what the
 // room has now, to be kept with the sequence number; handedIn(reply); rejected(op, failure); gone(failure); degraded().
 export function createQueue(deps) {
   const { store } = deps;
@@ -71,6 +75,8 @@ export function createQueue(deps) {
     if (last && !last.sent) {
       last.op_id = deps.newId();
       last.value = value;
+      last.held = null;
+      last.resyncs = 0;
       stamp(last, delayMs);
       deps.changed();
       await save(() => store.putOp(plain(last)));
@@ -81,7 +87,7 @@ export function createQueue(deps) {
   }
 
   async function append(kind, item, value, base, delayMs) {
-    const op = { attempt, n: ++lastN, op_id: deps.newId(), kind, item, value, base, sent: null, resyncs: 0 };
+    const op = { attempt, n: ++lastN, op_id: deps.newId(), kind, item, value, base, sent: null, held: null, resyncs: 0 };
     stamp(op, delayMs);
     ops.push(op);
     deps.changed();
@@ -103,7 +109,7 @@ export function createQueue(deps) {
 
   async function handIn() {
     if (ops.some((op) => op.kind === "handin")) return;
-    for (const op of ops) op.readyAt = 0;
+    for (const op of ops) if (!op.held) op.readyAt = 0;
     await append("handin", "", [], 0, 0);
     pump();
   }
@@ -118,13 +124,19 @@ export function createQueue(deps) {
     return true;
   }
 
+  // The oldest that may go; of held ones only one whose time has come, or the next to come when there is nothing else.
+  function due() {
+    const now = performance.now();
+    return ops.find((op) => !op.held || op.readyAt <= now) || ops.reduce((a, b) => (b.readyAt < a.readyAt ? b : a));
+  }
+
   async function pump() {
     if (busy || stopped) return;
     busy = true;
     clearTimeout(timer);
     try {
       while (ops.length && !stopped) {
-        const op = ops[0];
+        const op = due();
         const early = op.sent ? 0 : op.readyAt - performance.now();
         if (early > 0) {
           timer = setTimeout(pump, early);
@@ -165,12 +177,13 @@ export function createQueue(deps) {
       return true;
     }
     if (answer.outcome === "rejected" || (answer.outcome === "resync" && op.resyncs >= RESYNCS)) {
-      await reject(op, answer.failure);
+      if (op.kind === "answer" || answer.status === 400) await hold(op, answer.failure);
+      else await reject(op, answer.failure);
       return true;
     }
     if (answer.outcome === "resync" || answer.outcome === "token") {
       try {
-        const fresh = await deps.refresh();
+        const fresh = await deps.refresh(answer.failure);
         tablet = fresh.tablet;
         if (answer.outcome === "token") return false;
         nextSeq = fresh.next_seq;
@@ -212,6 +225,24 @@ export function createQueue(deps) {
     if (op.kind === "part") deps.opened(Number(op.value[0]), reply);
   }
 
+  // Refused for no good reason: no answer is thrown away for that. Nothing of it is in the room, so it may go later.
+  async function hold(op, failure) {
+    const newer = ops.find((other) => other !== op && op.kind === "answer" && other.kind === "answer" && other.item === op.item && other.base === null);
+    if (newer) {
+      await reject(op, failure);
+      return;
+    }
+    op.op_id = deps.newId();
+    op.base = op.sent.base;
+    op.sent = null;
+    op.resyncs = 0;
+    op.held = failure;
+    op.readyAt = performance.now() + HELD_MS;
+    await save(() => store.putOp(plain(op)));
+    deps.rejected(op, failure);
+    deps.changed();
+  }
+
   async function reject(op, failure) {
     ops.splice(ops.indexOf(op), 1);
     const successor = ops.find((other) => other.kind === "answer" && other.item === op.item && other.base === null) || null;
@@ -230,7 +261,7 @@ export function createQueue(deps) {
     withdrawHandIn,
     // Whatever waits for a pause in tapping goes now.
     flush() {
-      for (const op of ops) op.readyAt = 0;
+      for (const op of ops) if (!op.held) op.readyAt = 0;
       pump();
     },
     // The room answers again: no need to sit out the wait.
@@ -250,13 +281,15 @@ export function createQueue(deps) {
     count: () => ops.filter((op) => op.kind === "answer").length,
     opening: () => ops.filter((op) => op.kind === "part").map((op) => Number(op.value[0])),
     handingIn: () => ops.some((op) => op.kind === "handin"),
-    empty: () => ops.length === 0,
+    unwanted: () => ops.filter((op) => op.held && op.kind === "answer").length,
+    // Nothing is on its way; what is held stays.
+    empty: () => ops.every((op) => op.held),
   };
 }
 
 function plain(op) {
-  const { attempt, n, op_id, kind, item, value, base, made, sent, resyncs } = op;
-  return { attempt, n, op_id, kind, item, value: value.slice(), base, made, sent: sent && Object.assign({}, sent), resyncs };
+  const { attempt, n, op_id, kind, item, value, base, made, sent, held, resyncs } = op;
+  return { attempt, n, op_id, kind, item, value: value.slice(), base, made, sent: sent && Object.assign({}, sent), held: held || null, resyncs };
 }
 
 // Whether an operation counts: given in time, or before the end and taken in grace (reply.grace).
@@ -268,7 +301,7 @@ export const equal = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 // How long ago an operation was given, in ms; the tablet's own clock is only asked over a reload.
 export function ageOf(op) {
   const age = op.madeAt === undefined ? Date.now() - (op.made || Date.now()) : performance.now() - op.madeAt;
-  return Math.min(86400000, Math.max(0, Math.round(age)));
+  return Math.min(LONGEST_AGE_MS, Math.max(0, Math.round(age)));
 }
 
 // A random UUID; crypto.randomUUID is missing on old tablets and on pages without HTTPS.

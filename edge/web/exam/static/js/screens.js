@@ -95,9 +95,12 @@ export function done({ facts, time, left, next }) {
     h("button", { type: "button", class: "button", onclick: next }, t("exam.done_next")));
 }
 
-export function gone({ sentence, left, again }) {
+// left: answers still here; handed: those that the proctor has now; sending: whether they are on their way.
+export function gone({ sentence, left, handed, sending, wiped, again }) {
   return panel("gone", t("exam.gone_title"), h("p", { class: "notice bad", role: "alert" }, sentence),
-    left ? h("p", { class: "notice warn" }, t("exam.gone_kept", { count: left })) : null,
+    handed ? h("p", { class: "notice good", role: "status" }, t("exam.gone_handed", { count: handed })) : null,
+    left ? h("p", { class: "notice warn" }, t(sending ? "exam.still_sending" : "exam.gone_kept", { count: left })) : null,
+    wiped && !left ? h("p", { class: "muted" }, t("exam.gone_wiped")) : null,
     again ? h("button", { type: "button", class: "button main huge", onclick: again }, t("exam.gone_again")) : null);
 }
 

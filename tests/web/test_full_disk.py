@@ -1,0 +1,178 @@
+"""A disk that another process fills in the middle of an exam: real small file systems, a real `web`, real tablets."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.demo.tablets import Tally
+from edge.store import ledger
+from edge.store.reserve import LOG_MB, MB, NAME
+from edge.store.status import read_statuses
+from support.kills import keep_answering, wrongs
+from support.rooms import DeskRoom, make_desk_room
+from support.serving import claimed, free_port, open_exam, serving, signed_in, until
+
+SIZE_MB, RESERVE_MB = 112, 24
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
+
+FILL = """
+import os, sys, time
+out = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+size = 1 << 20
+while True:
+    try:
+        os.write(out, bytes(size))
+    except OSError:
+        if size == 4096:
+            if sys.argv[2] == "once":
+                break
+            time.sleep(0.005)
+        size = 4096
+"""
+
+
+@contextmanager
+def small_disk(kind: str, at: Path, image: Path, size_mb: int = SIZE_MB) -> Iterator[None]:
+    """A file system of its own at `at`."""
+    at.mkdir(parents=True)
+    if kind == "ext4":
+        if shutil.which("mkfs.ext4") is None:
+            pytest.skip("no mkfs.ext4")
+        image.touch()
+        os.truncate(image, size_mb * MB)
+        subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
+        how = ["-o", "loop", str(image)]
+    else:
+        how = ["-t", "tmpfs", "-o", f"size={size_mb}m", "none"]
+    if subprocess.run(["mount", *how, str(at)], check=False, capture_output=True).returncode:
+        pytest.skip(f"this machine lets nobody mount {kind}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(at)], check=True)
+
+
+@contextmanager
+def filled(file: Path, how: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that takes all the space there is: "once", or "always" again."""
+    process = subprocess.Popen([sys.executable, "-c", FILL, str(file), how])
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Exam:
+    """Six tablets that answer without a pause until told to stop."""
+
+    def __init__(self, base: str, room: DeskRoom) -> None:
+        self.tally, self._stop = Tally(), threading.Event()
+        proctor, codes = open_exam(base, room.session)
+        proctor.close()
+        self._tablets = claimed(base, codes, self.tally)
+        self._threads = [
+            threading.Thread(target=keep_answering, args=(t, self._stop), daemon=True) for t in self._tablets
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def more(self, count: int, seconds: float = 60) -> None:
+        """Wait for so many further answers to be acknowledged."""
+        before = len(self.tally.acknowledged)
+        until(lambda: len(self.tally.acknowledged) >= before + count, seconds, f"{count} more answers")
+
+    def end(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(20)
+        for tablet in self._tablets:
+            tablet.close()
+
+
+def disk_of(room: DeskRoom) -> dict[str, Any]:
+    return read_statuses(room.config.paths.status).get("disk", {})
+
+
+def kinds(room: DeskRoom) -> list[str]:
+    return [entry.kind for kind in ("reserve_used", "reserve_whole") for entry in ledger.last(room.db, kind, 5)]
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+def test_a_full_disk_starves_no_answer(kind: str, tmp_path: Path) -> None:
+    state, junk = tmp_path / "state", tmp_path / "state" / "footage"
+    with small_disk(kind, state, tmp_path / "image"):
+        room = make_desk_room(tmp_path, web={"port": free_port(), "threads": 32}, store={"reserve_mb": RESERVE_MB})
+        with serving(room, tmp_path) as (_, base):
+            assert (state / NAME).stat().st_blocks * 512 >= RESERVE_MB * MB
+            exam = Exam(base, room)
+            try:
+                exam.more(50)
+                with filled(junk, "once") as filler:
+                    assert filler.wait(60) == 0
+                exam.more(3000, 120)
+                assert exam.tally.retries == 0, "every answer was taken at once"
+                until(lambda: disk_of(room).get("reason") == "disk_reserve_used", 20, "the console is told")
+                until(lambda: "reserve_used" in kinds(room), 20, "the ledger has it")
+                junk.unlink()
+                until(lambda: disk_of(room).get("state") == "ok", 20, "the reserve is whole again")
+                until(lambda: "reserve_whole" in kinds(room), 20, "the ledger has that too")
+                exam.more(50)
+            finally:
+                exam.end()
+        assert not exam.tally.problems
+        assert not wrongs(room, exam.tally), "nothing lost, doubled or changed"
+        room.db.close()
+
+
+def test_when_even_the_reserve_is_gone_the_refusal_is_honest_and_all_arrives_later(tmp_path: Path) -> None:
+    state, junk = tmp_path / "state", tmp_path / "state" / "log"
+    with small_disk("tmpfs", state, tmp_path / "image"):
+        room = make_desk_room(tmp_path, web={"port": free_port(), "threads": 32}, store={"reserve_mb": 8})
+        with serving(room, tmp_path) as (_, base):
+            exam = Exam(base, room)
+            try:
+                exam.more(50)
+                with filled(junk, "always"):
+                    until(lambda: exam.tally.retries > 20, 180, "answers are refused")
+                    assert exam.tally.refused <= {"journal_failed"}
+                    assert exam.tally.refused, "the tablets are told why"
+                    kept = len(exam.tally.acknowledged)
+                junk.unlink()
+                exam.more(200)
+                assert len(exam.tally.acknowledged) > kept
+                until(lambda: disk_of(room).get("state") == "ok", 20, "the reserve is whole again")
+            finally:
+                exam.end()
+        assert not exam.tally.problems
+        assert not wrongs(room, exam.tally)
+        room.db.close()
+
+
+def test_without_headroom_the_door_stays_shut_and_says_the_figures(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with small_disk("tmpfs", state, tmp_path / "image", 72):
+        room = make_desk_room(tmp_path, web={"port": free_port(), "threads": 8}, store={"reserve_mb": 32})
+        with serving(room, tmp_path) as (_, base):
+            proctor = signed_in(base)
+            try:
+                until(lambda: (state / "room.db-wal").stat().st_size >= LOG_MB * MB, 20, "the logs have their room")
+                (state / "old-footage").write_bytes(bytes(shutil.disk_usage(state).free - 5 * MB))
+                with pytest.raises(RuntimeError, match=r"disk_too_full.*[45] MB"):
+                    proctor.post(f"/console/api/{room.session}/open-checkin", reason="开考")
+                (state / "old-footage").unlink()
+                proctor.post(f"/console/api/{room.session}/open-checkin", reason="开考")
+            finally:
+                proctor.close()
+        room.db.close()
+
