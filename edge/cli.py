@@ -37,6 +37,8 @@ _LAZY = {
     "uplink": ("edge.uplink.commands", "uplink", None, "Uploads and receipts 上传与回执"),
     "verify": ("edge.trust.verifier.commands", "verify", None, "Verify a result or evidence file offline 离线验证"),
 }
+# commands of a group that need what its own package may not import
+_MORE = {"bank": (("edge.exam.exposure", "exposure_command"),)}
 
 
 class Context:
@@ -61,6 +63,9 @@ class LazyGroup(click.Group):
         module, attribute, extra, _ = _LAZY[cmd_name]
         try:
             found: click.Command = getattr(importlib.import_module(module), attribute)
+            for more, name in _MORE.get(cmd_name, ()):
+                if isinstance(found, click.Group):
+                    found.add_command(getattr(importlib.import_module(more), name))
         except ModuleNotFoundError as error:
             if extra is None or (error.name or "").startswith("edge"):
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -10,19 +11,24 @@ import click
 
 from edge import clock
 from edge.bank.build import content_of
+from edge.bank.exposure import read_exposure, with_exposure
 from edge.bank.imports import write_whole
 from edge.bank.lint import Finding, errors, lint
 from edge.bank.model import BankDocument
+from edge.bank.outline import outline
 from edge.bank.plan_commands import blueprint_group, rubric_group
 from edge.bank.sources import problems_in, read_source
 from edge.bank.summary import keys, summary
 from edge.bank.transfer import import_command, show_problems, template_command, write_export
 from edge.domain.canonical import canonical
+from edge.errors import BadInput
 from edge.trust import dsse, enrolment
 from edge.trust.certificate import check
 from edge.trust.enrolment import Identity
 from edge.trust.seal import seal_bundle
+from edge.trust.shares import Content, new_codes, share_out
 from edge.trust.signer import Ed25519Signer
+from edge.trust.slips import need_free, write_slips
 
 DAY_MS = 86_400_000
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -60,8 +66,14 @@ def export_command(source: str, out: Path, as_workbook: bool, replace: bool) -> 
 @bank.command("lint")
 @click.argument("source")
 @click.option("--max-exposure", type=click.IntRange(0), help="Items used more often than this are named.")
+@click.option(
+    "--exposure",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Counts from a room (bank exposure --out), added to the items' own.",
+)
 @json_option
-def lint_command(source: str, max_exposure: int | None, as_json: bool) -> None:
+def lint_command(source: str, max_exposure: int | None, exposure: tuple[Path, ...], as_json: bool) -> None:
     """Duplicates, shortages, media, exposure, habits and translations. Exit code 1 with an error."""
     if problems := problems_in(source):
         if as_json:
@@ -69,7 +81,7 @@ def lint_command(source: str, max_exposure: int | None, as_json: bool) -> None:
         else:
             show_problems(tuple(problems))
         sys.exit(1)
-    findings = lint(read_source(source, _identity), max_exposure)
+    findings = lint(with_exposure(read_source(source, _identity), read_exposure(exposure)), max_exposure)
     if as_json:
         click.echo(json.dumps([finding.as_json() for finding in findings], ensure_ascii=False))
     else:
@@ -129,10 +141,25 @@ def inspect(source: str, with_keys: bool, as_json: bool) -> None:
     is_flag=True,
     help="Seal in spite of lint's errors; their number is signed with the bank.",
 )
+@click.option("--two-person", is_flag=True, help="Under two shares: the room opens it with two persons' code slips.")
+@click.option("--codes-out", type=click.Path(path_type=Path, file_okay=False), help="Where the two slips are written.")
 def build(
-    source: str, root_key: Path, certificate: Path, number: int, days: int, out: Path, local: bool, force: bool
+    source: str,
+    root_key: Path,
+    certificate: Path,
+    number: int,
+    days: int,
+    out: Path,
+    local: bool,
+    force: bool,
+    two_person: bool,
+    codes_out: Path | None,
 ) -> None:
     """Seal a bank for one room. Lint's errors stop it, its warnings do not."""
+    if two_person != (codes_out is not None):
+        raise BadInput("codes_out_wanted")
+    if codes_out is not None:
+        need_free(codes_out)
     found = read_source(source, _identity, now=True)
     if local:
         found = as_local(found)
@@ -144,11 +171,16 @@ def build(
     root = Ed25519Signer.load(root_key)
     room = check(certificate.read_bytes(), root.public)
     now = clock.wall_ms()
+    plain, slips, shared, more = content_of(found), [], None, {}
+    if codes_out is not None:
+        content, codes = Content("bank", found.bank, number, hashlib.sha256(plain).hexdigest()), new_codes()
+        shared, more = share_out(content, codes, gateway=False), outline(found)
+        slips = write_slips(codes_out, content, codes)
     sealed = seal_bundle(
         "bank",
         found.bank,
         number,
-        content_of(found),
+        plain,
         {room.room: room.seal_public},
         [root],
         not_before_ms=now,
@@ -158,10 +190,14 @@ def build(
             "sample": found.sample,
             "local": all(item.local for item in found.items),
             "lint_errors": len(wrong),
+            **more,
         },
+        shared=shared,
     )
     write_whole(out, sealed)
     click.echo(f"{out}: {dsse.BUNDLE}, {len(found.items)} 题 / items, {room.room}")
+    for slip in slips:
+        click.echo(f"{slip}: 密码条，分别交给两个人 / a code slip; each goes to another person")
 
 
 def as_local(found: BankDocument) -> BankDocument:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from edge.bank.drafts import Step
+from edge.bank.exposure import read_exposure, with_exposure
 from edge.bank.imports import Imported, Wishes, import_files, write_bank, write_whole
 from edge.bank.items import Item
 from edge.bank.model import BankDocument
@@ -71,12 +72,20 @@ def bars(quiet: bool = False) -> Iterator[Callable[[str], Step]]:
 @click.option("--standard-title")
 @click.option("--edition")
 @click.option("--clause")
+@click.option(
+    "--exposure",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Counts from a room (bank exposure --out), added to the items' own.",
+)
 @click.option("--new-ids", default="", help="Number a package's items PREFIX0001 ... instead of using their ids.")
 @click.option("--local", is_flag=True, help="An institution's own items.")
 @click.option("--sample", is_flag=True, help="Samples, not for exams.")
 @click.option("--replace", is_flag=True, help="Write over an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def import_command(files: tuple[Path, ...], out: Path, replace: bool, as_json: bool, **options: Any) -> None:
+def import_command(
+    files: tuple[Path, ...], out: Path, replace: bool, as_json: bool, exposure: tuple[Path, ...], **options: Any
+) -> None:
     """Import QTI 2.1, 2.2 and 3.0 packages or items, and workbooks of the template, as one bank.
 
     Every problem is named with its cell or element; while there is one, nothing is written.
@@ -84,11 +93,11 @@ def import_command(files: tuple[Path, ...], out: Path, replace: bool, as_json: b
     target = out if out.suffix.lower() == ".json" else out / "items.json"
     if target.exists() and not replace:
         raise Conflict("file_exists", path=target)
-    wishes = _wishes(options)
+    wishes, used = _wishes(options), read_exposure(exposure)
     with bars(as_json) as progress:
         done = import_files(files, wishes, progress)
     if done.bank is not None:
-        target = write_bank(done.bank, out, replace)
+        target = write_bank(with_exposure(done.bank, used), out, replace)
     _tell(done, target, as_json)
 
 

@@ -65,6 +65,15 @@ class Consent(Part):
     notice: str = ""
 
 
+class PaperSettings(Part):
+    """How a person needs the paper: text size 0 to 3, strong contrast, a second language, each question read aloud."""
+
+    size: Annotated[int, Field(ge=0, le=3, strict=True)] = 0
+    contrast: Annotated[bool, Field(strict=True)] = False
+    second: Annotated[str, Field(pattern=r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})?)?$")] = ""
+    aloud: Annotated[bool, Field(strict=True)] = False
+
+
 class CandidateRow(Part):
     number: Annotated[int, Field(ge=1, le=100_000)]
     name: Annotated[str, Field(min_length=1, max_length=100)]
@@ -74,6 +83,7 @@ class CandidateRow(Part):
     photo: str | None = None
     consent: Consent = Consent()
     extra_minutes: Annotated[int, Field(ge=0, le=240)] = 0
+    settings: PaperSettings | None = None
 
     @field_validator("photo")
     @classmethod

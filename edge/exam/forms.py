@@ -1,4 +1,4 @@
-"""What is printed of a session: sign-in sheet, seat list, answer sheets, incident record, result sheet, blank forms.
+"""What is printed of a session: sign-in sheet, seat list, answer and score sheets, incidents, results, blanks.
 
 Each is a list of pages of rows, so that every page can say which of how many it is. No form carries more of a person
 than it needs: document numbers are masked, and what is printed beforehand holds no photograph, badge or seat code.
@@ -15,20 +15,18 @@ from edge import clock
 from edge.domain.masking import mask_document
 from edge.domain.scoring import TESTS, verdict
 from edge.errors import Conflict, NotFound
+from edge.exam.paper_forms import answer_sheets, letters_of, score_sheets
 from edge.exam.practical import needed_tests
 from edge.exam.practice import POLICY
-from edge.store import incidents, ledger, people, records, sessions, staff
+from edge.store import incidents, ledger, people, practical, records, sessions, staff
 
-BEFOREHAND = ("seats", "sign-in-blank", "answer-sheets", "incident-blank")
+BEFOREHAND = ("seats", "sign-in-blank", "answer-sheets", "score-sheets", "incident-blank")
 FORMS = (*BEFOREHAND, "sign-in", "incidents", "results")
 ROWS = {"seats": 28, "sign-in-blank": 20, "sign-in": 20, "results": 22}
 BLANK_ROWS = 4
 # lines of words that go on a page of the incident record, in a row at the least, and characters on such a line
 PAGE_LINES, ROW_LINES, LINE_LENGTH = 40, 4, 19
 LONGEST_LINES = 30
-# lines of boxes that go on an answer sheet; a heading takes two of them
-SHEET_LINES, HEADING_LINES = 26, 2
-TICKED = ("judgement", "single", "multiple")
 OUTCOMES = ("passed", "failed", "incomplete", "absent")
 
 Row = Mapping[str, Any]
@@ -56,8 +54,9 @@ def make_form(connection: sqlite3.Connection, session_id: str, name: str) -> For
     if name == "incident-blank":
         return Form(name, session, [[{} for _ in range(BLANK_ROWS)]])
     if name == "answer-sheets":
-        sheets = _answer_sheets(session)
-        return Form(name, session, [[_person(who) | {"parts": sheet}] for who in everyone for sheet in sheets])
+        return Form(name, session, _answer_sheets(connection, session, everyone))
+    if name == "score-sheets":
+        return Form(name, session, score_sheets(list(practical.rubrics(connection, session_id).values())))
     if name == "results":
         return _results(connection, session, everyone)
     by_seat = sorted(everyone, key=lambda who: (who.seat is None, len(who.seat or ""), who.seat or "", who.number))
@@ -126,26 +125,18 @@ def _incidents(
     ]
 
 
-def _answer_sheets(session: sessions.Session) -> list[list[dict[str, Any]]]:
-    """Sheets of parts, each its numbers in columns: from the blueprint alone, without any question."""
-    sheets: list[list[dict[str, Any]]] = [[]]
-    room, number = SHEET_LINES, 1
-    for part in session.blueprint["parts"]:
-        left = sum(int(draw["count"]) for draw in part["draw"])
-        written = any(draw["type"] not in TICKED for draw in part["draw"])
-        columns = 2 if written else 3
-        while left:
-            if room <= HEADING_LINES:
-                sheets.append([])
-                room = SHEET_LINES
-            height = min(room - HEADING_LINES, -(-left // columns))
-            here = min(left, height * columns)
-            numbers = list(range(number, number + here))
-            listed = [numbers[at : at + height] for at in range(0, here, height)]
-            sheets[-1].append({"title": part["title"], "columns": listed, "written": written})
-            room -= height + HEADING_LINES
-            number, left = number + here, left - here
-    return sheets
+def _answer_sheets(
+    connection: sqlite3.Connection, session: sessions.Session, everyone: Sequence[people.Candidate]
+) -> list[list[Row]]:
+    """A candidate's own, from their paper once it is drawn."""
+    attempts = sessions.attempts(connection, session.id)
+    pages: list[list[Row]] = []
+    for who in everyone:
+        paper = attempts[who.person].paper if who.person in attempts else None
+        letters = letters_of(paper)
+        for sheet in answer_sheets(paper, session.blueprint):
+            pages.append([_person(who) | {"parts": sheet, "letters": letters}])
+    return pages
 
 
 def _results(connection: sqlite3.Connection, session: sessions.Session, everyone: Sequence[people.Candidate]) -> Form:

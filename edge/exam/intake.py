@@ -10,7 +10,7 @@ from edge.bank.model import Rubric
 from edge.domain.canonical import canonical
 from edge.exam.documents import PolicyDocument, RosterDocument
 from edge.exam.policies import policy_digest
-from edge.store import ledger, people, practical, sessions, staff
+from edge.store import ledger, people, practical, sessions, staff, tablet_settings
 from edge.store.db import transaction
 from edge.trust.roomkeys import DataKey
 
@@ -97,6 +97,8 @@ def _candidates(connection: sqlite3.Connection, roster: RosterDocument, data_key
         person, salt = people.add_person(connection, row.name, row.document.type, row.document.number)
         extra_ms = row.extra_minutes * MINUTE_MS
         people.add_candidate(connection, roster.session.id, person, row.number, row.badge, row.seat, extra_ms)
+        if row.settings is not None:
+            tablet_settings.set_for(connection, roster.session.id, person, row.settings.model_dump())
         commitments[person] = commitment(salt, row.name, row.document.type, row.document.number)
         if row.consent.face is not None:
             people.set_consent(connection, person, "face", row.consent.face, row.consent.notice)

@@ -22,7 +22,7 @@ from edge.errors import Unavailable
 from edge.exam.mirror import Mirror
 from edge.store.db import open_answers
 from edge.store.journal import Recorded
-from edge.store.pages import Wal
+from edge.store.pages import Wal, checkpoints
 from edge.store.reserve import Reserve, disk_full
 from edge.store.saving import Asked, Standings
 
@@ -45,7 +45,7 @@ STEPS_A_COMMIT = 8
 class _Job:
     """One caller's wish, and the lock it sleeps on until something has come of it."""
 
-    __slots__ = ("error", "keeps", "lock", "result", "settled", "wish")
+    __slots__ = ("error", "heard", "keeps", "lock", "result", "settled", "wish")
 
     def __init__(self, wish: Work | Asked, keeps: bool) -> None:
         self.wish = wish
@@ -55,6 +55,32 @@ class _Job:
         self.result: Any = None
         self.error: Exception | None = None
         self.settled = False
+        self.heard: Callable[[], None] | None = None
+
+
+class Pending:
+    """An answer on its way to the disk, for a caller that does not wait: see `AnswerJournal.begin`."""
+
+    __slots__ = ("_job", "_settle")
+
+    def __init__(self, job: _Job, settle: threading.Lock) -> None:
+        self._job = job
+        self._settle = settle
+
+    def then(self, heard: Callable[[], None]) -> None:
+        """Call `heard` once it is settled: on the committing thread, which must not be kept, or here when it is."""
+        with self._settle:
+            if not self._job.settled:
+                self._job.heard = heard
+                return
+        heard()
+
+    def outcome(self) -> Recorded:
+        """What became of it, once settled; raises as `save` does."""
+        if self._job.error is not None:
+            raise self._job.error
+        recorded: Recorded = self._job.result
+        return recorded
 
 
 class AnswerJournal:
@@ -81,6 +107,7 @@ class AnswerJournal:
         self._wal: Wal | None = None
         self._mirror: Mirror | None = None
         self._reserve = reserve
+        self._commits = 0
         self._settle = threading.Lock()
         self._looked = (0.0, 0.0)
         self._last = 0
@@ -102,10 +129,22 @@ class AnswerJournal:
         recorded: Recorded = self._wait(_Job(asked, keeps=True), timeout_s)
         return recorded
 
+    def begin(self, asked: Asked) -> Pending:
+        """Keep one answer in the next group commit, without waiting for it. Unavailable when the journal is closed."""
+        if self._closed:
+            raise Unavailable("journal_closed")
+        job = _Job(asked, keeps=True)
+        self._put(job)
+        return Pending(job, self._settle)
+
     def mirror_to(self, mirror: Mirror) -> None:
         """From now on acknowledge nothing that `mirror`, while it is well, does not hold too. Once."""
         self._mirror = mirror
         mirror.start(self._attach)
+
+    def flushes(self) -> int:
+        """How often this process has made answers.db sync: once a commit that wrote, twice a checkpoint."""
+        return self._commits + 2 * checkpoints(self._path)
 
     def close(self) -> None:
         """Commit what waits, then let go of the file."""
@@ -123,9 +162,7 @@ class AnswerJournal:
     def _wait(self, job: _Job, timeout_s: float) -> Any:
         if self._closed:
             raise Unavailable("journal_closed")
-        self._jobs.append(job)
-        if self._asleep:
-            self._ring()
+        self._put(job)
         if not job.lock.acquire(timeout=timeout_s):
             with self._settle:
                 if not job.settled:
@@ -133,6 +170,11 @@ class AnswerJournal:
         if job.error is not None:
             raise job.error
         return job.result
+
+    def _put(self, job: _Job) -> None:
+        self._jobs.append(job)
+        if self._asleep:
+            self._ring()
 
     def _ring(self) -> None:
         self._asleep = False
@@ -199,6 +241,7 @@ class AnswerJournal:
     def _try(self, batch: list[_Job]) -> Exception | None:
         """Carry out and commit all of it; what was in the way, and then nothing of it stays."""
         connection = self._connection
+        before = connection.total_changes
         for job in batch:
             job.result = job.error = None
         try:
@@ -215,6 +258,7 @@ class AnswerJournal:
                 connection.rollback()
             self._standings.forget()
             return error
+        self._commits += connection.total_changes != before
         return None
 
     def _make_room(self, error: Exception) -> bool:
@@ -292,4 +336,10 @@ class AnswerJournal:
             for job in batch:
                 job.settled = True
         for job in batch:
-            job.lock.release()
+            if job.heard is None:
+                job.lock.release()
+                continue
+            try:
+                job.heard()
+            except Exception:
+                log.exception("somebody who waited for a commit failed to hear of it")

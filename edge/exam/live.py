@@ -21,11 +21,11 @@ from edge.domain.paper import responses_of
 from edge.domain.timing import Limits, Opened
 from edge.errors import BadInput, Conflict, NotFound, NotSignedIn, Refused
 from edge.exam.clocks import ExamClocks, Judged
-from edge.exam.journal import AnswerJournal
+from edge.exam.journal import AnswerJournal, Pending
 from edge.exam.limits import limits_of, part_of
 from edge.exam.papers import Index, checked_value, index, media_file, page_parts
 from edge.store import journal as rows
-from edge.store import people, sessions, timing, undoing
+from edge.store import people, sessions, tablet_settings, timing, undoing
 from edge.store.saving import Asked
 
 BankOf = Callable[[sessions.Session], BankDocument]
@@ -43,6 +43,8 @@ class Sitting:
     limits: Limits = field(default_factory=lambda: Limits(0))
     part_of: Mapping[str, int] = field(default_factory=dict)
     """item id -> index of its part"""
+    settings: Mapping[str, Any] | None = None
+    """how staff or the roster want the paper shown to this person"""
 
     @property
     def id(self) -> str:
@@ -115,6 +117,7 @@ class LiveExam:
         found: dict[str, Sitting] = {}
         for session in sessions.all_sessions(connection, "checkin", "running", "closed"):
             everyone = {who.person: who for who in people.candidates(connection, session.id)}
+            wanted = tablet_settings.of_session(connection, session.id)
             credited, late = timing.credits(connection, session.id), timing.late_people(connection, session.id)
             for person, attempt in sessions.attempts(connection, session.id).items():
                 shown = {entry["id"]: (entry["type"], entry) for entry in responses_of(attempt.paper)}
@@ -125,6 +128,7 @@ class LiveExam:
                     shown,
                     limits_of(session, attempt, credited, person in late),
                     part_of(attempt.paper),
+                    wanted.get(person),
                 )
         return found
 
@@ -249,6 +253,14 @@ class LiveExam:
             if standing[1] == "room":
                 self._closed_for_time.add(sitting.id)
         return recorded
+
+    def begin(self, tablet: Tablet, op: rows.Operation) -> Pending | None:
+        """As `save`, for an answer in the ordinary course and without waiting for the disk; None for anything else."""
+        op, judged = self.admissible(tablet, op)
+        if op.kind != "answer" or judged.opens is not None:
+            return None
+        late = judged.late or tablet.sitting.session.state in ("closed", "signed")
+        return self._journal.begin(Asked(op, judged.elapsed_ms, late, judged.own_ms, judged.grace))
 
     def admissible(self, tablet: Tablet, op: rows.Operation) -> tuple[rows.Operation, Judged]:
         """The operation in the form in which it is kept, and what the clocks say of it. BadInput or Conflict if not."""

@@ -34,9 +34,7 @@ _HELD = (clock.TimeQuality.SYNCHRONISED, clock.TimeQuality.RTC)
 _TRYING = threading.Lock()
 
 
-def locked_banks(
-    identity: Identity, bundles: Path, session: Session
-) -> list[tuple[BankFile, BundleManifest, Release]]:
+def locked_banks(identity: Identity, bundles: Path, session: Session) -> list[tuple[BankFile, BundleManifest, Release]]:
     """The session's banks of two shares that nobody has unlocked yet; errors as `manifest_of`."""
     found = []
     for bank in banks_of(session):

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, and_, func, insert, select
 
 from edge import clock
 from edge.errors import BadInput, Conflict, NotFound
+from edge.gateway import releasing
 from edge.gateway.database import Record, reading
 from edge.gateway.rooms import Caller
 from edge.gateway.settings import DAY_MS, Province
@@ -22,6 +23,7 @@ from edge.gateway.tables import epochs, publications, rooms, sealed
 from edge.trust.certificate import RoomId
 from edge.trust.protocol import BundleItem, BundleList, BundleName
 from edge.trust.seal import Kind, seal_bundle
+from edge.trust.shares import Content
 
 
 def publish(
@@ -35,8 +37,11 @@ def publish(
     not_before_ms: int | None = None,
     days: int = 365,
     facts: Mapping[str, Any] | None = None,
+    codes: tuple[str, str] | None = None,
 ) -> BundleItem:
     """Publish a new version for the rooms of `audience` (None: every room, later ones too).
+
+    With `codes` it is put under two shares: rooms get one; the other is released by us or had from the two codes.
 
     The version is the next one where none is given. Conflict when a given version is not above the last;
     NotFound for a room nobody issued a token for. The item describes the content, not a sealed file.
@@ -72,6 +77,8 @@ def publish(
                 created_ms=now,
             )
         )
+        if codes is not None:
+            releasing.keep_share(connection, Content(kind, name, number, sha256), codes)
         publication = _publication(connection, kind, name, number)
         _seal(province, connection, publication, _recipients(connection, publication))
     return BundleItem(kind=kind, name=name, version=number, sha256=sha256, size=len(content))
@@ -186,6 +193,7 @@ def _seal(
         not_before_ms=publication.not_before_ms,
         expires_ms=publication.expires_ms,
         facts=json.loads(publication.facts),
+        shared=releasing.shared_of(connection, kind, name, version),
     )
     sha256 = hashlib.sha256(data).hexdigest()
     file = Path(kind) / name / f"{version}-{sha256[:16]}.bundle"

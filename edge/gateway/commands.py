@@ -11,6 +11,8 @@ from typing import Any, get_args
 
 import click
 
+from edge.bank.model import parse_bank
+from edge.bank.outline import outline
 from edge.errors import BadInput
 from edge.gateway import bundles, results, rooms
 from edge.gateway.page import overview
@@ -18,6 +20,8 @@ from edge.gateway.serve import serve as run_server
 from edge.gateway.settings import Province, init_gateway, open_province
 from edge.trust.protocol import MAX_BATCH, ReceiptsFile, ResultItem, ResultsFile, parse
 from edge.trust.seal import Kind
+from edge.trust.shares import Content, new_codes
+from edge.trust.slips import need_free, write_slips
 from edge.trust.token import spaced
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -94,6 +98,8 @@ def token(folder: Path, room: str, institution: str, days: int | None, as_json: 
 @click.option("--version", type=click.IntRange(1), help="版本号，默认递增 / version; the next where none is given.")
 @click.option("--not-before-ms", type=click.IntRange(0), help="启用时间 / may be opened from, ms since 1970.")
 @click.option("--days", type=click.IntRange(1, 3660), default=365, show_default=True)
+@click.option("--two-person", is_flag=True, help="题库由两人共管，到时放行 / a bank under two shares.")
+@click.option("--codes-out", type=_FOLDER, help="两张密码条写到的文件夹 / where the two code slips are written.")
 @_json
 def publish(
     folder: Path,
@@ -104,11 +110,20 @@ def publish(
     version: int | None,
     not_before_ms: int | None,
     days: int,
+    two_person: bool,
+    codes_out: Path | None,
     as_json: bool,
 ) -> None:
     """封装并发布题库、名册或规则 / Seal and publish a bank, roster or policy."""
     data = _read(content)
     _check_form(kind, data)
+    if two_person != (codes_out is not None) or (two_person and kind != "bank"):
+        raise BadInput("codes_out_wanted")
+    codes, facts = None, None
+    if codes_out is not None:
+        need_free(codes_out)
+        codes, bank = new_codes(), parse_bank(data)
+        facts = {"items": len(bank.items), "sample": bank.sample, **outline(bank)}
     with _province(folder) as province:
         item = bundles.publish(
             province,
@@ -119,8 +134,14 @@ def publish(
             version=version,
             not_before_ms=not_before_ms,
             days=days,
+            facts=facts,
+            codes=codes,
         )
-    _print(as_json, item.model_dump(), f"{kind} {name} v{item.version}: 已发布 / published")
+    slips = []
+    if codes is not None and codes_out is not None:
+        slips = [str(file) for file in write_slips(codes_out, Content(kind, name, item.version, item.sha256), codes)]
+    told = item.model_dump() | ({"slips": slips} if slips else {})
+    _print(as_json, told, f"{kind} {name} v{item.version}: 已发布 / published", *slips)
 
 
 @gateway.command()

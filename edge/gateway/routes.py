@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import cast
 
 from flask import Blueprint, Response, current_app, request, send_file
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 
 from edge import __version__, clock
 from edge.errors import BadInput, ExamroomError, Refused
-from edge.gateway import bundles, results, rooms
+from edge.gateway import bundles, releasing, results, rooms
 from edge.gateway import witness as witnessing
 from edge.gateway.alarms import log_request
 from edge.gateway.rooms import Caller
@@ -19,6 +20,8 @@ from edge.trust.protocol import (
     CheckpointRequest,
     EnrolRequest,
     Health,
+    ReleaseAnswer,
+    ReleaseRequest,
     ResultsAnswer,
     ResultsRequest,
     parse,
@@ -66,6 +69,18 @@ def bundle(room: str, kind: str, name: str, version: int) -> Response:
     response = send_file(path.resolve(), mimetype="application/octet-stream", etag=sha256, conditional=True)
     _log(caller, response.status_code, 1, sha256)
     return response
+
+
+@api.post("/rooms/<room>/releases")
+def release(room: str) -> Response:
+    caller = _served(room)
+    try:
+        envelope = releasing.release(province(), caller, parse(ReleaseRequest, _body()))
+    except ExamroomError as error:
+        _log(caller, error.status, 0)
+        raise
+    _log(caller, 200, 1, hashlib.sha256(envelope).hexdigest())
+    return _json(ReleaseAnswer(release=envelope.decode()))
 
 
 @api.post("/rooms/<room>/results")

@@ -26,7 +26,10 @@ _FILE = "gateway.toml"
 
 
 class GatewaySettings(BaseModel):
-    """gateway.toml. `name` is the witness's name in checkpoints; `database` empty means gateway.db in the folder."""
+    """gateway.toml. `name` is the witness's name in checkpoints; `database` empty means gateway.db in the folder.
+
+    `release_minutes`: how long before its planned start a room is given the second share of a session's bank.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,6 +37,7 @@ class GatewaySettings(BaseModel):
     title: Annotated[str, Field(min_length=1, max_length=100)] = "考试网关"
     database: str = ""
     token_days: Annotated[int, Field(ge=1, le=365)] = 30
+    release_minutes: Annotated[int, Field(ge=5, le=1440)] = 60
     certificate_days: Annotated[int, Field(ge=1, le=7320)] = 1830
 
 

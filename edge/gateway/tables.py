@@ -126,3 +126,29 @@ sealed = Table(
     Column("sha256", String(64), nullable=False),
     Column("size", BigInteger, nullable=False),
 )
+
+# the second share of a published bank, and what its manifests say of it; on the province's machine, as contents are
+shares = Table(
+    "shares",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("share", String(64), nullable=False),
+    Column("release", Text, nullable=False),
+)
+
+# every release, once a time it was given
+releases = Table(
+    "releases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("room", String(64), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("session", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("time_ms", BigInteger, nullable=False),
+    Index("releases_room", "room", "time_ms"),
+)

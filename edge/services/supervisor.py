@@ -108,7 +108,8 @@ class Supervisor:
         for process in living:
             _kill_group(process.pid)
             process.wait()
-        (self._config.paths.runtime / "pids").unlink(missing_ok=True)
+        with suppress(OSError):
+            (self._config.paths.runtime / "pids").unlink()
 
 
 def read_pids(runtime: Path) -> dict[str, int]:

@@ -26,6 +26,7 @@ from edge.uplink import outbox
 from edge.uplink.checkpoints import make_checkpoint, push_checkpoint
 from edge.uplink.client import GatewayClient, endpoint
 from edge.uplink.enrol import note_identity
+from edge.uplink.release import fetch_releases
 from edge.uplink.sync import Sync, sync_bundles
 
 log = logging.getLogger("examroom.uplink")
@@ -58,6 +59,7 @@ class _Uplink:
     next_checkpoint: float = 0.0
     next_beat: float = 0.0
     memory: Sync = field(default_factory=Sync)
+    unreleased: dict[tuple[str, str, int], str] = field(default_factory=dict)
 
     def look(self) -> None:
         """One look at store and clock, and whatever is due."""
@@ -130,7 +132,7 @@ class _Uplink:
         if self.client is None:
             self._plan(self.config.gateway.poll_seconds)
             return
-        steps: list[_Step] = [self._send, self._sync, self._push]
+        steps: list[_Step] = [self._send, self._sync, self._release, self._push]
         if not self.greeted:
             steps.insert(0, self._greet)
         good = True
@@ -201,6 +203,11 @@ class _Uplink:
         done = sync_bundles(self.connection, client, identity, self.config.paths, self.memory)
         self._contact()
         return done.refused[0][3] if done.refused else None
+
+    def _release(self) -> str | None:
+        client, identity = self._need()
+        early_ms = self.config.bank.unlock_minutes * 60_000
+        return fetch_releases(self.connection, client, identity, self.config.paths, early_ms, self.unreleased)
 
     def _checkpoint(self) -> str | None:
         self._refresh()

@@ -28,6 +28,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def __init__(self, config: Config) -> None:
         self._config = config
         self._stop = threading.Event()
+        self._app: Flask | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -35,7 +36,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         settings: dict[str, Any] = {
             "bind": f"{web.host}:{web.port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": "edge.services.worker.AnswerWorker",
             "threads": web.threads,
             "timeout": 60,
             "graceful_timeout": GRACE_SECONDS,
@@ -58,13 +59,13 @@ class Server(BaseApplication):  # type: ignore[misc]
         # what stands now stands as long as the process: the collector need not look at it again
         gc.collect()
         gc.freeze()
+        self._app = app
         return app
 
-    def _exit(self, _server: object, worker: Any) -> None:
+    def _exit(self, _server: object, _worker: object) -> None:
         self._stop.set()
-        app = getattr(worker, "wsgi", None)
-        if isinstance(app, Flask):
-            app.extensions["examroom"].journal.close()
+        if self._app is not None:
+            self._app.extensions["examroom"].journal.close()
 
 
 def core_for(cpu: int | Literal["auto", "none"]) -> int | None:

@@ -78,6 +78,16 @@ class Wal:
                 self._offset = at
 
 
+def checkpoints(database: Path) -> int:
+    """How often the log beside `database` has begun again; 0 where there is none."""
+    try:
+        with database.with_name(database.name + "-wal").open("rb") as log:
+            header = log.read(_WAL_HEADER)
+    except FileNotFoundError:
+        return 0
+    return int.from_bytes(header[12:16], "big")
+
+
 class Image:
     """The pages of a database as they stand on the other side."""
 

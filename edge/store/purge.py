@@ -59,6 +59,7 @@ def purge_session(connection: sqlite3.Connection, session: str) -> dict[str, int
     connection.execute("DELETE FROM acts WHERE session_id = ?", (session,))
     unlocks.forget(connection, session)
     lockdown.purge(connection, session)
+    connection.execute("DELETE FROM person_settings WHERE session_id = ?", (session,))
     sheets.purge(connection, session)
     incidents = connection.execute("DELETE FROM incidents WHERE session_id = ?", (session,)).rowcount
     envelopes = connection.execute("UPDATE results SET envelope = x'' WHERE session_id = ?", (session,)).rowcount

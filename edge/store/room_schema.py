@@ -275,6 +275,12 @@ CREATE TABLE chief_examiners (
     at_ms INTEGER NOT NULL, PRIMARY KEY (session_id, staff_id)
 ) STRICT
 """,
+    "m009_settings": """
+CREATE TABLE person_settings (
+    session_id TEXT NOT NULL REFERENCES sessions, person_id TEXT NOT NULL, settings TEXT NOT NULL,
+    PRIMARY KEY (session_id, person_id)
+) STRICT, WITHOUT ROWID
+""",
     "m009_unlocks": """
 CREATE TABLE unlocks (
     session_id TEXT NOT NULL REFERENCES sessions, bank TEXT NOT NULL, version INTEGER NOT NULL,

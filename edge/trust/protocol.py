@@ -28,6 +28,7 @@ MAX_BODY = 16 * 1024 * 1024
 SKEW_MS = 5 * 60 * 1000
 SCHEME = "Examroom"
 GATEWAY = dsse.PREFIX + "gateway+json"
+RELEASE = dsse.PREFIX + "release+json"
 _REQUEST = dsse.PREFIX + "request"
 _ENROL = dsse.PREFIX + "enrol"
 
@@ -176,6 +177,30 @@ class RoomStatus(Body):
     time_ms: Count
 
 
+class ReleaseRequest(Body):
+    """The room asks for the second share of a bank, for one session of its own."""
+
+    name: BundleName
+    version: Number
+    session: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class ReleaseAnswer(Body):
+    release: Envelope
+
+
+class Grant(Body):
+    """Payload of the envelope in which the gateway's key releases a bank's share, sealed to the room (base64)."""
+
+    room: RoomId
+    epoch: Number
+    name: BundleName
+    version: Number
+    session: Annotated[str, Field(min_length=1, max_length=64)]
+    share: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=400)]
+    time_ms: Count
+
+
 class ResultsFile(Body):
     """Waiting results on a memory stick, for a room without a line."""
 
@@ -272,6 +297,20 @@ def sign_gateway_key(key: GatewayKey, root: Signer) -> bytes:
 def open_gateway_key(envelope: bytes, root_public: bytes) -> GatewayKey:
     """The gateway's key, once the province's root signed it."""
     return _model(GatewayKey, dsse.open_envelope(envelope, GATEWAY, [root_public]))
+
+
+def sign_release(grant: Grant, signer: Signer) -> bytes:
+    return dsse.sign_envelope(RELEASE, grant.model_dump(), [signer])
+
+
+def open_release(envelope: bytes, gateway_public: bytes) -> Grant:
+    """A release, once the gateway's key signed it. BadInput or VerificationFailed otherwise."""
+    return _model(Grant, dsse.open_envelope(envelope, RELEASE, [gateway_public]))
+
+
+def release_info(room: str, epoch: int, name: str, version: int) -> bytes:
+    """What ties a sealed share to the room and the bank it is for."""
+    return f"examroom release 1\n{room}\n{epoch}\n{name}\n{version}".encode()
 
 
 def result_head(envelope: bytes) -> ResultHead:

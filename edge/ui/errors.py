@@ -51,11 +51,16 @@ def error_response(error: Exception, lang: str) -> Response:
     """What an application's error handler returns: JSON to a script, a page to a person."""
     known = as_error(error)
     if _from_script():
-        body: dict[str, object] = {"error": known.code, "zh": known.sentence("zh"), "en": known.sentence("en")}
-        if known.code == "sequence_wrong":  # a tablet that was replaced has no other way to learn it
-            body["expected"] = known.facts["expected"]
-        return make_response(jsonify(body), known.status)
+        return make_response(jsonify(error_body(known)), known.status)
     return make_response(render_error(known, lang), known.status)
+
+
+def error_body(known: ExamroomError) -> dict[str, object]:
+    """The JSON object of an error."""
+    body: dict[str, object] = {"error": known.code, "zh": known.sentence("zh"), "en": known.sentence("en")}
+    if known.code == "sequence_wrong":  # a tablet that was replaced has no other way to learn it
+        body["expected"] = known.facts["expected"]
+    return body
 
 
 def _from_script() -> bool:

@@ -38,6 +38,8 @@ from edge.trust.protocol import (
     EnrolRequest,
     ErrorBody,
     Health,
+    ReleaseAnswer,
+    ReleaseRequest,
     ResultsAnswer,
     ResultsRequest,
     RoomStatus,
@@ -131,6 +133,10 @@ class GatewayClient:
 
     def bundles(self) -> BundleList:
         return self._call("GET", self._room("bundles"), None, BundleList)
+
+    def release(self, wanted: ReleaseRequest) -> str:
+        """The envelope in which the gateway releases the second share of a bank; nothing in it is believed yet."""
+        return self._call("POST", self._room("releases"), wanted, ReleaseAnswer).release
 
     def send_results(self, envelopes: list[bytes]) -> ResultsAnswer:
         wanted = ResultsRequest(envelopes=[envelope.decode() for envelope in envelopes])

@@ -78,7 +78,7 @@ class _Watcher:
         if time.monotonic() - self._ticked >= TICK_SECONDS:
             self._ticked = time.monotonic()
             self._room.live.tick()
-            write_status(self._room.config.paths.status, "web", state="serving")
+            write_status(self._room.config.paths.status, "web", state="serving", flushes=self._room.journal.flushes())
             if self._room.mirror is not None:
                 state, reason = self._room.mirror.state()
                 write_status(self._room.config.paths.status, "mirror", state=state, reason=reason)

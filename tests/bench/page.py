@@ -1,6 +1,6 @@
 """How long the exam page takes to change the question: a hundred-question paper, the CPU slowed six times.
 
-    python tests/bench/page.py [--questions 99] [--slowdown 6] [--json]
+    python tests/bench/page.py [--questions 99] [--slowdown 6] [--json] [--record]
 
 From the touch of "next" to the painted question, in a Chromium that the developer tools slow down. Needs Chromium.
 """
@@ -21,6 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
+from bench.measured import record
 from support.kinds_room import hundred_document, make_kinds_room
 from support.serving import free_port, open_exam, serving
 from support.tablet_page import PORTRAIT, chromium, seat
@@ -80,8 +81,12 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=99)
     parser.add_argument("--slowdown", type=float, default=6)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--record", action="store_true", help="write the figures to measured.json")
     options = parser.parse_args()
     result = run(options.questions, options.slowdown)
+    if options.record:
+        kept = {f"{name}_{key}": result[name][key] for name in ("looking", "answering") for key in result[name]}
+        record("page", {"questions": result["questions"], "cpu_slowdown": f"{options.slowdown:g}", **kept})
     if options.json:
         print(json.dumps(result))
         return

@@ -34,10 +34,30 @@ ROWS = {
     "saves": (
         "落盘保存 durable saves",
         "`.venv/bin/python tests/bench/saves.py`",
-        "{clients} 个客户端：每秒 {saves_per_s} 次，是同一服务不写盘请求的 {saves_to_noop}、裸 Flask 的 {saves_to_bare}，"
+        "{clients} 个客户端：每秒 {saves_per_s} 次，是同一服务不写盘请求的 {saves_to_noop}、"
+        "裸 Flask 的 {saves_to_bare}，"
         "每次保存 {fsyncs_per_save} 次刷盘，p99 是 p50 的 {p99_to_p50} 倍 / {clients} clients: {saves_per_s} a second, "
         "{saves_to_noop} of the same server's route that writes nothing, {saves_to_bare} of a bare Flask route, "
         "{fsyncs_per_save} flushes a save, p99 {p99_to_p50} times p50",
+    ),
+    "vm_kills": (
+        "给虚拟机拔电 power cut of a whole machine",
+        "`make vmkill`",
+        "拔电 {kills} 次，确认过的答案 {acknowledged} 条，丢失 **{lost}** 条，重复 {doubled} 条 / "
+        "{kills} cuts, {acknowledged} answers acknowledged, **{lost}** lost, {doubled} doubled",
+    ),
+    "papers": (
+        "抽卷 drawing a paper",
+        "`.venv/bin/python tests/bench/papers.py`",
+        "题库 {items_large} 题时一份卷 {large_ms} 毫秒，是 {items_small} 题时的 {ratio} 倍 / "
+        "{large_ms} ms a paper from {items_large} items, {ratio} times that from {items_small}",
+    ),
+    "page": (
+        "翻题 changing the question",
+        "`.venv/bin/python tests/bench/page.py`",
+        "处理器放慢 {cpu_slowdown} 倍，一百题的卷子边答边翻：中位数 {answering_median_ms} 毫秒，"
+        "95% 在 {answering_p95_ms} 毫秒内 / CPU slowed {cpu_slowdown} times, answering a hundred questions: "
+        "median {answering_median_ms} ms, 95 % within {answering_p95_ms} ms",
     ),
     "face": (
         "人脸 faces",

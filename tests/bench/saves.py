@@ -5,7 +5,8 @@
 wrk plays every tablet from one core, the server has another. In turn, several rounds: the no-op (cookie, CSRF token,
 body, paper and clock checked as for an answer; see saves_server.py), saves, and five lines of Flask under the same
 gunicorn settings. Every answer must be a 200 and "applied", and at the end each acknowledged operation is looked for in
-answers.db. Flushes are counted by strace in a run of its own (null without strace). --fsync-ms preloads a shim that makes each flush slower.
+answers.db. Flushes are counted by strace in a run of its own (null without strace). --fsync-ms preloads a shim that
+makes each flush slower.
 """
 
 from __future__ import annotations

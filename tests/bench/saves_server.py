@@ -20,6 +20,7 @@ from edge.services.web import Server
 from edge.store import journal as rows
 from edge.web.body import check_csrf, read
 from edge.web.exam import api
+from edge.web.later import JSON, to_text
 from edge.web.room import room
 
 
@@ -35,7 +36,7 @@ def noop() -> Response:
     if judged.late:
         raise Conflict("already_finished")
     answer = {"op_id": op.op_id, "outcome": "applied", "version": op.base_version + 1, "at_ms": clock.wall_ms()}
-    return Response(api._text({**answer, "current": op.value}), content_type=api.JSON)
+    return Response(to_text({**answer, "current": op.value}), content_type=JSON)
 
 
 class NoopServer(Server):

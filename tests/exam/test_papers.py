@@ -28,11 +28,11 @@ from edge.domain.paper import responses_of
 from edge.errors import BadInput, Conflict, NotFound
 from edge.exam import conduct, marking, papers, results
 from edge.exam.banks import joined, open_bank
-from edge.exam.commands import blueprint_for
 from edge.exam.documents import TrainingClass, parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
+from edge.exam.planning import blueprint_for
 from edge.exam.replay import recorded_here, recorded_in, replay
 from edge.store import admissions, people, records, sessions
 from edge.store.db import open_room

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,18 +12,27 @@ from typing import Any
 
 import pytest
 
+from edge import clock
+from edge.bank.build import content_of, sample_bank
+from edge.domain.canonical import canonical, canonical_text
 from edge.errors import Conflict
+from edge.exam.documents import parse_policy
 from edge.exam.readiness import need_rehearsal
+from edge.ops.rehearsal.fitness import planned
 from edge.ops.rehearsal.run import count
 from edge.ops.rehearsal.tablet import Heard
+from edge.ops.rehearsal.tally import Told
 from edge.store import ledger, rehearsals, sessions
 from edge.store.db import open_answers, transaction
-from support.rooms import make_desk_room
-from support.serving import until, write_config
+from edge.trust.seal import seal_bundle
+from edge.trust.signer import Ed25519Signer
+from support.rooms import DAY_MS, DeskRoom, make_desk_room
+from support.serving import free_port, serving, signed_in, until, write_config
 
 KEYS = {
     "clients", "saves", "lost_acks", "doubled", "fsyncs_per_save", "p50_ms", "p95_ms", "p99_ms", "handin_p99_ms",
-    "server_cpu_s", "client_cpu_s", "rss_mb",
+    "server_cpu_s", "client_cpu_s", "rss_mb", "changed", "fsyncs_counted_by", "open_p99_ms", "load_p99_ms", "page_kb",
+    "page_requests", "checks",
 }  # fmt: skip
 
 
@@ -44,6 +54,10 @@ def test_without_a_room_a_scratch_one_is_made_and_removed(tmp_path: Path) -> Non
     assert figures["web_starts"] == 2, "web was killed once and started again"
     assert figures["retries"] > 0
     assert figures["server_cpu_s"] > 0 and figures["rss_mb"] > 10
+    checks = figures["checks"]
+    assert checks["disk"]["free"] > 0 and checks["disk"]["needed"] == 500
+    assert checks["memory"]["free"] > 0
+    assert checks["clock"]["quality"] in ("synchronised", "rtc", "unknown")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -135,7 +149,8 @@ def test_a_wrong_seats_file_is_told(text: str, tmp_path: Path) -> None:
 
 def test_what_is_missing_or_changed_in_the_store_is_counted(tmp_path: Path) -> None:
     open_answers(tmp_path / "answers.db").close()
-    heard = Heard(saves=[1.0], acknowledged={"op-1": "applied"}, standing={("a", "S1"): (1, ["A"])}, finished=1)
+    told = {"op-1": Told("a", "S1", ("A",), "applied", 1)}
+    heard = Heard(saves=[1.0], told=told, sent={"op-1"}, finished=1)
     measured = count(tmp_path / "answers.db", heard, 2)
     assert (measured.lost_acks, measured.changed, measured.unfinished) == (1, 1, 1)
 
@@ -157,3 +172,81 @@ def test_a_session_that_asks_for_a_rehearsal_waits_for_one(tmp_path: Path) -> No
     with transaction(room.db):
         rehearsals.add(room.db, 3, __version__, True, {})
     need_rehearsal(room.db, asked)
+
+
+def test_a_planned_session_is_rehearsed_with_its_own_bank_and_its_shortage_is_found(tmp_path: Path) -> None:
+    room = make_desk_room(tmp_path, size=3)
+    config = write_config(room.config, tmp_path)
+    words = ("--candidates", "2", "--answers", "2", "--pace", "0.5")
+    code, figures, said = rehearse(config, tmp_path, *words, "--session", room.session)
+    assert code == 0, said
+    assert (figures["session"], figures["bank"]) == (room.session, sessions.find(room.db, room.session).bank_id)
+    assert figures["checks"][f"papers:{room.session}"] == {"ok": True, "items": len(sample_bank().items)}
+    assert figures["checks"][f"disk:{room.session}"]["needed"] > 16
+
+    blueprint = json.loads(json.dumps(dict(sessions.find(room.db, room.session).blueprint)))
+    blueprint["parts"][0]["draw"][0]["count"] = 300
+    with transaction(room.db):
+        room.db.execute("UPDATE sessions SET blueprint = ? WHERE id = ?", (canonical_text(blueprint), room.session))
+    code, figures, said = rehearse(config, tmp_path, *words)
+    assert code == 1, said
+    assert figures["session"] is None, "what cannot be drawn is not rehearsed; the sample is"
+    assert [one["reason"] for one in figures["reasons"] if "check" in one and one["check"].startswith("papers")] == [
+        "bank_short"
+    ]
+
+
+def test_a_bank_that_is_missing_or_past_its_time_is_found_beforehand(tmp_path: Path) -> None:
+    room = make_desk_room(tmp_path, size=3)
+    bundle = room.config.paths.bundles / "bank-1.bundle"
+    assert [check.reason for check in planned(room.db, room.config, room.identity)] == [None, None]
+    bundle.write_bytes(_expired(room))
+    assert planned(room.db, room.config, room.identity)[0].reason == "bundle_expired"
+    bundle.unlink()
+    assert planned(room.db, room.config, room.identity)[0].reason == "bank_missing"
+
+
+def _expired(room: DeskRoom) -> bytes:
+    here, now = room.identity, clock.wall_ms()
+    return seal_bundle(
+        "bank",
+        sample_bank().bank,
+        1,
+        content_of(sample_bank()),
+        {here.certificate.room: here.certificate.seal_public},
+        [Ed25519Signer.load(room.config.paths.keys / "root.key")],
+        not_before_ms=now - 3 * DAY_MS,
+        expires_ms=now - DAY_MS,
+        facts={},
+    )
+
+
+def test_without_strace_the_journal_counts_its_own_flushes(tmp_path: Path) -> None:
+    words = command(tmp_path / "none.toml", "--candidates", "3", "--answers", "4", "--pace", "0.5", "--json")
+    quiet = os.environ | {"EXAMROOM_NO_STRACE": "1"}
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, env=quiet)
+    figures = json.loads(done.stdout)
+    assert figures["fsyncs_counted_by"] == "web"
+    assert 0 < figures["fsyncs_per_save"] < 5
+
+
+def test_the_door_opens_only_after_a_real_rehearsal_was_passed(tmp_path: Path) -> None:
+    """Over HTTP: refused with the sentence, rehearsed by the command itself in this room, then open."""
+    room = make_desk_room(tmp_path, size=3, web={"port": free_port(), "threads": 8})
+    policy = {**sessions.find(room.db, room.session).policy, "rehearsal_hours": 24}
+    parse_policy(canonical(policy))
+    with transaction(room.db):
+        room.db.execute("UPDATE sessions SET policy = ? WHERE id = ?", (canonical_text(policy), room.session))
+    with serving(room, tmp_path) as (_, base):
+        proctor = signed_in(base)
+        try:
+            with pytest.raises(RuntimeError, match=r"rehearsal_wanted.*examroom rehearse --candidates 3"):
+                proctor.post(f"/console/api/{room.session}/open-checkin", reason="开考")
+            config = write_config(room.config, tmp_path)
+            code, figures, said = rehearse(config, tmp_path, "--candidates", "3", "--answers", "2", "--pace", "0.5")
+            assert code == 0, (said, figures)
+            done = proctor.post(f"/console/api/{room.session}/open-checkin", reason="开考")
+            assert done["board"]["session"]["state"] == "checkin"
+        finally:
+            proctor.close()
+    room.db.close()

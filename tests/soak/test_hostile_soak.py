@@ -9,22 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bench.hostile import (
-    Caller,
-    Request,
-    Yard,
-    at_rest,
-    callers,
-    check_tables,
-    made_up,
-    memory_kb,
-    noise,
-    raw_requests,
-    send,
-    send_raw,
-    still_serves,
-    yard,
-)
+from bench.hostile import Caller, Yard, at_rest, callers, check_tables, memory_kb, still_serves, yard
+from bench.hostile_requests import Request, made_up, noise, raw_requests, send, send_raw
 from bench.measured import record
 from edge.store.ledger import check
 

@@ -1,4 +1,4 @@
-"""A line on which a reply gets lost although the room has acted on the request, as Wi-Fi that drops in the wrong moment."""
+"""A line on which replies get lost although the room has acted: Wi-Fi that drops in the wrong moment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SAVE = b"POST /exam/api/answers"
 
 
 class LossyFront(Front):
-    """Every `every`th answer is forwarded, acted on, and its reply thrown away with the connection. `lost` counts them."""
+    """Every `every`th answer reaches the room and its reply is thrown away with the connection. `lost` counts them."""
 
     def __init__(self, to_port: int, every: int, certificate: Certificate | None = None) -> None:
         self.every = every

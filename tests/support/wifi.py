@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,47 +10,49 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from edge.store.db import connect
 from support.lossy_front import LossyFront
 from support.rooms import DeskRoom
 from support.serving import until
-from support.tablet_page import answers_of, journal_of, paper_of
+from support.tablet_page import journal_of, paper_of
+
+QUESTIONS = 12
+"""The first ones, all with options to choose from; then from the start again, so that answers are changed, too."""
 
 
 @dataclass
 class Candidate:
-    """One tablet's page and every choice made on it, in order: (item id, letter)."""
+    """One tablet's page and every choice made on it, in order: (item id, value)."""
 
     page: Page
-    given: list[tuple[str, str]] = field(default_factory=list)
+    given: list[tuple[str, list[str]]] = field(default_factory=list)
     attempt: str = ""
 
     def answer(self) -> None:
-        """Choose another option of the question on the screen and go to the next, from the last to the first."""
+        """Choose another option of the question on the screen and go to the next."""
         if not self.attempt:
             self.attempt = paper_of(self.page)["attempt"]
         n = self.page.locator(".cell[aria-current]").inner_text()
         item = next(i for part in paper_of(self.page)["parts"] for i in part["items"] if str(i["n"]) == n)
         keys = [option["key"] for option in item["options"]]
-        before = [letter for one, letter in self.given if one == item["id"]]
+        before = next((value for one, value in reversed(self.given) if one == item["id"]), [])
         at = (keys.index(before[-1]) + 1) % len(keys) if before else 0
         self.page.locator("label.option").nth(at).click()
-        self.given.append((item["id"], keys[at]))
+        several = item["type"] == "multiple"  # where a second touch takes the first back
+        self.given.append((item["id"], sorted({*before} ^ {keys[at]}) if several else [keys[at]]))
         following = self.page.locator(".foot .button.main")
-        if int(n) == self.total():
+        if int(n) == QUESTIONS:
             if self.page.locator(".map-open").is_visible() and not self.page.locator(".map-shown").count():
                 self.page.locator(".map-open").click()
             self.page.locator(".cell[aria-label^='1,']").click()
         else:
             following.click()
 
-    def total(self) -> int:
-        return sum(len(part["items"]) for part in paper_of(self.page)["parts"])
-
 
 def drop_and_answer(
     candidates: Sequence[Candidate], front: LossyFront, cycles: int, up_s: float, down_s: float, pause_s: float
 ) -> None:
-    """`cycles` times: the line is there for `up_s`, losing replies on the way, and gone for `down_s`; all go on answering."""
+    """`cycles` times: the line is there for `up_s`, losing replies on the way, and gone for `down_s`; all answer on."""
     for _ in range(cycles):
         for seconds, cut in ((up_s, False), (down_s, True)):
             front.cut() if cut else front.mend()
@@ -63,18 +66,26 @@ def drop_and_answer(
     front.mend()
 
 
+def standing(room: DeskRoom) -> dict[tuple[str, str], list[str]]:
+    connection = connect(room.config.paths.answers_db)
+    try:
+        rows = connection.execute("SELECT attempt_id, item_id, value FROM responses")
+        return {(row["attempt_id"], row["item_id"]): json.loads(row["value"]) for row in rows}
+    finally:
+        connection.close()
+
+
 def nothing_lost(room: DeskRoom, candidates: Sequence[Candidate], seconds: float) -> dict[str, int]:
     """Wait until every last choice stands in the room, then hold the journal against what was chosen."""
-    wanted = {item: [letter] for one in candidates for item, letter in one.given}
-    until(lambda: all(answers_of(room).get(item) == value for item, value in wanted.items()), seconds, "all answers")
+    wanted = {(one.attempt, item): value for one in candidates for item, value in one.given}
+    until(lambda: all(standing(room).get(key) == value for key, value in wanted.items()), seconds, "all answers")
     rows = journal_of(room)
     for one in candidates:
         own: list[dict[str, Any]] = [row for row in rows if row["attempt_id"] == one.attempt]
         assert [row["tablet_seq"] for row in own] == list(range(1, len(own) + 1))
         assert {row["outcome"] for row in own} == {"applied"}, {row["outcome"] for row in own}
-        told = [(row["item_id"], row["value"]) for row in own]
-        asked = [(item, f'["{letter}"]') for item, letter in one.given]
-        left = iter(asked)
+        told = [(row["item_id"], json.loads(row["value"])) for row in own]
+        left = iter(one.given)
         assert all(one_told in left for one_told in told), "not in the order in which they were chosen"
     assert len({row["op_id"] for row in rows}) == len(rows)
     return {"chosen": sum(len(one.given) for one in candidates), "rows": len(rows)}

@@ -506,7 +506,7 @@ def test_every_form_prints_and_hides_what_it_need_not_show(site: Desk) -> None:
     site.running(2)
     site.done("incident", kind="power", text="停电三分钟" * 300, seat="A1")
     everyone = people.candidates(site.db, site.session)
-    for name in ("seats", "sign-in-blank", "sign-in", "answer-sheets", "incident-blank", "incidents"):
+    for name in ("seats", "sign-in-blank", "sign-in", "answer-sheets", "score-sheets", "incident-blank", "incidents"):
         answer = site.client.get(f"/console/{site.session}/forms/{name}")
         assert answer.status_code == 200, name
         page = answer.get_data(as_text=True)

@@ -20,7 +20,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 from werkzeug.test import TestResponse
 
-from edge.exam import conduct, practice
+from edge.exam import conduct, documents, practice
 from edge.exam.banks import open_bank
 from edge.store import admissions, people, sessions
 from edge.web.app import create_app
@@ -49,6 +49,7 @@ BODIES: dict[str, type[BaseModel]] = {
     "OpenPart": exam.PartBody,
     "WatchEvent": lockdown.WatchEvent,
     "Watch": lockdown.WatchBody,
+    "PaperSettings": documents.PaperSettings,
     "KioskAct": kiosk.ActBody,
     "Second": bodies.Second,
     "Act": bodies.ActBody,
@@ -234,6 +235,10 @@ def test_a_tablets_whole_way_is_as_the_document_says(site: Site) -> None:
     check_answer(client.post("/exam/api/part", json=part, headers=head), "/exam/api/part", "post")
     watch = {"events": [{"kind": "copy", "at_ms": 1}]}
     check_answer(client.post("/exam/api/watch", json=watch, headers=head), "/exam/api/watch", "post")
+    chosen = client.post("/exam/api/settings", json={"size": 2}, headers=head)
+    assert chosen.status_code == 200
+    check_answer(chosen, "/exam/api/settings", "post")
+    check_answer(client.get("/exam/api/paper"), "/exam/api/paper", "get")
     done = client.post("/exam/api/handin", json={"op_id": "handin-0001", "seq": 4}, headers=head)
     assert done.status_code == 200
     check_answer(done, "/exam/api/handin", "post")

@@ -1,122 +1,46 @@
-"""What a dishonest candidate tries over real HTTP: each is refused with its sentence, and nothing comes of it.
+"""What a dishonest candidate tries over real HTTP: seats, cookies, operations, time. Each is refused with its sentence.
 
-More of it inside the process in `test_dishonest.py`; forged Safe Exam Browser headers in `test_lockdown.py`.
+What is not theirs to read stands in `test_dishonest_reading.py`, more inside the process in `test_dishonest.py`, forged
+Safe Exam Browser headers in `test_lockdown.py`.
 """
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from importlib import resources
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
 
-from bench.hostile import DOCUMENT, MARK, OTHER, OTHERS, TIMEOUT, Yard, claim, items_of, yard
+from bench.hostile import MARK, OTHER, OTHERS, TIMEOUT, Yard, claim, items_of, yard
 from edge import clock
 from edge.bank.build import sample_bank
-from edge.domain.reasons import sentence
 from edge.domain.timing import ExamClock
-from edge.store import journal, ledger, timing
+from edge.store import ledger, timing
 from edge.store.db import connect, open_answers
 from support.rooms import make_desk_room
-from support.serving import EXAMINER, PROCTOR, SUPERVISOR, TECHNICIAN, answers, free_port, open_exam, serving, until
-
-CODES_ODD = ("examroom_staff", "examroom_tablet", "examroom_kiosk")
+from support.serving import answers, free_port, open_exam, serving, until
+from support.tries import (
+    an_answer,
+    fresh,
+    from_address,
+    get,
+    ops_of,
+    post,
+    refused,
+    seat_tile,
+    staff,
+    standing_of,
+)
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     with yard(tmp_path_factory.mktemp("dishonest"), size=9) as made:
         yield made
-
-
-class Address(HTTPAdapter):
-    """Requests from another of this machine's own addresses, so that what is counted by address is counted apart."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        super().__init__()
-
-    def init_poolmanager(self, *arguments: Any, **keywords: Any) -> None:
-        super().init_poolmanager(*arguments, **keywords, source_address=(self._address, 0))  # type: ignore[no-untyped-call]
-
-
-def from_address(address: str) -> requests.Session:
-    http = requests.Session()
-    http.mount("http://", Address(address))
-    return http
-
-
-def refused(answer: requests.Response, status: int, code: str, zh: str) -> None:
-    """Refused with this code, and the sentence a person reads; `zh` is a part of it."""
-    told = answer.json()
-    assert "error" in told, (answer.request.url, told)
-    assert (answer.status_code, told["error"]) == (status, code), told
-    assert zh in told["zh"]
-    assert told["en"] and not re.search(r"[\u4e00-\u9fff]", told["en"])
-    if "{" not in sentence(code, "en"):
-        assert told == {"error": code, "zh": sentence(code, "zh"), "en": sentence(code, "en")}
-
-
-def post(
-    place: Yard, http: requests.Session, path: str, body: Any, token: str | None = None, **headers: str
-) -> requests.Response:
-    head = headers | ({"X-CSRF": token} if token is not None else {})
-    return http.post(place.base + path, json=body, headers=head, timeout=TIMEOUT)
-
-
-def get(place: Yard, http: requests.Session, path: str, **headers: str) -> requests.Response:
-    return http.get(place.base + path, headers=headers, timeout=TIMEOUT, allow_redirects=False)
-
-
-def an_answer(paper: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-    item = items_of(paper)[0]["id"]
-    body = {"op_id": uuid.uuid4().hex, "seq": paper["next_seq"], "item": item, "base_version": 0, "value": ["A"]}
-    return body | changes
-
-
-def fresh(place: Yard, http: requests.Session) -> dict[str, Any]:
-    """The paper as it is now, with the number that comes next."""
-    document: dict[str, Any] = get(place, http, "/exam/api/paper").json()
-    return document
-
-
-def ops_of(place: Yard, attempt: str) -> list[Any]:
-    connection = connect(place.desk.config.paths.answers_db)
-    try:
-        return journal.find_ops(connection, attempt)
-    finally:
-        connection.close()
-
-
-def standing_of(place: Yard, attempt: str) -> dict[str, list[str]]:
-    connection = connect(place.desk.config.paths.answers_db)
-    try:
-        return {item: response.value for item, response in journal.responses(connection, attempt).items()}
-    finally:
-        connection.close()
-
-
-def staff(place: Yard, who: Any = PROCTOR) -> tuple[requests.Session, str]:
-    http = requests.Session()
-    form = {"badge": who.badge, "pin": who.pin, "next": "/staff/"}
-    page = http.post(f"{place.base}/staff/login", data=form, timeout=TIMEOUT)
-    found = re.search(r'name="csrf"[^>]*value="([0-9a-f]{32})"', page.text)
-    assert found, page.url
-    return http, found[1]
-
-
-def seat_tile(place: Yard, attempt_seat: str) -> dict[str, Any]:
-    http, _ = staff(place, SUPERVISOR)
-    board = get(place, http, f"/console/api/{place.session}/board").json()
-    tile: dict[str, Any] = next(t for t in board["seats"] if t["seat"] == attempt_seat)
-    return tile
 
 
 # ---- seats
@@ -180,6 +104,24 @@ def test_one_claim_secret_in_two_browsers_is_one_tablet(place: Yard) -> None:
     assert post(place, place.attacker, "/exam/api/answers", first, paper["csrf"]).json()["outcome"] == "applied"
     refused(post(place, friend, "/exam/api/answers", second, paper["csrf"]), 409, "sequence_wrong", "操作顺序不对")
     assert standing_of(place, paper["attempt"])[item] == ["A"]
+
+
+def test_a_cookie_copied_to_another_tablet(place: Yard) -> None:
+    """Where the page has said which device it is, its cookie is good on that device only, and the proctor sees it."""
+    http = requests.Session()
+    device = {"X-Examroom-Device": uuid.uuid4().hex}
+    body = {"seat_code": place.codes[7], "claim": uuid.uuid4().hex, "device": device["X-Examroom-Device"]}
+    paper = post(place, http, "/exam/api/claim", body).json()
+    copied = requests.Session()
+    copied.cookies.set("examroom_tablet", http.cookies["examroom_tablet"], path="/exam")
+    for other in ({}, {"X-Examroom-Device": uuid.uuid4().hex}, {"X-Examroom-Device": ""}):
+        for path in ("/exam/api/paper", "/exam/api/clock"):
+            refused(get(place, copied, path, **other), 403, "tablet_other", "已有一台平板在使用")
+        told = post(place, copied, "/exam/api/handin", {"op_id": uuid.uuid4().hex, "seq": 1}, paper["csrf"], **other)
+        refused(told, 403, "tablet_other", "已有一台平板在使用")
+    assert get(place, http, "/exam/api/clock", **device).json()["s"] == "running"
+    assert ops_of(place, paper["attempt"]) == []
+    assert "second_device" in seat_tile(place, paper["candidate"]["seat"])["alarms"]
 
 
 def test_guessing_seat_codes_is_slowed_down_whatever_address_is_claimed(place: Yard) -> None:
@@ -322,195 +264,6 @@ def test_answers_after_ones_own_hand_in(place: Yard) -> None:
     refused(get(place, http, "/exam/api/paper"), 409, "already_finished", "您已经交卷")
     refused(get(place, http, "/exam/api/media/wall-ties.svg"), 409, "already_finished", "您已经交卷")
     http.close()
-
-
-# ---- what is not theirs to read
-
-
-def test_anothers_paper_and_pictures(place: Yard) -> None:
-    other = place.papers[0]
-    paper = fresh(place, place.attacker)
-    for query in (f"attempt={other['attempt']}", f"tablet={other['tablet']}", f"seat={other['candidate']['seat']}"):
-        told = get(place, place.attacker, f"/exam/api/paper?{query}", **{"X-Attempt": other["attempt"]})
-        assert told.json()["attempt"] == paper["attempt"]
-        assert MARK not in told.text
-    own = {item.get("image") for item in items_of(paper)} | {m["name"] for i in items_of(paper) for m in i["media"]}
-    own |= {option["image"] for item in items_of(paper) for option in item["options"]}
-    hidden = set(sample_bank().media) - own
-    assert hidden, "the bank has pictures that are not on this paper"
-    for name in (*hidden, "..", "bank-1.bundle", "items.json", "%2e%2e%2froom.db"):
-        told = get(place, place.attacker, f"/exam/api/media/{name}")
-        assert told.status_code == 404
-        if name != "..":
-            refused(told, 404, told.json()["error"], "没有这个")
-
-
-KEY_PATHS = (
-    "/bundles/bank-1.bundle",
-    "/exam/bundles/bank-1.bundle",
-    "/exam/static/../../../bank/sample/items.json",
-    "/exam/static/%2e%2e/%2e%2e/%2e%2e/bank/sample/items.json",
-    "/exam/static/items.json",
-    "/exam/static/js/",
-    "/exam/static/js/view.js.map",
-    "/exam/static/js/main.js.map",
-    "/ui/static/bank/sample/items.json",
-    "/state/room.db",
-    "/exam/api/key",
-    "/exam/api/paper/key",
-    "/exam/api/answers",
-    "/.git/config",
-    "/openapi.yaml",
-    "/exam/openapi.yaml",
-    "/console/static/../api.py",
-)
-
-
-@pytest.mark.parametrize("path", KEY_PATHS)
-def test_the_answer_key_by_an_address_that_might_have_it(place: Yard, path: str) -> None:
-    raw = requests.Request("GET", place.base + path, cookies=place.attacker.cookies)
-    prepared = place.attacker.prepare_request(raw)
-    prepared.url = place.base + path  # as typed, with its dots
-    told = place.attacker.send(prepared, timeout=TIMEOUT, allow_redirects=False)
-    assert told.status_code in (404, 405), told.text[:200]
-    assert "没有这个页面" in told.text or "不接受这种请求" in told.text
-
-
-def test_no_static_file_holds_a_question_or_a_key(place: Yard) -> None:
-    """Every file that a browser may ask for without signing in, as it is sent."""
-    bank = sample_bank()
-    stems = [item.stem.encode() for item in bank.items]
-    folder = Path(str(resources.files("edge")))
-    sent = 0
-    for file in (*folder.glob("web/*/static/**/*"), *folder.glob("ui/static/**/*")):
-        if not file.is_file():
-            continue
-        parts = file.relative_to(folder).parts
-        address = "/ui/static/" if parts[0] == "ui" else f"/{parts[1]}/static/"
-        told = get(place, requests.Session(), address + "/".join(parts[parts.index("static") + 1 :]))
-        assert told.status_code == 200, address
-        assert not any(stem in told.content for stem in stems), file
-        assert b"sourceMappingURL" not in told.content
-        sent += 1
-    assert sent > 20
-
-
-def test_the_paper_says_of_no_option_that_it_is_right(place: Yard) -> None:
-    """Each option and blank has the same fields as every other of its kind, so none stands out."""
-    for paper in (place.paper, *place.papers):
-        for item in items_of(paper):
-            assert len({tuple(sorted(option)) for option in item["options"]}) <= 1
-            assert not {"answer", "key", "accepted", "tolerance", "region", "source", "exposure"} & set(item)
-
-
-# ---- pages of staff
-
-STAFF_PAGES = (
-    "/console/",
-    "/console/S-1",
-    "/console/S-1/forms/sign-in",
-    "/scoring/",
-    "/scoring/S-1",
-    "/spotcheck/",
-    "/spotcheck/S-1",
-    "/staff/",
-    "/kiosk/pair",
-    "/spotcheck/S-1/clip/door",
-)
-
-
-@pytest.mark.parametrize("path", STAFF_PAGES)
-def test_a_page_of_staff_leads_a_candidate_to_the_sign_in(place: Yard, path: str) -> None:
-    secret = place.attacker.cookies["examroom_tablet"]
-    cookies = ("", f"examroom_tablet={secret}", "; ".join(f"{name}={secret}" for name in CODES_ODD))
-    for cookie in cookies:
-        told = get(place, requests.Session(), path, Cookie=cookie)
-        assert told.status_code == 302
-        assert told.headers["Location"].startswith("/staff/login?next=")
-        assert MARK not in told.text
-
-
-def test_no_operation_of_staff_answers_a_candidate(place: Yard) -> None:
-    """Every one of the document's, as nobody and with a candidate's cookie under each name."""
-    secret, token = place.attacker.cookies["examroom_tablet"], place.token(place.attacker)
-    tried = 0
-    for path, item in DOCUMENT["paths"].items():
-        for method in ("get", "post"):
-            operation = item.get(method)
-            if operation is None or not any("staff" in one for one in operation.get("security", ())):
-                continue
-            address = place.base + path.replace("{session}", place.session).replace("{act}", "close")
-            address = re.sub(r"{\w+}", "1", address)
-            for cookie in ("", f"examroom_tablet={secret}", "; ".join(f"{name}={secret}" for name in CODES_ODD)):
-                told = requests.request(
-                    method, address, json={"reason": "试试"}, timeout=TIMEOUT, allow_redirects=False,
-                    headers={"Cookie": cookie, "X-CSRF": token, "Accept": "application/json"},
-                )  # fmt: skip
-                tried += 1
-                if method == "get" and "/api/" not in path:
-                    assert told.headers["Location"].startswith("/staff/login"), path
-                elif path == "/staff/logout":
-                    assert told.status_code in (302, 403)
-                else:
-                    refused(told, 401, "not_signed_in", "请先用工牌和 PIN 登录")
-    assert tried >= 60
-    assert seat_tile(place, place.papers[0]["candidate"]["seat"])["state"] == "working", "nobody closed the exam"
-
-
-def test_changes_of_staff_need_the_pages_own_token(place: Yard) -> None:
-    proctor, token = staff(place)
-    act = f"/console/api/{place.session}/pause"
-    for wrong in (None, "", place.token(place.attacker), token[::-1], token.upper()):
-        if wrong != token:
-            refused(post(place, proctor, act, {"reason": "试试"}, wrong), 403, "csrf_wrong", "页面已过期")
-    form = {"badge": PROCTOR.badge, "pin": PROCTOR.pin, "next": ""}
-    for origin in ("https://other.example", "null", f"{place.base}.other.example"):
-        told = requests.post(
-            f"{place.base}/staff/login", data=form, timeout=TIMEOUT, allow_redirects=False,
-            headers={"Origin": origin, "Accept": "application/json"},
-        )  # fmt: skip
-        refused(told, 403, "csrf_wrong", "页面已过期")
-    assert get(place, place.attacker, "/exam/api/clock").json()["s"] == "running"
-
-
-@pytest.mark.parametrize("who", [*OTHERS[:2], EXAMINER, SUPERVISOR, TECHNICIAN], ids=lambda who: who.id)
-def test_staff_do_not_do_what_is_anothers_to_do(place: Yard, who: Any) -> None:
-    http, token = staff(place, who)
-    for act in ("close", "pause", "add-time", "release-tablet", "sign", "start"):
-        told = post(place, http, f"/console/api/{place.session}/{act}", {"reason": "试试"}, token)
-        assert told.json()["error"] in ("role_wrong", "session_not_yours")
-        refused(told, 403, told.json()["error"], "您")
-    if who in OTHERS[:2]:
-        told = get(place, http, f"/console/api/{place.session}/board")
-        assert told.status_code == 403
-        assert place.codes[1] not in told.text
-    assert get(place, place.attacker, "/exam/api/clock").json()["s"] == "running"
-
-
-# ---- headers
-
-
-def test_a_host_of_ones_own_leads_nowhere_else(place: Yard) -> None:
-    evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
-    for path in ("/", "/exam/", "/exam", "/staff/", "/console/", "/staff/login?next=//evil.example/"):
-        told = get(place, requests.Session(), path, **evil)
-        location = told.headers.get("Location", "")
-        assert told.status_code < 400
-        if path != "/exam":  # an address without its slash is completed on the host that was asked
-            assert "evil.example" not in location
-            assert not re.search(r"(href|src|action|content)=.?(https?:)?//evil", told.text)
-    told = get(place, place.attacker, "/exam/api/paper", **evil)
-    assert "evil.example" not in told.text
-
-
-def test_a_candidates_screen_is_not_the_kiosk(place: Yard) -> None:
-    """What nginx says of where a request came from is there also when it says loopback."""
-    for forged in ("127.0.0.1", "::1", "127.0.0.1, 10.0.0.7", ""):
-        for cookie in ("", f"examroom_kiosk={place.attacker.cookies['examroom_tablet']}"):
-            head = {"X-Forwarded-For": forged, "Cookie": cookie}
-            refused(get(place, requests.Session(), "/kiosk/api/state", **head), 401, "kiosk_unpaired", "还没有配对")
-            told = post(place, requests.Session(), "/kiosk/api/act", {"act": "press", "v": 0}, None, **head)
-            refused(told, 401, "kiosk_unpaired", "还没有配对")
 
 
 # ---- too much

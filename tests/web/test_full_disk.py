@@ -175,4 +175,3 @@ def test_without_headroom_the_door_stays_shut_and_says_the_figures(tmp_path: Pat
             finally:
                 proctor.close()
         room.db.close()
-

@@ -20,7 +20,6 @@ from bench.hostile import (
     MARK,
     TIMEOUT,
     Caller,
-    Request,
     Yard,
     at_rest,
     begin,
@@ -30,15 +29,11 @@ from bench.hostile import (
     check_tables,
     dump,
     items_of,
-    made_up,
     memory_kb,
-    odd_bodies,
-    raw_requests,
-    send,
-    send_raw,
     still_serves,
     yard,
 )
+from bench.hostile_requests import Request, made_up, odd_bodies, raw_requests, send, send_raw
 from edge.store import journal
 from edge.store.db import connect
 

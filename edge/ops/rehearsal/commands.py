@@ -23,7 +23,7 @@ from edge.domain.reasons import sentence
 from edge.domain.rehearsal import Limits, shortcomings
 from edge.errors import BadInput, Conflict, ExamroomError
 from edge.ops.rehearsal import fitness
-from edge.ops.rehearsal.room import make, sweep
+from edge.ops.rehearsal.room import Exam, make, sample_exam, sweep
 from edge.ops.rehearsal.run import Crowd, Outcome, Plan, rehearse
 from edge.ops.stages import Stages
 from edge.store import ledger, rehearsals, sessions
@@ -42,6 +42,7 @@ SHOWN_PROBLEMS = 5
 @click.option(
     "--pace", type=click.FloatRange(0.05, 600), default=5.0, show_default=True, help="Seconds between answers."
 )
+@click.option("--session", "wanted", help="Rehearse with this session's bank (default: the next planned one's).")
 @click.option("--faults", is_flag=True, help="Wi-Fi drops, and the exam service is killed half-way.")
 @click.option("--elsewhere", type=click.IntRange(0, MOST), default=0, help="How many of them sit at other machines.")
 @click.option("--seats-out", type=click.Path(path_type=Path, dir_okay=False), help="Write their seat codes here.")
@@ -56,6 +57,7 @@ def rehearse_command(
     candidates: int,
     answers: int,
     pace: float,
+    wanted: str | None,
     faults: bool,
     elsewhere: int,
     seats_out: Path | None,
@@ -80,13 +82,16 @@ def rehearse_command(
     config = _config(context)
     if config is not None:
         _need_quiet(config)
-    outcome, checks = _run(config, plan, elsewhere, seats_out, console)
+    if wanted is not None and config is None:
+        raise click.BadParameter("there is no room here", param_hint="--session")
+    checks, exam = _fitness(config, wanted)
+    outcome = _run(config, plan, elsewhere, seats_out, console, exam)
     found = shortcomings(outcome.measured, _limits(config or Config()))
     if outcome.problems:
         found.append("rehearsal_unfinished")
     unfit = [check for check in checks if check.reason is not None]
     passed = not found and not any(check.grave for check in unfit)
-    figures = {**outcome.figures, "faults": faults, "passed": passed}
+    figures = {"session": exam.session, "bank": exam.bank.bank, **outcome.figures, "faults": faults, "passed": passed}
     if config is not None:
         _keep(config, candidates, passed, figures)
     if as_json:
@@ -94,7 +99,9 @@ def rehearse_command(
             {"reason": code, "zh": sentence(code, "zh"), "en": sentence(code, "en")} for code in dict.fromkeys(found)
         ]
         told += [{"reason": str(check.reason), "check": check.name, **check.sentences()} for check in unfit]
-        click.echo(json.dumps({**figures, "reasons": told, "problems": outcome.problems}, ensure_ascii=False))
+        looked = {check.name: {"ok": check.reason is None, **_figures(check)} for check in checks}
+        document = {**figures, "checks": looked, "reasons": told, "problems": outcome.problems}
+        click.echo(json.dumps(document, ensure_ascii=False))
     else:
         _print(console, figures, checks, list(dict.fromkeys(found)), outcome.problems)
     sys.exit(0 if passed else 1)
@@ -117,9 +124,13 @@ def _need_quiet(config: Config) -> None:
         connection.close()
 
 
+def _figures(check: fitness.Check) -> dict[str, Any]:
+    return {name: fact if isinstance(fact, (int, float)) else str(fact) for name, fact in check.facts.items()}
+
+
 def _run(
-    config: Config | None, plan: Plan, elsewhere: int, seats_out: Path | None, console: Console
-) -> tuple[Outcome, list[fitness.Check]]:
+    config: Config | None, plan: Plan, elsewhere: int, seats_out: Path | None, console: Console, exam: Exam
+) -> Outcome:
     stages = Stages(console)
     web = (config or Config()).web
     parent = config.paths.state / "scratch" if config is not None else Path.cwd() / ".examroom-rehearsal"
@@ -127,37 +138,37 @@ def _run(
     if web.cpu is not None:
         options["cpu"] = web.cpu
     with stages("scratch room 临时考场") as tick:
-        checks = _fitness(config)
         sweep(parent)
         host = "0.0.0.0" if elsewhere else "127.0.0.1"  # noqa: S104 - the other machines are on the room's own network
         trace = shutil.which("strace") is not None and os.environ.get("EXAMROOM_NO_STRACE") is None
-        room = make(parent, plan.candidates, options, host, trace)
+        room = make(parent, plan.candidates, options, host, trace, exam)
         tick(0.5, "")
     try:
         with stages("start the exam service 启动"):
             room.start()
         if elsewhere:
             console.print(f"--join http://{_address()}:{room.config.web.port} --seats {seats_out}")
-        return rehearse(room, plan, stages, elsewhere, seats_out), checks
+        return rehearse(room, plan, stages, elsewhere, seats_out)
     finally:
         room.stop()
         room.remove()
         _tidy(parent)
 
 
-def _fitness(config: Config | None) -> list[fitness.Check]:
-    checks = fitness.box(config or Config())
+def _fitness(config: Config | None, wanted: str | None) -> tuple[list[fitness.Check], Exam]:
+    checks, exam = fitness.box(config or Config()), sample_exam()
     if config is not None and config.paths.room_db.exists():
         try:
             identity = enrolment.load(config.paths)
         except ExamroomError:
-            return checks  # not enrolled: nothing can be planned either
+            return checks, exam  # not enrolled: nothing can be planned either
         connection = open_room(config.paths.room_db)
         try:
             checks += fitness.planned(connection, config, identity)
+            exam = fitness.exam_of(connection, config, identity, wanted)
         finally:
             connection.close()
-    return checks
+    return checks, exam
 
 
 def _tidy(parent: Path) -> None:

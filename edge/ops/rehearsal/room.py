@@ -26,6 +26,7 @@ from argon2 import PasswordHasher
 
 from edge import clock
 from edge.bank.build import content_of, sample_bank
+from edge.bank.model import BankDocument
 from edge.config import ENVIRONMENT, Config, parse_config, to_toml
 from edge.domain.canonical import canonical
 from edge.errors import Unavailable
@@ -34,6 +35,7 @@ from edge.exam.intake import take_in
 from edge.ops.desk import Person, StaffMember
 from edge.store import admissions, people
 from edge.store.db import open_room
+from edge.store.status import read_statuses
 from edge.trust import enrolment
 from edge.trust.seal import seal_bundle
 from edge.trust.signer import Ed25519Signer
@@ -42,6 +44,7 @@ SESSION, ROOM = "REHEARSAL", "rehearsal"
 DAY_MS = 86_400_000
 START_S = 60.0
 RESTART_S = 0.5
+STATUS_S = 5.0
 TRIES = 3
 COLUMNS = 10
 
@@ -69,6 +72,8 @@ class ScratchRoom:
         self._keeper: threading.Thread | None = None
         self._cpu_before = 0.0
         self._last = Usage(0.0, 0.0)
+        self._flushed: dict[int, int] = {}
+        """pid of a `web` -> its flushes when last asked"""
         self.starts = 0
 
     @property
@@ -120,10 +125,29 @@ class ScratchRoom:
         return Usage(self._cpu_before + self._last.cpu_s, self._last.rss_mb)
 
     def flushes(self) -> int | None:
-        """fsync and fdatasync calls of `web` so far, counted from outside by strace; None where there is no strace."""
-        if self._trace is None or not self._trace.exists():
-            return None
-        return sum(b"sync(" in line for line in self._trace.read_bytes().splitlines())
+        """fsync and fdatasync calls of `web` so far: seen from outside by strace, or else by the journal's own count.
+
+        None when `web` says nothing. Its own count is of answers.db alone, and starts anew with it.
+        """
+        if self._trace is not None:
+            return sum(b"sync(" in line for line in self._trace.read_bytes().splitlines())
+        asked = clock.mono_ms()
+        end = time.monotonic() + STATUS_S
+        while time.monotonic() < end:
+            status = read_statuses(self.config.paths.status).get("web", {})
+            if "flushes" in status and int(status["mono_ms"]) >= asked:
+                return self._count(int(status["pid"]), int(status["flushes"]))
+            time.sleep(0.1)
+        return None
+
+    def _count(self, pid: int, flushes: int) -> int:
+        self._flushed[pid] = flushes
+        return sum(self._flushed.values())
+
+    @property
+    def traced(self) -> bool:
+        """Whether `flushes` are seen from outside."""
+        return self._trace is not None
 
     def _spawn(self) -> None:
         prefix = []
@@ -190,18 +214,35 @@ def _peak_mb(process: Path) -> float:
     return 0.0
 
 
-def make(parent: Path, candidates: int, web: Mapping[str, Any], host: str, trace: bool) -> ScratchRoom:
-    """A scratch room under `parent` with one planned session of `candidates`, by the sample bank."""
+@dataclass(frozen=True)
+class Exam:
+    """What is rehearsed: a bank and its blueprint, and the share of local items that the session's policy allows."""
+
+    bank: BankDocument
+    blueprint: dict[str, Any]
+    local_share: int = 0
+    session: str | None = None
+    """The planned session they are of; None: the sample bank that ships with the product."""
+
+
+def sample_exam() -> Exam:
+    bank = sample_bank()
+    return Exam(bank, bank.blueprints[0].model_dump(mode="json"))
+
+
+def make(parent: Path, candidates: int, web: Mapping[str, Any], host: str, trace: bool, exam: Exam) -> ScratchRoom:
+    """A scratch room under `parent` with one planned session of `candidates`, who sit `exam`."""
     folder = parent / f"rehearsal-{os.getpid()}-{clock.wall_ms()}"
     folder.mkdir(parents=True)
     paths = {name: str(folder / name) for name in ("state", "runtime", "recordings", "models")}
     options = {**web, "host": host, "port": free_port(host)}
-    config = parse_config({"paths": paths, "web": options})
+    # its answers are nobody's: they need no reserve, and must not take the real room's disk
+    config = parse_config({"paths": paths, "web": options, "store": {"reserve_mb": 0}})
     try:
         enrolment.certify_locally(config.paths, "演练 rehearsal", ROOM, 1, clock.wall_ms())
         # its PIN is known to this process alone
         proctor = StaffMember("R", "演练", "proctor", "REHEARSAL", secrets.token_hex(8))
-        _plan(config, candidates, proctor)
+        _plan(config, candidates, proctor, exam)
         return ScratchRoom(folder, config, proctor, trace)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -228,9 +269,9 @@ def free_port(host: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def _plan(config: Config, candidates: int, proctor: StaffMember) -> None:
+def _plan(config: Config, candidates: int, proctor: StaffMember, exam: Exam) -> None:
     here = enrolment.load(config.paths)
-    bank = sample_bank()
+    bank = exam.bank
     now = clock.wall_ms()
     sealed = seal_bundle(
         "bank",
@@ -245,10 +286,9 @@ def _plan(config: Config, candidates: int, proctor: StaffMember) -> None:
     )
     config.paths.bundles.mkdir(parents=True, exist_ok=True)
     (config.paths.bundles / "bank.bundle").write_bytes(sealed)
-    policy = parse_policy(canonical({"version": 1, "pass": dict.fromkeys(("safety", "theory", "practical"), 60)}))
-    roster = parse_roster(
-        canonical(_roster(bank.bank, bank.blueprints[0].model_dump(mode="json"), candidates, proctor))
-    )
+    marks = dict.fromkeys(("safety", "theory", "practical"), 60)
+    policy = parse_policy(canonical({"version": 1, "pass": marks, "local_bank_share": exam.local_share}))
+    roster = parse_roster(canonical(_roster(bank.bank, exam.blueprint, candidates, proctor)))
     connection = open_room(config.paths.room_db)
     try:
         take_in(connection, roster, policy, room=ROOM, bank_file="bank.bundle", data_key=here.keys.data)

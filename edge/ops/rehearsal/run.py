@@ -126,7 +126,8 @@ def rehearse(
     return Outcome(
         measured,
         _figures(crowd.heard, measured, len(here), usage.cpu_s - used.cpu_s, cpu)
-        | {"fsyncs_per_save": per_save, "rss_mb": round(usage.rss_mb, 1), "web_starts": room.starts},
+        | {"fsyncs_per_save": per_save, "fsyncs_counted_by": "strace" if room.traced else "web"}
+        | {"rss_mb": round(usage.rss_mb, 1), "web_starts": room.starts},
         crowd.heard.problems,
     )
 

@@ -74,9 +74,7 @@ def _out_of_order(rows: Iterable[sqlite3.Row], group: str, number: str) -> int:
     return wrong
 
 
-def _fallen(
-    applied: Iterable[sqlite3.Row], standing: Mapping[str, journal.Response], heard: Mapping[str, Told]
-) -> int:
+def _fallen(applied: Iterable[sqlite3.Row], standing: Mapping[str, journal.Response], heard: Mapping[str, Told]) -> int:
     """Items whose standing answer is not the newest that was applied, or older than one that was acknowledged."""
     newest = {row["item_id"]: (row["version"], json.loads(row["value"])) for row in applied}
     for one in heard.values():

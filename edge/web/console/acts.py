@@ -17,6 +17,7 @@ from edge.store import checkins, people, sessions
 from edge.store.db import transaction
 from edge.web.console.bodies import ActBody, OpId, Registry
 from edge.web.console.lockdown_acts import LOCKDOWN_ACTS
+from edge.web.console.settings_acts import SETTINGS_ACTS
 from edge.web.console.time_acts import TIME_ACTS
 from edge.web.console.unlock_acts import UNLOCK_ACTS
 from edge.web.room import answers_db, room, room_db
@@ -187,6 +188,7 @@ ACTS: Registry = {
     "start": (ActBody, _start),
     **TIME_ACTS,
     **LOCKDOWN_ACTS,
+    **SETTINGS_ACTS,
     **UNLOCK_ACTS,
     "release-tablet": (ActBody, _release),
     "admit": (Admit, _admit),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import time
 from functools import lru_cache
 from typing import Annotated, Any
@@ -16,20 +15,20 @@ from edge import clock
 from edge.domain.answers import MAX_PARTS, MAX_TEXT
 from edge.errors import Conflict, NotFound, NotSignedIn, TooMany
 from edge.exam.conduct import note_tablet
+from edge.exam.documents import PaperSettings
 from edge.exam.live import OtherDevice, Tablet, masked
 from edge.store import journal as rows
-from edge.store import ledger
+from edge.store import ledger, tablet_settings
 from edge.store.db import transaction
 from edge.web.body import Body, check_csrf, csrf_of, read
 from edge.web.exam import bp
 from edge.web.exam.lockdown import check_browser, check_browser_for, take_watch
-from edge.web.room import room
+from edge.web.later import JSON, LaterResponse, to_text, understood
+from edge.web.room import answers_db, room
 
 COOKIE = "examroom_tablet"
-_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 COOKIE_S = 24 * 3600
 SHORT_COOKIE = 512
-JSON = "application/json"
 TRIES_A_MINUTE = 10
 OpId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 Seq = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
@@ -115,6 +114,17 @@ def paper() -> Response:
     return jsonify(_who(tablet, secret) | live.paper(tablet) | {"clock": live.clock(tablet.sitting)})
 
 
+@bp.post("/api/settings")
+def settings() -> Response:
+    """How the candidate wants the paper shown; goes with them to another tablet."""
+    tablet, secret = _tablet()
+    check_csrf(secret)
+    wanted = read(PaperSettings).model_dump()
+    attempt = tablet.sitting.id
+    room().journal.submit(lambda c: tablet_settings.choose(c, attempt, wanted), keeps=True)
+    return jsonify({"settings": wanted})
+
+
 @bp.get("/api/media/<name>")
 def media(name: str) -> Response:
     """A picture, sound or film that this candidate's paper shows, whole or by range; kept by no cache."""
@@ -159,7 +169,11 @@ def answer() -> Response:
     tablet, secret = _tablet(released=True)
     check_csrf(secret)
     body = read(AnswerBody)
-    return Response(_text(_save(tablet, body, "answer", body.item, body.base_version, body.value)), content_type=JSON)
+    op = _operation(tablet, body, "answer", body.item, body.base_version, body.value)
+    live = room().live
+    if understood() and (pending := live.begin(tablet, op)) is not None:
+        return LaterResponse(pending, lambda recorded: _told(tablet, recorded))
+    return Response(to_text(_told(tablet, live.save(tablet, op))), content_type=JSON)
 
 
 @bp.post("/api/part")
@@ -187,16 +201,25 @@ def handin() -> Response:
 def _save(
     tablet: Tablet, body: AnswerBody | HandinBody | PartBody, kind: str, item: str, base: int, value: list[str]
 ) -> dict[str, Any]:
+    return _told(tablet, room().live.save(tablet, _operation(tablet, body, kind, item, base, value)))
+
+
+def _operation(
+    tablet: Tablet, body: AnswerBody | HandinBody | PartBody, kind: str, item: str, base: int, value: list[str]
+) -> rows.Operation:
     binding = tablet.binding
-    op = rows.Operation(body.op_id, binding.attempt, binding.tablet, body.seq, kind, item, base, value, body.age_ms)
-    recorded = room().live.save(tablet, op)
+    return rows.Operation(body.op_id, binding.attempt, binding.tablet, body.seq, kind, item, base, value, body.age_ms)
+
+
+def _told(tablet: Tablet, recorded: rows.Recorded) -> dict[str, Any]:
+    """What the tablet is told of its operation."""
     return {
         "op_id": recorded.op_id,
         "outcome": recorded.outcome,
         "version": recorded.version,
         "at_ms": recorded.at_ms,
         "current": recorded.current,
-    } | ({"grace": True} if recorded.grace else {} if binding.active else {"released": True})
+    } | ({"grace": True} if recorded.grace else {} if tablet.binding.active else {"released": True})
 
 
 def _tablet(released: bool = False) -> tuple[Tablet, str]:
@@ -242,6 +265,7 @@ def _who(tablet: Tablet, secret: str) -> dict[str, Any]:
         "candidate": masked(tablet.sitting.candidate),
         "session": {"id": session.id, "title": session.title, "practice": session.practice}
         | {"lockdown": session.policy.get("lockdown", "note")},
+        "settings": tablet_settings.chosen(answers_db(), tablet.sitting.id) or tablet.sitting.settings,
     }
 
 

@@ -6,6 +6,8 @@ import { openBox } from "/ui/static/js/dialog.js";
 import { incidentDialog } from "./incident.js";
 import { keptDialog } from "./kept.js";
 import { createSender } from "./send.js";
+import { settingsFields, settingsOf } from "./settings.js";
+import { unlockDialog } from "./unlock.js";
 
 const EXTRA_MINUTES = [5, 10, 15, 30];
 
@@ -85,6 +87,8 @@ export function createActs(base, took, get) {
     deny: (who) => person("deny", "deny", who, [t("console.phrase_not_person"), t("console.phrase_no_document")], { danger: true }),
     retry: (who) => person("retry", "retry", who, [t("console.phrase_look_again"), t("console.phrase_wrong_badge")]),
     exempt: (who) => person("seb-exempt", "exempt", who, [t("console.phrase_no_browser"), t("console.phrase_tablet")]),
+    settings: (who) => person("set-settings", "settings", who, [t("console.phrase_sight"), t("console.phrase_need")],
+      { fields: settingsFields, body: (form) => ({ person: who.person, settings: settingsOf(form) }) }),
     absent: (who) => person("absent", "absent", who, [t("console.phrase_not_come")], { danger: true }),
     handIn: (who) => person("hand-in", "hand_in", who, [t("console.phrase_left"), t("console.phrase_misconduct")], { danger: true }),
     // The buttons of the moment: [label, action, kind]. The first is what usually comes next.
@@ -105,7 +109,9 @@ export function createActs(base, took, get) {
         closed: () => (session.practice ? [] : [[t("console.act_sign"), plain("sign", t("console.act_sign"), t("console.lead_sign") + t("console.no_way_back")), "main"]]),
         signed: () => [],
       };
-      const found = (byState[session.state] || byState.signed)().concat([[t("console.act_incident"), () => incidentDialog(sender, get(), null, null), ""]]);
+      const locked = session.locked_bank && session.locked_bank.ways.includes("codes");
+      const unlock = locked ? [[t("console.act_unlock_bank"), () => unlockDialog(sender, get()), session.state === "closed" ? "" : "main"]] : [];
+      const found = unlock.concat((byState[session.state] || byState.signed)()).concat([[t("console.act_incident"), () => incidentDialog(sender, get(), null, null), ""]]);
       return session.practice && session.state !== "running" ? found.concat([[t("console.act_delete_practice"), remove, "stop"]]) : found;
     },
   };

@@ -62,7 +62,8 @@ function drawHead() {
     h("div", { class: "title" }, h("h1", {}, session.title),
       h("p", { class: "muted" }, [session.class, session.post].filter(Boolean).join(" · ")),
       h("p", { class: "row" }, h("span", { class: "tag " + (paused ? "warn" : tags[session.state]) }, paused ? t("console.paused") : t("common.state_" + session.state)),
-        session.practice ? h("span", { class: "tag warn" }, t("console.practice")) : null)),
+        session.practice ? h("span", { class: "tag warn" }, t("console.practice")) : null,
+        session.locked_bank && session.state !== "closed" ? h("span", { class: "tag warn" }, t("console.bank_locked")) : null)),
     h("div", { class: "clock-box" }, h("span", { class: "small" }, t("console.time_left")), clock, link),
     h("dl", { class: "counts" }, COUNTS.map((name) => h("div", { class: name + (counts[name] ? "" : " nil") }, h("dt", {}, t("console.count_" + name)), h("dd", { class: "num" }, String(counts[name]))))),
     h("div", { class: "acts row" }, acts.ofSession(board).map(([label, action, kind]) => h("button", { type: "button", class: "button " + kind, onclick: action }, label))));
@@ -71,7 +72,7 @@ function drawHead() {
 // What can be printed now; before the session too, for the case that the box dies.
 function drawForms() {
   const over = ["closed", "signed"].includes(board.session.state);
-  const names = ["seats", "sign-in-blank", "answer-sheets", "incident-blank"].concat(board.session.state === "planned" ? [] : ["sign-in", "incidents"],
+  const names = ["seats", "sign-in-blank", "answer-sheets", "score-sheets", "incident-blank"].concat(board.session.state === "planned" ? [] : ["sign-in", "incidents"],
     board.session.state === "signed" || (over && board.session.practice) ? ["results"] : []);
   replace(parts.forms, h("h2", {}, t("console.forms_title")), h("ul", { class: "forms" }, names.map((name) =>
     h("li", {}, h("a", { class: "button slim", href: "/console/" + encodeURIComponent(facts.session) + "/forms/" + name, target: "_blank", rel: "noopener" }, t("console.form_" + name.replace(/-/g, "_")))))));

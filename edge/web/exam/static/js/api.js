@@ -43,6 +43,7 @@ export const claim = (seatCode, secret) => post("claim", { seat_code: seatCode, 
 export const paper = () => call("paper", {});
 // Says how many answers wait here, and how many of them the room refused, so that the proctor sees it at the seat.
 export const clock = (queued, unwanted) => call(queued ? "clock?q=" + queued + (unwanted ? "&r=" + unwanted : "") : "clock", {});
+export const settings = (wanted) => post("settings", wanted);
 export const watch = (events) => post("watch", { events });
 
 // One picture, sound or film of this paper; null when the room did not give it.

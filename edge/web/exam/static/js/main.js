@@ -274,7 +274,7 @@ async function enterPaper(document_, fresh) {
   const needed = await modulesFor(document_);
   if (sitting) await sitting.stop();
   sitting = await needed.sitting.createSitting({
-    root, store, clock, claim, shell, send: api.sendOp, fetchPaper, keep, degraded: onDegraded, finished, gone: onGone, language: switchLanguage, say,
+    root, store, clock, claim, shell, send: api.sendOp, sendSettings: api.settings, fetchPaper, keep, degraded: onDegraded, finished, gone: onGone, language: switchLanguage, say,
     isDegraded: () => degraded || !store.durable, noReload: () => noReload,
   }, document_, fresh, needed.kinds, needed.media);
   // How much time is left, an old copy cannot know.
@@ -347,7 +347,7 @@ async function leave(facts) {
   show(() => {
     const left = rest ? rest.count() : answers.length;
     const sending = Boolean(rest) && !stuck && !rest.empty();
-    return screens.gone({ sentence: pick(facts) || t("common.no_answer"), left, sending, handed: last.handed, wiped: MOVED.includes(code),
+    return screens.gone({ sentence: pick(facts) || t("common.no_answer"), left, sending, handed: last.handed, wiped: MOVED.includes(code) && Boolean(last.attempt),
       again: sending ? null : () => { forget(); showSeatCode(""); } });
   });
 }

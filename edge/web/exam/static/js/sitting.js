@@ -19,13 +19,18 @@ const IN_ORDER = {
   hotspot: (value) => value.slice().sort((a, b) => { const [x, y] = [a.split(","), b.split(",")]; return x[0] - y[0] || x[1] - y[1]; }),
 };
 const WARN_MS = 300000;
+const SETTINGS_MS = 10000;
 
 // env: root, store, clock, claim, shell, send(op), fetchPaper(), keep(key, note), degraded(), finished(facts), gone(failure),
 // language(), say(text). kinds and media: see kinds/ and media.js; media is null for a paper without any.
 export async function createSitting(env, document_, fresh, kinds, media) {
   const { store, clock, claim } = env;
   const attempt = claim.attempt;
-  let settings = Object.assign({}, settingsBox.PLAIN, await store.note("settings/" + attempt));
+  // What was chosen here and is not in the room yet; else what the room says; without the room, what was last known.
+  const noted = await store.note("settings/" + attempt);
+  let settings = Object.assign({}, settingsBox.PLAIN, noted && noted.unsent ? noted : document_.settings || noted);
+  delete settings.unsent;
+  let settingsTimer = 0;
   const marks = await store.note("marks/" + attempt);
   let cover = null;
   let warned = false;
@@ -73,6 +78,7 @@ export async function createSitting(env, document_, fresh, kinds, media) {
     view.show(index, true);
     refreshBanners();
     keepMarks();
+    if (settings.aloud && speech.canSpeak()) read(paper.items[index]);
   }
 
   function next() {
@@ -97,13 +103,24 @@ export async function createSitting(env, document_, fresh, kinds, media) {
   // ---- how the person wants it
 
   function openSettings() {
-    settingsBox.openSettings(settings, paper.languages(), (wanted) => {
+    settingsBox.openSettings(settings, paper.languages(), speech.canSpeak(), (wanted) => {
       const again = wanted.second !== settings.second;
       settings = wanted;
       settingsBox.apply(settings);
-      env.keep("settings/" + attempt, settings);
+      keepSettings();
       if (again) view.show(view.index(), false);
     });
+  }
+
+  // Kept here first and then told to the room; a moment later, should it not answer.
+  async function keepSettings() {
+    clearTimeout(settingsTimer);
+    const told = settings;
+    await env.keep("settings/" + attempt, Object.assign({ unsent: true }, told));
+    const result = await env.sendSettings(told);
+    if (stopped || told !== settings) return;
+    if (result.ok) await env.keep("settings/" + attempt, told);
+    else if (result.status === 0 || result.status >= 500) settingsTimer = setTimeout(keepSettings, SETTINGS_MS);
   }
 
   function read(item) {
@@ -310,6 +327,7 @@ export async function createSitting(env, document_, fresh, kinds, media) {
       view.build();
       view.show(parts.reachable(from) ? from : Math.max(0, parts.first()), false);
       begun = true;
+      if (noted && noted.unsent) keepSettings();
       refresh();
     },
     onClock,
@@ -328,6 +346,7 @@ export async function createSitting(env, document_, fresh, kinds, media) {
       stopped = true;
       hush();
       clearTimeout(over);
+      clearTimeout(settingsTimer);
       clearCover();
       return rest;
     },
