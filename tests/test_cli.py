@@ -122,6 +122,7 @@ def test_a_small_site_plans_a_session_from_a_spreadsheet(site: Path, tmp_path: P
     again = run("session", "create", "--roster", str(roster), "--bank", str(bank), config=site)
     assert again.exit_code == 1
     assert "S-001" in again.output
+    assert len(json.loads(run("session", "list", "--json", config=site).output)) == 1
 
 
 def test_an_institutions_own_bank_stands_beside_the_provinces(site: Path, tmp_path: Path) -> None:
@@ -155,7 +156,6 @@ def test_an_institutions_own_bank_stands_beside_the_provinces(site: Path, tmp_pa
 
 def has_media(item: dict[str, object]) -> bool:
     return "image" in json.dumps(item)
-    assert len(json.loads(run("session", "list", "--json", config=site).output)) == 1
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge.errors import Unavailable
+from edge.exam.logkeeper import LogKeeper
 from edge.exam.mirror import Mirror
 from edge.store.db import open_answers
 from edge.store.journal import Recorded
@@ -38,7 +39,8 @@ BUSY = 0.3
 STEP_S = 0.003
 HOLD_S = 0.05
 CACHE_KIB = 16_384
-CHECKPOINT_PAGES = 4000
+CHECKPOINT_PAGES = 8000
+"""Of the log, when the keeper of the log does not keep up."""
 STEPS_A_COMMIT = 8
 
 
@@ -114,6 +116,7 @@ class AnswerJournal:
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
+        self._keeper = LogKeeper(path)
 
     def submit(self, work: Callable[[sqlite3.Connection], T], timeout_s: float = TIMEOUT_S, keeps: bool = False) -> T:
         """Run `work` in the next group commit; its result once it is on disk.
@@ -151,6 +154,7 @@ class AnswerJournal:
         if not self._closed:
             if self._mirror is not None:
                 self._mirror.close()
+            self._keeper.close()
             self._closed = True
             self._ring()
             self._thread.join()

@@ -1,4 +1,4 @@
-"""Whether a session may open its door at all: a passed rehearsal where its policy asks for one, room for its answers."""
+"""Whether a session may open its door: a passed rehearsal where its policy asks for one, and room for its answers."""
 
 from __future__ import annotations
 

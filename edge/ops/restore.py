@@ -105,7 +105,10 @@ def restore(found: Found, state: Path) -> dict[str, Any]:
     except OSError as error:
         raise Unavailable("store_unavailable", path=state, detail=error) from error
     _forget_signing(state)
-    return _checked(found, state)
+    try:
+        return _checked(found, state)
+    finally:
+        _give_to_owner(state)
 
 
 def _inside(state: Path, name: str) -> Path:
@@ -121,6 +124,14 @@ def _write(place: Path, data: bytes, mode: int) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _give_to_owner(state: Path) -> None:
+    """Restored by root, all of it belongs to whom the folder belongs to: the service's user on an appliance."""
+    if os.geteuid() == 0:
+        owner = state.stat()
+        for place in state.rglob("*"):
+            os.chown(place, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _forget_signing(state: Path) -> None:

@@ -242,9 +242,7 @@ def release(connection: sqlite3.Connection, attempt: str) -> bool:
 
 def binding_of(connection: sqlite3.Connection, secret_hash: str) -> Binding | None:
     row = connection.execute("SELECT * FROM bindings WHERE secret_hash = ?", (secret_hash,)).fetchone()
-    return row and Binding(
-        row["id"], row["attempt_id"], row["tablet_id"], row["released_ms"] is None, row["device"]
-    )
+    return row and Binding(row["id"], row["attempt_id"], row["tablet_id"], row["released_ms"] is None, row["device"])
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,11 @@ class Wal:
         self._salt = b""
         self._offset = 0
 
+    @property
+    def frames(self) -> int:
+        """How many frames of the current run of the log have been read over."""
+        return max(0, self._offset - _WAL_HEADER) // (_FRAME.size + self._page_size)
+
     def skip(self) -> None:
         """Everything so far is known otherwise."""
         for _ in self._frames(bodies=False):

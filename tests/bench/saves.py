@@ -75,9 +75,10 @@ def cores() -> tuple[int, int]:
 # ---- the room and its candidates
 
 
-def make_room(folder: Path, clients: int) -> DeskRoom:
+def make_room(folder: Path, clients: int, mirrored: bool = False) -> DeskRoom:
     """An enrolled room with a session of `clients`, whatever seats the demo's class has."""
-    config = make_config(folder, web={"port": free_port(), "threads": max(THREADS, clients + 8), "cpu": cores()[1]})
+    web = {"port": free_port(), "threads": max(THREADS, clients + 8), "cpu": cores()[1]}
+    config = make_config(folder, web=web, store={"mirror": str(folder / "mirror")} if mirrored else {})
     certify_locally(config.paths, "示例学校", "room-1", 1, clock.wall_ms())
     bank_file = seal_sample_bank(config)
     document = cast.roster("S-1", clock.wall_ms(), size=1, minutes=240, photos=False)
@@ -272,9 +273,11 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path, clients: int, prefix: tuple[str, ...] = (), slow_ms: int = 0) -> Iterator[Bench]:
+def bench(
+    folder: Path, clients: int, prefix: tuple[str, ...] = (), slow_ms: int = 0, mirrored: bool = False
+) -> Iterator[Bench]:
     folder.mkdir(parents=True, exist_ok=True)
-    desk = make_room(folder, clients)
+    desk = make_room(folder, clients, mirrored)
     try:
         codes = start_exam(desk)
         with measured(desk.config, folder, "web", prefix, shim(folder, slow_ms)) as web:
@@ -283,12 +286,14 @@ def bench(folder: Path, clients: int, prefix: tuple[str, ...] = (), slow_ms: int
         desk.db.close()
 
 
-def rates(folder: Path, clients: int, seconds: float, slow_ms: int, pace_s: float, double: bool) -> dict[str, Any]:
+def rates(
+    folder: Path, clients: int, seconds: float, slow_ms: int, pace_s: float, double: bool, mirrored: bool
+) -> dict[str, Any]:
     """No-op, save and bare in turn; then, where asked for, twice the clients, and the pace of an exam."""
     each = max(1, round(seconds / (3 * ROUNDS)))
     seen = {kind: Seen() for kind in ("noop", "save", "bare")}
     twice, once, paced = Seen(), Seen(), Seen()
-    with bench(folder, clients * (2 if double else 1), slow_ms=slow_ms) as room:
+    with bench(folder, clients * (2 if double else 1), slow_ms=slow_ms, mirrored=mirrored) as room:
         bare_web = room.desk.config.web.model_copy(update={"port": free_port()})
         bare_config = room.desk.config.model_copy(update={"web": bare_web})
         with measured(bare_config, folder / "bare", "bare") as bare:
@@ -305,6 +310,7 @@ def rates(folder: Path, clients: int, seconds: float, slow_ms: int, pace_s: floa
         figures = {
             "clients": clients,
             "fsync_ms_added": slow_ms,
+            "mirrored": mirrored,
             "saves_per_s": round(seen["save"].per_s),
             "noop_per_s": round(seen["noop"].per_s),
             "bare_per_s": round(seen["bare"].per_s),
@@ -350,23 +356,33 @@ def _flushes(trace: Path) -> int:
 @click.option("--fsync-ms", type=click.IntRange(0, 1000), default=0, help="Make each flush this much slower.")
 @click.option("--pace", type=click.FloatRange(0, 60), default=0.0, help="Also one save a client each so many seconds.")
 @click.option("--double", is_flag=True, help="Also twice the clients.")
+@click.option("--mirror", "mirrored", is_flag=True, help="With a second medium: a folder on the same disk.")
 @click.option("--no-strace", is_flag=True, help="Do not count flushes.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--record", "keep", is_flag=True, help="Write the figures to measured.json.")
 def main(
-    clients: int, seconds: float, fsync_ms: int, pace: float, double: bool, no_strace: bool, as_json: bool, keep: bool
+    clients: int,
+    seconds: float,
+    fsync_ms: int,
+    pace: float,
+    double: bool,
+    mirrored: bool,
+    no_strace: bool,
+    as_json: bool,
+    keep: bool,
 ) -> None:
     """Benchmark durable answer saves of the real web process."""
     needs()
     with tempfile.TemporaryDirectory() as folder:
-        figures = rates(Path(folder) / "rates", clients, seconds, fsync_ms, pace, double)
+        figures = rates(Path(folder) / "rates", clients, seconds, fsync_ms, pace, double, mirrored)
         figures["fsyncs_per_save"] = None
         if shutil.which("strace") and not no_strace:
             counted = flushes_per_save(Path(folder) / "flushes", clients, seconds, fsync_ms)
             figures["fsyncs_per_save"] = round(counted, 3)
     if figures["lost"]:
         raise click.ClickException(f"acknowledged and not stored: {figures['lost']}")
-    report("saves-slow-disk" if fsync_ms else "saves", figures, as_json, keep)
+    name = "saves" + ("-slow-disk" if fsync_ms else "") + ("-mirrored" if mirrored else "")
+    report(name, figures, as_json, keep)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ def fields(text: str) -> set[str]:
 def test_both_languages_say_it_with_the_same_facts() -> None:
     for reason in REASONS.values():
         assert reason.zh.strip() and reason.en.strip(), reason.code
-        assert fields(reason.zh) == fields(reason.en), reason.code
+        # a fact called zh or en is the machine's word for the case, given in each language
+        assert fields(reason.zh) - {"zh"} == fields(reason.en) - {"en"}, reason.code
         assert any("\u4e00" <= c <= "\u9fff" for c in reason.zh), reason.code
 
 

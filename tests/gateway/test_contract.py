@@ -23,6 +23,7 @@ from edge.gateway.rooms import suspend
 from edge.gateway.settings import Province
 from edge.trust import protocol
 from edge.trust.checkpoint import sign_note
+from edge.trust.shares import new_codes
 from support.gateways import FakeRoom, result_envelope
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((resources.files("edge.gateway") / "openapi.yaml").read_text("utf-8"))
@@ -145,6 +146,12 @@ def test_every_operation_answers_as_the_document_says(client: FlaskClient, provi
     for missing in ("bundles/bank/safety/2", "bundles/bank/other/1", f"bundles/bank/safety/{2**63}"):
         check_answer(room.get(missing), one, "get")
 
+    publish(province, "bank", "locked", b"content", None, codes=new_codes())
+    for name, version, status in (("locked", 1, 200), ("safety", 1, 404), ("locked", 0, 400)):
+        answer = room.post("releases", json.dumps({"name": name, "version": version, "session": "S-1"}).encode())
+        assert answer.status_code == status
+        check_answer(answer, base + "/releases", "post")
+
     fork = result_envelope(room.room, 1, 1, room.signer, other=True)
     stranger = result_envelope("room-9", 1, 1, room.signer)
     texts = [e.decode() for e in (room.envelope(1), room.envelope(1), fork, stranger)] + ["{}", "not json"]
@@ -170,6 +177,7 @@ def test_every_operation_answers_as_the_document_says(client: FlaskClient, provi
         ("status", base + "/status", "get"),
         ("bundles", base + "/bundles", "get"),
         ("bundles/bank/safety/1", one, "get"),
+        ("releases", base + "/releases", "post"),
         ("results", base + "/results", "post"),
         ("checkpoints", base + "/checkpoints", "post"),
     ):

@@ -205,7 +205,7 @@ def test_replies_lost_in_mid_air_on_a_dropping_line_lose_and_double_nothing(
 # ---- moving, and a second device
 
 
-def test_moving_to_another_tablet_takes_one_act_and_seven_touches(
+def test_moving_to_another_tablet_takes_one_act_and_eight_touches(
     browser: Browser, room: DeskRoom, tmp_path: Path
 ) -> None:
     with (
@@ -244,7 +244,7 @@ def test_a_cookie_on_a_second_device_reads_nothing_and_the_proctor_sees_it(
         seat(page, base, codes[0])
         one = answer(page, 0)
         until(lambda: one in answers_of(room), 10, "the first answer is in the room")
-        cookies = page.context.cookies()
+        cookies: Any = page.context.cookies()
         thief.context.add_cookies(cookies)
         thief.goto(f"{base}/exam/")
         expect(thief.locator(".screen.gone")).to_contain_text("已有一台平板在使用", timeout=10_000)

@@ -47,6 +47,8 @@ FIXED = settings(
 )
 MEMORY_KB = 150_000
 
+pytestmark = pytest.mark.xdist_group("hostile")  # what is counted is counted in one room
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
@@ -57,85 +59,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
 @pytest.fixture(scope="module")
 def everybody(place: Yard) -> dict[str, Caller]:
     return callers(place)
-
-
-@pytest.mark.parametrize(
-    ("names", "examples"),
-    [
-        (["nobody"], 90),
-        (["candidate"], 130),
-        (["other-proctor", "other-examiner", "other-technician", "technician"], 110),
-        (["other-supervisor", "supervisor"], 60),
-        (["examiner"], 60),
-    ],
-    ids=lambda value: value[-1] if isinstance(value, list) else str(value),
-)
-def test_requests_made_up_from_the_document(
-    place: Yard, everybody: dict[str, Caller], names: list[str], examples: int
-) -> None:
-    begin(place)
-
-    @settings(FIXED, max_examples=examples)
-    @given(request=made_up(place), name=st.sampled_from(names))
-    def run(request: Request, name: str) -> None:
-        send(place, everybody[name], request)
-
-    run()
-    check_tables(place, names[0], everybody[names[0]].may)
-    still_serves(place)
-
-
-def test_bodies_that_break_parsers(place: Yard, everybody: dict[str, Caller]) -> None:
-    """To each address that takes JSON, as somebody who may use it: refused, and nothing is written but that."""
-    begin(place)
-    bodies = odd_bodies(items_of(place.paper)[0]["id"])
-    first, second = dict(list(bodies.items())[::2]), dict(list(bodies.items())[1::2])
-    sent = [
-        ("candidate", "/exam/api/answers", bodies),
-        ("candidate", "/exam/api/claim", first),
-        ("candidate", "/exam/api/watch", second),
-        ("examiner", f"/scoring/api/{place.session}/draft", first),
-        ("examiner", f"/scoring/api/{place.session}/pictures", second),
-        ("proctor", f"/console/api/{place.session}/pause", bodies),
-        ("proctor", "/console/api/practice", first),
-        ("supervisor", f"/spotcheck/{place.session}/evidence", second),
-        ("nobody", "/kiosk/api/act", first),
-    ]
-    for name, address, chosen in sent:
-        caller = everybody[name]
-        headers = {"X-CSRF": caller.token, "Accept": "application/json", "Content-Type": "application/json"}
-        for what, body in chosen.items():
-            answer = requests.post(
-                place.base + address, data=body, headers=headers, cookies=caller.cookies, timeout=TIMEOUT
-            )
-            assert 400 <= answer.status_code < 500, (address, what, answer.text)
-            check_answer(place, caller, None, "post", answer)
-    check_tables(place, "nonsense", everybody["supervisor"].may)
-
-
-def test_bytes_that_are_no_http(place: Yard, everybody: dict[str, Caller]) -> None:
-    begin(place)
-    for name, sent in raw_requests(place).items():
-        got = send_raw(place, name, sent)
-        if name.startswith("path "):
-            assert b" 200 " not in got[:15], f"{name}: {got[:200]!r}"
-    check_tables(place, "noise", everybody["nobody"].may)
-    still_serves(place)
-
-
-def test_bodies_that_never_end_hold_up_nobody(place: Yard) -> None:
-    """Half the threads wait for the rest of a body; everybody else is answered meanwhile, and then they are let go."""
-    port = int(place.base.rpartition(":")[2])
-    wires = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(8)]
-    try:
-        for wire in wires:
-            wire.sendall(b"POST /exam/api/claim HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n{")
-        time.sleep(0.3)
-        still_serves(place)
-    finally:
-        for wire in wires:
-            wire.close()
-    assert requests.get(f"{place.base}/healthz", timeout=TIMEOUT).ok
 
 
 op_of_a_tablet = st.fixed_dictionaries(
@@ -219,6 +142,85 @@ def test_the_check_itself_can_fail(place: Yard, everybody: dict[str, Caller]) ->
         check_answer(place, everybody["candidate"], "/exam/api/paper", "get", answer)
     place.count.statuses[answer.status_code] -= 1
     place.resting = {}
+
+
+@pytest.mark.parametrize(
+    ("names", "examples"),
+    [
+        (["nobody"], 90),
+        (["candidate"], 130),
+        (["other-proctor", "other-examiner", "other-technician", "technician"], 110),
+        (["other-supervisor", "supervisor"], 60),
+        (["examiner"], 60),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else str(value),
+)
+def test_requests_made_up_from_the_document(
+    place: Yard, everybody: dict[str, Caller], names: list[str], examples: int
+) -> None:
+    begin(place)
+
+    @settings(FIXED, max_examples=examples)
+    @given(request=made_up(place), name=st.sampled_from(names))
+    def run(request: Request, name: str) -> None:
+        send(place, everybody[name], request)
+
+    run()
+    check_tables(place, names[0], everybody[names[0]].may)
+    still_serves(place)
+
+
+def test_bodies_that_break_parsers(place: Yard, everybody: dict[str, Caller]) -> None:
+    """To each address that takes JSON, as somebody who may use it: refused, and nothing is written but that."""
+    begin(place)
+    bodies = odd_bodies(items_of(place.paper)[0]["id"])
+    first, second = dict(list(bodies.items())[::2]), dict(list(bodies.items())[1::2])
+    sent = [
+        ("candidate", "/exam/api/answers", bodies),
+        ("candidate", "/exam/api/claim", first),
+        ("candidate", "/exam/api/watch", second),
+        ("examiner", f"/scoring/api/{place.session}/draft", first),
+        ("examiner", f"/scoring/api/{place.session}/pictures", second),
+        ("proctor", f"/console/api/{place.session}/pause", bodies),
+        ("proctor", "/console/api/practice", first),
+        ("supervisor", f"/spotcheck/{place.session}/evidence", second),
+        ("nobody", "/kiosk/api/act", first),
+    ]
+    for name, address, chosen in sent:
+        caller = everybody[name]
+        headers = {"X-CSRF": caller.token, "Accept": "application/json", "Content-Type": "application/json"}
+        for what, body in chosen.items():
+            answer = requests.post(
+                place.base + address, data=body, headers=headers, cookies=caller.cookies, timeout=TIMEOUT
+            )
+            assert 400 <= answer.status_code < 500, (address, what, answer.text)
+            check_answer(place, caller, None, "post", answer)
+    check_tables(place, "nonsense", everybody["supervisor"].may)
+
+
+def test_bytes_that_are_no_http(place: Yard, everybody: dict[str, Caller]) -> None:
+    begin(place)
+    for name, sent in raw_requests(place).items():
+        got = send_raw(place, name, sent)
+        if name.startswith("path "):
+            assert b" 200 " not in got[:15], f"{name}: {got[:200]!r}"
+    check_tables(place, "noise", everybody["nobody"].may)
+    still_serves(place)
+
+
+def test_bodies_that_never_end_hold_up_nobody(place: Yard) -> None:
+    """Half the threads wait for the rest of a body; everybody else is answered meanwhile, and then they are let go."""
+    port = int(place.base.rpartition(":")[2])
+    wires = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(8)]
+    try:
+        for wire in wires:
+            wire.sendall(b"POST /exam/api/claim HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n{")
+        time.sleep(0.3)
+        still_serves(place)
+    finally:
+        for wire in wires:
+            wire.close()
+    assert requests.get(f"{place.base}/healthz", timeout=TIMEOUT).ok
 
 
 def test_requests_made_up_as_the_proctor_of_this_session(place: Yard, everybody: dict[str, Caller]) -> None:

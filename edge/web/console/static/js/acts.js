@@ -97,7 +97,7 @@ export function createActs(base, took, get) {
       const remove = plain("delete-practice", t("console.act_delete_practice"), t("console.lead_delete_practice"),
         { danger: true, then: () => location.assign("/console/") });
       const byState = {
-        planned: () => [[t("console.act_open_checkin"), plain("open-checkin", t("console.act_open_checkin"), t("console.lead_open_checkin")), "main"]],
+        planned: () => [[t("console.act_open_checkin"), plain("open-checkin", t("console.act_open_checkin"), t("console.lead_open_checkin")), session.locked_bank ? "" : "main"]],
         checkin: () => [[t("console.act_start"), plain("start", t("console.act_start"), t("console.lead_start", counts)), "main"]],
         running: () => [
           session.clock.s === "paused"
