@@ -43,15 +43,16 @@ ROWS = {
     "wifi": (
         "断断续续的无线网 Wi-Fi that drops",
         "`make soak`",
-        "{tablets} 台平板，每 {every_s} 秒断 {down_s} 秒、共 {drops} 次，{replies_lost} 个回复丢在路上：选了 {chosen} 次，"
-        "存下 {rows} 次，丢失 **{lost}**，重复 {doubled} / {tablets} tablets, {drops} drops of {down_s} s every {every_s} s, "
-        "{replies_lost} replies lost on the way: {chosen} choices, {rows} stored, **{lost}** lost, {doubled} doubled",
+        "{tablets} 台平板，每 {every_s} 秒断 {down_s} 秒、共 {drops} 次，{replies_lost} 个回复丢在路上："
+        "选了 {chosen} 次，存下 {rows} 次，丢失 **{lost}**，重复 {doubled} / {tablets} tablets, {drops} drops of {down_s} s "
+        "every {every_s} s, {replies_lost} replies lost on the way: {chosen} choices, {rows} stored, **{lost}** lost, {doubled} doubled",
     ),
     "hostile": (
         "恶意请求 hostile requests",
         "`make soak`",
-        "{requests} 次，{refused} 次被拒，故障 **{faults}**，改动他人数据 **{rows_of_others_changed}** / "
-        "{requests} requests, {refused} refused, **{faults}** faults, **{rows_of_others_changed}** rows of others changed",
+        "{requests} 次，{refused} 次被拒，故障 **{faults}**，改动他人数据 "
+        "**{rows_of_others_changed}** / {requests} requests, {refused} refused, **{faults}** faults, "
+        "**{rows_of_others_changed}** rows of others changed",
     ),
     "vm_kills": (
         "给虚拟机拔电 power cut of a whole machine",
