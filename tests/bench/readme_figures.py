@@ -44,8 +44,9 @@ ROWS = {
         "断断续续的无线网 Wi-Fi that drops",
         "`make soak`",
         "{tablets} 台平板，每 {every_s} 秒断 {down_s} 秒、共 {drops} 次，{replies_lost} 个回复丢在路上："
-        "选了 {chosen} 次，存下 {rows} 次，丢失 **{lost}**，重复 {doubled} / {tablets} tablets, {drops} drops of {down_s} s "
-        "every {every_s} s, {replies_lost} replies lost on the way: {chosen} choices, {rows} stored, **{lost}** lost, {doubled} doubled",
+        "选了 {chosen} 次，存下 {rows} 次，丢失 **{lost}**，重复 {doubled} / "
+        "{tablets} tablets, {drops} drops of {down_s} s every {every_s} s, {replies_lost} replies lost on the way: "
+        "{chosen} choices, {rows} stored, **{lost}** lost, {doubled} doubled",
     ),
     "hostile": (
         "恶意请求 hostile requests",
