@@ -294,6 +294,8 @@ def rates(
     seen = {kind: Seen() for kind in ("noop", "save", "bare")}
     twice, once, paced = Seen(), Seen(), Seen()
     with bench(folder, clients * (2 if double else 1), slow_ms=slow_ms, mirrored=mirrored) as room:
+        if pace_s:
+            room.run("save", room.web, round(3 * pace_s), paced, clients, pace_s)
         bare_web = room.desk.config.web.model_copy(update={"port": free_port()})
         bare_config = room.desk.config.model_copy(update={"web": bare_web})
         with measured(bare_config, folder / "bare", "bare") as bare:
@@ -305,8 +307,6 @@ def rates(
             for _ in range(ROUNDS if double else 0):
                 room.run("save", room.web, each, once, clients)
                 room.run("save", room.web, each, twice, 2 * clients)
-        if pace_s:
-            room.run("save", room.web, round(3 * pace_s), paced, clients, pace_s)
         figures = {
             "clients": clients,
             "fsync_ms_added": slow_ms,
