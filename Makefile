@@ -41,7 +41,7 @@ dev: $(VENV)/.demo ## a desk room that restarts its services when the code chang
 	$(BIN)/examroom demo --out build/dev --only-room --reload
 
 test: $(VENV)/.dev $(VENV)/.system ## the test suite
-	$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.dev ## style, types, the import table, shell scripts
 	$(BIN)/ruff check --no-cache .
@@ -55,6 +55,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 soak: $(VENV)/.dev $(VENV)/.system ## the long runs; writes tests/bench/measured.json
+	$(BIN)/python -m pytest -p no:xdist -m long
 	$(BIN)/python -m pytest -p no:xdist -m 'soak and not vm' --timeout 3600 tests/soak
 
 vmtest: $(VENV)/.dev ## boot the units in a virtual machine until the exam page answers (root)

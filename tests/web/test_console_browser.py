@@ -297,7 +297,7 @@ def test_two_hundred_seats_stay_small_and_calm(browser: Browser, room: DeskRoom,
         proctor.close()
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", ["zh", pytest.param("en", marks=pytest.mark.long)])
 def test_what_is_printed_fits_its_pages(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
     """No page of any form is longer than A4, and a printer makes as many pages as the form says."""
     with serving(room, tmp_path) as (_, base), page_of(browser, base, DESK, lang) as page:

@@ -394,7 +394,7 @@ def hand_in(page: Page) -> None:
     expect(page.locator(".screen.done")).to_be_visible(timeout=10_000)
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", ["zh", pytest.param("en", marks=pytest.mark.long)])
 def test_axe_finds_nothing_serious_on_any_screen(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
     with serving(room, tmp_path) as (_, base), tablet(browser, base, PORTRAIT, lang) as page:
         seen: list[str] = []

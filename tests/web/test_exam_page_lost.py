@@ -187,6 +187,7 @@ def test_an_answer_the_room_refuses_unexpectedly_is_kept_shown_and_told(
         until(lambda: not tile(proctor, room.session, codes[0])["queued"], 10, "the alarm is over")
 
 
+@pytest.mark.long
 def test_replies_lost_in_mid_air_on_a_dropping_line_lose_and_double_nothing(
     browser: Browser, room: DeskRoom, tmp_path: Path
 ) -> None:

@@ -108,7 +108,7 @@ def kinds(room: DeskRoom) -> list[str]:
     return [entry.kind for kind in ("reserve_used", "reserve_whole") for entry in ledger.last(room.db, kind, 5)]
 
 
-@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+@pytest.mark.parametrize("kind", ["tmpfs", pytest.param("ext4", marks=pytest.mark.long)])
 def test_a_full_disk_starves_no_answer(kind: str, tmp_path: Path) -> None:
     state, junk = tmp_path / "state", tmp_path / "state" / "footage"
     with small_disk(kind, state, tmp_path / "image"):

@@ -62,6 +62,10 @@ class Crowd:
             threading.Thread(target=who.sit, args=(self._stop, self._handin), daemon=True) for who in people
         ]
 
+    @property
+    def size(self) -> int:
+        return len(self._threads)
+
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
@@ -149,7 +153,7 @@ def _claimed(room: ScratchRoom, crowd: Crowd, wanted: int, tick: Tick) -> None:
 
 
 def _answering(room: ScratchRoom, plan: Plan, crowd: Crowd, tick: Tick) -> None:
-    wanted = plan.candidates * plan.answers
+    wanted = crowd.size * plan.answers
     start, killed = time.monotonic(), not plan.faults
     while crowd.working():
         passed = time.monotonic() - start
