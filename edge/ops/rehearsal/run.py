@@ -120,6 +120,9 @@ def rehearse(
         crowd.hand_in()
         crowd.wait(SETTLE_S, lambda: tick(crowd.heard.finished / max(1, len(here)), f"{crowd.heard.finished}"))
     cpu = time.process_time() - cpu
+    if elsewhere:
+        with stage("wait for the others 等其他电脑") as tick:
+            _handed_in(room, len(codes), tick)
     with stage("count what is stored 核对") as tick:
         measured = count(room.config.paths.answers_db, crowd.heard, len(here))
     usage = room.usage()
@@ -150,6 +153,18 @@ def _claimed(room: ScratchRoom, crowd: Crowd, wanted: int, tick: Tick) -> None:
     finally:
         connection.close()
     raise Unavailable("rehearsal_not_claimed", wanted=wanted, done=done, detail="; ".join(crowd.heard.problems[:3]))
+
+
+def _handed_in(room: ScratchRoom, wanted: int, tick: Tick) -> None:
+    """The other machines' candidates need this room until they have handed in; not for ever, though."""
+    connection = connect(room.config.paths.answers_db)
+    try:
+        end = time.monotonic() + SETTLE_S
+        while (done := len(journal.all_handins(connection))) < wanted and time.monotonic() < end:
+            tick(done / wanted, f"{done}/{wanted}")
+            time.sleep(0.2)
+    finally:
+        connection.close()
 
 
 def _answering(room: ScratchRoom, plan: Plan, crowd: Crowd, tick: Tick) -> None:
