@@ -19,12 +19,13 @@ from edge.demo import checks, exam
 from edge.demo.door import Door
 from edge.demo.people import CLASS_SIZE, HOPPER, STAFF, badge_of
 from edge.demo.reload import watch_code
-from edge.demo.room import CAMERA, SESSION, DemoRoom, free_port, wait_for
+from edge.demo.room import CAMERA, SESSION, DemoRoom, wait_for
 from edge.demo.tablets import Tally
 from edge.domain.reasons import sentence
 from edge.errors import BadInput, ExamroomError
 from edge.hardware.badge.simulator import tap
 from edge.ops.desk import Person
+from edge.ops.ports import free_port
 from edge.ops.stages import Stages
 from edge.store import ledger
 from edge.store.db import connect

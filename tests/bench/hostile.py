@@ -30,11 +30,12 @@ from edge.domain.canonical import canonical
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.ops.desk import StaffMember
+from edge.ops.ports import free_port
 from edge.store import ledger
 from edge.store.db import connect
 from edge.web.body import csrf_of
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import Service, free_port, open_exam, serving, until
+from support.serving import Service, open_exam, serving, until
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((resources.files("edge.web") / "openapi.yaml").read_text("utf-8"))
 REGISTRY: Registry[Any] = Registry().with_resource("", Resource(DOCUMENT, DRAFT202012))

@@ -22,8 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measured import record
+from edge.ops.ports import free_port
 from support.kinds_room import hundred_document, make_kinds_room
-from support.serving import free_port, open_exam, serving
+from support.serving import open_exam, serving
 from support.tablet_page import PORTRAIT, chromium, seat
 
 # From the touch to the frame after the one in which the question stands.

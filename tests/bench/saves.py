@@ -43,12 +43,13 @@ from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
+from edge.ops.ports import free_port
 from edge.store import admissions, people, sessions
 from edge.store.db import connect, open_room
 from edge.trust import enrolment
 from edge.trust.enrolment import certify_locally
 from support.rooms import DeskRoom, make_config, seal_sample_bank
-from support.serving import answers, free_port, until, write_config
+from support.serving import answers, until, write_config
 
 HERE = Path(__file__).resolve().parent
 THREADS = 256  # what a room has by default; more clients get as many threads as they are

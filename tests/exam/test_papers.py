@@ -34,10 +34,11 @@ from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
 from edge.exam.planning import blueprint_for
 from edge.exam.replay import recorded_here, recorded_in, replay
+from edge.ops.ports import free_port
 from edge.store import admissions, people, records, sessions
 from edge.store.db import open_room
 from support.rooms import DeskRoom, TabletHand, make_desk_room, right_letters, seal_bank
-from support.serving import free_port, open_exam, serving
+from support.serving import open_exam, serving
 
 BY = "P-001"
 SOURCE = {"standard": "MARK-STANDARD", "title": "MARK-TITLE", "edition": "MARK-EDITION", "clause": "MARK-CLAUSE"}

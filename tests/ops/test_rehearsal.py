@@ -18,6 +18,7 @@ from edge.domain.canonical import canonical, canonical_text
 from edge.errors import Conflict
 from edge.exam.documents import parse_policy
 from edge.exam.readiness import need_rehearsal
+from edge.ops.ports import free_port
 from edge.ops.rehearsal.fitness import planned
 from edge.ops.rehearsal.run import count
 from edge.ops.rehearsal.tablet import Heard
@@ -27,7 +28,7 @@ from edge.store.db import open_answers, transaction
 from edge.trust.seal import seal_bundle
 from edge.trust.signer import Ed25519Signer
 from support.rooms import DAY_MS, DeskRoom, make_desk_room
-from support.serving import free_port, serving, signed_in, until, write_config
+from support.serving import serving, signed_in, until, write_config
 
 KEYS = {
     "clients", "saves", "lost_acks", "doubled", "fsyncs_per_save", "p50_ms", "p95_ms", "p99_ms", "handin_p99_ms",

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from edge.ops.ports import free_port
 from support.rooms import make_desk_room
-from support.serving import free_port, open_exam, serving
+from support.serving import open_exam, serving
 
 
 class Raw:

@@ -17,8 +17,9 @@ import pytest
 
 import support
 from edge.demo.tablets import Tablet, Tally, questions
+from edge.ops.ports import free_port
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import answers, claimed, free_port, open_exam, until, write_config
+from support.serving import answers, claimed, open_exam, until, write_config
 
 LINE = re.compile(r"^(?P<at>\d+\.\d+) (?P<call>\w+)\((?P<rest>.*)<(?P<took>\d+\.\d+)>$")
 TRACED = "pwrite64,write,pwritev,fdatasync,fsync,sendto,sendmsg,writev"

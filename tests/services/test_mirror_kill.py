@@ -14,12 +14,13 @@ from pathlib import Path
 import requests
 
 from edge.demo.tablets import Tally
+from edge.ops.ports import free_port
 from edge.store import ledger
 from edge.store.db import connect
 from edge.store.status import read_statuses
 from support.kills import keep_answering
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import answers, claimed, free_port, open_exam, serving, until, write_config
+from support.serving import answers, claimed, open_exam, serving, until, write_config
 
 KILLS = 6
 

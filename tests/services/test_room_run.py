@@ -22,12 +22,13 @@ from edge.demo.clip import write_clip
 from edge.demo.tablets import Tally, questions
 from edge.errors import Unavailable
 from edge.hardware.badge.simulator import tap
+from edge.ops.ports import free_port
 from edge.services.supervisor import read_pids
 from edge.store.db import connect
 from edge.store.ledger import check
 from edge.store.status import read_statuses
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import answers, claimed, free_port, open_exam, until, write_config
+from support.serving import answers, claimed, open_exam, until, write_config
 
 OTHERS = ("camera@door", "checkin", "uplink")
 

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from edge.demo.tablets import Tally, questions
+from edge.ops.ports import free_port
 from edge.store.db import connect
 from edge.store.ledger import check
 from support.kills import keep_answering, kill_web, wrongs
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import answers, claimed, free_port, open_exam, serving, until
+from support.serving import answers, claimed, open_exam, serving, until
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -25,6 +24,7 @@ import requests
 from bench.measured import record
 from edge.demo.people import STAFF
 from edge.ops.desk import Person
+from edge.ops.ports import free_port
 from edge.ops.rehearsal.tablet import Candidate, Heard, Pace
 from edge.ops.rehearsal.tally import Wrongs, hold_against
 from edge.store.db import connect
@@ -73,9 +73,7 @@ class Machine:
     def __init__(self, disk: Path, ca: Path) -> None:
         self._disk = disk
         self._ca = ca
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

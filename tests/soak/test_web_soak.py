@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from bench.measured import record
+from edge.ops.ports import free_port
 from edge.store.ledger import check
 from support.kills import journal_ops, kill_web, wrongs
 from support.rooms import make_desk_room
-from support.serving import free_port
 
 KILLS = 200
 SEED = 200

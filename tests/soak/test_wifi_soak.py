@@ -9,9 +9,10 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from bench.measured import record
+from edge.ops.ports import free_port
 from support.lossy_front import LossyFront
 from support.rooms import make_desk_room
-from support.serving import free_port, open_exam, serving
+from support.serving import open_exam, serving
 from support.tablet_page import chromium, seat, tablet
 from support.tls_front import NAME
 from support.wifi import Candidate, drop_and_answer, nothing_lost

@@ -24,6 +24,7 @@ from edge import clock
 from edge.config import Config
 from edge.gateway.rooms import issue_token
 from edge.gateway.settings import Province, init_gateway, open_province
+from edge.ops.ports import free_port
 from edge.store import ledger, records
 from edge.store.db import open_room, transaction
 from edge.trust import dsse
@@ -35,7 +36,7 @@ from edge.trust.signer import Ed25519Signer
 from edge.uplink.client import GatewayClient, endpoint
 from edge.uplink.enrol import enrol
 from support.rooms import make_config
-from support.serving import free_port, until
+from support.serving import until
 
 
 def make_province(folder: Path, name: str = "witness.example") -> Province:

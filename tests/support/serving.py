@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,12 +21,6 @@ from edge.ops.desk import Person
 from support.rooms import DeskRoom
 
 PROCTOR, EXAMINER, SUPERVISOR, TECHNICIAN = STAFF
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def write_config(config: Config, folder: Path) -> Path:

@@ -15,13 +15,14 @@ from edge.errors import BadInput, Conflict, ExamroomError, Refused, Unavailable,
 from edge.gateway import rooms as gateway_rooms
 from edge.gateway.rooms import issue_token
 from edge.gateway.settings import Province
+from edge.ops.ports import free_port
 from edge.store import identity, ledger
 from edge.store.db import open_room
 from edge.trust import enrolment
 from edge.trust.token import spaced
 from edge.uplink.enrol import enrol, enrol_local
 from support.gateways import GatewayProcess, RealRoom, add_results, make_province, real_room, room_config
-from support.serving import free_port, write_config
+from support.serving import write_config
 
 
 def kinds(config: Config) -> list[str]:

@@ -19,6 +19,7 @@ from edge.gateway.page import overview
 from edge.gateway.rooms import issue_token
 from edge.gateway.settings import Province
 from edge.gateway.tables import alarms, requests, results
+from edge.ops.ports import free_port
 from edge.store import ledger, outbox, records
 from edge.store.db import transaction
 from edge.trust.protocol import ReceiptsFile, ResultItem, ResultsAnswer, open_receipt, sign_receipt
@@ -35,7 +36,7 @@ from support.gateways import (
     real_room,
     result_envelope,
 )
-from support.serving import free_port, write_config
+from support.serving import write_config
 
 
 def send(room: RealRoom, client: GatewayClient | None = None) -> Sent:

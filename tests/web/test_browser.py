@@ -16,20 +16,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from edge.demo.people import StaffMember
 from edge.demo.tablets import Tally, questions
 from edge.gateway.settings import open_province
+from edge.ops.ports import free_port
 from edge.store import checkins, people, records
 from edge.store.db import connect, transaction
 from support.gateways import gateway_process, make_province, real_room
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import (
-    EXAMINER,
-    PROCTOR,
-    SUPERVISOR,
-    claimed,
-    free_port,
-    open_exam,
-    serving,
-    until,
-)
+from support.serving import EXAMINER, PROCTOR, SUPERVISOR, claimed, open_exam, serving, until
 
 CHROMIUM = "/usr/bin/chromium"
 SCREENS = Path(__file__).parents[2] / "build" / "screens"

@@ -18,10 +18,11 @@ from edge.demo.people import STAFF
 from edge.demo.tablets import Tablet, Tally
 from edge.exam.forms import FORMS
 from edge.ops.desk import StaffMember
+from edge.ops.ports import free_port
 from edge.store import admissions, incidents, ledger, people, sessions
 from edge.store.db import transaction
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import claimed, free_port, open_exam, serving, signed_in, until
+from support.serving import claimed, open_exam, serving, signed_in, until
 
 CHROMIUM = "/usr/bin/chromium"
 SCREENS = Path(__file__).parents[2] / "build" / "screens"

@@ -30,11 +30,12 @@ from hypothesis.stateful import (
 )
 
 from edge.ops.desk import Person
+from edge.ops.ports import free_port
 from edge.ops.rehearsal.tally import Told, hold_against
 from edge.store import journal
 from edge.store.db import connect
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import Service, answers, free_port, open_exam, serving, until
+from support.serving import Service, answers, open_exam, serving, until
 
 SEATS = 70
 EXAMPLES = 30

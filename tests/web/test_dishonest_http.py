@@ -19,10 +19,11 @@ from bench.hostile import MARK, OTHER, OTHERS, TIMEOUT, Yard, claim, items_of, y
 from edge import clock
 from edge.bank.build import sample_bank
 from edge.domain.timing import ExamClock
+from edge.ops.ports import free_port
 from edge.store import ledger, timing
 from edge.store.db import connect, open_answers
 from support.rooms import make_desk_room
-from support.serving import answers, free_port, open_exam, serving, until
+from support.serving import answers, open_exam, serving, until
 from support.tries import (
     an_answer,
     fresh,

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from edge.ops.ports import free_port
 from support.kinds_room import kinds_document, make_kinds_room
 from support.rooms import DeskRoom
-from support.serving import free_port, open_exam, serving, signed_in, until
+from support.serving import open_exam, serving, signed_in, until
 from support.tablet_page import (
     CHROMIUM,
     LANDSCAPE,

@@ -15,9 +15,10 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from edge.bank.media import fault_of, kind_of
+from edge.ops.ports import free_port
 from support.kinds_room import kinds_document, make_kinds_room
 from support.rooms import DeskRoom
-from support.serving import free_port, open_exam, serving
+from support.serving import open_exam, serving
 from support.tablet_page import CHROMIUM, chromium, go_to, seat, steps, tablet
 
 pytestmark = [

@@ -15,9 +15,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from edge.ops.desk import Person
+from edge.ops.ports import free_port
 from support.kinds_room import kinds_document, make_kinds_room
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import answers, free_port, open_exam, serving, until
+from support.serving import answers, open_exam, serving, until
 from support.tablet_page import CHROMIUM, chromium, enter_code, seat, shot, stored, tablet
 
 pytestmark = [

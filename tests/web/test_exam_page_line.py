@@ -14,8 +14,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, expect, sync_playwright
 
 from edge.ops.desk import Person
+from edge.ops.ports import free_port
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import Service, free_port, open_exam, serving, until
+from support.serving import Service, open_exam, serving, until
 from support.tablet_page import (
     CHROMIUM,
     FLAGS,

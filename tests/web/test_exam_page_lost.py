@@ -16,9 +16,10 @@ import requests
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from edge.ops.desk import Person
+from edge.ops.ports import free_port
 from support.lossy_front import LossyFront
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import free_port, open_exam, serving, until
+from support.serving import open_exam, serving, until
 from support.tablet_page import (
     CHROMIUM,
     answers_of,

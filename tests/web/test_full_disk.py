@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from edge.demo.tablets import Tally
+from edge.ops.ports import free_port
 from edge.store import ledger
 from edge.store.reserve import LOG_MB, MB, NAME
 from edge.store.status import read_statuses
 from support.kills import keep_answering, wrongs
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import claimed, free_port, open_exam, serving, signed_in, until
+from support.serving import claimed, open_exam, serving, signed_in, until
 
 SIZE_MB, RESERVE_MB = 112, 24
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")

@@ -23,12 +23,13 @@ from edge.domain.canonical import canonical_text
 from edge.exam import lockdown
 from edge.exam import seb as room_seb
 from edge.ops.desk import Person
+from edge.ops.ports import free_port
 from edge.store import ledger, purge
 from edge.store import lockdown as rows
 from edge.store.db import connect, transaction
 from edge.trust import addresses, roomtls
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import free_port, open_exam, serving, until
+from support.serving import open_exam, serving, until
 
 HOST = "room7.local"
 OUTSIDE = {"Host": HOST, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.168.7.31"}

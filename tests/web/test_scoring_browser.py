@@ -21,11 +21,12 @@ from edge.domain.canonical import canonical
 from edge.domain.rubric import Marks, evaluate, step_times
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
+from edge.ops.ports import free_port
 from edge.store import people, practical, records, sessions, sheets
 from edge.store import pictures as picture_rows
 from edge.store.db import transaction
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import free_port, serving, until
+from support.serving import serving, until
 from support.tablet_page import axe, too_wide
 
 CHROMIUM = "/usr/bin/chromium"

@@ -22,9 +22,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
+from edge.ops.ports import free_port
 from edge.trust import addresses, roomtls
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import TECHNICIAN, free_port, serving, signed_in
+from support.serving import TECHNICIAN, serving, signed_in
 
 CHROMIUM = "/usr/bin/chromium"
 

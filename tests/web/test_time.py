@@ -15,9 +15,10 @@ import requests
 from playwright.sync_api import Page, expect, sync_playwright
 
 from edge.ops.desk import Person
+from edge.ops.ports import free_port
 from edge.store import ledger
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import answers, free_port, open_exam, serving, until
+from support.serving import answers, open_exam, serving, until
 from support.timed import set_policy
 
 MINUTE = 60_000

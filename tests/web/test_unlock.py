@@ -9,9 +9,10 @@ import requests
 
 from edge.demo.people import STAFF
 from edge.demo.tablets import Tally
+from edge.ops.ports import free_port
 from edge.store import acts, ledger, sessions
 from edge.store.db import connect
-from support.serving import answers, claimed, free_port, open_exam, serving, signed_in, until
+from support.serving import answers, claimed, open_exam, serving, signed_in, until
 from support.unlocking import locked_room
 
 PROCTOR, EXAMINER, SUPERVISOR, TECHNICIAN = STAFF

@@ -15,10 +15,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from edge.demo.tablets import Tally
 from edge.domain.canonical import canonical_text
 from edge.exam import seb as room_seb
+from edge.ops.ports import free_port
 from edge.store.db import transaction
 from edge.trust import roomtls
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import claimed, free_port, open_exam, serving, until
+from support.serving import claimed, open_exam, serving, until
 
 CHROMIUM = "/usr/bin/chromium"
 pytestmark = [

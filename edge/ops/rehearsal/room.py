@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -33,6 +32,7 @@ from edge.errors import Unavailable
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.ops.desk import Person, StaffMember
+from edge.ops.ports import free_port
 from edge.store import admissions, people
 from edge.store.db import open_room
 from edge.store.status import read_statuses
@@ -261,12 +261,6 @@ def sweep(parent: Path) -> None:
                 if str(folder).encode() in (process / "cmdline").read_bytes():
                     os.kill(int(process.name), signal.SIGKILL)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def _plan(config: Config, candidates: int, proctor: StaffMember, exam: Exam) -> None:
