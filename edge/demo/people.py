@@ -15,6 +15,7 @@ from typing import Any
 from argon2 import PasswordHasher
 
 from edge.bank.build import sample_bank
+from edge.domain.residentid import check_character
 from edge.errors import Unavailable
 from edge.ops.desk import StaffMember
 
@@ -22,7 +23,6 @@ FAMILY = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施�
 GIVEN = ("建国", "志强", "秀英", "伟", "芳", "国庆", "海燕", "永红", "大勇", "桂兰")
 CLASS_SIZE = 30
 HOPPER, ASTRONAUT = 1, 2
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
 STAFF = (
@@ -49,8 +49,7 @@ def id_number(index: int) -> str:
     """An invented resident id number with a right check digit."""
     born = date(1970, 1, 1) + timedelta(days=index * 397)
     body = f"999999{born:%Y%m%d}{index % 1000:03d}"
-    total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
-    return body + "10X98765432"[total % 11]
+    return body + check_character(body)
 
 
 def candidate_name(index: int) -> str:

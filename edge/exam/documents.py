@@ -5,14 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import unicodedata
 from collections.abc import Hashable, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from edge.bank.model import Blueprint, Id, Rubric, Text, where
+from edge.bank.model import Blueprint, Id, Rubric, where
+from edge.domain import residentid
 from edge.errors import BadInput
 
+Words = Annotated[str, Field(max_length=2000, pattern=r"\S")]
+Name = Annotated[str, Field(max_length=100, pattern=r"^[^\r\n\t]*\S[^\r\n\t]*$")]
+Version = Annotated[int, Field(ge=1, le=2**53)]
+# up to 2100: no page could show a time in microseconds, and the store could not hold a larger one
+WallMs = Annotated[int, Field(ge=0, le=4_102_444_800_000)]
 Badge = Annotated[str, Field(pattern=r"^[A-Z0-9]{4,32}$")]
 Seat = Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,8}$")]
 PHOTO_LIMIT = 2_000_000
@@ -24,29 +31,29 @@ class Part(BaseModel):
 
 class Institution(Part):
     id: Id
-    name: Text
+    name: Words
 
 
 class TrainingClass(Part):
     id: Id
-    title: Text
+    title: Words
     regime: Literal["skilled-worker", "site-professional"]
-    post: Text
-    post_code: str | None = None
-    level: str | None = None
+    post: Words
+    post_code: Annotated[str | None, Field(max_length=100)] = None
+    level: Annotated[str | None, Field(max_length=100)] = None
 
 
 class SessionPlan(Part):
     id: Id
-    title: Text
-    planned_ms: Annotated[int, Field(ge=0)]
+    title: Words
+    planned_ms: WallMs
     minutes: Annotated[int, Field(ge=1, le=600)]
     purge_days: Annotated[int, Field(ge=1, le=3650)] = 90
 
 
 class BankRef(Part):
     name: Id
-    version: Annotated[int, Field(ge=1)]
+    version: Version
 
 
 class SeatPlace(Part):
@@ -57,12 +64,22 @@ class SeatPlace(Part):
 
 class Document(Part):
     type: Literal["resident-id", "passport", "hk-macao-permit", "taiwan-permit", "foreigner-permit"]
-    number: Annotated[str, Field(min_length=4, max_length=40)]
+    number: Annotated[str, Field(min_length=4, max_length=40, pattern=r"^\S(.*\S)?$")]
+
+    @field_validator("number")
+    @classmethod
+    def a_resident_id_holds(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("type") != "resident-id":
+            return value
+        number = value.upper()
+        if not residentid.holds(number):
+            raise ValueError("身份证号位数或校验位不对 / not a resident id number: its length or check digit is wrong")
+        return number
 
 
 class Consent(Part):
     face: bool | None = None
-    notice: str = ""
+    notice: Annotated[str, Field(max_length=200)] = ""
 
 
 class PaperSettings(Part):
@@ -76,7 +93,7 @@ class PaperSettings(Part):
 
 class CandidateRow(Part):
     number: Annotated[int, Field(ge=1, le=100_000)]
-    name: Annotated[str, Field(min_length=1, max_length=100)]
+    name: Name
     document: Document
     badge: Badge | None = None
     seat: Seat | None = None
@@ -100,7 +117,7 @@ class CandidateRow(Part):
 
 class StaffRow(Part):
     id: Id
-    name: Text
+    name: Name
     role: Literal["proctor", "examiner", "supervisor", "technician"]
     badge: Badge
     pin_hash: Annotated[str, Field(pattern=r"^\$argon2id\$")]
@@ -118,7 +135,7 @@ class StationRow(Part):
     """A place 工位 where a rubric is examined, and the camera that sees it."""
 
     id: Id
-    title: Text
+    title: Words
     camera: Annotated[str | None, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")] = None
     rubric: Id
 
@@ -277,14 +294,47 @@ class PolicyDocument(Part):
 
 def parse_roster(content: bytes) -> RosterDocument:
     """BadInput names the first place that is wrong."""
-    try:
-        return RosterDocument.model_validate(json.loads(content))
-    except (ValueError, RecursionError) as error:
-        raise BadInput("roster_broken", **where(error)) from error
+    return _parse(RosterDocument, content, "roster_broken")
 
 
 def parse_policy(content: bytes) -> PolicyDocument:
+    """BadInput names the first place that is wrong."""
+    return _parse(PolicyDocument, content, "policy_broken")
+
+
+Model = TypeVar("Model", bound=Part)
+
+
+def _parse(model: type[Model], content: bytes, code: str) -> Model:
     try:
-        return PolicyDocument.model_validate(json.loads(content))
-    except (ValueError, RecursionError) as error:
-        raise BadInput("policy_broken", **where(error)) from error
+        document = json.loads(content)
+        if (place := _unwritable(document)) is not None:
+            raise BadInput(code, where=place, detail="含有不能用的字符 / has a character that cannot be used")
+        return model.model_validate(document)
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise BadInput(code, **where(error)) from error
+
+
+def _unwritable(document: Any) -> str | None:
+    """Where the first text stands that no store, page or printer can take: control characters, half a surrogate pair.
+
+    A key that is such a text is told by the place it stands in.
+    """
+    waiting: list[tuple[str, Any]] = [("", document)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, str) and _odd(value):
+            return place or "-"
+        if isinstance(value, dict):
+            if any(_odd(key) for key in value):
+                return place or "-"
+            waiting += [(f"{place}.{key}".lstrip("."), one) for key, one in reversed(value.items())]
+        elif isinstance(value, list):
+            waiting += [(f"{place}.{at}".lstrip("."), one) for at, one in reversed(list(enumerate(value)))]
+    return None
+
+
+def _odd(text: str) -> bool:
+    return not text.isprintable() and any(
+        unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\r\t" for letter in text
+    )

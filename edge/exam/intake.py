@@ -34,60 +34,86 @@ def take_in(
     by: str | None = None,
     local_bank_file: str | None = None,
 ) -> str:
-    """Plan the roster's session and return its id. Conflict when it is already here; then nothing changes."""
+    """Plan the roster's session in a transaction of its own; else as `plan_session`."""
+    with transaction(connection):
+        return plan_session(
+            connection,
+            roster,
+            policy,
+            room=room,
+            bank_file=bank_file,
+            data_key=data_key,
+            by=by,
+            local_bank_file=local_bank_file,
+        )
+
+
+def plan_session(
+    connection: sqlite3.Connection,
+    roster: RosterDocument,
+    policy: PolicyDocument,
+    *,
+    room: str,
+    bank_file: str,
+    data_key: DataKey,
+    by: str | None = None,
+    local_bank_file: str | None = None,
+) -> str:
+    """Plan the roster's session inside the caller's transaction and return its id. Conflict when it is already here;
+    sqlite3.IntegrityError when it clashes with what is.
+    """
     plan = roster.session
     local = None
     if roster.local_bank is not None and local_bank_file is not None:
         local = (local_bank_file, roster.local_bank.name, roster.local_bank.version)
-    with transaction(connection):
-        sessions.add(
-            connection,
-            sessions.NewSession(
-                id=plan.id,
-                title=plan.title,
-                room=room,
-                planned_ms=plan.planned_ms,
-                minutes=plan.minutes,
-                policy=policy.model_dump(by_alias=True),
-                blueprint=roster.blueprint.model_dump(),
-                rubric=_rubric(next(iter(roster.all_rubrics), None)),
-                bank_file=bank_file,
-                bank_id=roster.bank.name,
-                bank_version=roster.bank.version,
-                purge_ms=plan.planned_ms + plan.purge_days * DAY_MS,
-                institution=roster.institution.model_dump(),
-                class_=roster.class_.model_dump(),
-                seats=[seat.model_dump() for seat in roster.seats],
-                local_bank=local,
-            ),
-        )
-        for member in roster.staff:
-            staff.put(connection, member.id, member.name, member.role, member.badge, member.pin_hash)
-            staff.put_role(connection, plan.id, member.id, member.role)
-            if member.chief:
-                practical.name_chief(connection, plan.id, member.id, None)
-        practical.plan(
-            connection,
-            plan.id,
-            [rubric.model_dump(by_alias=True) for rubric in roster.all_rubrics],
-            [practical.Station(place.id, place.title, place.camera, place.rubric) for place in roster.stations],
-        )
-        commitments = _candidates(connection, roster, data_key)
-        ledger.append(
-            connection,
-            "session_planned",
-            {
-                "candidates": commitments,
-                "staff": sorted(member.id for member in roster.staff),
-                "bank": roster.bank.name,
-                "bank_version": roster.bank.version,
-                **({"local_bank": local[1], "local_bank_version": local[2]} if local else {}),
-                "policy_sha256": policy_digest(policy.model_dump(by_alias=True)),
-                "minutes": plan.minutes,
-            },
-            session=plan.id,
-            by=by,
-        )
+    sessions.add(
+        connection,
+        sessions.NewSession(
+            id=plan.id,
+            title=plan.title,
+            room=room,
+            planned_ms=plan.planned_ms,
+            minutes=plan.minutes,
+            policy=policy.model_dump(by_alias=True),
+            blueprint=roster.blueprint.model_dump(),
+            rubric=_rubric(next(iter(roster.all_rubrics), None)),
+            bank_file=bank_file,
+            bank_id=roster.bank.name,
+            bank_version=roster.bank.version,
+            purge_ms=plan.planned_ms + plan.purge_days * DAY_MS,
+            institution=roster.institution.model_dump(),
+            class_=roster.class_.model_dump(),
+            seats=[seat.model_dump() for seat in roster.seats],
+            local_bank=local,
+        ),
+    )
+    for member in roster.staff:
+        staff.put(connection, member.id, member.name, member.role, member.badge, member.pin_hash)
+        staff.put_role(connection, plan.id, member.id, member.role)
+        if member.chief:
+            practical.name_chief(connection, plan.id, member.id, None)
+    practical.plan(
+        connection,
+        plan.id,
+        [rubric.model_dump(by_alias=True) for rubric in roster.all_rubrics],
+        [practical.Station(place.id, place.title, place.camera, place.rubric) for place in roster.stations],
+    )
+    commitments = _candidates(connection, roster, data_key)
+    ledger.append(
+        connection,
+        "session_planned",
+        {
+            "candidates": commitments,
+            "staff": sorted(member.id for member in roster.staff),
+            "bank": roster.bank.name,
+            "bank_version": roster.bank.version,
+            **({"local_bank": local[1], "local_bank_version": local[2]} if local else {}),
+            "policy_sha256": policy_digest(policy.model_dump(by_alias=True)),
+            "minutes": plan.minutes,
+        },
+        session=plan.id,
+        by=by,
+    )
     return plan.id
 
 

@@ -21,7 +21,7 @@ from edge.gateway.rooms import Caller
 from edge.gateway.settings import DAY_MS, Province
 from edge.gateway.tables import epochs, publications, rooms, sealed
 from edge.trust.certificate import RoomId
-from edge.trust.protocol import BundleItem, BundleList, BundleName
+from edge.trust.protocol import SKEW_MS, BundleItem, BundleList, BundleName
 from edge.trust.seal import Kind, seal_bundle
 from edge.trust.shares import Content
 
@@ -71,7 +71,8 @@ def publish(
                 audience=json.dumps(None if audience is None else sorted(set(audience))),
                 content_file=str(file),
                 content_sha256=sha256,
-                not_before_ms=now if not_before_ms is None else not_before_ms,
+                # a room whose clock lags by what we tolerate in a request may open it at once
+                not_before_ms=now - SKEW_MS if not_before_ms is None else not_before_ms,
                 expires_ms=now + days * DAY_MS,
                 facts=json.dumps(dict(facts or {}), ensure_ascii=False),
                 created_ms=now,

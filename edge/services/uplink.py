@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from edge import clock
 from edge.config import Config
 from edge.errors import ExamroomError, Unavailable
+from edge.store import gatewaytime
 from edge.store import outbox as store_outbox
 from edge.store.db import data_version, open_room
 from edge.store.status import write_status
@@ -180,6 +181,7 @@ class _Uplink:
         client, identity = self._need()
         status = client.status()
         self._contact()
+        gatewaytime.heard(self.connection, status.time_ms)
         self.suspended, self.greeted = status.suspended, True
         envelope = status.gateway.encode()
         known = self.config.paths.trust / "gateway.json"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from edge import clock
 from edge.store.meta import get_meta, set_meta
@@ -48,16 +50,70 @@ def everything(connection: sqlite3.Connection, kind: str | None = None) -> list[
 
 
 def untaken(connection: sqlite3.Connection, kind: str) -> list[BundleRow]:
-    """Bundles nobody has dealt with yet, oldest version first."""
-    return [row for row in everything(connection, kind) if get_meta(connection, _taken(row)) is None]
+    """Bundles nobody has dealt with yet, oldest version first. What was refused comes again when it is sealed anew."""
+    found = []
+    for row in everything(connection, kind):
+        taken = _noted(connection, _taken(row))
+        if not taken or (taken["reason"] is not None and taken.get("sha256") != row.sha256):
+            found.append(row)
+    return found
 
 
-def set_taken(connection: sqlite3.Connection, row: BundleRow, reason: str | None, session: str | None = None) -> None:
+def set_taken(
+    connection: sqlite3.Connection,
+    row: BundleRow,
+    reason: str | None,
+    session: str | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> None:
     """Note that a bundle was dealt with: `reason` is the code it was refused with, None when it was used.
 
-    `session`: what was planned from it.
+    `session`: what was planned from it; `facts`: those of the refusal's sentence.
     """
-    set_meta(connection, _taken(row), json.dumps({"at_ms": clock.wall_ms(), "reason": reason, "session": session}))
+    set_meta(connection, _taken(row), _note(row, reason, facts, session=session))
+    connection.execute("DELETE FROM meta WHERE key = ?", (_waits(row),))
+
+
+def set_waiting(connection: sqlite3.Connection, row: BundleRow, reason: str, facts: Mapping[str, str]) -> bool:
+    """Note what a bundle waits for; False, and nothing is written, where that was known."""
+    before = _noted(connection, _waits(row))
+    if before and (before["reason"], before["facts"]) == (reason, dict(facts)):
+        return False
+    set_meta(connection, _waits(row), _note(row, reason, facts))
+    return True
+
+
+@dataclass(frozen=True)
+class Unused:
+    """A bundle that is here and was not used: refused for good, or waiting for something; since when (ms), and why."""
+
+    row: BundleRow
+    refused: bool
+    reason: str
+    facts: Mapping[str, str]
+    at_ms: int
+
+
+def unused(connection: sqlite3.Connection, kind: str) -> list[Unused]:
+    """The newest version of each name, where that one is refused or waits."""
+    newest_of = {row.name: row for row in everything(connection, kind)}
+    found = []
+    for row in newest_of.values():
+        taken, waits = _noted(connection, _taken(row)), _noted(connection, _waits(row))
+        told = taken if taken.get("reason") is not None else {} if taken else waits
+        if told:
+            found.append(Unused(row, told is taken, told["reason"], told.get("facts") or {}, told["at_ms"]))
+    return found
+
+
+def _note(row: BundleRow, reason: str | None, facts: Mapping[str, str] | None, **more: str | None) -> str:
+    said = {"at_ms": clock.wall_ms(), "sha256": row.sha256, "reason": reason, "facts": dict(facts or {})}
+    return json.dumps(said | more)
+
+
+def _noted(connection: sqlite3.Connection, key: str) -> dict[str, Any]:
+    noted = get_meta(connection, key)
+    return {} if noted is None else dict(json.loads(noted))
 
 
 def spent_rosters(connection: sqlite3.Connection, refused_before_ms: int) -> list[BundleRow]:
@@ -65,8 +121,7 @@ def spent_rosters(connection: sqlite3.Connection, refused_before_ms: int) -> lis
     purged = {row["id"] for row in connection.execute("SELECT id FROM sessions WHERE purged_ms IS NOT NULL")}
     spent = []
     for row in everything(connection, "roster"):
-        noted = get_meta(connection, _taken(row))
-        taken = json.loads(noted) if noted is not None else {}
+        taken = _noted(connection, _taken(row))
         refused = taken.get("reason") is not None and taken["at_ms"] < refused_before_ms
         if refused or taken.get("session") in purged:
             spent.append(row)
@@ -75,6 +130,10 @@ def spent_rosters(connection: sqlite3.Connection, refused_before_ms: int) -> lis
 
 def _taken(row: BundleRow) -> str:
     return f"bundle_taken:{row.kind}:{row.name}:{row.version}"
+
+
+def _waits(row: BundleRow) -> str:
+    return f"bundle_waits:{row.kind}:{row.name}:{row.version}"
 
 
 def _one(connection: sqlite3.Connection, condition: str, *values: object) -> BundleRow | None:
