@@ -15,6 +15,7 @@ import click
 
 from edge.config import Config
 from edge.errors import BadInput, ExamroomError
+from edge.exam.arrivals import not_planned
 from edge.exam.banks import joined, plan_sealed
 from edge.exam.endings import close, practice, unplug
 from edge.exam.intake import take_in
@@ -150,6 +151,7 @@ def list_command(context: Any, as_json: bool) -> None:
             | records.upload_counts(connection, s.id)
             for s in found
         ]
+        lacking = not_planned(connection)
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
@@ -159,6 +161,8 @@ def list_command(context: Any, as_json: bool) -> None:
         )
     if not rows:
         click.echo("还没有场次 / no sessions yet")
+    for one in lacking:
+        click.echo(f"! {one['name']} v{one['version']}: {one['zh']} / {one['en']}")
 
 
 @session.command()

@@ -22,7 +22,7 @@ from edge.exam.banks import open_bank
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.ops.desk import StaffMember
-from edge.store import ledger, outbox, people, practical, records, rehearsals, sessions, staff
+from edge.store import bundles, ledger, outbox, people, practical, records, rehearsals, sessions, staff
 from edge.store import purge as purge_rows
 from edge.store.db import connect, transaction
 from edge.web.app import create_app
@@ -121,6 +121,25 @@ def test_a_proctor_of_another_session_gets_one_clear_sentence(site: Desk) -> Non
     assert code_of(site.act("open-checkin", session="S-2")) == "session_not_yours"
     listed = client.get("/console/").get_data(as_text=True)
     assert "/console/S-2" in listed and f"/console/{site.session}" not in listed
+
+
+def test_staff_see_which_roster_was_refused_or_waits_and_why(site: Desk, tmp_path: Path) -> None:
+    with transaction(site.db):
+        for name in ("S-8", "S-9"):
+            bundles.put(site.db, "roster", name, 1, f"{name}.bundle", "0" * 64)
+        eight, nine = bundles.untaken(site.db, "roster")
+        facts = {"where": "candidates.3.name", "detail": "<b>"}
+        bundles.set_taken(site.db, eight, "roster_broken", None, facts)
+        bundles.set_waiting(site.db, nine, "roster_waits_bank", {"name": "safety", "version": "4"})
+    page = site.client.get("/console/?lang=en").get_data(as_text=True)
+    assert "Roster S-8 version 1 was not taken in" in page and "(candidates.3.name): &lt;b&gt;" in page
+    assert "Roster S-9 version 1 cannot be used yet" in page and "waits for bank safety version 4" in page
+    file = write_config(site.desk.config, tmp_path)
+    listed = CliRunner().invoke(main, ["--config", str(file), "session", "list"]).output
+    assert "S-8 v1: 名册内容不对（candidates.3.name）" in listed and "S-9 v1" in listed
+    with transaction(site.db):
+        bundles.put(site.db, "roster", "S-8", 2, "S-8-2.bundle", "1" * 64)
+    assert "Roster S-8" not in site.client.get("/console/?lang=en").get_data(as_text=True), "a newer one is here"
 
 
 def test_one_person_may_be_two_things_in_two_sessions(site: Desk) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import render_template
 
+from edge.exam.arrivals import not_planned
 from edge.exam.forms import make_form
 from edge.exam.seb import demanded
 from edge.store import sessions, staff
@@ -26,7 +27,9 @@ def index() -> str:
         if own.get(session.id) in (*HERE, "technician") or who.role in ROOM_ROLES
     ]
     may_practise = who.role in ("proctor", "technician") or "proctor" in own.values()
-    return render_template("console/list.html", sessions=listed, may_practise=may_practise)
+    return render_template(
+        "console/list.html", sessions=listed, may_practise=may_practise, not_planned=not_planned(room_db())
+    )
 
 
 @bp.get("/<session>")
