@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from flask import Flask, Response, request
+from gunicorn.http.errors import NoMoreData, ParseException
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -51,6 +52,8 @@ def _known(error: Exception) -> ExamroomError:
     """Any exception as one of ours; what nobody foresaw is logged with its traceback and told without it."""
     if isinstance(error, ExamroomError):
         return error
+    if isinstance(error, (ParseException, NoMoreData)):  # a body that is no HTTP comes to light when it is read
+        return BadInput("page_request")
     if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
         if error.code == 404:
             return NotFound("page_missing")

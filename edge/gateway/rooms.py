@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -26,6 +27,7 @@ from edge.trust.protocol import (
     check_enrol_proof,
     read_authorization,
 )
+from edge.trust.seal import seal_to
 from edge.trust.token import is_for, new_token, token_hash
 
 
@@ -62,8 +64,10 @@ def enrol(province: Province, request: EnrolRequest) -> EnrolAnswer:
     """Turn a token and new keys into a certificate, once; the same keys may ask again.
 
     Refused: unknown, expired or spent token. Conflict: the keys served elsewhere. VerificationFailed: no proof.
+    BadInput: a key that nothing can be sealed to.
     """
     check_enrol_proof(request)
+    _need_sealable(request.seal_key)
     if not is_for(request.token, province.root.public):
         raise Refused("token_unknown")
     with province.engine.begin() as connection:
@@ -84,6 +88,14 @@ def enrol(province: Province, request: EnrolRequest) -> EnrolAnswer:
     return EnrolAnswer(
         certificate=envelope.decode(), root=province.root.public.hex(), gateway=province.statement.decode()
     )
+
+
+def _need_sealable(seal_key: str) -> None:
+    """A key of small order would take no seal, and with it no room would get the bundle sealed for all of them."""
+    try:
+        seal_to(bytes.fromhex(seal_key), b"", b"enrolment")
+    except ValueError as error:
+        raise BadInput("seal_key_wrong") from error
 
 
 def _enrolled_before(connection: Connection, token: Record, request: EnrolRequest) -> tuple[bytes, Refused | None]:
@@ -172,8 +184,11 @@ def epoch_row(connection: Connection, room: str, epoch: int) -> Record:
     return row
 
 
-def authenticate(province: Province, header: str | None, room: str, method: str, target: str, body: bytes) -> Caller:
-    """Who signed this request. NotSignedIn for a bad, late or repeated signature; Refused for another room's path.
+def authenticate(
+    province: Province, header: str | None, room: str, method: str, target: str, body: Callable[[], bytes]
+) -> Caller:
+    """Who signed this request; `body` is asked for only where a room we know is named. NotSignedIn for a bad, late or
+    repeated signature; Refused for another room's path.
 
     A signature that holds but whose clock is off answers `clock_skew`; the error body carries our time, so a room
     with a wrong clock can sign again by ours without touching its own.
@@ -188,7 +203,7 @@ def authenticate(province: Province, header: str | None, room: str, method: str,
         ).first()
     if row is None:
         raise NotSignedIn("request_signature")
-    check_authorization(claim, bytes.fromhex(row.sign_key), method, target, body)
+    check_authorization(claim, bytes.fromhex(row.sign_key), method, target, body())
     if claim.room != room:
         raise Refused("request_other_room", room=room)
     if claim.epoch != row.current:

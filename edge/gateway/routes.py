@@ -111,7 +111,7 @@ def _caller(room: str) -> Caller:
     query = request.query_string.decode("latin-1")
     target = request.path + (f"?{query}" if query else "")
     header = request.headers.get("Authorization")
-    return rooms.authenticate(province(), header, room, request.method, target, _body())
+    return rooms.authenticate(province(), header, room, request.method, target, _body)
 
 
 def _served(room: str) -> Caller:

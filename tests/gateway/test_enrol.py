@@ -12,12 +12,13 @@ from sqlalchemy import func, select
 from edge import clock
 from edge.errors import BadInput
 from edge.gateway.app import create_gateway
+from edge.gateway.bundles import publish
 from edge.gateway.rooms import issue_token
 from edge.gateway.settings import DAY_MS, Province
 from edge.gateway.tables import alarms, epochs, tokens
 from edge.trust import token as tokens_of_people
 from edge.trust.certificate import check
-from edge.trust.protocol import EnrolAnswer, open_gateway_key
+from edge.trust.protocol import EnrolAnswer, enrol_proof, open_gateway_key
 from edge.trust.signer import Ed25519Signer
 from support.gateways import FakeRoom
 
@@ -42,6 +43,19 @@ def test_a_token_becomes_a_certificate_and_names_the_gateways_key(client: FlaskC
     assert certificate.seal_public == room.seal.public
     assert open_gateway_key(answer.gateway.encode(), province.root.public).public == province.key.public
     assert answer.root == province.root.public.hex()
+
+
+@pytest.mark.parametrize("key", [bytes(32), b"\1" + bytes(31)])
+def test_a_key_that_takes_no_seal_is_refused_and_costs_no_other_room_its_bundles(
+    client: FlaskClient, province: Province, key: bytes
+) -> None:
+    room, other = FakeRoom(client, province, "room-1"), FakeRoom(client, province, "room-2").enrol()
+    token = room.token()
+    request = room.request(token) | {"seal_key": key.hex(), "proof": enrol_proof(room.signer, token, key)}
+    assert refused(room, request) == (400, "seal_key_wrong")
+    publish(province, "policy", "policy", b"{}", None)
+    assert len(other.get("bundles").get_json()["bundles"]) == 1
+    room.enrol(token)
 
 
 def test_a_lost_answer_is_given_again_byte_for_byte(client: FlaskClient, province: Province) -> None:

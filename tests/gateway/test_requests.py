@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from flask.testing import FlaskClient
+from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, InvalidHeader, NoMoreData
 from sqlalchemy import func, select
 
 from edge import clock
@@ -71,3 +74,40 @@ def test_nonces_are_forgotten_when_their_time_is_over(
     with province.engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(nonces)).scalar_one() == 1
     assert answer(room.client, early) == (401, "clock_skew"), "forgotten, and yet it does not serve again"
+
+
+class Broken(io.RawIOBase):
+    """The body of a request as the server gives it when what comes is no HTTP."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error, self.reads = error, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _buffer: object) -> int:
+        self.reads += 1
+        raise self.error
+
+
+def read_from(body: Broken) -> dict[str, object]:
+    return {"wsgi.input": body, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+
+
+BODIES = [InvalidChunkSize(b"x"), ChunkMissingTerminator(b"x"), InvalidHeader("x"), NoMoreData()]
+
+
+@pytest.mark.parametrize("error", BODIES)
+def test_a_body_that_is_no_http_is_a_bad_request(room: FakeRoom, error: Exception) -> None:
+    for target, headers in (("/v1/enrol", {}), (TARGET.replace("status", "results"), room.header("POST", TARGET))):
+        response = room.client.post(target, headers=headers, environ_overrides=read_from(Broken(error)))
+        assert (response.status_code, response.get_json()["error"]) == (400, "page_request")
+
+
+def test_nothing_is_read_from_whom_we_do_not_know(room: FakeRoom, province: Province) -> None:
+    ghost = FakeRoom(room.client, province, "room-9", certificate=room.certificate)
+    for headers in ({}, ghost.header("POST", TARGET)):
+        body = Broken(NoMoreData())
+        target = TARGET.replace("status", "results")
+        assert room.client.post(target, headers=headers, environ_overrides=read_from(body)).status_code == 401
+        assert body.reads == 0
