@@ -50,6 +50,13 @@ class Context:
     def config(self) -> Config:
         return load_config(self.config_file)
 
+    def check_document(self, kind: str, content: bytes) -> None:
+        """BadInput where a room could not take this bank, roster or policy: the gateway itself knows no exam."""
+        from edge.bank.model import parse_bank
+        from edge.exam.documents import parse_policy, parse_roster
+
+        {"bank": parse_bank, "roster": parse_roster, "policy": parse_policy}[kind](content)
+
 
 class LazyGroup(click.Group):
     """Subcommands by name; importing one is what may need an extra. Every refusal becomes a sentence and exit code."""

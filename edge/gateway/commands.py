@@ -95,13 +95,19 @@ def token(folder: Path, room: str, institution: str, days: int | None, as_json: 
 @click.option(
     "--room", "audience", multiple=True, help="收件考场，可重复；不写为全部 / whom it is for; none: all rooms."
 )
-@click.option("--version", type=click.IntRange(1), help="版本号，默认递增 / version; the next where none is given.")
-@click.option("--not-before-ms", type=click.IntRange(0), help="启用时间 / may be opened from, ms since 1970.")
+@click.option(
+    "--version", type=click.IntRange(1, 2**53 - 1), help="版本号，默认递增 / version; the next where none is given."
+)
+@click.option(
+    "--not-before-ms", type=click.IntRange(0, 2**53 - 1), help="启用时间 / may be opened from, ms since 1970."
+)
 @click.option("--days", type=click.IntRange(1, 3660), default=365, show_default=True)
 @click.option("--two-person", is_flag=True, help="题库由两人共管，到时放行 / a bank under two shares.")
 @click.option("--codes-out", type=_FOLDER, help="两张密码条写到的文件夹 / where the two code slips are written.")
 @_json
+@click.pass_obj
 def publish(
+    context: Any,
     folder: Path,
     kind: Kind,
     name: str,
@@ -116,7 +122,7 @@ def publish(
 ) -> None:
     """封装并发布题库、名册或规则 / Seal and publish a bank, roster or policy."""
     data = _read(content)
-    _check_form(kind, data)
+    _check_form(context, kind, data)
     if two_person != (codes_out is not None) or (two_person and kind != "bank"):
         raise BadInput("codes_out_wanted")
     codes, facts = None, None
@@ -199,12 +205,12 @@ def report(folder: Path, recent: int, as_json: bool) -> None:
     _print(as_json, asdict(found), *lines)
 
 
-# what a document of each kind must have at least; the room checks the rest when it takes it in
+# what tells a document of each kind from the others
 _NEEDED = {"bank": {"bank", "items"}, "roster": {"session", "candidates", "staff"}, "policy": {"pass"}}
 
 
-def _check_form(kind: Kind, data: bytes) -> None:
-    """So that a file of another kind, or none at all, is not sealed for thirty thousand rooms."""
+def _check_form(context: Any, kind: Kind, data: bytes) -> None:
+    """So that what no room could use is not sealed for thirty thousand of them."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -212,6 +218,11 @@ def _check_form(kind: Kind, data: bytes) -> None:
     missing = _NEEDED[kind] - set(document) if isinstance(document, dict) else _NEEDED[kind]
     if missing:
         raise BadInput("content_form", kind=kind, detail=", ".join(sorted(missing)))
+    try:
+        context.check_document(kind, data)
+    except BadInput as error:
+        detail = f"{error.facts.get('where')}: {error.facts.get('detail')}"
+        raise BadInput("content_form", kind=kind, detail=detail) from error
 
 
 def _read(file: Path) -> bytes:

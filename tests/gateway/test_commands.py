@@ -12,7 +12,9 @@ from click.testing import CliRunner, Result
 from cryptography import x509
 from flask.testing import FlaskClient
 
+from edge.bank.build import sample_bank
 from edge.cli import main
+from edge.demo import people as cast
 from edge.gateway.app import create_gateway
 from edge.gateway.bundles import publish
 from edge.gateway.rooms import suspend
@@ -91,6 +93,28 @@ def test_wrong_usage_is_one_sentence_and_exit_2(folder: Path, arguments: list[st
     assert result.output.strip()
     assert "Traceback" not in result.output
     assert not (folder / "new").exists()
+
+
+def test_a_document_no_room_could_use_is_not_published(folder: Path, tmp_path: Path) -> None:
+    content = tmp_path / "content.json"
+    roster = cast.roster("S-1", 1_790_000_000_000, size=1, photos=False)
+    roster["candidates"][0]["document"]["number"] = "110105194912310021"
+    policy = cast.POLICY | {"keep_days": 0}
+    bank = sample_bank().model_dump(mode="json", by_alias=True) | {"items": []}
+    for kind, document, said in (
+        ("roster", roster, "candidates.0.document.number"),
+        ("policy", policy, "keep_days"),
+        ("bank", bank, "items"),
+    ):
+        content.write_text(json.dumps(document))
+        result = run("publish", "--dir", folder, "--kind", kind, "--name", "x", "--content", content)
+        assert result.exit_code == 2 and said in result.output, result.output
+    assert facts("report", "--dir", folder)["publications"] == []
+    roster["candidates"][0]["document"]["number"] = cast.id_number(1)
+    content.write_text(json.dumps(roster))
+    publishing = ("publish", "--dir", folder, "--kind", "roster", "--name", "x", "--content", content)
+    assert run(*publishing, "--version", 10**30).exit_code == 2
+    assert facts(*publishing)["version"] == 1
 
 
 def test_wrong_settings_are_named(folder: Path) -> None:
