@@ -8,16 +8,20 @@ it may be empty or missing.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from argon2 import PasswordHasher
-from openpyxl import Workbook, load_workbook
-from openpyxl.worksheet.worksheet import Worksheet
+from openpyxl import Workbook
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
+from edge.bank.xlsx.sheets import open_book
+from edge.domain import residentid
 from edge.errors import BadInput, Conflict
+from edge.exam.documents import PHOTO_LIMIT
 
 SESSION, CANDIDATES, STAFF, STATIONS = "考场", "考生", "工作人员", "工位"
 SESSION_KEYS = {
@@ -50,6 +54,11 @@ STATION_COLUMNS = ("编号", "名称", "摄像机", "评分表")
 ROLES = {"监考员": "proctor", "考评员": "examiner", "检查员": "supervisor", "技术员": "technician"}
 ANSWERS = {"是": True, "否": False, "": None}
 SIZE_LIMIT = 20_000_000
+UNPACKED_LIMIT = 100_000_000
+ROW_LIMIT = 1000
+LAST_ROW = 1_048_576
+EXACT = 10**15
+"""A spreadsheet keeps fifteen digits of a number and makes the others zeros."""
 
 
 def read_sheets(file: Path) -> dict[str, Any]:
@@ -58,6 +67,13 @@ def read_sheets(file: Path) -> dict[str, Any]:
     Photographs are looked for beside the spreadsheet.
     """
     book = _open(file)
+    try:
+        return _read(book, file.parent)
+    finally:
+        book.close()
+
+
+def _read(book: Workbook, folder: Path) -> dict[str, Any]:
     facts = _session(_sheet(book, SESSION))
     return {
         "version": 1,
@@ -76,9 +92,11 @@ def read_sheets(file: Path) -> dict[str, Any]:
             "minutes": facts["session.minutes"],
         },
         "seats": _seats(facts["rows"], facts["columns"]),
-        "candidates": [_candidate(row, file.parent) for row in _rows(_sheet(book, CANDIDATES), CANDIDATE_COLUMNS)],
+        "candidates": [_candidate(row, folder) for row in _rows(_sheet(book, CANDIDATES), CANDIDATE_COLUMNS)],
         "staff": [_staff(row) for row in _rows(_sheet(book, STAFF), STAFF_COLUMNS, CHIEF)],
-        "stations": [_station(row) for row in _rows(book[STATIONS], STATION_COLUMNS)] if STATIONS in book else [],
+        "stations": [_station(row) for row in _rows(_sheet(book, STATIONS), STATION_COLUMNS)]
+        if STATIONS in book.sheetnames
+        else [],
     }
 
 
@@ -109,17 +127,38 @@ def _open(file: Path) -> Workbook:
     try:
         if file.stat().st_size > SIZE_LIMIT:
             raise BadInput("roster_broken", where=file.name, detail="> 20 MB")
-        return load_workbook(file, read_only=False, data_only=True)
-    except BadInput:
-        raise
-    except Exception as error:  # a spreadsheet can be broken in more ways than its reader has names for
+        return open_book(file, UNPACKED_LIMIT)
+    except (OSError, BadInput) as error:
+        if isinstance(error, BadInput) and error.code == "roster_broken":
+            raise
         raise BadInput("roster_unreadable", file=file.name) from error
 
 
-def _sheet(book: Workbook, name: str) -> Worksheet:
+def _sheet(book: Workbook, name: str) -> ReadOnlyWorksheet:
     if name not in book.sheetnames:
         raise BadInput("roster_broken", where=name, detail="缺少此工作表 / this sheet is missing")
-    return book[name]
+    sheet = book[name]
+    if not isinstance(sheet, ReadOnlyWorksheet):
+        raise BadInput("roster_broken", where=name, detail="是图表，不是工作表 / this is a chart, not a sheet of cells")
+    sheet.reset_dimensions()  # what the file says of its size may be less than it has
+    return sheet
+
+
+def _lines(sheet: ReadOnlyWorksheet, width: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Row number and cells of every row that holds anything, as many as a session can have."""
+    found = 0
+    try:
+        for number, line in enumerate(sheet.iter_rows(max_row=LAST_ROW, max_col=width, values_only=True), start=1):
+            if not any(_text(cell) for cell in line):
+                continue
+            found += 1
+            if found > ROW_LIMIT:
+                raise BadInput("roster_broken", where=f"{sheet.title}!{number}", detail=f"> {ROW_LIMIT}")
+            yield number, (*line, *(None,) * (width - len(line)))
+    except BadInput:
+        raise
+    except Exception as error:  # a sheet is read only now, and may be broken by itself
+        raise BadInput("roster_unreadable", file=sheet.title) from error
 
 
 def _text(value: object) -> str:
@@ -135,9 +174,9 @@ def _number(value: object, place: str) -> int:
         raise BadInput("roster_broken", where=place, detail=f"{_text(value)[:20]}") from error
 
 
-def _session(sheet: Worksheet) -> dict[str, Any]:
+def _session(sheet: ReadOnlyWorksheet) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for number, row in enumerate(sheet.iter_rows(min_col=1, max_col=2, values_only=True), start=1):
+    for number, row in _lines(sheet, 2):
         name = SESSION_KEYS.get(_text(row[0]))
         if name is not None:
             found[name] = row[1]
@@ -177,18 +216,28 @@ def _seats(rows: int, columns: int) -> list[dict[str, Any]]:
     ]
 
 
-def _rows(sheet: Worksheet, columns: tuple[str, ...], optional: str = "") -> list[dict[str, Any]]:
+def _rows(sheet: ReadOnlyWorksheet, columns: tuple[str, ...], optional: str = "") -> list[dict[str, Any]]:
     """A row with anything in it each; a sheet from before the `optional` last column was there still counts."""
-    lines = list(sheet.iter_rows(max_col=len(columns), values_only=True))
-    titles = tuple(_text(cell) for cell in lines[0]) if lines else ()
-    titles += ("",) * (len(columns) - len(titles))
-    if titles not in (columns, tuple("" if title == optional else title for title in columns)):
+    lines = _lines(sheet, len(columns))
+    first, heading = next(lines, (1, ()))
+    titles = tuple(_text(cell) for cell in heading)
+    if first != 1 or titles not in (columns, tuple("" if title == optional else title for title in columns)):
         raise BadInput("roster_broken", where=f"{sheet.title}!1", detail=" ".join(columns))
     return [
-        dict.fromkeys(columns) | dict(zip(columns, line, strict=False)) | {"@": f"{sheet.title}!{number}"}
-        for number, line in enumerate(lines[1:], start=2)
-        if any(_text(cell) for cell in line)
+        dict(zip(columns, line, strict=True))
+        | {"@": f"{sheet.title}!{number}"}
+        | {f"{column}@": f"{sheet.title}!{get_column_letter(at)}{number}" for at, column in enumerate(columns, start=1)}
+        for number, line in lines
     ]
+
+
+def _digits(row: Mapping[str, Any], column: str) -> str:
+    """What stands in a cell of a number people know by its digits; BadInput where the spreadsheet has lost some."""
+    value = row[column]
+    if isinstance(value, (int, float)) and abs(value) >= EXACT:
+        detail = "请把此列设为文本格式，再重新填写 / format the column as text and type the number again"
+        raise BadInput("roster_broken", where=row[f"{column}@"], detail=detail)
+    return _text(value).upper()
 
 
 def _candidate(row: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -200,11 +249,15 @@ def _candidate(row: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if consent not in ANSWERS:
         raise BadInput("roster_broken", where=place, detail="是 / 否")
     photo = _text(row["照片文件"])
+    number = _digits(row, "证件号码")
+    if kind == "resident-id" and not residentid.holds(number):
+        detail = "身份证号位数或校验位不对 / not a resident id number: its length or check digit is wrong"
+        raise BadInput("roster_broken", where=row["证件号码@"], detail=detail)
     return {
         "number": _number(row["序号"], place),
         "name": _text(row["姓名"]),
-        "document": {"type": kind, "number": _text(row["证件号码"])},
-        "badge": _text(row["卡号"]).upper() or None,
+        "document": {"type": kind, "number": number},
+        "badge": _digits(row, "卡号") or None,
         "seat": _text(row["座位"]).upper() or None,
         "photo": _photo(folder, photo, place) if photo else None,
         "consent": {"face": ANSWERS[consent], "notice": "" if ANSWERS[consent] is None else "roster"},
@@ -216,6 +269,8 @@ def _photo(folder: Path, name: str, place: str) -> str:
     if Path(name).name != name:
         raise BadInput("roster_broken", where=place, detail=name)
     try:
+        if not (folder / name).is_file() or (folder / name).stat().st_size > PHOTO_LIMIT:
+            raise BadInput("roster_broken", where=place, detail=f"没有照片或超过 2 MB / no photo, or > 2 MB: {name}")
         return base64.b64encode((folder / name).read_bytes()).decode()
     except OSError as error:
         raise BadInput("roster_broken", where=place, detail=f"照片打不开 / photo not readable: {name}") from error
@@ -236,7 +291,7 @@ def _staff(row: Mapping[str, Any]) -> dict[str, Any]:
         "id": _text(row["编号"]),
         "name": _text(row["姓名"]),
         "role": role,
-        "badge": _text(row["工牌号"]).upper(),
+        "badge": _digits(row, "工牌号"),
         "pin_hash": PasswordHasher().hash(pin),
         "chief": bool(chief),
     }

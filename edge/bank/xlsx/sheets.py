@@ -56,15 +56,15 @@ def _text(value: object) -> str:
     return "" if value is None else str(value).strip()
 
 
-def open_book(path: Path) -> Workbook:
-    """The workbook, its sheets not read yet. BadInput when it is none, or not safe to unpack."""
+def open_book(path: Path, unpacked: int = UNPACKED) -> Workbook:
+    """The workbook, its sheets not read yet. BadInput when it is none, or not safe to unpack (above so many bytes)."""
     try:
         if path.stat().st_size > LIMIT:
             raise BadInput("bank_too_large", file=path.name, detail=f"> {LIMIT // 1_000_000} MB")
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
             dense = any(i.file_size > 50_000_000 and i.file_size > 500 * max(1, i.compress_size) for i in infos)
-            if dense or sum(i.file_size for i in infos) > UNPACKED:
+            if dense or sum(i.file_size for i in infos) > unpacked:
                 raise BadInput("bank_unsafe", file=path.name, detail="bomb")
             for info in infos:
                 if info.filename.endswith((".xml", ".rels")) and _declares(archive, info):
