@@ -57,6 +57,10 @@ class Person:
         answer.raise_for_status()
         return answer.content
 
+    def stream(self, path: str) -> requests.Response:
+        """An answer that goes on; it is to be closed."""
+        return self._http.get(self._base + path, stream=True, timeout=TIMEOUT)
+
     def _json(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         for wait in (0.5, 1.0, 2.0, None):
             try:

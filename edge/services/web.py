@@ -16,9 +16,13 @@ from edge.services.notify import notify
 from edge.services.parent import end_with_parent
 from edge.services.watchdog import start_watchdog
 from edge.web.app import create_app
-from edge.web.keeper import start
+from edge.web.keeper import Keeper, start
+from edge.web.room import Room
 
-GRACE_SECONDS = 3
+STOP_SECONDS = 4
+"""From SIGTERM to SIGKILL, of which the requests under way get this much, and the notes for the ledger that:"""
+GRACE_SECONDS = 2
+NOTES_SECONDS = 0.8
 PIN_FROM_CORES = 4
 
 
@@ -27,8 +31,9 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._stop = threading.Event()
-        self._app: Flask | None = None
+        self.stopping = threading.Event()
+        self._room: Room | None = None
+        self._keeper: Keeper | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -39,7 +44,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_class": "edge.services.worker.AnswerWorker",
             "threads": web.threads,
             "timeout": 60,
-            "graceful_timeout": GRACE_SECONDS,
+            "graceful_timeout": STOP_SECONDS,
             "keepalive": 30,
             "worker_tmp_dir": "/dev/shm",  # noqa: S108 - gunicorn's heartbeat file must not touch the card
             "post_fork": _post_fork(web.cpu),
@@ -54,18 +59,21 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         app = create_app(self._config)
-        start(app.extensions["examroom"], self._stop)
-        start_watchdog(self._config, "web", self._stop)
+        self._room = app.extensions["examroom"]
+        self._room.stopping = self.stopping
+        self._keeper = start(self._room, self.stopping)
+        start_watchdog(self._config, "web", self.stopping)
         # what stands now stands as long as the process: the collector need not look at it again
         gc.collect()
         gc.freeze()
-        self._app = app
         return app
 
     def _exit(self, _server: object, _worker: object) -> None:
-        self._stop.set()
-        if self._app is not None:
-            self._app.extensions["examroom"].journal.close()
+        self.stopping.set()
+        if self._room is not None:
+            self._room.journal.close()
+        if self._keeper is not None:
+            self._keeper.finish(NOTES_SECONDS)
 
 
 def core_for(cpu: int | Literal["auto", "none"]) -> int | None:
@@ -83,9 +91,10 @@ def core_for(cpu: int | Literal["auto", "none"]) -> int | None:
 
 
 def _post_fork(cpu: int | Literal["auto", "none"]) -> Any:
-    def post_fork(_server: object, _worker: object) -> None:
+    def post_fork(_server: object, worker: Any) -> None:
         # a worker must not outlive its master: the next one waits for the journal's lock
         end_with_parent(signal.SIGKILL)
+        worker.cfg.set("graceful_timeout", GRACE_SECONDS)  # the master's stays longer: `_exit` has something to do yet
         # requests under way hold much that is young and no garbage: looking every 700 objects took 5 % of the core
         gc.set_threshold(20_000, 20, 50)
         core = core_for(cpu)

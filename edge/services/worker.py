@@ -4,7 +4,8 @@ Two hundred tablets that save at once would otherwise be two hundred sleeping th
 that stalls would leave no thread for the clock and the console. The thread that commits sends the answers, each in one
 piece and without ever waiting for a tablet: what a socket does not take at once a pool thread sends.
 
-This leans on the insides of the pinned gunicorn: `handle_request`, `_keepalive_after`, `finish_request`, `enqueue_req`.
+This leans on the insides of the pinned gunicorn: `handle_request`, `_keepalive_after`, `finish_request`, `enqueue_req`,
+`handle_exit`.
 """
 
 from __future__ import annotations
@@ -51,6 +52,12 @@ class AnswerWorker(ThreadWorker):  # type: ignore[misc]
                 raise
 
         self.wsgi = wsgi
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: what would otherwise go on for minutes is told to end."""
+        if self.alive:
+            self.app.stopping.set()
+        super().handle_exit(sig, frame)
 
     def enqueue_req(self, conn: Any) -> None:
         self.tpool.submit(self._work, conn)

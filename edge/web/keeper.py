@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty
 
 from edge.errors import ExamroomError
@@ -32,15 +33,38 @@ LOCK_SECONDS = 60.0
 STATION_SECONDS = 5.0
 
 
-def start(room: Room, stop: threading.Event) -> list[threading.Thread]:
+@dataclass(frozen=True)
+class Keeper:
+    """The threads at work, and how they end."""
+
+    room: Room
+    threads: list[threading.Thread]
+    writer: _Writer
+
+    def finish(self, seconds: float) -> None:
+        """Once they are told to stop: wait for both, then write to the ledger what was noted last; `seconds` at most.
+
+        What is still held then is lost, and said in the log.
+        """
+        end = time.monotonic() + seconds
+        for thread in self.threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        if not any(thread.is_alive() for thread in self.threads):
+            self.writer.write_last(end)
+        if left := self.writer.held():
+            log.error("%d notes for the ledger were not written", left)
+
+
+def start(room: Room, stop: threading.Event) -> Keeper:
     """Start both threads; they end soon after `stop` is set."""
+    writer = _Writer(room)
     threads = [
         threading.Thread(target=_loop, args=(room, stop, work, pause), name=name, daemon=True)
-        for name, work, pause in (("watch", _Watcher(room), WATCH_SECONDS), ("write", _Writer(room), WRITE_SECONDS))
+        for name, work, pause in (("watch", _Watcher(room), WATCH_SECONDS), ("write", writer, WRITE_SECONDS))
     ]
     for thread in threads:
         thread.start()
-    return threads
+    return Keeper(room, threads, writer)
 
 
 def _loop(room: Room, stop: threading.Event, work: Callable[[sqlite3.Connection], None], pause: float) -> None:
@@ -112,6 +136,24 @@ class _Writer:
                 self._note = self._note or self._room.later.get_nowait()
                 self._note(connection)
                 self._note = None
+
+    def write_last(self, end: float) -> None:
+        """The notes once more, until `end` (monotonic seconds); the thread itself is over."""
+        while self.held() and (left := end - time.monotonic()) > 0:
+            connection = connect(self._room.config.paths.room_db)
+            try:
+                connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}")
+                self._notes(connection)
+            except (ExamroomError, sqlite3.Error) as error:
+                log.warning("will try again: %s", error)
+                give_room(self._room, error)
+                time.sleep(0.05)
+            finally:
+                connection.close()
+
+    def held(self) -> int:
+        """How many notes are not in the ledger yet."""
+        return self._room.later.qsize() + (self._note is not None)
 
     def _digests(self, connection: sqlite3.Connection) -> None:
         written.ledger_digests(self._room.journal, connection)

@@ -43,6 +43,8 @@ class Room:
     lockdown: Lockdown = field(default_factory=Lockdown)
     mirror: Mirror | None = None
     reserve: Reserve | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the process is told to end: streams that would go on for minutes look at it."""
     streams: threading.BoundedSemaphore = field(init=False)
 
     def __post_init__(self) -> None:

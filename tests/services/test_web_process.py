@@ -15,6 +15,7 @@ import pytest
 
 from edge.demo.tablets import Tally, questions
 from edge.ops.ports import free_port
+from edge.store import ledger
 from edge.store.db import connect
 from edge.store.ledger import check
 from support.kills import keep_answering, kill_web, wrongs
@@ -38,13 +39,21 @@ def test_twenty_sigkills_lose_no_acknowledged_answer(room: DeskRoom, tmp_path: P
 def test_sigterm_ends_it_within_five_seconds_and_keeps_everything(room: DeskRoom, tmp_path: Path) -> None:
     tally, stop = Tally(), threading.Event()
     with serving(room, tmp_path) as (web, base):
-        _, codes = open_exam(base, room.session, admit=3)
+        proctor, codes = open_exam(base, room.session, admit=3)
         tablets = claimed(base, codes, tally)
         threads = [threading.Thread(target=keep_answering, args=(t, stop), daemon=True) for t in tablets]
         for thread in threads:
             thread.start()
         time.sleep(1)
-        assert web.stop() < 5
+        with proctor.stream(f"/console/api/{room.session}/events") as events:
+            assert next(events.iter_lines()), "somebody looks at the console all the while"
+            with pytest.raises(RuntimeError, match="409"):
+                proctor.post(f"/console/api/{room.session}/start", reason="再开一次")
+            assert web.stop() < 5
+        refused = [entry.body for entry in ledger.entries(room.db, kinds=("act_refused",))]
+        assert [body["reason"] for body in refused] == ["session_state"], "noted a moment before the end"
+        assert "were not written" not in web.said() and "SIGKILL" not in web.said()
+        proctor.close()
         web.start()
         until(lambda: answers(base), 20, "web is back")
         stop.set()

@@ -55,7 +55,7 @@ def events(session: str) -> Response:
         with app.app_context():
             return _board(session)
 
-    feed = changes(here.config.paths.room_db, document)
+    feed = changes(here.config.paths.room_db, document, here.stopping)
     response = Response(stream_with_context(feed), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     # on the response, not in the generator: one that is never started never ends

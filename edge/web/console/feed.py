@@ -6,6 +6,7 @@ With 200 seats the whole is some 60 kB; a change is a few hundred bytes.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -21,8 +22,10 @@ NOW = "now"
 Document = Mapping[str, Any]
 
 
-def changes(room_db: Path, document: Callable[[], Document]) -> Iterator[str]:
-    """Events: `board` with everything, then `change` with what is new. Ends after ten minutes; browsers come back."""
+def changes(room_db: Path, document: Callable[[], Document], stopping: threading.Event) -> Iterator[str]:
+    """Events: `board` with everything, then `change` with what is new. Browsers come back when it ends: after ten
+    minutes, or with the process, which would otherwise be killed before it has written what it holds.
+    """
     watch, before = connect(room_db), None
     try:
         end, version, due = time.monotonic() + STREAM_LIMIT_SECONDS, -1, 0.0
@@ -34,7 +37,8 @@ def changes(room_db: Path, document: Callable[[], Document]) -> Iterator[str]:
                 after = document()
                 yield _event(before, after)
                 before = after
-            time.sleep(STREAM_SECONDS / 4)
+            if stopping.wait(STREAM_SECONDS / 4):
+                return
     finally:
         watch.close()
 
