@@ -53,7 +53,7 @@ class Supervisor:
         try:
             while not stop.is_set():
                 for child in self._children.values():
-                    self._look_after(child, changed)
+                    self._look_after(child, lambda name, what: _tell(changed, name, what))
                 with suppress(OSError):  # a full disk costs the list of processes, never the room
                     self._write_pids()
                 stop.wait(0.1)
@@ -72,7 +72,16 @@ class Supervisor:
             log.warning("%s ended with %s; starting it again", child.name, code)
             changed(child.name, f"died {code}")
         if child.process is None and now >= child.due:
-            child.process = self._start(child.name)
+            try:
+                child.process = self._start(child.name)
+            except (
+                OSError
+            ) as error:  # no process, memory or disk to be had: the others go on
+                child.pause = min(child.pause * 2, RESTART_LIMIT_SECONDS)
+                child.due = now + child.pause
+                log.warning("%s cannot be started: %s; will try again", child.name, error)
+                changed(child.name, f"not started: {error.strerror}")
+                return
             child.started = now
             child.starts += 1
             changed(child.name, "started")
@@ -119,6 +128,12 @@ def read_pids(runtime: Path) -> dict[str, int]:
     except OSError:
         return {}
     return {name: int(pid) for name, pid, _ in (line.split(" ") for line in lines if line)}
+
+
+def _tell(changed: Callable[[str, str], None], name: str, what: str) -> None:
+    """Whoever listens may be gone, as a closed terminal is; the room is not."""
+    with suppress(OSError, ValueError):
+        changed(name, what)
 
 
 def _kill_group(pid: int) -> None:
