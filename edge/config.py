@@ -9,9 +9,11 @@ import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from edge.errors import ConfigError
 
@@ -22,8 +24,26 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 
 
+Pin = Annotated[int, Field(ge=0, le=27)]
+
+
+def _wrong(said: str) -> PydanticCustomError:
+    """What a check of ours says, without the words pydantic puts before a ValueError."""
+    return PydanticCustomError("wrong", "{said}", {"said": said})
+
+
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def is_what_it_looks_like(cls, value: Any, info: ValidationInfo) -> Any:
+        """`true` is no number, although Python counts with it; no file and no host has a NUL in its name."""
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise _wrong("不能是 true 或 false / it cannot be true or false")
+        if isinstance(value, str) and "\0" in value:
+            raise _wrong("含有不能用的字符 / it has a character that cannot be used")
+        return value
 
 
 class Paths(Section):
@@ -104,6 +124,14 @@ class Badge(Section):
     gap_ms: Annotated[int, Field(ge=10, le=5000)] = 300
     debounce_ms: Annotated[int, Field(ge=0, le=10_000)] = 1500
 
+    @model_validator(mode="after")
+    def can_be_read(self) -> Self:
+        if self.backend != "none" and not self.device:
+            raise _wrong(f'backend = "{self.backend}" 需要 device / it needs a device')
+        if self.min_length > self.max_length:
+            raise _wrong("min_length 大于 max_length / min_length is above max_length")
+        return self
+
 
 class Panel(Section):
     """Button, lamp and buzzer by the door; pins are BCM numbers."""
@@ -111,13 +139,21 @@ class Panel(Section):
     backend: Literal["gpio", "none"] = "none"
     pin_factory: Literal["lgpio", "mock"] = "lgpio"
     control: Path | None = None
-    button: int = 17
-    red: int = 22
-    yellow: int = 23
-    green: int = 24
-    buzzer: int = 25
+    button: Pin = 17
+    red: Pin = 22
+    yellow: Pin = 23
+    green: Pin = 24
+    buzzer: Pin = 25
     active_high: bool = True
     debounce_ms: Annotated[int, Field(ge=0, le=1000)] = 50
+
+    @model_validator(mode="after")
+    def each_on_a_pin_of_its_own(self) -> Self:
+        names: dict[int, str] = {}
+        for name in ("button", "red", "yellow", "green", "buzzer"):
+            if (other := names.setdefault(getattr(self, name), name)) != name:
+                raise _wrong(f"{other} 和 {name} 用了同一个引脚 / {other} and {name} are on the same pin")
+        return self
 
 
 class Checkin(Section):
@@ -145,6 +181,18 @@ class Gateway(Section):
     ca: Path | None = None
     poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 15.0
     timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
+
+    @field_validator("url")
+    @classmethod
+    def is_an_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0 and value.isprintable()
+        except ValueError:
+            good = False
+        if value and (not good or " " in value or len(value) > 500):
+            raise _wrong("应为 https://地址:端口 / it should be https://ADDRESS:PORT")
+        return value
 
 
 class Bank(Section):
@@ -192,6 +240,15 @@ class Config(Section):
     ledger: Ledger = Ledger()
     rehearsal: Rehearsal = Rehearsal()
 
+    @model_validator(mode="after")
+    def the_door_has_its_camera(self) -> Self:
+        """A box may have no camera at all, or none at the door; a name that is given has to be one of them."""
+        given = "camera" in self.checkin.model_fields_set
+        if given and self.camera and self.checkin.camera not in self.camera:
+            known = ", ".join(self.camera)
+            raise _wrong(f"[checkin] camera：没有摄像头 / no such camera: {self.checkin.camera} ({known})")
+        return self
+
 
 def config_path(given: Path | None = None) -> Path:
     """The file in force: the one given, else $EXAMROOM_CONFIG, else the system's."""
@@ -208,7 +265,7 @@ def load_config(given: Path | None = None) -> Config:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError("config_missing", path=path) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # whatever tomllib makes of what is no TOML
         raise ConfigError("config_unreadable", path=path, detail=error) from error
     return parse_config(raw, path)
 
@@ -218,14 +275,14 @@ def parse_config(raw: dict[str, object], path: Path = DEFAULT_PATH) -> Config:
         return Config.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"])
+        option = ".".join(str(part) for part in first["loc"]) or "-"
         raise ConfigError("config_option", path=path, option=option, detail=first["msg"]) from error
 
 
 def to_toml(config: Config) -> str:
-    """The configuration as text that `load_config` reads back."""
+    """The configuration as text that `load_config` reads back; what stands at its default is left out."""
     lines: list[str] = []
-    for name, section in json.loads(config.model_dump_json(exclude_none=True)).items():
+    for name, section in json.loads(config.model_dump_json(exclude_none=True, exclude_defaults=True)).items():
         tables = {f"{name}.{key}": value for key, value in section.items()} if name == "camera" else {name: section}
         for title, options in tables.items():
             # JSON's strings, numbers, truth values and lists are TOML's too

@@ -98,12 +98,12 @@ def open_province(folder: Path) -> Province:
         settings = GatewaySettings.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise ConfigError("gateway_missing", path=folder) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError("config_unreadable", path=file, detail=error) from error
     except ValidationError as error:
         first = error.errors()[0]
         option = ".".join(str(part) for part in first["loc"])
         raise ConfigError("config_option", path=file, option=option, detail=first["msg"]) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError("config_unreadable", path=file, detail=error) from error
     root = Ed25519Signer.load(folder / "keys" / "root.key")
     key = Ed25519Signer.load(folder / "keys" / "gateway.key")
     statement = (folder / "keys" / "gateway.json").read_bytes()

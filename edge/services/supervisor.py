@@ -74,9 +74,7 @@ class Supervisor:
         if child.process is None and now >= child.due:
             try:
                 child.process = self._start(child.name)
-            except (
-                OSError
-            ) as error:  # no process, memory or disk to be had: the others go on
+            except OSError as error:  # no process, memory or disk to be had: the others go on
                 child.pause = min(child.pause * 2, RESTART_LIMIT_SECONDS)
                 child.due = now + child.pause
                 log.warning("%s cannot be started: %s; will try again", child.name, error)

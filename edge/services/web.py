@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import threading
@@ -19,6 +20,7 @@ from edge.web.app import create_app
 from edge.web.keeper import Keeper, start
 from edge.web.room import Room
 
+log = logging.getLogger("examroom.web")
 STOP_SECONDS = 4
 """From SIGTERM to SIGKILL, of which the requests under way get this much, and the notes for the ledger that:"""
 GRACE_SECONDS = 2
@@ -82,11 +84,14 @@ def core_for(cpu: int | Literal["auto", "none"]) -> int | None:
     Threads of one interpreter gain nothing from a second core and lose time handing its lock across. "auto" takes the
     last core where there are cores to spare.
     """
+    cores = sorted(os.sched_getaffinity(0))
     if cpu == "none":
         return None
     if cpu != "auto":
+        if cpu not in cores:
+            log.warning("[web] cpu: there is no core %d here; any will do", cpu)
+            return None
         return cpu
-    cores = sorted(os.sched_getaffinity(0))
     return cores[-1] if len(cores) >= PIN_FROM_CORES else None
 
 

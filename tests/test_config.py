@@ -1,0 +1,52 @@
+"""The configuration file: whatever stands in it is taken, or named with its option."""
+
+from __future__ import annotations
+
+import contextlib
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.config import Config, load_config, parse_config, to_toml
+from edge.errors import ConfigError
+from edge.services.web import core_for
+
+OPTION = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.just("https://["),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=3,
+)
+SECTIONS = {name: field.annotation for name, field in Config.model_fields.items() if name != "camera"}
+OPTIONS = [(name, option) for name, kind in SECTIONS.items() if kind for option in kind.model_fields]
+
+
+@given(st.sampled_from(OPTIONS), OPTION)
+def test_any_value_of_any_option_is_taken_or_named(place: tuple[str, str], value: object) -> None:
+    section, option = place
+    try:
+        config = parse_config({section: {option: value}})
+    except ConfigError as error:
+        assert section in str(error.facts["option"])
+    else:
+        assert parse_config(tomllib.loads(to_toml(config))) == config
+
+
+@given(st.binary(max_size=40))
+def test_any_file_is_a_configuration_or_is_none(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.toml"
+    file.write_bytes(content)
+    with contextlib.suppress(ConfigError):
+        load_config(file)
+
+
+def test_a_core_the_machine_does_not_have_is_any_core() -> None:
+    assert core_for(10_000) is None
+    assert core_for("none") is None
+
+
+def test_a_box_may_have_no_camera_at_its_door() -> None:
+    config = parse_config({"camera": {"station": {}}})
+    assert config.checkin.camera == "door" and parse_config(tomllib.loads(to_toml(config))) == config
+    assert parse_config({"checkin": {"camera": "side"}}).checkin.camera == "side"
