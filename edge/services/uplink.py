@@ -106,7 +106,7 @@ class _Uplink:
             wanted = None
             if identity.gateway is not None or self.config.gateway.url:
                 wanted = endpoint(self.config, identity)
-        except (ExamroomError, sqlite3.Error) as error:
+        except (ExamroomError, sqlite3.Error, OSError) as error:
             self._forget()
             self.state, self.last_error = "alone", _code(error)
             return
@@ -159,7 +159,7 @@ class _Uplink:
         """Run one step; whether it went well. Its error becomes our state, never our end."""
         try:
             code = step()
-        except (ExamroomError, sqlite3.Error) as error:
+        except (ExamroomError, sqlite3.Error, OSError) as error:
             code = _code(error)
             if isinstance(error, Unavailable) and code.startswith("gateway_"):
                 self.state, self.greeted = "offline", False

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
 from edge import clock
 
+log = logging.getLogger("examroom.status")
+_failing: set[str] = set()
+
 
 def write_status(folder: Path, name: str, **facts: Any) -> None:
-    """Replace the status of `name`; readers see the old file or the new one, never half."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Replace the status of `name`; readers see the old file or the new one, never half.
+
+    Where it cannot be written (a full or missing runtime directory) the old one grows stale: nobody stops for that.
+    """
     content = {"name": name, "pid": os.getpid(), "mono_ms": clock.mono_ms(), "wall_ms": clock.wall_ms(), **facts}
     part = folder / f".{name}.{os.getpid()}.part"
-    part.write_text(json.dumps(content, ensure_ascii=False))
-    part.replace(folder / f"{name}.json")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(content, ensure_ascii=False))
+        part.replace(folder / f"{name}.json")
+        _failing.discard(name)
+    except OSError as error:
+        if name not in _failing:
+            _failing.add(name)
+            log.warning("the status of %s cannot be written: %s", name, error)
 
 
 def read_statuses(folder: Path) -> dict[str, dict[str, Any]]:

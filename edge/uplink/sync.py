@@ -59,6 +59,8 @@ def sync_bundles(
                 taken.append(key)
         except Unavailable:
             raise
+        except OSError as error:
+            raise Unavailable("bundle_storage", name=item.name, detail=error.strerror or "-") from error
         except ExamroomError as error:
             memory.refused[item.sha256] = error.code
             refused.append((*key, error.code))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import pytest
 import requests
 
 from edge import clock
-from edge.errors import Refused
+from edge.errors import Refused, Unavailable
 from edge.gateway.bundles import publish
 from edge.gateway.rooms import issue_token, suspend
 from edge.gateway.settings import DAY_MS, Province
+from edge.services.uplink import _Uplink
 from edge.store import bundles, ledger
 from edge.trust.protocol import BundleItem, BundleList
 from edge.trust.seal import open_bundle, seal_bundle
@@ -236,4 +238,23 @@ def test_a_suspended_room_is_given_nothing(room: RealRoom, province: Province) -
         sync(room)
     assert error.value.code == "room_suspended"
     suspend(province, room.name, None)
+    assert sync(room).taken == [("bank", room.name, 1)]
+
+
+def test_a_disk_that_takes_no_file_is_a_state_and_no_end(room: RealRoom, province: Province) -> None:
+    publish(province, "bank", room.name, CONTENT, [room.name])
+    folder = room.config.paths.bundles
+    if folder.exists():
+        folder.rmdir()
+    folder.write_text("a file where the folder should be")
+    with pytest.raises(Unavailable) as error:
+        sync(room)
+    assert error.value.code == "bundle_storage"
+    process = _Uplink(room.config, room.db, threading.Event(), client=room.client, identity=room.identity)
+
+    def fail() -> str | None:
+        raise OSError(5, "I/O error")
+
+    assert process._try(fail) is False and process.last_error == "store_unavailable"
+    folder.unlink()
     assert sync(room).taken == [("bank", room.name, 1)]
