@@ -21,12 +21,11 @@ from edge.errors import ExamroomError, Unavailable
 from edge.recording import retention, salvage
 from edge.recording.writer import Place
 from edge.store import segments
-from edge.store.db import open_room
+from edge.store.db import SHORT_BUSY_MS, open_room, patience
 from edge.store.segments import Segment
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
-_PATIENCE_MS = 1000
 _AGAIN_S = 0.5
 _RETENTION_MS = 3_600_000
 
@@ -161,7 +160,7 @@ class Indexer:
 
     def _open(self) -> sqlite3.Connection:
         connection = open_room(self._room_db)
-        segments.patience(connection, _PATIENCE_MS)
+        patience(connection, SHORT_BUSY_MS)
         return connection
 
     def _salvage(self, connection: sqlite3.Connection) -> None:

@@ -19,7 +19,7 @@ from edge.config import Config
 from edge.errors import ExamroomError, Unavailable
 from edge.store import gatewaytime
 from edge.store import outbox as store_outbox
-from edge.store.db import data_version, open_room
+from edge.store.db import SHORT_BUSY_MS, data_version, open_room, patience
 from edge.store.status import write_status
 from edge.trust import enrolment
 from edge.trust.enrolment import Identity
@@ -241,6 +241,7 @@ def _code(error: Exception) -> str:
 def run(config: Config, stop: threading.Event) -> None:
     """Serve until `stop`, which also cuts short a request under way. Unavailable when the store cannot be opened."""
     connection = open_room(config.paths.room_db)
+    patience(connection, SHORT_BUSY_MS)
     uplink = _Uplink(config, connection, stop)
     try:
         while not stop.is_set():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,11 @@ from edge.store.answers_schema import ANSWERS, ANSWERS_MIGRATIONS
 from edge.store.room_schema import ROOM, ROOM_MIGRATIONS
 
 BUSY_MS = 5000
+SHORT_BUSY_MS = 1000
+"""For processes that must be able to stop while another holds the store."""
+ROOM_STORE = "room store"
+_PRIMARY = 0xFF
+_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
 def open_room(path: Path) -> sqlite3.Connection:
@@ -99,23 +104,50 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def patience(connection: sqlite3.Connection, milliseconds: int) -> None:
+    """How long this connection waits for another writer before Unavailable."""
+    connection.execute(f"PRAGMA busy_timeout = {int(milliseconds)}")
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """One durable write: BEGIN IMMEDIATE ... COMMIT, rolled back whole on any error."""
+    """One durable write: BEGIN IMMEDIATE ... COMMIT, rolled back whole on any error.
+
+    Unavailable, and nothing written: `store_busy` while another process writes, `store_unavailable` where the disk is
+    full or fails, at whichever statement that shows.
+    """
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
-        raise Unavailable("store_busy", detail=error) from error
+        raise _unavailable(error) or Unavailable("store_busy", detail=error) from error
     try:
         yield connection
-    except BaseException:
-        connection.rollback()
+    except BaseException as error:
+        _roll_back(connection)
+        if (told := _unavailable(error)) is not None:
+            raise told from error
         raise
     try:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
+        _roll_back(connection)
+        raise Unavailable("store_unavailable", path=ROOM_STORE, detail=error) from error
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """SQLite has done it by itself after a full disk; a disk that fails here too has told its error already."""
+    with suppress(sqlite3.Error):
         connection.rollback()
-        raise Unavailable("store_unavailable", path="room store", detail=error) from error
+
+
+def _unavailable(error: BaseException) -> Unavailable | None:
+    """What to say where the store, and not the statement, is at fault; None for every other error."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY if isinstance(error, sqlite3.Error) else 0
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Unavailable("store_busy", detail=error)
+    if code in _DISK:
+        return Unavailable("store_unavailable", path=ROOM_STORE, detail=error)
+    return None
 
 
 def data_version(connection: sqlite3.Connection) -> int:

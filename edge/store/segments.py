@@ -112,11 +112,6 @@ def note(connection: sqlite3.Connection, kind: str, body: dict[str, object]) -> 
         return ledger.append(connection, kind, body)
 
 
-def patience(connection: sqlite3.Connection, milliseconds: int) -> None:
-    """How long this connection waits for another writer before Unavailable."""
-    connection.execute(f"PRAGMA busy_timeout = {int(milliseconds)}")
-
-
 def get(connection: sqlite3.Connection, segment: str) -> Segment:
     row = connection.execute("SELECT * FROM segments WHERE id = ?", (segment,)).fetchone()
     if row is None:

@@ -67,3 +67,19 @@ def test_a_busy_store_is_unavailable_not_a_crash(tmp_path: Path) -> None:
     assert busy.value.code == "store_busy"
     one.close()
     other.close()
+
+
+def test_a_disk_that_is_full_in_the_middle_is_unavailable_and_nothing_is_written(tmp_path: Path) -> None:
+    connection = open_room(tmp_path / "room.db")
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(Unavailable) as full, transaction(connection):
+        connection.execute("INSERT INTO meta VALUES ('a', '1')")
+        connection.execute("INSERT INTO meta VALUES ('b', ?)", ("x" * 100_000,))
+    assert full.value.code == "store_unavailable"
+    assert "full" in full.value.sentence("en")
+    assert not connection.in_transaction
+    assert connection.execute("SELECT count(*) FROM meta").fetchone()[0] == 0
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), transaction(connection):
+        connection.execute("INSERT INTO no_such VALUES (1)")
+    connection.close()

@@ -14,7 +14,7 @@ from edge import clock
 from edge.domain.footage import Fragment, fragments_root
 from edge.errors import Conflict, NotFound, Unavailable
 from edge.store import ledger, segments
-from edge.store.db import connect, open_room, transaction
+from edge.store.db import connect, open_room, patience, transaction
 from edge.store.segments import Segment
 
 BOOT = "0123456789abcdef" * 2
@@ -98,7 +98,7 @@ def test_a_row_that_cannot_be_written_leaves_no_entry(db: sqlite3.Connection) ->
 
 def test_a_busy_store_is_told_and_nothing_is_written(db: sqlite3.Connection, tmp_path: Path) -> None:
     other = connect(tmp_path / "room.db")
-    segments.patience(db, 50)
+    patience(db, 50)
     try:
         with transaction(other), pytest.raises(Unavailable) as caught:
             segments.index(db, made(1, T0))
