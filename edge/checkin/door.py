@@ -1,67 +1,43 @@
 """The flow at the door: a tap, a question of consent, a look, a decision, told on the kiosk and on the panel.
 
 One thread, one `step` at a time; everything it waits for is a poll, so a missing reader, camera or proctor holds up
-nobody else. Decisions are made in `edge.domain`; every one of them reaches the ledger before the kiosk shows it.
+nobody else. Decisions are made in `edge.domain`; every one of them reaches the ledger in the transaction that shows it
+on the kiosk. What was tapped, touched or decided stays until that has committed: a step that the store refuses is made
+again from where it stopped.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections import deque
+from collections.abc import Callable
 
-from edge import clock
-from edge.checkin.enrol import enrol_person, enrol_waiting, read_template
+from edge.checkin.enrol import enrol_next, enrol_person, read_template
 from edge.checkin.look import Glance, glance
+from edge.checkin.sign import PASSING, Sign
+from edge.checkin.visit import Visit, any_open, badge_facts, holder
 from edge.config import Config
-from edge.domain.admission import BadgeFacts, Decision, decide_badge, decide_face
-from edge.domain.faces import Evidence, decide
-from edge.domain.masking import mask_name
-from edge.errors import BadInput, ExamroomError, VerificationFailed
+from edge.domain.admission import Decision, decide_badge, decide_face
+from edge.domain.faces import decide
+from edge.errors import BadInput, ExamroomError, Unavailable, VerificationFailed
 from edge.hardware.badge import BadgeReader, Tap
-from edge.hardware.panel import Panel, Pattern
-from edge.store import admissions, checkins, ledger, people, sessions
+from edge.hardware.panel import Panel
+from edge.store import checkins, ledger, people
+from edge.store.checkins import KioskAct
 from edge.store.db import data_version, transaction
 from edge.store.ring import RingReader
 from edge.trust.roomkeys import RoomKeys
 from edge.vision.face_pack import FacePack
-from edge.vision.template import Template
 
 NOTICE = "2025-06-01"
 CONSENT_SECONDS = 30.0
 BLIND_SECONDS = 3.0
 ENROL_EVERY_SECONDS = 2.0
-OPEN_STATES = ("checkin", "running")
-_PATTERNS = {
-    "ready": Pattern.READY,
-    "look": Pattern.LOOK_HERE,
-    "consent": Pattern.LOOK_HERE,
-    "welcome": Pattern.WELCOME,
-    "see_proctor": Pattern.SEE_PROCTOR,
-    "refused": Pattern.SEE_PROCTOR,
-    "try_again": Pattern.LOOK_HERE,
-    "fault": Pattern.FAULT,
-    "closed": Pattern.OFF,
-}
-_PASSING = ("welcome", "see_proctor", "refused", "try_again")
-
-
-@dataclass
-class Visit:
-    """Somebody at the door: who the badge says, what was seen so far, until when we look."""
-
-    who: people.Candidate
-    template: Template | None
-    until: float
-    started: float
-    evidence: list[Evidence] = field(default_factory=list)
-    since_mono_ms: int = field(default_factory=clock.mono_ms)
-    last_frame: int = 0
-    retried: bool = False
-    told: str = "look_here"
-    asking: bool = False
+ENROL_PAUSE_SECONDS = 0.2
+"""Between two photographs, so that the recording gets the core too."""
+HEARD = 16
+"""Taps kept while the store is held; whoever came before them has been told to wait or see the proctor."""
 
 
 class Door:
@@ -82,89 +58,142 @@ class Door:
         self._reader = reader
         self._panel = panel
         self._pack = pack
+        self._sign = Sign(connection, panel, config.checkin.camera, config.checkin.show_seconds)
         self._ring = RingReader(config.paths.ring(config.checkin.camera))
         self._visit: Visit | None = None
-        self._state, self._shown_at = "", 0.0
+        self._heard: deque[Tap | None] = deque(maxlen=HEARD)  # None: the button
         self._version = -1
         self._enrol_due = 0.0
-        self._take_old_acts()
+        self._listening = False
 
     # ---- one step
 
     def step(self, wait_s: float = 0.1) -> None:
-        """Take in what happened at the reader, the panel and the screen, then go on with whoever stands there."""
-        for act in self._screen_acts():  # before the taps: what was touched was meant for what was shown
+        """Take in what happened at the reader, the panel and the screen, then go on with whoever stands there.
+
+        Unavailable when the store lets nothing be written now: nothing is lost, and the next step tries again.
+        """
+        self._hear(wait_s)
+        try:
+            self._go()
+        except Unavailable:
+            raise
+        except ExamroomError:  # of no use to try again
+            self._visit = None
+            self._heard.clear()
+            raise
+
+    def close(self) -> None:
+        self._ring.close()
+
+    def _hear(self, wait_s: float) -> None:
+        looking = self._visit is not None and not self._visit.asking
+        for tap in self._reader.poll(0.02 if looking else wait_s):
+            last = self._heard[-1] if self._heard else None
+            if last is None or tap.badge is None or last.badge != tap.badge:  # held to it again while we are busy
+                self._heard.append(tap)
+        self._heard.extend([None] * self._panel.poll_presses(0))
+
+    def _go(self) -> None:
+        if not self._listening:  # what was touched while nobody listened is not meant for the next person
+            self._drop(checkins.pending_acts(self._db))
+            self._listening = True
+        for act in checkins.pending_acts(self._db):  # before the taps: of who stood there before
             self._touched(act)
-        for tap in self._reader.poll(0.02 if self._looking() else wait_s):
-            self._tapped(tap)
-        for _ in range(self._panel.poll_presses(0)):
-            self._pressed()
+        while self._heard:
+            tap = self._heard[0]
+            if tap is None:
+                self._pressed()
+            else:
+                self._tapped(tap)
+            self._heard.popleft()
         if self._visit is not None:
             self._go_on(self._visit)
         else:
             self._rest()
 
-    def close(self) -> None:
-        self._ring.close()
-
-    def _looking(self) -> bool:
-        return self._visit is not None and not self._visit.asking
-
     # ---- what people do
 
     def _tapped(self, tap: Tap) -> None:
-        self._visit = None
+        visit = self._visit
         if tap.badge is None:
             reason = tap.reason or "badge_frame_broken"
-            admissions.note(self._db, "retry", reason)
-            self._show("try_again", reason)
+            if visit is None:
+                self._sign.note("retry", reason, show="try_again")
+            else:  # it takes nothing from whoever is being looked at
+                self._sign.note("retry", reason)
             return
-        who, elsewhere = self._find(tap.badge)
-        decision = decide_badge(self._facts(who, elsewhere))
+        who, elsewhere = holder(self._db, tap.badge)
+        if visit is not None and (who is None or (who.session, who.person) != (visit.who.session, visit.who.person)):
+            self._leave(visit)
+        decision = decide_badge(badge_facts(self._db, self._pack, who, elsewhere))
         if decision.outcome == "look" and who is not None:
             self._begin(who)
         elif decision.outcome == "consent" and who is not None:
             now = time.monotonic()
-            self._visit = Visit(who, None, now + CONSENT_SECONDS, now, asking=True)
-            self._show("consent", decision.reason, self._facts_shown(who))
+            asked = Visit(who, now + CONSENT_SECONDS, now, asking=True)
+            self._sign.show("consent", decision.reason, asked.shown)
+            self._visit = asked
         else:
             self._settle(who, decision)
 
-    def _pressed(self) -> None:
+    def _pressed(self, act: KioskAct | None = None) -> None:
         """The button without a badge: searching a face among all is a purpose of its own, off unless policy says so."""
-        if self._visit is None and self._session_open():
-            admissions.note(self._db, "retry", "button_no_badge")
-            self._show("see_proctor", "button_no_badge")
+        if self._visit is None and any_open(self._db):
+            self._sign.note("retry", "button_no_badge", show="see_proctor", also=lambda: self._take(act))
+        elif act is not None:
+            self._drop([act])
 
-    def _touched(self, act: str) -> None:
+    def _touched(self, act: KioskAct) -> None:
+        """Carry out a touch and take it up, in one transaction; one that was meant for another visit does nothing."""
         visit = self._visit
-        if act == "press":
-            self._pressed()
-        elif visit is None:
-            return
-        elif act == "cancel":
-            self._visit = None
-            self._show("ready", "kiosk_ready")
-        elif act == "decline":
-            self._consented(visit.who, False)
-            self._settle(visit.who, Decision("waiting", "face_declined", "manual"))
-        elif act == "consent" and visit.asking:
-            self._consented(visit.who, True)
-            if self._pack is not None:
-                enrol_person(self._db, self._pack, self._keys.data, visit.who.person)
-            self._begin(visit.who)
+        if act.act == "press":
+            self._pressed(act)
+        elif visit is None or visit.number != act.v:
+            self._drop([act])
+        elif act.act == "cancel":
+            self._leave(visit, show=True, act=act)
+        elif act.act == "decline":
+            decision = Decision("waiting", "face_declined", "manual")
+            self._settle(visit.who, decision, also=lambda: self._consented(visit.who, False, act))
+        elif act.act == "consent" and visit.asking:
+            with transaction(self._db):
+                self._consented(visit.who, True, act)
+            visit.asking, visit.agreed = False, True
+        else:
+            self._drop([act])
 
-    def _consented(self, who: people.Candidate, given: bool) -> None:
-        with transaction(self._db):
-            people.set_consent(self._db, who.person, "face", given, NOTICE)
-            if not given:
-                people.delete_face_data(self._db, who.person)
-            body = {"purpose": "face", "given": given, "notice": NOTICE}
-            ledger.append(self._db, "consent", body, subject=who.person, session=who.session)
+    def _consented(self, who: people.Candidate, given: bool, act: KioskAct) -> None:
+        """Within the transaction. Refusing stops the comparing at once; nothing is deleted on a badge's word alone."""
+        people.set_consent(self._db, who.person, "face", given, NOTICE)
+        body = {"purpose": "face", "given": given, "notice": NOTICE}
+        ledger.append(self._db, "consent", body, subject=who.person, session=who.session)
+        self._take(act)
+
+    def _take(self, act: KioskAct | None) -> None:
+        if act is not None:
+            checkins.take_acts(self._db, act.id)
+
+    def _drop(self, acts: list[KioskAct]) -> None:
+        if acts:
+            with transaction(self._db):
+                self._take(acts[-1])
+
+    def _leave(self, visit: Visit, *, show: bool = False, act: KioskAct | None = None) -> None:
+        """A visit ends undecided: they went back or away, or somebody else came."""
+        self._sign.note(
+            "retry",
+            "visit_left",
+            visit=visit,
+            show="ready" if show else None,
+            says="kiosk_ready",
+            also=lambda: self._take(act),
+        )
+        self._visit = None
 
     # ---- the look
 
-    def _begin(self, who: people.Candidate) -> None:
+    def _begin(self, who: people.Candidate, asked: Visit | None = None) -> None:
         template = None
         try:
             if self._pack is not None:
@@ -176,30 +205,38 @@ class Door:
             self._settle(who, Decision("waiting", "no_template", "policy"))
             return
         now = time.monotonic()
-        self._visit = Visit(who, template, now + self._config.checkin.look_seconds, now)
-        self._show("look", "look_here", self._facts_shown(who))
+        visit = Visit(who, now + self._config.checkin.look_seconds, now, template)
+        if asked is not None:
+            visit.number = asked.number
+        self._sign.show("look", "look_here", visit.shown)
+        self._visit = visit
 
     def _go_on(self, visit: Visit) -> None:
         now = time.monotonic()
         if visit.asking:
             if now > visit.until:
-                self._visit = None
-                self._show("ready", "kiosk_ready")
+                self._leave(visit, show=True)
+            return
+        if visit.agreed:
+            if self._pack is not None:
+                enrol_person(self._db, self._pack, self._keys.data, visit.who.person)
+            self._begin(visit.who, visit)
             return
         if people.candidate(self._db, visit.who.session, visit.who.person).state == "admitted":
             self._visit = None  # the proctor let them in while we looked; the kiosk says so already
-            self._state, self._shown_at = "welcome", now
+            self._sign.taken_over("welcome")
             return
-        seen = self._glance(visit)
+        enough = self._config.checkin.frames
+        seen = self._glance(visit) if len(visit.evidence) < enough else None
         if seen is not None and seen.evidence is not None:
             visit.evidence.append(seen.evidence)
-            if len(visit.evidence) >= self._config.checkin.frames:
-                self._decide(visit)
-                return
         elif seen is not None and seen.guidance is not None and seen.guidance != visit.told:
+            self._sign.show("look", seen.guidance, visit.shown)
             visit.told = seen.guidance
-            self._show("look", seen.guidance, self._facts_shown(visit.who))
-        if self._blind(visit):
+        if len(visit.evidence) >= enough:
+            if not checkins.pending_acts(self._db):  # whoever declined while we compared is heard first
+                self._decide(visit)
+        elif self._blind(visit):
             self._settle(visit.who, Decision("waiting", "camera_blind", "policy"))
         elif now > visit.until:
             self._out_of_time(visit)
@@ -221,139 +258,58 @@ class Door:
         verdict = decide(visit.evidence, self._pack.threshold)
         decision = decide_face(verdict.verdict, verdict.reason, tries_left=not visit.retried)
         if decision.outcome == "retry":
-            visit.evidence.clear()
-            visit.retried = True
-            visit.until = time.monotonic() + self._config.checkin.look_seconds
-            self._show("look", decision.reason, self._facts_shown(visit.who))
-            return
-        self._settle(visit.who, decision, verdict.distance)
+            self._again(visit, decision.reason, verdict.distance)
+        else:
+            self._settle(visit.who, decision, verdict.distance)
 
     def _out_of_time(self, visit: Visit) -> None:
         if not visit.retried:
-            visit.retried = True
-            visit.until = time.monotonic() + self._config.checkin.look_seconds
-            admissions.note(
-                self._db, "retry", "face_none", session=visit.who.session, person=visit.who.person, camera=self._camera
-            )
-            self._show("look", "face_none", self._facts_shown(visit.who))
-            return
-        self._settle(visit.who, Decision("waiting", "face_unsure_proctor", "manual"))
+            self._again(visit, "face_none", None)
+        else:
+            self._settle(visit.who, Decision("waiting", "face_unsure_proctor", "manual"))
 
-    # ---- telling
-
-    def _settle(self, who: people.Candidate | None, decision: Decision, score: float | None = None) -> None:
-        """The end of a visit: into the store and the ledger, then onto the kiosk."""
-        self._visit = None
-        facts: dict[str, Any] = self._facts_shown(who) if who else {}
-        if decision.outcome == "admitted" and who is not None:
-            try:
-                admitted = admissions.admit(
-                    self._db,
-                    who.session,
-                    who.person,
-                    route=decision.route or "face",
-                    reason=decision.reason,
-                    by=None,
-                    camera=self._camera,
-                    score=score,
-                )
-            except ExamroomError as error:
-                self._settle(who, Decision("waiting", error.code, "manual"))
-                return
-            facts = self._facts_shown(admitted) | {"seat_code": admitted.seat_code}
-            self._show("welcome", "welcome", facts)
-            return
-        outcome, reason = admissions.note(
-            self._db,
-            decision.outcome,
-            decision.reason,
-            session=who.session if who else None,
-            person=who.person if who else None,
-            route=decision.route,
-            camera=self._camera,
-            score=score,
-        )
-        if who is not None:
-            facts = self._facts_shown(people.candidate(self._db, who.session, who.person))
-        self._show("see_proctor" if outcome == "waiting" else "refused", reason, facts)
-
-    def _show(self, state: str, reason: str, facts: Mapping[str, Any] | None = None) -> None:
-        with transaction(self._db):
-            checkins.show(self._db, state, reason, dict(facts or {}))
-        if state != self._state:
-            self._panel.show(_PATTERNS[state])
-        self._state, self._shown_at = state, time.monotonic()
-
-    def _rest(self) -> None:
-        """Nobody at the door: the sentence of the last visit stays a while, then the door is ready or closed."""
-        now = time.monotonic()
-        if self._state in _PASSING and now - self._shown_at < self._config.checkin.show_seconds:
-            return
-        version = data_version(self._db)
-        if self._state not in _PASSING and version == self._version and now < self._enrol_due:
-            return
-        self._version = version
-        shown = checkins.shown(self._db)
-        fresh = shown is not None and clock.wall_ms() - shown.at_ms < self._config.checkin.show_seconds * 1000
-        if shown is not None and shown.state in _PASSING and fresh:
-            return
-        if now >= self._enrol_due:
-            self._enrol_due = now + ENROL_EVERY_SECONDS
-            if self._pack is not None:
-                enrol_waiting(self._db, self._pack, self._keys.data)
-        state, reason = ("ready", "kiosk_ready") if self._session_open() else ("closed", "checkin_closed")
-        if shown is None or shown.state != state or self._state != state:
-            self._show(state, reason)
-
-    # ---- facts
-
-    def _find(self, badge: str) -> tuple[people.Candidate | None, bool]:
-        """The candidate of the session at the door with this badge, and whether another session has it."""
-        open_now = [s.id for s in sessions.all_sessions(self._db, *OPEN_STATES)]
-        everybody = people.by_badge(self._db, badge)
-        here = [who for who in everybody if who.session in open_now]
-        return (here[0] if here else None), bool(everybody)
-
-    def _facts(self, who: people.Candidate | None, elsewhere: bool) -> BadgeFacts:
-        consent, template = None, False
-        if who is not None and self._pack is not None:
-            consent = people.consent(self._db, who.person, "face")
-            stored = people.template(self._db, who.person, self._pack.name, self._pack.version)
-            template = stored is not None or people.photo(self._db, who.person) is not None
-        return BadgeFacts(
-            checkin_open=self._session_open(),
-            person_state=who.state if who else None,
-            other_session=elsewhere and who is None,
-            consent=consent,
-            has_template=template,
-            face_ready=self._pack is not None,
-        )
-
-    def _facts_shown(self, who: people.Candidate) -> dict[str, Any]:
-        return {"name_masked": mask_name(who.name), "seat": who.seat or "-", "number": who.number}
-
-    def _session_open(self) -> bool:
-        return bool(sessions.all_sessions(self._db, *OPEN_STATES))
-
-    def _screen_acts(self) -> list[str]:
-        pending = checkins.pending_acts(self._db)
-        if pending:
-            with transaction(self._db):
-                checkins.take_acts(self._db, pending[-1][0])
-        return [act for _, act, _ in pending]
-
-    def _take_old_acts(self) -> None:
-        """What was touched while nobody listened is not meant for the next person."""
-        self._screen_acts()
+    def _again(self, visit: Visit, reason: str, score: float | None) -> None:
+        """One more look, once a visit."""
+        self._sign.note("retry", reason, visit=visit, score=score, show="look")
+        visit.evidence.clear()
+        visit.retried = True
+        visit.until = time.monotonic() + self._config.checkin.look_seconds
 
     def _blind(self, visit: Visit) -> bool:
         """Whether the camera has given no picture since the visit began."""
         return visit.last_frame == 0 and time.monotonic() - visit.started > BLIND_SECONDS
 
-    @property
-    def _camera(self) -> str:
-        return self._config.checkin.camera
+    # ---- telling
+
+    def _settle(
+        self,
+        who: people.Candidate | None,
+        decision: Decision,
+        score: float | None = None,
+        also: Callable[[], None] | None = None,
+    ) -> None:
+        self._sign.settle(who, decision, score, also)
+        self._visit = None
+
+    def _rest(self) -> None:
+        """Nobody at the door: the sentence of the last visit stays a while, then the door is ready or closed."""
+        now = time.monotonic()
+        if self._sign.lingers(now):
+            return
+        version = data_version(self._db)
+        if self._sign.state not in PASSING and version == self._version and now < self._enrol_due:
+            return
+        self._version = version
+        shown = checkins.shown(self._db)
+        if shown is not None and shown.state in PASSING and self._sign.fresh(shown, now):
+            return
+        if now >= self._enrol_due:
+            more = self._pack is not None and enrol_next(self._db, self._pack, self._keys.data)
+            self._enrol_due = now + (ENROL_PAUSE_SECONDS if more else ENROL_EVERY_SECONDS)
+        state, reason = ("ready", "kiosk_ready") if any_open(self._db) else ("closed", "checkin_closed")
+        if shown is None or shown.state != state or self._sign.state != state:
+            self._sign.show(state, reason)
 
     @property
     def state(self) -> str:
-        return self._state
+        return self._sign.state

@@ -66,7 +66,7 @@ class Door:
     def _declines(self) -> None:
         """Refuses face recognition on the screen, then is let in by the proctor."""
         self._tap(ASTRONAUT, {"look"})
-        touch = {"act": "decline", "v": self._state()["at_ms"]}
+        touch = {"act": "decline", "v": self._state()["v"]}
         self._http.post(f"{self._room.base}/kiosk/api/act", json=touch, timeout=10).raise_for_status()
         self._kiosk_says("face_declined")
         self._admit(ASTRONAUT, "manual", "核对身份证与本人一致")

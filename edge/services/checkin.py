@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 
 from edge.checkin.door import Door
 from edge.config import Config
-from edge.errors import ExamroomError
+from edge.errors import ExamroomError, Unavailable
 from edge.hardware.badge import open_reader
 from edge.hardware.panel import open_panel
-from edge.store.db import open_room
+from edge.store.db import SHORT_BUSY_MS, open_room, patience
 from edge.store.status import write_status
 from edge.trust import enrolment
 from edge.vision import packs
@@ -34,25 +35,25 @@ def run(config: Config, stop: threading.Event) -> None:
         return
     pack, pack_reason = _load_pack(config)
     connection = open_room(config.paths.room_db)
+    patience(connection, SHORT_BUSY_MS)
     reader, panel = open_reader(config.badge), open_panel(config.panel)
     door = Door(config, connection, keys, reader, panel, pack)
-    said = 0.0
+    said, held = 0.0, False
     try:
         while not stop.is_set():
-            try:
-                door.step()
-            except ExamroomError as error:
-                # a busy store or a vanished device is tried again; the person at the door has seen nothing change
-                log.warning("will try again: %s", error)
+            before = held
+            held = _step(door)
+            if held:
                 stop.wait(0.2)
-            if time.monotonic() - said >= STATUS_SECONDS:
+            if held != before or time.monotonic() - said >= STATUS_SECONDS:
                 said = time.monotonic()
                 there = reader.state()
                 write_status(
                     config.paths.status,
                     "checkin",
                     state=door.state or "ready",
-                    reason=pack_reason or there.reason,
+                    reason="checkin_held" if held else pack_reason or there.reason,
+                    held=held,
                     reader=there.present,
                     lamps=panel.lamps(),
                 )
@@ -61,6 +62,21 @@ def run(config: Config, stop: threading.Event) -> None:
         panel.close()
         reader.close()
         connection.close()
+
+
+def _step(door: Door) -> bool:
+    """One step; whether the store holds the door up.
+
+    The kiosk says so by our status, since its own words stand in the store.
+    """
+    try:
+        door.step()
+    except (Unavailable, sqlite3.OperationalError) as error:  # reading may fail too, of a disk as a rule
+        log.warning("will try again: %s", error)
+        return True
+    except ExamroomError as error:
+        log.error("a visit was given up: %s", error)
+    return False
 
 
 def _load_pack(config: Config) -> tuple[FacePack | None, str | None]:

@@ -30,6 +30,8 @@ def admit(
     After the latest minute of admission only with `late`, which is the proctor's to say; a Conflict otherwise.
 
     `score` stays in the room store; the ledger never sees one. `then(before, after)` runs in the same transaction.
+    A refusal of face recognition is believed once somebody has looked at the person's document: then what is held of
+    their face goes. Before, it may have been anybody with their badge.
     """
     with transaction(connection):
         sessions.need_state(sessions.find(connection, session_id), "checkin", "running")
@@ -59,6 +61,9 @@ def admit(
             by=by,
             camera=camera,
         )
+        declined = route != "face" and people.consent(connection, person, "face") is False
+        if declined and people.delete_face_data(connection, person):
+            ledger.append(connection, "face_data_deleted", {}, subject=person, session=session_id, by=by)
         if then is not None:
             then(who, admitted)
     return admitted
@@ -106,11 +111,12 @@ def note(
     route: str | None = None,
     camera: str | None = None,
     score: float | None = None,
+    then: Callable[[str, str], None] | None = None,
 ) -> tuple[str, str]:
     """Refused, waiting or asked again at the door; returns the outcome and reason that were recorded.
 
     Who waits is shown to the proctor until it is settled. Somebody let in meanwhile never waits again, whatever the
-    door has just seen: then the record says that they are in.
+    door has just seen: then the record says that they are in. `then(outcome, reason)` runs in the same transaction.
     """
     with transaction(connection):
         if outcome == "waiting" and session is not None and person is not None:
@@ -131,6 +137,8 @@ def note(
             score=score,
             camera=camera,
         )
+        if then is not None:
+            then(outcome, reason)
     return outcome, reason
 
 

@@ -80,19 +80,26 @@ def _find(connection: sqlite3.Connection, where: str, *values: object) -> list[C
 
 @dataclass(frozen=True)
 class KioskState:
-    """What the kiosk shows: `facts` fill the sentence and the big numbers."""
+    """What the kiosk shows: `facts` fill the sentence and the big numbers, `visit` among them is whose they are."""
 
     state: str
     reason: str
     facts: Mapping[str, Any]
     at_ms: int
 
+    @property
+    def v(self) -> int:
+        """What a touch on it names: the visit, whatever is said in it, or this very sentence where there is none."""
+        return int(self.facts.get("visit", self.at_ms))
 
-def show(connection: sqlite3.Connection, state: str, reason: str, facts: Mapping[str, Any]) -> None:
+
+def show(connection: sqlite3.Connection, state: str, reason: str, facts: Mapping[str, Any]) -> KioskState:
+    shown = KioskState(state, reason, facts, clock.wall_ms())
     connection.execute(
         "INSERT OR REPLACE INTO kiosk (id, state, reason, facts, at_ms) VALUES (1, ?, ?, ?, ?)",
-        (state, reason, canonical_text(facts), clock.wall_ms()),
+        (state, reason, canonical_text(facts), shown.at_ms),
     )
+    return shown
 
 
 def shown(connection: sqlite3.Connection) -> KioskState | None:
@@ -100,16 +107,26 @@ def shown(connection: sqlite3.Connection) -> KioskState | None:
     return row and KioskState(row["state"], row["reason"], json.loads(row["facts"]), row["at_ms"])
 
 
-def ask(connection: sqlite3.Connection, act: str) -> None:
+@dataclass(frozen=True)
+class KioskAct:
+    """Something touched on the kiosk's screen while it showed `v`."""
+
+    id: int
+    act: str
+    v: int
+
+
+def ask(connection: sqlite3.Connection, act: str, v: int) -> None:
     """Something touched on the kiosk's screen, for the check-in process to take up."""
-    connection.execute("INSERT INTO kiosk_acts (act, at_ms) VALUES (?, ?)", (act, clock.wall_ms()))
+    connection.execute("INSERT INTO kiosk_acts (act, at_ms, v) VALUES (?, ?, ?)", (act, clock.wall_ms(), v))
 
 
-def pending_acts(connection: sqlite3.Connection) -> list[tuple[int, str, int]]:
-    """(id, act, at_ms) not yet taken up, oldest first."""
-    rows = connection.execute("SELECT id, act, at_ms FROM kiosk_acts WHERE done_ms IS NULL ORDER BY id")
-    return [(r["id"], r["act"], r["at_ms"]) for r in rows]
+def pending_acts(connection: sqlite3.Connection) -> list[KioskAct]:
+    """Those not yet taken up, oldest first."""
+    rows = connection.execute("SELECT id, act, v FROM kiosk_acts WHERE done_ms IS NULL ORDER BY id")
+    return [KioskAct(r["id"], r["act"], r["v"]) for r in rows]
 
 
 def take_acts(connection: sqlite3.Connection, upto: int) -> None:
+    """Up to the act `upto` all are taken up; in the transaction that carries it out."""
     connection.execute("UPDATE kiosk_acts SET done_ms = ? WHERE id <= ? AND done_ms IS NULL", (clock.wall_ms(), upto))

@@ -291,4 +291,7 @@ CREATE TABLE unlock_tries (
     failures INTEGER NOT NULL, locked_until_ms INTEGER NOT NULL, PRIMARY KEY (session_id, bank, version, slip)
 ) STRICT
 """,
+    "m011_door": """
+ALTER TABLE kiosk_acts ADD COLUMN v INTEGER NOT NULL DEFAULT 0
+""",
 }

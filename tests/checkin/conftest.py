@@ -13,7 +13,7 @@ import pytest
 
 from edge import clock
 from edge.checkin.door import Door
-from edge.checkin.enrol import enrol_waiting
+from edge.checkin.enrol import enrol_next
 from edge.demo.people import badge_of, portrait_file
 from edge.exam import conduct
 from edge.exam.banks import open_bank
@@ -122,7 +122,8 @@ def doorway(tmp_path: Path, pack: FacePack) -> Iterator[Doorway]:
         pytest.skip("the demo extra, whose wheels carry the portraits, is not installed")
     desk = make_desk_room(tmp_path, photos=True, checkin={"look_seconds": 0.6, "show_seconds": 0.1})
     bank = open_bank(desk.identity, desk.config.paths.bundles, sessions.find(desk.db, desk.session))
-    enrol_waiting(desk.db, pack, desk.identity.keys.data)
+    while enrol_next(desk.db, pack, desk.identity.keys.data):
+        pass
     conduct.open_checkin(desk.db, desk.session, bank, "P-001")
     ring = RingWriter(desk.config.paths.ring("door"), 800 * 480 * 3)
     reader = TestReader()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge.checkin.enrol import _context
+from edge.checkin.visit import holder
 from edge.demo.people import ASTRONAUT, HOPPER
 from edge.domain.reasons import sentence
-from edge.store import checkins, ledger, people
+from edge.store import admissions, checkins, ledger, people, sessions
 from edge.store.db import transaction
 from edge.vision.face_pack import FacePack
 from edge.vision.template import to_bytes
+from support.rooms import make_desk_room
 
 from .conftest import Doorway, portrait, wall
 
@@ -118,20 +122,31 @@ def test_a_picture_from_before_the_tap_is_not_looked_at(doorway: Doorway) -> Non
     assert doorway.kiosk.state == "look"
 
 
-def test_declining_deletes_face_data_and_leads_to_the_proctor(doorway: Doorway, pack: FacePack) -> None:
-    doorway.tap(ASTRONAUT)
+def touch(doorway: Doorway, act: str) -> None:
     with transaction(doorway.desk.db) as db:
-        checkins.ask(db, "decline")
+        checkins.ask(db, act, doorway.kiosk.v)
     doorway.door.step(0)
+
+
+def test_declining_leads_to_the_proctor_and_deletes_face_data_once_they_know_who_it_was(
+    doorway: Doorway, pack: FacePack
+) -> None:
+    doorway.tap(ASTRONAUT)
+    touch(doorway, "decline")
     assert (doorway.kiosk.state, doorway.kiosk.reason) == ("see_proctor", "face_declined")
     person = doorway.who(ASTRONAUT).person
-    assert people.template(doorway.desk.db, person, pack.name, pack.version) is None
-    assert people.photo(doorway.desk.db, person) is None
     assert people.consent(doorway.desk.db, person, "face") is False
+    assert people.template(doorway.desk.db, person, pack.name, pack.version) is not None  # whoever holds a badge may
     waiting = checkins.waiting(doorway.desk.db, doorway.desk.session)
     assert [w.person for w in waiting] == [person]
     doorway.tap(ASTRONAUT)
     assert doorway.kiosk.reason == "face_declined"
+    admissions.admit(
+        doorway.desk.db, doorway.desk.session, person, route="manual", reason="admitted_manual", by="P-001"
+    )
+    assert people.template(doorway.desk.db, person, pack.name, pack.version) is None
+    assert people.photo(doorway.desk.db, person) is None
+    assert [e.subject for e in ledger.entries(doorway.desk.db, kinds=("face_data_deleted",))] == [person]
 
 
 def test_every_other_tap_has_its_own_sentence(doorway: Doorway) -> None:
@@ -151,15 +166,48 @@ def test_every_other_tap_has_its_own_sentence(doorway: Doorway) -> None:
     assert {"no_template", "badge_unknown", "already_admitted", "already_finished"} <= reasons
 
 
+def second_session(db: sqlite3.Connection, state: str) -> None:
+    """S-2, planned for an hour after S-1."""
+    db.execute(
+        "INSERT INTO sessions (id, class_id, room_id, title, state, planned_ms, minutes, policy, blueprint,"
+        " rubric, bank_file, bank_id, bank_version, purge_ms) SELECT 'S-2', class_id, room_id, title, ?,"
+        " planned_ms + 3600000, minutes, policy, blueprint, rubric, bank_file, bank_id, bank_version, purge_ms"
+        " FROM sessions WHERE id = 'S-1'",
+        (state,),
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "here", "there", "told"),
+    [
+        ("running", "checkin", "finished", "expected", "S-2"),
+        ("running", "checkin", "expected", "expected", "S-2"),
+        ("checkin", "running", "expected", "finished", "S-1"),
+        ("running", "running", "finished", "expected", "S-2"),
+        ("running", "checkin", "expected", "admitted", "S-2"),
+        ("checkin", "checkin", "expected", "expected", "S-1"),
+    ],
+)
+def test_of_two_sessions_a_badge_is_for_the_one_that_checks_in(
+    tmp_path: Path, first: str, then: str, here: str, there: str, told: str
+) -> None:
+    desk = make_desk_room(tmp_path)
+    with transaction(desk.db) as db:
+        second_session(db, then)
+        sessions.set_state(db, "S-1", first)
+        who = next(c for c in people.candidates(db, "S-1") if c.number == HOPPER)
+        people.add_candidate(db, "S-2", who.person, 99, who.badge, None)
+        people.set_state(db, "S-1", who.person, here)
+        people.set_state(db, "S-2", who.person, there)
+    found, anywhere = holder(desk.db, who.badge or "")
+    assert anywhere and found is not None and found.session == told
+    desk.db.close()
+
+
 def test_a_badge_of_another_session_is_said_to_be_one(doorway: Doorway) -> None:
     with transaction(doorway.desk.db) as db:
         person, _ = people.add_person(db, "别场考生", "resident-id", "9999990000000000")
-        db.execute(
-            "INSERT INTO sessions (id, class_id, room_id, title, state, planned_ms, minutes, policy, blueprint,"
-            " rubric, bank_file, bank_id, bank_version, purge_ms) SELECT 'S-2', class_id, room_id, title, 'planned',"
-            " planned_ms, minutes, policy, blueprint, rubric, bank_file, bank_id, bank_version, purge_ms"
-            " FROM sessions WHERE id = 'S-1'"
-        )
+        second_session(db, "planned")
         people.add_candidate(db, "S-2", person, 1, "OTHER001", None)
     doorway.tap_badge("OTHER001")
     assert doorway.kiosk.reason == "badge_other_session"

@@ -245,7 +245,7 @@ KIOSK_STATES: list[tuple[str, str, dict[str, Any]]] = [
     ("closed", "checkin_closed", {}),
     ("ready", "kiosk_ready", {}),
     ("consent", "consent_wanted", {"name_masked": "钱**", "seat": "-", "number": 1}),
-    ("look", "look_here", {"name_masked": "钱**", "seat": "-", "number": 1}),
+    ("look", "look_here", {"name_masked": "钱**", "seat": "-", "number": 1, "visit": 7}),
     ("welcome", "welcome", {"name_masked": "钱**", "seat": "A1", "seat_code": "482913", "number": 1}),
     ("see_proctor", "no_template", {"name_masked": "钱**", "seat": "-", "number": 1}),
     ("refused", "face_other_person", {"name_masked": "钱**", "seat": "-", "number": 1}),
@@ -270,7 +270,32 @@ def test_every_state_of_the_kiosk(browser: Browser, room: DeskRoom, tmp_path: Pa
                 assert len(areas) == 2 and abs(areas[0] - areas[1]) < 0.02 * areas[0]
                 page.locator("#stage button").last.click()
                 acts = until(lambda: checkins.pending_acts(room.db), 5, "a touch reaches the store")
-                assert [act for _, act, _ in acts] == ["decline"]
+                assert [act.act for act in acts] == ["decline"]
+            if state == "look":
+                declines_while_looked_at(page, room, facts, lang)
+
+
+def declines_while_looked_at(page: Page, room: DeskRoom, facts: dict[str, Any], lang: str) -> None:
+    """The button is there, large and whole on the screen; one that comes too late for its person is told so."""
+    decline = page.locator("#stage button", has_text={"zh": "不使用人脸", "en": "No face"}[lang])
+    box = decline.bounding_box()
+    assert box is not None and box["height"] >= 0.15 * KIOSK[1] and box["width"] >= 0.3 * KIOSK[0]
+    back = page.locator("#stage button").last.bounding_box()
+    assert back is not None and back["y"] + back["height"] < KIOSK[1] and back["y"] > box["y"] + box["height"]
+    with transaction(room.db):  # another sentence to the same person in between takes nothing from the touch
+        checkins.show(room.db, "look", "face_too_small", facts)
+    decline.click()
+    acts = until(lambda: checkins.pending_acts(room.db)[1:], 5, "a touch reaches the store")
+    assert [(act.act, act.v) for act in acts] == [("decline", 7)]
+    page.route("**/kiosk/api/state", lambda route: route.abort())
+    with transaction(room.db):
+        checkins.show(room.db, "look", "look_here", facts | {"visit": 8})
+    decline.click()
+    note = page.locator("#note")
+    expect(note).to_contain_text({"zh": "屏幕上的内容已经更新", "en": "The screen has moved on"}[lang])
+    assert len(checkins.pending_acts(room.db)) == 2
+    shot(page, "kiosk-moved-on", lang)
+    page.unroute("**/kiosk/api/state")
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

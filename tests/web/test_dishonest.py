@@ -320,6 +320,29 @@ def test_a_touch_on_an_old_screen_is_nobodys(site: Site) -> None:
     assert len(checkins.pending_acts(site.desk.db)) == 1
 
 
+def test_a_kiosk_whose_door_is_held_says_so_in_the_place_of_old_words(site: Site) -> None:
+    from edge.store import checkins
+    from edge.store.db import transaction
+    from edge.store.status import write_status
+
+    client, status = site.app.test_client(), site.desk.config.paths.status
+    with transaction(site.desk.db):
+        before = checkins.show(site.desk.db, "look", "look_here", {"visit": 5})
+    write_status(status, "checkin", state="look", reason="checkin_held", held=True)
+    held = client.get("/kiosk/api/state").json
+    assert (held["state"], held["v"], held["at_ms"]) == ("fault", 5, before.at_ms)
+    assert "已记下" in held["zh"] and "kept" in held["en"]
+    write_status(status, "checkin", state="look", held=False)
+    assert client.get("/kiosk/api/state").json["state"] == "look"
+
+
+@pytest.mark.parametrize("address", ["garbage", "1.2.3", "127.0.0.1, x y", ""])
+def test_a_kiosk_behind_a_proxy_with_a_made_up_address_is_refused(site: Site, address: str) -> None:
+    client = site.app.test_client()
+    answer = client.get("/kiosk/api/state", environ_overrides={"REMOTE_ADDR": address})
+    assert answer.status_code == 401 and answer.json["error"] == "kiosk_unpaired"
+
+
 def test_what_staff_were_refused_is_history_and_their_words_are_not(site: Site) -> None:
     client, head = site.staff(PROCTOR)
     path = f"/console/api/{site.desk.session}"

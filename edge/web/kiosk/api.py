@@ -17,6 +17,7 @@ from edge.store import checkins, ledger
 from edge.store.db import transaction
 from edge.store.meta import get_meta, set_meta
 from edge.store.ring import RingReader
+from edge.store.status import read_statuses
 from edge.web.body import Body, read
 from edge.web.kiosk import bp
 from edge.web.room import room, room_db
@@ -24,6 +25,7 @@ from edge.web.staff.session import require_role, signed_in_staff
 
 COOKIE = "examroom_kiosk"
 FRESH_MS = 3000
+HELD_MS = 10_000
 
 
 class ActBody(Body):
@@ -33,13 +35,27 @@ class ActBody(Body):
 
 def check_paired() -> None:
     """The kiosk is the box's own screen, or one a proctor has paired."""
-    address = request.remote_addr or ""
-    if address and ipaddress.ip_address(address).is_loopback and "X-Forwarded-For" not in request.headers:
+    if _is_loopback(request.remote_addr) and "X-Forwarded-For" not in request.headers:
         return
     wanted = get_meta(room_db(), "kiosk_token")
     given = request.cookies.get(COOKIE, "")
     if wanted is None or not hmac.compare_digest(given.encode(), wanted.encode()):
         raise NotSignedIn("kiosk_unpaired")
+
+
+def _door_is_held() -> bool:
+    """Whether the check-in says that it can write nothing now, and so cannot change what the kiosk shows either."""
+    said = read_statuses(room().config.paths.status).get("checkin", {})
+    age_ms = clock.mono_ms() - int(said.get("mono_ms", 0))
+    return bool(said.get("held", False)) and 0 <= age_ms < HELD_MS
+
+
+def _is_loopback(address: str | None) -> bool:
+    """Behind a proxy the address is a header, and a header may hold anything."""
+    try:
+        return ipaddress.ip_address(address or "").is_loopback
+    except ValueError:
+        return False
 
 
 @bp.post("/pair")
@@ -78,6 +94,8 @@ def state() -> Response:
     shown = checkins.shown(room_db())
     if shown is None:
         shown = checkins.KioskState("closed", "checkin_closed", {}, 0)
+    if _door_is_held():
+        shown = checkins.KioskState("fault", "checkin_held", {"visit": shown.v}, shown.at_ms)
     facts = dict(shown.facts)
     document = {
         "state": shown.state,
@@ -86,20 +104,20 @@ def state() -> Response:
         "en": sentence(shown.reason, "en", **facts),
         "facts": facts,
         "at_ms": shown.at_ms,
-        "v": shown.at_ms,
+        "v": shown.v,
     }
     return jsonify(document)
 
 
 @bp.post("/api/act")
 def act() -> Response:
-    """Something touched on the screen, where `v` is the state it was shown with: a touch is for that person alone."""
+    """Something touched on the screen, where `v` is whose visit it was shown in: a touch is for that person alone."""
     check_paired()
     body = read(ActBody)
     connection = room_db()
     with transaction(connection):
         shown = checkins.shown(connection)
-        if body.v != (shown.at_ms if shown else 0):
+        if body.v != (shown.v if shown else 0):
             raise Conflict("kiosk_moved_on")
-        checkins.ask(connection, body.act)
+        checkins.ask(connection, body.act, body.v)
     return jsonify({"done": body.act})

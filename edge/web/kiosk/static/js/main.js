@@ -7,11 +7,14 @@ import { play } from "./sound.js";
 
 const POLL_MS = 400;
 const LOST_AFTER_MS = 3000;
+const NOTE_MS = 6000;
 const HOME = lang();
 const SHORT = { zh: 10, en: 24 };
 
 const stage = byId("stage");
 const lost = byId("lost");
+const note = byId("note");
+let noteTimer = 0;
 let now = null;
 let heard = performance.now();
 let sound = localStorage.getItem("kiosk-sound") !== "off";
@@ -54,12 +57,21 @@ function touch(act, label, kind) {
 
 async function send(act) {
   try {
-    const body = JSON.stringify({ act, v: now.at_ms });
-    await fetch("/kiosk/api/act", { method: "POST", headers: { "Content-Type": "application/json" }, body, credentials: "same-origin" });
+    const body = JSON.stringify({ act, v: now.v });
+    const response = await fetch("/kiosk/api/act", { method: "POST", headers: { "Content-Type": "application/json" }, body, credentials: "same-origin" });
+    if (!response.ok) showNote(pick(await response.json()));
   } catch (error) {
-    return;
+    showNote(t("kiosk.touch_lost"));
   }
   poll(true);
+}
+
+// What became of a touch that was not taken: it stays over whatever is shown next, long enough to be read.
+function showNote(text) {
+  clearTimeout(noteTimer);
+  setText(note, text || t("kiosk.touch_lost"));
+  note.hidden = false;
+  noteTimer = setTimeout(() => { note.hidden = true; }, NOTE_MS);
 }
 
 // ---- what each state shows
@@ -97,8 +109,10 @@ function look() {
     none.hidden = yes;
   });
   picture.start();
-  return h("section", { class: "look" }, h("div", { class: "mirror" }, image, none, now.state === "look" ? oval : null),
-    h("div", { class: "beside" }, now.state === "look" ? null : sign(now.state), sentence(), help(), now.state === "look" ? touch("cancel", t("kiosk.cancel"), "thin") : null));
+  const looking = now.state === "look";
+  return h("section", { class: "look" }, h("div", { class: "mirror" }, image, none, looking ? oval : null),
+    h("div", { class: "beside" }, looking ? null : sign(now.state), sentence(), help(),
+      looking ? [touch("decline", t("kiosk.decline")), touch("cancel", t("kiosk.cancel"), "thin")] : null));
 }
 
 function welcome() {
@@ -138,7 +152,7 @@ async function poll(once) {
 
 function take(next) {
   const before = now;
-  if (before && before.v === next.v && before.state === next.state) return;
+  if (before && before.v === next.v && before.at_ms === next.at_ms && before.state === next.state) return;
   now = next;
   const idle = next.state === "ready" || next.state === "closed";
   // The next person starts in the screen's own language.

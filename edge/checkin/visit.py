@@ -1,0 +1,89 @@
+"""Somebody at the door, and what the room knows of the badge they hold."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge import clock
+from edge.domain.admission import BadgeFacts
+from edge.domain.faces import Evidence
+from edge.domain.masking import mask_name
+from edge.store import people, sessions
+from edge.vision.face_pack import FacePack
+from edge.vision.template import Template
+
+OPEN_STATES = ("checkin", "running")
+
+
+@dataclass
+class Visit:
+    """Who the badge says, what was seen so far, until when (monotonic seconds) we ask or look.
+
+    `number` is what a touch on the kiosk names, so that nobody's touch is taken for another's. `asking`: for consent;
+    `agreed`: just given, and the template not fetched yet.
+    """
+
+    who: people.Candidate
+    until: float
+    started: float
+    template: Template | None = None
+    number: int = field(default_factory=lambda: secrets.randbits(48))
+    evidence: list[Evidence] = field(default_factory=list)
+    since_mono_ms: int = field(default_factory=clock.mono_ms)
+    last_frame: int = 0
+    retried: bool = False
+    told: str = "look_here"
+    asking: bool = False
+    agreed: bool = False
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The facts that the kiosk shows while it lasts."""
+        return facts_shown(self.who) | {"visit": self.number}
+
+
+def facts_shown(who: people.Candidate) -> dict[str, Any]:
+    return {"name_masked": mask_name(who.name), "seat": who.seat or "-", "number": who.number}
+
+
+def any_open(connection: sqlite3.Connection) -> bool:
+    return bool(sessions.all_sessions(connection, *OPEN_STATES))
+
+
+def holder(connection: sqlite3.Connection, badge: str) -> tuple[people.Candidate | None, bool]:
+    """The candidate at the door with this badge, and whether any session of the room has it.
+
+    Of several sessions under way it is the one that checks in, then the one that still expects them, then the earlier.
+    """
+    under_way = {s.id: s for s in sessions.all_sessions(connection, *OPEN_STATES)}
+    everybody = people.by_badge(connection, badge)
+
+    def order(who: people.Candidate) -> tuple[bool, bool, int, int]:
+        session = under_way[who.session]
+        settled = who.state not in ("expected", "waiting")
+        return session.state != "checkin", settled, session.planned_ms, who.number
+
+    here = [who for who in everybody if who.session in under_way]
+    return min(here, key=order, default=None), bool(everybody)
+
+
+def badge_facts(
+    connection: sqlite3.Connection, pack: FacePack | None, who: people.Candidate | None, elsewhere: bool
+) -> BadgeFacts:
+    """What decides a tap. `elsewhere`: whether some session of the room has the badge."""
+    consent, template = None, False
+    if who is not None and pack is not None:
+        consent = people.consent(connection, who.person, "face")
+        stored = people.template(connection, who.person, pack.name, pack.version)
+        template = stored is not None or people.photo(connection, who.person) is not None
+    return BadgeFacts(
+        checkin_open=any_open(connection),
+        person_state=who.state if who else None,
+        other_session=elsewhere and who is None,
+        consent=consent,
+        has_template=template,
+        face_ready=pack is not None,
+    )
