@@ -283,10 +283,15 @@ def declines_while_looked_at(page: Page, room: DeskRoom, facts: dict[str, Any], 
     back = page.locator("#stage button").last.bounding_box()
     assert back is not None and back["y"] + back["height"] < KIOSK[1] and back["y"] > box["y"] + box["height"]
     with transaction(room.db):  # another sentence to the same person in between takes nothing from the touch
-        checkins.show(room.db, "look", "face_too_small", facts)
+        checkins.show(room.db, "look", "face_unsure", facts)
     decline.click()
     acts = until(lambda: checkins.pending_acts(room.db)[1:], 5, "a touch reaches the store")
     assert [(act.act, act.v) for act in acts] == [("decline", 7)]
+    expect(page.locator("h1")).to_contain_text({"zh": "还不能确定", "en": "Not certain yet"}[lang])  # the longest there
+    shot(page, "kiosk-look-again", lang)
+    for part in page.locator(".beside > *").all():
+        inside = part.bounding_box()
+        assert inside is not None and inside["y"] >= 0.08 * KIOSK[1] and inside["y"] + inside["height"] <= KIOSK[1]
     page.route("**/kiosk/api/state", lambda route: route.abort())
     with transaction(room.db):
         checkins.show(room.db, "look", "look_here", facts | {"visit": 8})
