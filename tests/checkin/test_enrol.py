@@ -1,0 +1,117 @@
+"""Photographs into templates: one at a time; none that its header rules out, none that ended the process once."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.checkin import enrol
+from edge.checkin.enrol import enrol_next, enrol_person, template_of
+from edge.demo.people import ASTRONAUT, HOPPER
+from edge.errors import BadInput, Unavailable
+from edge.store import ledger, people
+from edge.store.db import connect, patience, transaction
+from edge.store.meta import set_meta
+from edge.vision.face_pack import FacePack
+from edge.vision.header import picture_size
+from support.rooms import DeskRoom, make_desk_room
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[DeskRoom]:
+    made = make_desk_room(tmp_path, photos=True)
+    yield made
+    made.db.close()
+
+
+def persons(desk: DeskRoom) -> list[str]:
+    return [c.person for c in people.candidates(desk.db, desk.session) if c.number in (HOPPER, ASTRONAUT)]
+
+
+def templates(desk: DeskRoom, pack: FacePack) -> list[str]:
+    return [p for p in persons(desk) if people.template(desk.db, p, pack.name, pack.version) is not None]
+
+
+def huge_png(side: int) -> bytes:
+    head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        (".png", []),
+        (".jpg", []),
+        (".jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]),
+        (".jpg", [cv2.IMWRITE_JPEG_RST_INTERVAL, 2]),
+    ],
+)
+def test_the_size_is_read_from_the_header(kind: str, how: list[int]) -> None:
+    _, data = cv2.imencode(kind, np.zeros((37, 91, 3), np.uint8), how)
+    assert picture_size(data.tobytes()) == (91, 37)
+    assert picture_size(data.tobytes()[:20]) is None
+
+
+@given(st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"\xff\xd8\xff\xc0"]), st.binary(max_size=80))
+def test_no_bytes_break_the_header(start: bytes, rest: bytes) -> None:
+    size = picture_size(start + rest)
+    assert size is None or len(size) == 2
+
+
+@pytest.mark.parametrize("data", [huge_png(20_000), huge_png(8000), huge_png(0), b"GIF89a" + b"\0" * 40, b""])
+def test_what_is_too_large_or_no_photograph_is_not_decoded(
+    pack: FacePack, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    monkeypatch.setattr("edge.checkin.enrol.cv2.imdecode", None)
+    with pytest.raises(BadInput) as refused:
+        template_of(pack, data)
+    assert refused.value.code == "picture_invalid"
+
+
+def test_a_photograph_is_taken_at_a_time(desk: DeskRoom, pack: FacePack) -> None:
+    assert enrol_next(desk.db, pack, desk.identity.keys.data)
+    assert len(templates(desk, pack)) == 1
+    assert not enrol_next(desk.db, pack, desk.identity.keys.data)
+    assert len(templates(desk, pack)) == 2
+
+
+def test_a_photograph_that_ended_the_process_is_not_met_again(desk: DeskRoom, pack: FacePack) -> None:
+    key, (first, second) = desk.identity.keys.data, persons(desk)
+    with transaction(desk.db):
+        set_meta(desk.db, enrol._AT_WORK, f"another-run {first}")
+    assert enrol_person(desk.db, pack, key, second)
+    assert not enrol_person(desk.db, pack, key, first)
+    assert people.photo(desk.db, first) is None
+    assert [(e.subject, e.body) for e in ledger.entries(desk.db, kinds=("enrolment_failed",))] == [
+        (first, {"reason": "picture_invalid"})
+    ]
+
+
+def test_a_store_held_after_the_look_costs_nobody_their_photograph(
+    desk: DeskRoom, pack: FacePack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, (first, _) = desk.identity.keys.data, persons(desk)
+    other = connect(desk.config.paths.room_db)
+    patience(desk.db, 1)
+    made = enrol.template_of
+
+    def held(which: FacePack, data: bytes) -> enrol.Template:
+        other.execute("BEGIN IMMEDIATE")
+        return made(which, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(enrol, "template_of", held)
+        with pytest.raises(Unavailable):
+            enrol_person(desk.db, pack, key, first)
+    other.rollback()
+    other.close()
+    assert enrol_person(desk.db, pack, key, first)
+    assert templates(desk, pack) == [first]
