@@ -20,8 +20,8 @@ from edge.exam.results import write_files
 from edge.gateway.page import overview
 from edge.gateway.settings import open_province
 from edge.ops.desk import Person
-from edge.recording.clips import completeness_between
-from edge.store import checkins, ledger, outbox, people, segments, sessions
+from edge.ops.rehearsal.tally import hold_against
+from edge.store import checkins, ledger, outbox, people
 from edge.store import journal as rows
 from edge.store.db import connect
 from edge.trust import checkpoint, enrolment
@@ -45,13 +45,18 @@ class Outcome:
 
 
 def people_and_answers(config: Config, tally: Tally) -> dict[str, Any]:
-    """Who came in how, and whether every acknowledged operation is in the store."""
+    """Who came in how, and whether every acknowledged operation is in the store as it was acknowledged.
+
+    `stored` counts the acknowledged operations that are there; `answers_lost`, `answers_doubled` and
+    `answers_changed` are what `hold_against` finds of values, versions, order and standing answers: none may be.
+    """
     room, answers = connect(config.paths.room_db), connect(config.paths.answers_db)
     try:
         everyone = people.candidates(room, SESSION)
         routes = Counter(who.route for who in everyone if who.admitted_ms is not None)
         refused = [c for c in checkins.everything(room, SESSION) if c.outcome == "refused"]
         stored = {row.op_id for row in rows.all_ops(answers)}
+        wrong = hold_against(answers, tally.told, tally.sent)
     finally:
         room.close()
         answers.close()
@@ -64,34 +69,11 @@ def people_and_answers(config: Config, tally: Tally) -> dict[str, Any]:
         "refusal_reasons": [c.reason for c in refused],
         "acknowledged": len(tally.acknowledged),
         "stored": len(tally.acknowledged & stored),
+        "answers_lost": wrong.lost,
+        "answers_doubled": wrong.doubled,
+        "answers_changed": wrong.changed,
         "retries": tally.retries,
     }
-
-
-def footage(config: Config) -> dict[str, Any]:
-    """How much of the session was recorded, and each gap with its cause."""
-    connection = connect(config.paths.room_db)
-    try:
-        session = sessions.find(connection, SESSION)
-        since, until = session.opened_ms or 0, session.closed_ms or 0
-        found = completeness_between(connection, CAMERA, since, until)
-    finally:
-        connection.close()
-    return {
-        "footage_expected_s": round(found.expected_s, 2),
-        "footage_recorded_s": round(found.recorded_s, 2),
-        "gaps": [{"seconds": round(gap.seconds, 2), "cause": gap.cause} for gap in found.gaps],
-    }
-
-
-def footage_is_indexed(config: Config) -> bool:
-    """Whether the segment that was running when the session closed is in the index."""
-    connection = connect(config.paths.room_db)
-    try:
-        closed = sessions.find(connection, SESSION).closed_ms or 0
-        return bool(segments.between(connection, CAMERA, closed, closed + 3_600_000))
-    finally:
-        connection.close()
 
 
 def uploads(room: DemoRoom) -> dict[str, Any]:
@@ -246,12 +228,15 @@ def misses(summary: dict[str, Any]) -> list[str]:
         "by_policy": summary["by_policy"] == CLASS_SIZE - 2,
         "refused": summary["refusal_reasons"] == ["face_other_person"],
         "acknowledged = stored": summary["acknowledged"] == summary["stored"] > CLASS_SIZE,
+        "answers as acknowledged": not any(summary[f"answers_{how}"] for how in ("lost", "doubled", "changed")),
         "tablets": not summary["problems"],
+        "the kill of web was noticed": summary["retries"] > 0,
+        "footage files": summary["footage_files"] > 0 and not summary["footage_wrong"],
         "footage": summary["footage_recorded_s"] > 0
         and abs(summary["footage_expected_s"] - summary["footage_recorded_s"] - lost) < 1,
         "gaps have causes": all(gap["cause"] not in ("unknown", "not-started") for gap in summary["gaps"]),
         "gaps are short": all(gap["seconds"] <= LONGEST_GAP_S for gap in summary["gaps"]),
-        "the kill was noticed": any(gap["cause"] == "killed" for gap in summary["gaps"]),
+        "the kill of camera was noticed": any(gap["cause"] == "killed" for gap in summary["gaps"]),
         "results": summary["results"] == summary["results_verified"] == summary["receipts"] == CLASS_SIZE,
         # once more is an honest repeat after a lost answer; the gateway keeps one all the same
         "arrived twice": bool(summary["arrivals_each"]) and summary["arrivals_each"][0] >= 2,

@@ -15,7 +15,7 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from edge.demo import checks, exam
+from edge.demo import checks, exam, footage
 from edge.demo.door import Door
 from edge.demo.people import CLASS_SIZE, HOPPER, STAFF, badge_of
 from edge.demo.reload import watch_code
@@ -138,10 +138,10 @@ def _story(room: DemoRoom, stages: Stages) -> checks.Outcome:
         exam.finish(proctor)
         exam.wait_for_receipts(proctor, CLASS_SIZE, tick)
         room.command("uplink", "resend")
-        wait_for(lambda: checks.footage_is_indexed(room.config), "the last segment", 40)
+        wait_for(lambda: footage.is_indexed(room.config), "the last segment", 40)
     summary: dict[str, Any] = checks.people_and_answers(room.config, tally)
     summary |= {"refusals": [refusal["zh"] for refusal in door.refusals], "problems": tally.problems}
-    summary |= checks.footage(room.config) | checks.uploads(room) | checks.ledger_proofs(room.config)
+    summary |= footage.footage(room.config) | checks.uploads(room) | checks.ledger_proofs(room.config)
     with stages("evidence, 100 altered copies 证据") as tick:
         file = checks.export_refusal(room, supervisor)
         summary |= checks.evidence(room, file, tick)
@@ -160,8 +160,13 @@ def _print(console: Console, summary: dict[str, Any], missed: list[str]) -> None
         ("by the manual route 人工通道", str(summary["manual"])),
         ("by policy 按规则", str(summary["by_policy"])),
         ("answers acknowledged = stored 答案", f"{summary['acknowledged']} = {summary['stored']}"),
+        (
+            "of them lost / doubled / changed",
+            f"{summary['answers_lost']} / {summary['answers_doubled']} / {summary['answers_changed']}",
+        ),
         ("sent again after a fault 重发", str(summary["retries"])),
         ("footage expected / recorded 录像", f"{summary['footage_expected_s']} / {summary['footage_recorded_s']} s"),
+        ("segment files read / wrong 录像文件", f"{summary['footage_files']} / {len(summary['footage_wrong'])}"),
         ("gaps 缺口", gaps),
         ("results signed = receipts verified", f"{summary['results']} = {summary['receipts']}"),
         ("uploads of each / doubled 上传", f"{summary['arrivals_each']} / {summary['doubled']}"),
