@@ -23,9 +23,9 @@ from edge.exam.logkeeper import LogKeeper
 from edge.exam.mirror import Mirror
 from edge.store.db import open_answers
 from edge.store.journal import Recorded
-from edge.store.pages import Wal, checkpoints
 from edge.store.reserve import Reserve, disk_full
 from edge.store.saving import Asked, Standings
+from edge.store.wal import Wal, checkpoints
 
 log = logging.getLogger("examroom.exam.journal")
 T = TypeVar("T")
@@ -233,9 +233,8 @@ class AnswerJournal:
             if error is None or not self._make_room(error):
                 break
             error = self._try(batch)
-        if error is None:
-            self._mirrored()
-        else:
+        self._mirrored()  # after a failure too: what the database has is what counts, not what was said of it
+        if error is not None:
             failure = Unavailable("journal_failed", detail=error)
             for job in batch:
                 own = job.error if not isinstance(job.error, sqlite3.Error) else None

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 from edge.store.db import connect
-from edge.store.pages import Wal
+from edge.store.wal import Wal
 
 log = logging.getLogger("examroom.exam.logkeeper")
 LOOK_S = 0.5

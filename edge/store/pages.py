@@ -1,96 +1,18 @@
 """A SQLite database as pages: what a commit changed, as small patches, and the database again from patches.
 
-`Wal` reads what this process, the database's only writer, has just committed to the write-ahead log (the file format
-is SQLite's documented one). `Image` holds the pages as the other side has them and says where they differ.
+`Image` holds the pages as the other side has them and says where they differ; `edge.store.wal` says what was committed.
 """
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-_WAL_HEADER = 32
-_FRAME = struct.Struct(">II8s8s")
 _PATCH = struct.Struct(">IHH")
 _HEAD = struct.Struct(">HII")
 CHUNK = 128
 """Patches are found by comparing this many bytes at a time."""
 SLICE_BYTES = 512 * 1024
-
-
-class Wal:
-    """The write-ahead log beside `database`, read from where it was last read to. Not while another process writes."""
-
-    def __init__(self, database: Path, page_size: int) -> None:
-        self._path = database.with_name(database.name + "-wal")
-        self._page_size = page_size
-        self._file: int | None = None
-        self._salt = b""
-        self._offset = 0
-
-    @property
-    def frames(self) -> int:
-        """How many frames of the current run of the log have been read over."""
-        return max(0, self._offset - _WAL_HEADER) // (_FRAME.size + self._page_size)
-
-    def skip(self) -> None:
-        """Everything so far is known otherwise."""
-        for _ in self._frames(bodies=False):
-            pass
-
-    def take(self) -> tuple[dict[int, bytes], int]:
-        """(page number from 1 -> page, pages of the database) of what was committed since; ({}, 0) when nothing was."""
-        found: dict[int, bytes] = {}
-        pending: dict[int, bytes] = {}
-        pages = 0
-        for number, size, body in self._frames(bodies=True):
-            pending[number] = body
-            if size:
-                found.update(pending)
-                pending, pages = {}, size
-        return found, pages
-
-    def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    def _frames(self, bodies: bool) -> Iterator[tuple[int, int, bytes]]:
-        """Frames of the current run of the log; the offset moves on past the last that ends a commit."""
-        if self._file is None:
-            try:
-                self._file = os.open(self._path, os.O_RDONLY)
-            except FileNotFoundError:
-                return
-        header = os.pread(self._file, _WAL_HEADER, 0)
-        if len(header) < _WAL_HEADER:
-            return
-        if header[16:24] != self._salt:  # the log begins again after a checkpoint, under a new salt
-            self._salt, self._offset = header[16:24], _WAL_HEADER
-        at, wanted = self._offset, _FRAME.size + (self._page_size if bodies else 0)
-        while True:
-            frame = os.pread(self._file, wanted, at)
-            if len(frame) < wanted:
-                return
-            number, size, salt, _checksum = _FRAME.unpack_from(frame)
-            if salt != self._salt or number == 0:
-                return
-            at += _FRAME.size + self._page_size
-            yield number, size, frame[_FRAME.size :]
-            if size:
-                self._offset = at
-
-
-def checkpoints(database: Path) -> int:
-    """How often the log beside `database` has begun again; 0 where there is none."""
-    try:
-        with database.with_name(database.name + "-wal").open("rb") as log:
-            header = log.read(_WAL_HEADER)
-    except FileNotFoundError:
-        return 0
-    return int.from_bytes(header[12:16], "big")
 
 
 class Image:

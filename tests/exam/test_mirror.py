@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import threading
 import time
@@ -16,7 +17,7 @@ import pytest
 
 from edge import clock
 from edge.bank.build import sample_bank
-from edge.errors import Conflict, NotFound, Refused
+from edge.errors import Conflict, NotFound, Refused, Unavailable
 from edge.exam import conduct
 from edge.exam.banks import open_bank
 from edge.exam.journal import AnswerJournal
@@ -125,6 +126,36 @@ def test_many_at_once_and_checkpoints_of_the_log_between(exam: Mirrored, tmp_pat
     assert exam.well()
     assert len(exam.acknowledged) == 150 * len(exam.hands)
     assert restored_ops(exam.medium, tmp_path / "spare") == exam.acknowledged
+
+
+class Failing:
+    """The journal's connection; as long as it fails, so does every commit."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.fails = True
+
+    def execute(self, statement: str, *values: Any) -> Any:
+        if self.fails and statement == "COMMIT":
+            raise sqlite3.OperationalError("disk I/O error")
+        return self.connection.execute(statement, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+
+def test_after_commits_that_failed_the_medium_is_in_step(exam: Mirrored, tmp_path: Path) -> None:
+    exam.answer(0, 2)
+    failing = Failing(exam.journal._connection)
+    exam.journal._connection = failing  # type: ignore[assignment]
+    with pytest.raises(Unavailable):
+        exam.answer(0, 1)
+    failing.fails = False
+    exam.versions.clear()
+    exam.answer(1, 3)
+    assert exam.well()
+    assert restored_ops(exam.medium, tmp_path / "spare") == exam.acknowledged
+    assert exam.told == []
 
 
 def test_the_restored_room_goes_on_but_does_not_sign(exam: Mirrored, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.store.db import connect
-from edge.store.pages import Image, Wal, apply
+from edge.store.pages import Image, apply
+from edge.store.wal import Wal
 
 PAGE = 4096
 
