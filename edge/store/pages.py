@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 _PATCH = struct.Struct(">IHH")
 _HEAD = struct.Struct(">HII")
 CHUNK = 128
 """Patches are found by comparing this many bytes at a time."""
-SLICE_BYTES = 512 * 1024
+SLICE_BYTES = 128 * 1024
+_MOST = 32_768
 
 
 class Image:
@@ -51,7 +52,7 @@ class Image:
         return b"".join(out)
 
     def slices(self) -> Iterator[bytes]:
-        """Patches that make this image of nothing, in portions of about half a megabyte."""
+        """Patches that make this image of nothing, in portions of SLICE_BYTES and a little."""
         pages, count = list(self.pages), len(self.pages)
         blank = bytes(self.page_size)
         head = _HEAD.pack(self.page_size % 65536, count, 0)
@@ -75,10 +76,20 @@ def _patches(number: int, old: bytes, new: bytes) -> list[bytes]:
             at += CHUNK
             continue
         start = at
-        while at < size and at - start < 32_768 and old[at : at + CHUNK] != new[at : at + CHUNK]:
+        while at < size and at - start < _MOST and old[at : at + CHUNK] != new[at : at + CHUNK]:
             at += CHUNK
         found.append(_PATCH.pack(number, start, min(at, size) - start) + new[start:at])
     return found
+
+
+def portion(page_size: int, count: int, pages: Iterable[tuple[int, bytes]]) -> bytes:
+    """A patch that sets these pages, given whole, and makes the database `count` pages long."""
+    out = [_HEAD.pack(page_size % 65536, count, 0)]
+    for number, page in pages:
+        for at in range(0, page_size, _MOST):
+            part = page[at : at + _MOST]
+            out.append(_PATCH.pack(number, at, len(part)) + part)
+    return b"".join(out)
 
 
 def page_size_of(whole: bytes) -> int:

@@ -76,6 +76,10 @@ def _identity(found: os.stat_result) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
+class OtherRun(OSError):
+    """The log is not, or no longer, what was read of its index: it may have begun again meanwhile."""
+
+
 class Log:
     """The frames of the log beside `database`, numbered from 1."""
 
@@ -85,12 +89,12 @@ class Log:
         self._file: int | None = None
 
     def numbers(self, salt: bytes, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """(frame, the page it holds). OSError for a frame of another run of the log."""
+        """(frame, the page it holds). OtherRun for a frame of another run."""
         for frame in range(first, last + 1):
             yield frame, self._check(self._read(frame, _FRAME.size), salt)
 
     def page(self, salt: bytes, frame: int) -> tuple[int, bytes]:
-        """(the page's number from 1, its bytes). OSError as above."""
+        """(the page's number from 1, its bytes). OtherRun as above."""
         read = self._read(frame, self._frame)
         return self._check(read, salt), read[_FRAME.size :]
 
@@ -104,13 +108,13 @@ class Log:
             self._file = os.open(self._path, os.O_RDONLY)
         found = os.pread(self._file, length, _WAL_HEADER + (frame - 1) * self._frame)
         if len(found) < length:
-            raise OSError(f"{self._path} ends before its frame {frame}")
+            raise OtherRun(f"{self._path} ends before its frame {frame}")
         return found
 
     def _check(self, frame: bytes, salt: bytes) -> int:
         number, _, own, _ = _FRAME.unpack_from(frame)
         if own != salt or number == 0:
-            raise OSError(f"{self._path} is not what its index says")
+            raise OtherRun(f"{self._path} is not what its index says")
         return int(number)
 
 
@@ -137,13 +141,13 @@ class Wal:
     def take(self) -> tuple[dict[int, bytes], int]:
         """(page number from 1 -> page, pages of the database) of what was committed since; ({}, 0) when nothing was.
 
-        OSError when log and index do not fit what was read before: then it is not known what was committed.
+        OtherRun when log and index do not fit what was read before: then it is not known what was committed.
         """
         head = self._index.read()
         if head.salt != self._salt:  # the log begins again after a checkpoint, under a new salt
             self._salt, self._at = head.salt, 0
         if head.frames < self._at or (head.frames == self._at) != (head.changes == self._changes):
-            raise OSError("the log is not what was committed")
+            raise OtherRun("the log is not what was committed")
         if head.frames == self._at:
             return {}, 0
         found = dict(self._log.page(head.salt, frame) for frame in range(self._at + 1, head.frames + 1))
