@@ -204,11 +204,13 @@ class Bank(Section):
 class Store(Section):
     """`mirror`: a folder on a second medium that holds every acknowledged answer too; `mirror_secret`: a file.
 
+    `mirror_same_disk`: the folder may be on the room's own disk, as on a desk; else that is taken for a missing medium.
     `reserve_mb`: disk space that only the databases may use.
     """
 
     mirror: Path | None = None
     mirror_secret: Path | None = None
+    mirror_same_disk: bool = False
     reserve_mb: Annotated[int, Field(ge=0, le=100_000)] = 200
 
 

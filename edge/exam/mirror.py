@@ -4,10 +4,12 @@ With `store.mirror` set, every group commit is written there before it is acknow
 is pulled out or takes longer than a second holds up nobody: it is lost, the console and the ledger say so, answers go
 on with the first medium alone, and when it is back it is given what it lacks before it counts again.
 
-On the mirror (`edge.store.mirrorlog`): answers.db commit by commit, room.db as it was at most a second ago, and the
-files of the state folder but the keys that sign. So a mirror can open what the room could open (sealed banks, face
-templates) and shows whom the room knew: keep it as the box itself is kept, or set `store.mirror_secret`, a file whose
-content encrypts all of it and without which `examroom restore` reads nothing. It cannot sign for the room; who
+On the mirror (`edge.store.mirrorlog`): answers.db commit by commit, and written behind by small portions (a second or
+so later, longer where much has changed) room.db, the files of the state folder but the keys that sign, and the
+certificates of the pages with their keys. So a mirror can open what the room could open (sealed banks, face templates),
+can pass for the room at its tablets and shows whom the room knew: keep it as the box itself is kept, or set
+`store.mirror_secret`, a file whose content encrypts all of it and without which `examroom restore` reads nothing. It
+cannot sign for the room; who
 restores it enrols again. What the room's purge deletes is gone from the mirror once a new generation has replaced the
 old, which a purge starts at once.
 """
@@ -35,7 +37,11 @@ RETRY_S = 2.0
 QUEUE_BYTES = 64 * 1024 * 1024
 
 Told = Callable[[str, Mapping[str, Any]], None]
-"""Hears "mirror_lost" with {"reason"} and "mirror_back"."""
+"""Hears "mirror_lost" with {"reason"}, "mirror_back", and "mirror_incomplete" with {"files"}: how many it lacks."""
+
+
+class SameDisk(OSError):
+    """The medium is not another disk: most likely it is not there, and its folder is what it would be mounted over."""
 
 
 def open_mirror(config: Config, room: str, told: Told) -> Mirror | None:
@@ -74,7 +80,7 @@ class Mirror:
         self._good = False
         self._reason: str | None = "mirror_catching_up"
         self._alarmed = False
-        self._apart: bool | None = None
+        self._lacking = 0
         self._written = time.monotonic()
         self._attach: Callable[[Callable[[bytes], None]], None] | None = None
         self._stop = threading.Event()
@@ -95,20 +101,27 @@ class Mirror:
     # ---- asked by the journal and the keeper
 
     def offer(self, pages: dict[int, bytes], count: int) -> Batch | None:
-        """Take over what was just committed. The batch to wait for, or None when the mirror does not count now."""
+        """Take over what was just committed. The batch to wait for, or None when the mirror does not count now.
+
+        A mirror that counted until now and is silent, or too far behind, is lost with this.
+        """
         with self._lock:
+            counted = self._good
             if not self._attached:
                 return None
             if self._queued > QUEUE_BYTES:
-                self._attached = False  # too far behind: it will be given the whole difference later
-                self._queue.clear()
-                self._queued = 0
-                return None
-            batch = Batch(pages, count)
-            self._queue.append(batch)
-            self._queued += sum(map(len, pages.values()))
-            self._lock.notify()
-            return batch if self._good and self._fresh() else None
+                self._detach()  # too far behind: it will be given the whole difference later
+                batch = None
+            else:
+                batch = Batch(pages, count)
+                self._queue.append(batch)
+                self._queued += sum(map(len, pages.values()))
+                self._lock.notify()
+                if counted and self._fresh():
+                    return batch
+        if counted:
+            self._lose("mirror_slow")
+        return None
 
     def wait(self, batch: Batch) -> bool:
         """Whether the batch is on the mirror within the deadline; if not, the mirror is lost."""
@@ -124,9 +137,7 @@ class Mirror:
     def miss(self) -> None:
         """A commit did not get here: the mirror lacks it until it has been given the whole difference."""
         with self._lock:
-            self._attached = False
-            self._queue.clear()
-            self._queued = 0
+            self._detach()
         self._lose("mirror_failed")
 
     def state(self) -> tuple[str, str | None]:
@@ -136,8 +147,14 @@ class Mirror:
         if silent:
             self._lose("mirror_slow")
         with self._lock:
-            same = "mirror_same_disk" if self._apart is False else None
-            return ("ok", same) if self._good else ("degraded", self._reason)
+            if not self._good:
+                return "degraded", self._reason
+            return ("degraded", "mirror_incomplete") if self._lacking else ("ok", None)
+
+    def _detach(self) -> None:
+        self._attached = False
+        self._queue.clear()
+        self._queued = 0
 
     def _fresh(self) -> bool:
         return time.monotonic() - self._written < DEADLINE_S
@@ -166,6 +183,8 @@ class Mirror:
         while not self._stop.is_set():
             try:
                 Writing(self, self._config.paths, self._folder, self._room, self._secret).serve(self._stop)
+            except SameDisk:
+                self._lose("mirror_same_disk")
             except OSError as error:
                 self._lose("mirror_full" if error.errno == errno.ENOSPC else "mirror_failed")
                 log.warning("the mirror failed and will be tried again: %s", error)
@@ -173,9 +192,7 @@ class Mirror:
                 log.exception("the mirror failed and will be tried again")
                 self._lose("mirror_failed")
             with self._lock:
-                self._attached = False
-                self._queue.clear()
-                self._queued = 0
+                self._detach()
             self._stop.wait(RETRY_S)
 
     def fetch(self) -> bytes:
@@ -208,10 +225,15 @@ class Mirror:
             return self._attached
 
     def on_device(self, medium: int, state: int) -> None:
-        """Which devices medium and state are on. OSError when the medium was another disk and is now the room's own."""
-        if medium == state and self._apart:
-            raise FileNotFoundError(self._folder)
-        self._apart = medium != state
+        """Which devices medium and state are on. SameDisk when it is one and the configuration does not want that."""
+        if medium == state and not self._config.store.mirror_same_disk:
+            raise SameDisk(f"{self._folder} is on the disk of the room itself")
+
+    def lacks(self, files: int) -> None:
+        """How many files the mirror is without because they cannot be read here."""
+        before, self._lacking = self._lacking, files
+        if files and not before:
+            self._told("mirror_incomplete", {"files": files})
 
     def heard(self) -> None:
         """The medium has just confirmed a write."""

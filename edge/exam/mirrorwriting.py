@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,19 +13,16 @@ from typing import Protocol
 
 from edge import clock
 from edge.config import Paths
-from edge.store.db import connect, data_version
-from edge.store.mirrorlog import MOST, Kind, LogWriter, generations
+from edge.exam.mirroraside import Aside
+from edge.store.follow import PORTION_BYTES
+from edge.store.mirrorlog import Kind, LogWriter, generations
 from edge.store.pages import Image
-from edge.store.purge import purged_sessions
 
 BEAT_S = 0.4
-ROOM_S = 1.0
-FILES_S = 2.0
+LOOK_S = 2.0
 RENEW_BYTES = 128 * 1024 * 1024
 RENEW_FACTOR = 4
-ANSWERS, ROOM = "answers.db", "room.db"
-SIGNING = ("keys/sign.key", "keys/root.key", "keys/pending/")
-_PASSING = (".db", ".db-wal", ".db-shm", ".lock", ".migrating", ".part")
+ANSWERS = "answers.db"
 
 
 class Batch:
@@ -53,6 +49,8 @@ class Owner(Protocol):
 
     def win(self) -> None: ...
 
+    def lacks(self, files: int) -> None: ...
+
     def on_device(self, medium: int, state: int) -> None: ...
 
 
@@ -66,28 +64,28 @@ class Writing:
         self._room_id = room
         self._secret = secret
         self._answers = Image()
-        self._room = Image()
-        self._files: dict[str, tuple[int, int]] = {}
         self._log: LogWriter | None = None
+        self._aside: Aside | None = None
         self._next: LogWriter | None = None
-        self._base: Iterator[int] = iter(())
+        self._next_aside: Aside | None = None
+        self._base: Iterator[bytes] = iter(())
         self._base_bytes = 0
-        self._later: list[tuple[Kind, str, bytes]] = []
-        self._version = -1
-        self._purged = 0
-        self._looked_room = self._looked_files = self._beat = -FILES_S
+        self._later: deque[bytes] = deque()
+        self._beat = self._looked = -LOOK_S
 
     def serve(self, stop: threading.Event) -> None:
         """Write what comes until `stop`; OSError when the medium fails."""
-        connection = connect(self._paths.room_db)
         try:
+            self._need_device(_device(self._folder))
             self._answers.differ(self._mirror.fetch())
-            self._look_at_room(connection, first=True)
             self._renew()
+            busy = True
             while not stop.is_set():
-                self._turn(connection)
+                busy = self._turn(0.0 if busy else BEAT_S / 2)
         finally:
-            connection.close()
+            for aside in (self._aside, self._next_aside):
+                if aside is not None:
+                    aside.close()
             for one in (self._log, self._next):
                 if one is not None:
                     with suppress(OSError):
@@ -96,77 +94,107 @@ class Writing:
                 with suppress(OSError):
                     self._next.path.unlink()
 
-    def _turn(self, connection: sqlite3.Connection) -> None:
-        batches = self._mirror.waiting(0.0 if self._next is not None else BEAT_S / 2)
-        if not self._mirror.attached():
-            self._add(Kind.PATCH, ANSWERS, self._answers.differ(self._mirror.fetch()))
-        for batch in batches:
-            self._add(Kind.PATCH, ANSWERS, self._answers.change(batch.pages, batch.count))
+    def _turn(self, wait_s: float) -> bool:
+        """Answers, then at most one portion of anything else; whether there is likely to be another one."""
+        batches = self._mirror.waiting(wait_s)
+        if self._mirror.attached():
+            for batch in batches:
+                self._add_answers(self._answers.change(batch.pages, batch.count))
+        else:  # what the batches hold is in what is fetched, and they are older
+            self._add_answers(self._answers.differ(self._mirror.fetch()))
         now = time.monotonic()
-        if now - self._beat >= BEAT_S or batches:
+        beat = now - self._beat >= BEAT_S
+        if beat or batches:
             self._beat = now
-            self._add(Kind.MARK, "", json.dumps({"wall_ms": clock.wall_ms()}).encode())
             if self._log is not None:
-                self._log.sync()
-                self._mirror.heard()
+                self._log.add(Kind.MARK, "", json.dumps({"wall_ms": clock.wall_ms()}).encode())
+                self._sync(self._log)
         for batch in batches:
             batch.done.set()
-        if now - self._looked_room >= ROOM_S:
-            self._looked_room = now
-            self._look_at_room(connection)
-        if now - self._looked_files >= FILES_S:
-            self._looked_files = now
-            self._look_at_files()
+        busy = self._follow()
         if self._next is not None:
-            self._go_on()
+            busy = self._go_on(self._next, beat) or busy
         elif self._log is not None:
             self._mirror.win()
-            if self._log.size > max(RENEW_BYTES, RENEW_FACTOR * self._base_bytes):
+            purged = self._aside is not None and self._aside.purged
+            if purged or self._log.size > max(RENEW_BYTES, RENEW_FACTOR * self._base_bytes):
                 self._renew()
+        return busy
 
-    def _add(self, kind: Kind, name: str, data: bytes) -> None:
-        if kind is Kind.PATCH and not data:
-            return
-        if self._log is not None:
-            self._log.add(kind, name, data)
-        if self._next is not None:
-            self._later.append((kind, name, data))
+    def _add_answers(self, patch: bytes) -> None:
+        if patch and self._log is not None:
+            self._log.add(Kind.PATCH, ANSWERS, patch)
+        if patch and self._next is not None:
+            self._later.append(patch)
+
+    def _sync(self, one: LogWriter) -> None:
+        one.sync()
+        self._mirror.heard()
+
+    def _follow(self) -> bool:
+        """One portion of what is not answers, if there is one."""
+        if self._log is None or self._aside is None:
+            return False
+        now = time.monotonic()
+        if now - self._looked >= LOOK_S:
+            self._looked = now
+            self._need_device(self._log.need_name())
+            self._mirror.lacks(len(self._aside.skipped))
+        if (portion := self._aside.take()) is None:
+            return False
+        if portion.kind is not Kind.WHOLE:
+            self._log.add(*portion)
+            self._sync(self._log)
+        return True
+
+    def _need_device(self, medium: int) -> None:
+        self._mirror.on_device(medium, self._paths.state.stat().st_dev)
 
     # ---- a new generation, written beside the old one while that goes on
 
     def _renew(self) -> None:
         self._next = LogWriter(self._folder, self._room_id, self._secret)
-        self._later = []
-        self._base = self._write_base(self._next)
+        self._next_aside = Aside(self._paths)
+        self._later.clear()
+        self._base = self._answers.slices()
 
-    def _write_base(self, out: LogWriter) -> Iterator[int]:
-        for name, image in ((ANSWERS, self._answers), (ROOM, self._room)):
-            for data in image.slices():
-                out.add(Kind.PATCH, name, data)
-                yield out.size
-        self._files = {}
-        for name, stamp, data in self._changed_files():
-            self._files[name] = stamp
-            out.add(Kind.FILE, name, data)
-            yield out.size
+    def _go_on(self, new: LogWriter, beat: bool) -> bool:
+        """One portion more, if there is one; when all is there, the new generation takes the old one's place."""
+        assert self._next_aside is not None  # noqa: S101 - made together
+        self._need_device(new.need_name())
+        if (patch := next(self._base, None)) is not None:
+            new.add(Kind.PATCH, ANSWERS, patch)
+        elif self._later:
+            self._catch_up(new, PORTION_BYTES)
+        elif (portion := self._next_aside.take()) is None:
+            if beat and self._log is None:
+                self._sync(new)
+            return False
+        elif portion.kind is Kind.WHOLE:
+            self._take_over(new, self._next_aside)
+            return True
+        else:
+            new.add(*portion)
+        new.sync()
+        if self._log is None:
+            self._mirror.heard()
+        return True
 
-    def _go_on(self) -> None:
-        """One portion more; when all is there, the new generation takes the old one's place."""
-        new = self._next
-        assert new is not None  # noqa: S101 - asked by the caller
-        self._mirror.on_device(new.need_name(), self._paths.state.stat().st_dev)
-        if next(self._base, None) is not None:
-            new.sync()
-            if self._log is None:
-                self._mirror.heard()
-            return
-        for kind, name, data in self._later:
-            new.add(kind, name, data)
+    def _catch_up(self, new: LogWriter, upto: int) -> None:
+        end = new.size + upto
+        while self._later and new.size < end:
+            new.add(Kind.PATCH, ANSWERS, self._later.popleft())
+
+    def _take_over(self, new: LogWriter, aside: Aside) -> None:
+        new.add(Kind.MARK, "", json.dumps({"wall_ms": clock.wall_ms()}).encode())
         new.add(Kind.WHOLE)
         new.sync()
         new.sync_folder()
-        old, self._log, self._next, self._later = self._log, new, None, []
+        old, self._log, self._next = self._log, new, None
+        old_aside, self._aside, self._next_aside = self._aside, aside, None
         self._base_bytes = new.size
+        if old_aside is not None:
+            old_aside.close()
         if old is not None:
             old.close()
         for file in generations(self._folder):
@@ -174,53 +202,9 @@ class Writing:
                 file.unlink()
         self._mirror.heard()
 
-    # ---- what is not answers
 
-    def _look_at_room(self, connection: sqlite3.Connection, first: bool = False) -> None:
-        version = data_version(connection)
-        if version == self._version:
-            return
-        self._version = version
-        patch = self._room.differ(connection.serialize())
-        if not first:
-            self._add(Kind.PATCH, ROOM, patch)
-        purged = purged_sessions(connection)
-        if purged != self._purged and not first and self._next is None:
-            self._renew()
-        self._purged = purged
-
-    def _look_at_files(self) -> None:
-        if self._log is None or self._next is not None:
-            return
-        self._mirror.on_device(self._log.need_name(), self._paths.state.stat().st_dev)
-        for name, stamp, data in self._changed_files():
-            self._files[name] = stamp
-            self._add(Kind.FILE, name, data)
-        for name in [name for name in self._files if not (self._paths.state / name).exists()]:
-            del self._files[name]
-            self._add(Kind.GONE, name, b"")
-
-    def _changed_files(self) -> Iterator[tuple[str, tuple[int, int], bytes]]:
-        """(name, stamp, mode and content) of each file of the state folder that is not as it was."""
-        for name, file in state_files(self._besides(), self._paths.state):
-            try:
-                found = file.stat()
-                stamp = (found.st_mtime_ns, found.st_size)
-                if self._files.get(name) != stamp and found.st_size < MOST // 2:
-                    yield name, stamp, (found.st_mode & 0o777).to_bytes(2, "big") + file.read_bytes()
-            except FileNotFoundError:
-                continue
-
-    def _besides(self) -> tuple[Path, ...]:
-        return (self._paths.models, self._paths.recordings, self._paths.runtime)
-
-
-def state_files(besides: tuple[Path, ...], state: Path) -> Iterator[tuple[str, Path]]:
-    """(name under the state folder, file) of what is mirrored as files: no database, no signing key."""
-    for folder, folders, files in os.walk(state):
-        here = Path(folder)
-        folders[:] = [one for one in folders if here / one not in besides]
-        for one in files:
-            name = (here / one).relative_to(state).as_posix()
-            if not one.endswith(_PASSING) and not name.startswith(SIGNING):
-                yield name, here / one
+def _device(folder: Path) -> int:
+    """Of the folder, or of the nearest one above it that there is."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder.stat().st_dev

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge import clock
@@ -286,6 +287,17 @@ def unledgered(connection: sqlite3.Connection) -> list[Digest]:
 
 def set_ledgered(connection: sqlite3.Connection, upto_n: int, ledger_seq: int) -> None:
     connection.execute("UPDATE digests SET ledger_seq = ? WHERE upto_n = ?", (ledger_seq, upto_n))
+
+
+def ledgered(connection: sqlite3.Connection) -> list[tuple[Digest, int]]:
+    """Digests with the number of the ledger entry each is said to stand in."""
+    rows = connection.execute("SELECT * FROM digests WHERE ledger_seq IS NOT NULL ORDER BY upto_n")
+    return [(Digest(r["from_n"], r["upto_n"], r["digest"]), r["ledger_seq"]) for r in rows]
+
+
+def unset_ledgered(connection: sqlite3.Connection, upto_ns: Iterable[int]) -> None:
+    """These digests are in no ledger entry."""
+    connection.executemany("UPDATE digests SET ledger_seq = NULL WHERE upto_n = ?", [(n,) for n in upto_ns])
 
 
 def find_ops(connection: sqlite3.Connection, attempt: str) -> list[sqlite3.Row]:

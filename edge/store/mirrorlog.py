@@ -4,25 +4,27 @@
     second line  JSON: {"made_ms", "room", "sealed": whether the records are encrypted, "salt": hex}
     then records kind (1 byte), length (4), number from 0 (8), payload, CRC-32 of all before it (4); big-endian
 
-Kinds: a patch of a database ("room.db" or "answers.db", see `edge.store.pages`), a file, a file that is gone, "whole"
-(from here on the generation can be restored from), a mark (JSON: {"wall_ms"}). A torn record at the end is what the
-power took; it and what follows are not read. Sealed records are ChaCha20-Poly1305 under a key that scrypt makes of the
+Kinds: a patch of a database ("room.db" or "answers.db", see `edge.store.pages`), a file (its mode in two bytes, its
+content), a file that is gone, "whole" (from here on the generation can be restored from), a mark (JSON: {"wall_ms"}),
+and a part: a patch or content that counts only together with the patch or file of its name that ends the run of them.
+A torn record at the end is what the power took; it and what follows are not read, and how much that is gets told.
+Sealed records are ChaCha20-Poly1305 under a key that scrypt makes of the
 secret and the generation's salt; the record's number is the nonce.
 """
 
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import re
 import secrets
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -35,6 +37,9 @@ MAGIC = b"examroom mirror 1\n"
 NAME = re.compile(r"room-([0-9]{10})\.mirror")
 _HEAD = struct.Struct(">BIQ")
 _CRC = struct.Struct(">I")
+# what the head of a record looks like: a kind, a length below MOST, a number of a generation that is not yet huge
+_LIKE_HEAD = re.compile(rb"[\x01-\x06](?=[\x00-\x10].{3}\x00{4}.{4})", re.DOTALL)
+_FAR = 1 << 24
 _TAG = 16
 MOST = 256 * 1024 * 1024
 
@@ -45,10 +50,10 @@ class Kind(IntEnum):
     GONE = 3
     WHOLE = 4
     MARK = 5
+    PART = 6
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     kind: Kind
     name: str
     data: bytes
@@ -113,48 +118,75 @@ class LogWriter:
         self.size += len(data)
 
 
-def read_log(path: Path, secret: bytes | None) -> tuple[dict[str, Any], Iterator[Record]]:
-    """(the facts of its second line, its records up to the first that is not whole).
+class LogReader:
+    """A generation's records up to the first that is not whole, in one pass; then how much was left unread, and why.
 
-    BadInput when it is no such file; Refused when it is sealed and `secret` is none or another.
+    BadInput when the file is no generation; Refused when it is sealed and `secret` is none or another.
     """
-    file = path.open("rb")
-    if file.readline(64) != MAGIC:
-        file.close()
-        raise BadInput("mirror_broken", path=path)
-    try:
-        facts = json.loads(file.readline(4096))
-        salt, sealed = bytes.fromhex(facts["salt"]), bool(facts["sealed"])
-    except (ValueError, KeyError, TypeError) as error:
-        file.close()
-        raise BadInput("mirror_broken", path=path) from error
-    if sealed and secret is None:
-        file.close()
-        raise Refused("mirror_secret_wanted")
-    aead = _aead(secret, salt) if sealed and secret is not None else None
 
-    def records() -> Iterator[Record]:
-        number = 0
-        with file:
-            while True:
-                head = file.read(_HEAD.size)
-                if len(head) < _HEAD.size:
-                    return
-                kind, length, said = _HEAD.unpack(head)
-                if said != number or length > MOST or kind not in set(Kind):
-                    return
-                payload, crc = file.read(length), file.read(_CRC.size)
-                if len(crc) < _CRC.size or _CRC.unpack(crc)[0] != zlib.crc32(payload, zlib.crc32(head)):
-                    return
-                if aead is not None:
+    def __init__(self, path: Path, secret: bytes | None) -> None:
+        self._path = path
+        self.unread = 0
+        """Bytes from the first record that is not whole to the end."""
+        self.broken = False
+        """Whether whole records follow that one: it is damage, not the end that a power cut tore."""
+        with path.open("rb") as file:
+            if file.readline(64) != MAGIC:
+                raise BadInput("mirror_broken", path=path)
+            try:
+                self.facts: dict[str, Any] = json.loads(file.readline(4096))
+                salt, sealed = bytes.fromhex(self.facts["salt"]), bool(self.facts["sealed"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise BadInput("mirror_broken", path=path) from error
+            self._begin = file.tell()
+        if sealed and secret is None:
+            raise Refused("mirror_secret_wanted")
+        self._aead = _aead(secret, salt) if sealed and secret is not None else None
+
+    def __iter__(self) -> Iterator[Record]:
+        number, at = 0, self._begin
+        with self._path.open("rb") as file:
+            file.seek(at)
+            while (found := _read_record(file, number)) is not None:
+                kind, head, payload = found
+                if self._aead is not None:
                     try:
-                        payload = aead.decrypt(_nonce(number), payload, head)
+                        payload = self._aead.decrypt(_nonce(number), payload, head)
                     except InvalidTag as error:
                         raise Refused("mirror_secret_wrong") from error
-                number += 1
-                yield Record(Kind(kind), *_unpack(payload))
+                number, at = number + 1, file.tell()
+                yield Record(kind, *_unpack(payload))
+            self.unread = os.fstat(file.fileno()).st_size - at
+            self.broken = _follows(file, at, number)
 
-    return facts, records()
+
+def _read_record(file: BinaryIO, number: int) -> tuple[Kind, bytes, bytes] | None:
+    """(kind, head, payload) of the record that begins here, or None when it is not a whole one with this number."""
+    head = file.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return None
+    kind, length, said = _HEAD.unpack(head)
+    if said != number or length > MOST or kind not in set(Kind):
+        return None
+    payload, crc = file.read(length), file.read(_CRC.size)
+    if len(crc) < _CRC.size or _CRC.unpack(crc)[0] != zlib.crc32(payload, zlib.crc32(head)):
+        return None
+    return Kind(kind), head, payload
+
+
+def _follows(file: BinaryIO, at: int, number: int) -> bool:
+    """Whether a whole record with a higher number stands anywhere behind `at`."""
+    size = os.fstat(file.fileno()).st_size
+    if size - at <= _HEAD.size:
+        return False
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as rest:
+        for place in _LIKE_HEAD.finditer(rest, at + 1):
+            _, length, said = _HEAD.unpack_from(rest, place.start())
+            if number < said < number + _FAR and place.start() + _HEAD.size + length + _CRC.size <= size:
+                file.seek(place.start())
+                if _read_record(file, said) is not None:
+                    return True
+    return False
 
 
 def _pack(name: str, data: bytes) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -32,10 +34,19 @@ def make(context: Any, new_ca: bool, quiet: bool, as_json: bool) -> None:
         datetime.now(UTC),
         new_ca=new_ca,
     )
+    if config.store.mirror is not None and os.geteuid() == 0 and config.paths.state.exists():
+        _let_read(config.paths.tls, config.paths.state.stat().st_gid)
     if not quiet:
         _say(found, as_json)
     elif found.changed:
         click.echo("changed")
+
+
+def _let_read(folder: Path, group: int) -> None:
+    """The service that writes the second medium puts the keys on it too: without them a spare is another room."""
+    for one in (folder, *folder.glob("*.key")):
+        os.chown(one, -1, group)
+        one.chmod(0o750 if one == folder else 0o640)
 
 
 @tls.command()

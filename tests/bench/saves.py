@@ -79,7 +79,8 @@ def cores() -> tuple[int, int]:
 def make_room(folder: Path, clients: int, mirrored: bool = False) -> DeskRoom:
     """An enrolled room with a session of `clients`, whatever seats the demo's class has."""
     web = {"port": free_port(), "threads": max(THREADS, clients + 8), "cpu": cores()[1]}
-    config = make_config(folder, web=web, store={"mirror": str(folder / "mirror")} if mirrored else {})
+    store = {"mirror": str(folder / "mirror"), "mirror_same_disk": True} if mirrored else {}
+    config = make_config(folder, web=web, store=store)
     certify_locally(config.paths, "示例学校", "room-1", 1, clock.wall_ms())
     bank_file = seal_sample_bank(config)
     document = cast.roster("S-1", clock.wall_ms(), size=1, minutes=240, photos=False)

@@ -49,9 +49,8 @@ def mirror_is_well(room: DeskRoom, since: float) -> bool:
 
 
 def test_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    room = make_desk_room(
-        tmp_path, web={"port": free_port(), "threads": 64}, store={"mirror": str(tmp_path / "medium")}
-    )
+    store = {"mirror": str(tmp_path / "medium"), "mirror_same_disk": True}
+    room = make_desk_room(tmp_path, web={"port": free_port(), "threads": 64}, store=store)
     chance, tally, stop = random.Random(6), Tally(), threading.Event()
     with serving(room, tmp_path) as (web, base):
         proctor, codes = open_exam(base, room.session)

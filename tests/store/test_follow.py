@@ -6,7 +6,7 @@ import os
 import random
 import sqlite3
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,7 @@ def test_it_is_the_database_after_every_look(tmp_path: Path, writer: sqlite3.Con
     writer.execute("PRAGMA wal_autocheckpoint = 30")
     second = connect(tmp_path / "one.db")
     follower, side, chance = Follower(tmp_path / "one.db"), Side(), random.Random(4)
-    acts = {
+    acts: dict[str, Callable[[], object]] = {
         "insert": lambda: insert(second, chance.randint(1, 12)),
         "delete": lambda: writer.execute("DELETE FROM t WHERE n % 3 = ?", (chance.randint(0, 2),)),
         "vacuum": lambda: writer.execute("VACUUM"),
