@@ -14,6 +14,7 @@ from edge.domain.reasons import sentence
 from edge.errors import ExamroomError, Unavailable
 from edge.exam.documents import PolicyDocument, RosterDocument, parse_policy, parse_roster
 from edge.exam.intake import plan_session
+from edge.exam.planning import need_fit
 from edge.store import bundles, gatewaytime, ledger
 from edge.store.db import transaction
 from edge.trust import enrolment
@@ -116,6 +117,7 @@ def _ready(
             raise _Waits(error.code, error.facts) from error
         raise
     roster = parse_roster(content)
+    need_fit(roster)
     banks = []
     for wanted in (roster.bank, roster.local_bank):
         bank = None if wanted is None else bundles.get(connection, "bank", wanted.name, wanted.version)

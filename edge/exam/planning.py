@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from edge.bank.model import BankDocument, Blueprint, Rubric
@@ -17,7 +17,8 @@ def roster_for(
 ) -> RosterDocument:
     """The roster document of a spreadsheet and a bank; `more` says which bank it is.
 
-    BadInput for what is wrong with it, and for a station whose camera or score sheet is not there.
+    BadInput for what is wrong with it, for a station whose camera or score sheet is not there, and for a bank without a
+    blueprint or score sheet for its class.
     """
     stations = sheets["stations"]
     for station in stations:
@@ -38,15 +39,23 @@ def roster_for(
 
 
 def blueprint_for(bank: BankDocument, group: TrainingClass) -> Blueprint:
-    """The bank's blueprint for a class: of its post, regime and level, or else of its post and regime, or the first."""
-    fit = [one for one in bank.blueprints if (one.post, one.regime) == (group.post, group.regime)]
-    exact = [one for one in fit if one.level == group.level]
-    return [*exact, *(one for one in fit if one.level is None), *bank.blueprints][0]
+    """The bank's blueprint for a class: of its post, regime and level, or else of its post and regime for every level.
+
+    BadInput `blueprint_none` where the bank has neither: nobody sits another trade's paper.
+    """
+    fit = [one for one in bank.blueprints if _blueprint_fits(one, group)]
+    if not fit:
+        known = "；".join(f"{one.id} {_group(one.post, one.regime, one.level)}" for one in bank.blueprints) or "-"
+        wanted = _group(group.post, group.regime, group.level)
+        raise BadInput("blueprint_none", title=group.title, group=wanted, known=known)
+    return next((one for one in fit if one.level == group.level), fit[0])
 
 
 def rubrics_for(bank: BankDocument, group: TrainingClass, blueprint: Blueprint, named: list[str]) -> list[Rubric]:
-    """The score sheets that stations name; where none does, those for the class's trade and level, or trade, or the
-    first. A test that is on paper is not on a score sheet that nobody named.
+    """The score sheets that stations name; where none does, those for the class's trade and level.
+
+    A test that is on paper is not on a score sheet that nobody named. BadInput for a sheet named that is not there or
+    is another trade's, and where the bank has score sheets, but none for the class.
     """
     by_id = {rubric.id: rubric for rubric in bank.rubrics}
     if named:
@@ -54,8 +63,48 @@ def rubrics_for(bank: BankDocument, group: TrainingClass, blueprint: Blueprint, 
             known = ", ".join(by_id) or "-"
             detail = f"题库没有此评分表 / the bank has no such score sheet: {unknown} ({known})"
             raise BadInput("roster_broken", where=STATIONS, detail=detail)
-        return [by_id[one] for one in dict.fromkeys(named)]
+        found = [by_id[one] for one in dict.fromkeys(named)]
+        _need_rubrics(found, group)
+        return found
     on_paper = {part.test for part in blueprint.parts}
     free = [rubric for rubric in bank.rubrics if rubric.test not in on_paper]
-    of_trade = [rubric for rubric in free if rubric.trade.name == group.post]
-    return [rubric for rubric in of_trade if rubric.trade.level == group.level] or of_trade or free[:1]
+    fit = [rubric for rubric in free if _rubric_fits(rubric, group)]
+    if free and not fit:
+        known = "；".join(f"{one.id} {_group(one.trade.name, None, one.trade.level)}" for one in free)
+        raise BadInput("rubric_none", title=group.title, group=_group(group.post, None, group.level), known=known)
+    return fit
+
+
+def need_fit(roster: RosterDocument) -> None:
+    """BadInput `blueprint_other` or `rubric_other` unless what a roster brings along is meant for its class."""
+    group, blueprint = roster.class_, roster.blueprint
+    if not _blueprint_fits(blueprint, group):
+        raise BadInput(
+            "blueprint_other",
+            id=blueprint.id,
+            made=_group(blueprint.post, blueprint.regime, blueprint.level),
+            title=group.title,
+            group=_group(group.post, group.regime, group.level),
+        )
+    _need_rubrics(roster.all_rubrics, group)
+
+
+def _need_rubrics(rubrics: Iterable[Rubric], group: TrainingClass) -> None:
+    for rubric in rubrics:
+        if not _rubric_fits(rubric, group):
+            made, wanted = _group(rubric.trade.name, None, rubric.trade.level), _group(group.post, None, group.level)
+            raise BadInput("rubric_other", id=rubric.id, made=made, title=group.title, group=wanted)
+
+
+def _blueprint_fits(blueprint: Blueprint, group: TrainingClass) -> bool:
+    same = (blueprint.post, blueprint.regime) == (group.post, group.regime)
+    return same and blueprint.level in (None, group.level)
+
+
+def _rubric_fits(rubric: Rubric, group: TrainingClass) -> bool:
+    return rubric.trade.name == group.post and group.level in (None, rubric.trade.level)
+
+
+def _group(post: str, regime: str | None, level: str | None) -> str:
+    """A post, regime and level in signs that both languages read."""
+    return "/".join(part for part in (post, regime, level) if part)

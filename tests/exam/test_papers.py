@@ -32,7 +32,7 @@ from edge.exam.documents import TrainingClass, parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
-from edge.exam.planning import blueprint_for
+from edge.exam.planning import blueprint_for, need_fit, rubrics_for
 from edge.exam.replay import recorded_here, recorded_in, replay
 from edge.ops.ports import free_port
 from edge.store import admissions, people, records, sessions
@@ -407,7 +407,50 @@ def test_a_class_gets_the_blueprint_of_its_post_and_level() -> None:
         "any",
         "any",
     ]
-    assert [chosen(post="钢筋工"), chosen(post="木工")] == ["rebar", first.id]
+    assert chosen(post="钢筋工") == "rebar"
+    for other in ({"post": "木工"}, {"regime": "site-professional"}, {"post": "钢筋工", "level": "四级"}):
+        with pytest.raises(BadInput) as none:
+            chosen(**other)
+        assert none.value.code == "blueprint_none"
+        assert "班" in none.value.sentence("zh") and first.id in none.value.sentence("en")
+
+
+def test_a_class_gets_no_score_sheet_of_another_trade() -> None:
+    bank = sample_bank()
+    (sheet,) = bank.rubrics
+    facts = {"id": "C", "title": "班", "regime": "skilled-worker", "post": "架子工", "level": "五级"}
+    own, other = (TrainingClass.model_validate({**facts, "post": post}) for post in ("架子工", "木工"))
+    blueprint = bank.blueprints[0]
+    assert rubrics_for(bank, own, blueprint, []) == rubrics_for(bank, own, blueprint, [sheet.id]) == [sheet]
+    for named, code in (([], "rubric_none"), ([sheet.id], "rubric_other")):
+        with pytest.raises(BadInput) as none:
+            rubrics_for(bank, other, blueprint, named)
+        assert none.value.code == code and "木工" in none.value.sentence("zh")
+    assert rubrics_for(bank.model_copy(update={"rubrics": []}), other, blueprint, []) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({}, None),
+        ({"post": "木工"}, "blueprint_other"),
+        ({"level": "四级"}, "blueprint_other"),
+        ({"regime": "site-professional"}, "blueprint_other"),
+        ({"sheet": "木工"}, "rubric_other"),
+    ],
+)
+def test_a_synced_roster_brings_what_is_meant_for_its_class(change: dict[str, str], code: str | None) -> None:
+    document = cast.roster("S-9", clock.wall_ms(), size=1, photos=False)
+    if sheet := change.pop("sheet", None):
+        document["rubric"]["trade"]["name"] = sheet
+    document["class"] |= change
+    roster = parse_roster(canonical(document))
+    if code is None:
+        need_fit(roster)
+        return
+    with pytest.raises(BadInput) as refused:
+        need_fit(roster)
+    assert refused.value.code == code and "{" not in refused.value.sentence("en")
 
 
 def local_bank(count: int = 8) -> BankDocument:
