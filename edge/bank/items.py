@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from edge.domain.keys import BlankKey, Key, RegionKey
+from edge.domain.keys import BlankKey, Key, RegionKey, plain
 from edge.domain.paper import LETTERS, ItemFacts
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -155,20 +155,38 @@ class TextBlank(Part):
     accepted: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(min_length=1, max_length=20)]
 
 
+Unit = Annotated[str, Field(min_length=1, max_length=20)]
+
+
 class NumberBlank(Part):
-    """A blank for a number: right within `tolerance` of `value`, in one of `units` where the item has any."""
+    """A blank for a number: right within `tolerance` of `value`.
+
+    Its unit is either given, printed beside the field, or asked, chosen from `shown_units`. What is accepted never goes
+    to a page.
+    """
 
     kind: Literal["number"]
     value: Decimal
     tolerance: Annotated[Decimal, Field(ge=0)] = Decimal(0)
-    units: Annotated[list[Annotated[str, Field(min_length=1, max_length=20)]], Field(max_length=10)] = []
-    """Units that are right, best first; empty: none is asked."""
+    units: Annotated[list[Unit], Field(max_length=10)] = []
+    """Units that are right, best first; without `shown_units` the first is given. Empty: the number has none."""
+    shown_units: Annotated[list[Unit], Field(max_length=10)] = []
+    """The units to choose from, right and wrong; empty: the unit is not asked."""
+
+    @model_validator(mode="after")
+    def a_right_unit_is_shown(self) -> NumberBlank:
+        if len(set(self.shown_units)) != len(self.shown_units):
+            raise ValueError("two of the units shown are the same")
+        if self.shown_units and not {plain(one) for one in self.shown_units} & {plain(one) for one in self.units}:
+            raise ValueError("none of the units shown is right")
+        return self
 
 
 def _blank_key(blank: TextBlank | NumberBlank) -> BlankKey:
     if isinstance(blank, TextBlank):
         return BlankKey("text", tuple(blank.accepted))
-    return BlankKey("number", (), blank.value, blank.tolerance, tuple(blank.units))
+    asked = bool(blank.shown_units)
+    return BlankKey("number", (), blank.value, blank.tolerance, tuple(blank.units), asked)
 
 
 Blank = Annotated[TextBlank | NumberBlank, Field(discriminator="kind")]

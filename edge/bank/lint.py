@@ -21,12 +21,14 @@ from edge.bank.items import (
     HotspotItem,
     Item,
     MatchItem,
+    NumberBlank,
     OrderItem,
     TextBlank,
     media_names,
 )
 from edge.bank.media import fault_of
 from edge.bank.model import BankDocument
+from edge.domain.keys import plain
 from edge.domain.paper import shortages
 from edge.domain.reasons import sentence
 
@@ -46,6 +48,7 @@ _WARNINGS = frozenset(
         "bank_longest",
         "bank_option_refers",
         "bank_sample_mixed",
+        "bank_unit_certain",
     )
 )
 _REFERS = re.compile(
@@ -89,6 +92,7 @@ def lint(bank: BankDocument, max_exposure: int | None = None) -> list[Finding]:
         *_duplicates(bank.items),
         *near_duplicates(bank.items),
         *_empty_keys(bank.items),
+        *_certain_units(bank.items),
         *_translations(bank.items),
         *_media(bank),
         *_crowded(bank.items),
@@ -143,6 +147,16 @@ def _empty_keys(items: Iterable[Item]) -> Iterator[Finding]:
             for number, region in enumerate(item.regions, start=1):
                 if _area(region.shape, region.coords) <= 0:
                     yield Finding("bank_key_empty", (item.id,), f"region {number}")
+
+
+def _certain_units(items: Iterable[Item]) -> Iterator[Finding]:
+    """Blanks whose unit is asked, and every choice is right."""
+    for item in _single(items):
+        for number, blank in enumerate(item.blanks if isinstance(item, FillItem) else (), start=1):
+            if isinstance(blank, NumberBlank) and blank.shown_units:
+                right = {plain(unit) for unit in blank.units}
+                if all(plain(unit) in right for unit in blank.shown_units):
+                    yield Finding("bank_unit_certain", (item.id,), f"{BLANK} {number}")
 
 
 def _says(text: str) -> bool:

@@ -45,6 +45,8 @@ _CHECKS = {
     "do not add up to the case's": "bank_case_points",
     "belongs to another test": "bank_case_test",
     "is not called": "bank_case_id",
+    "none of the units shown is right": "bank_unit_wrong",
+    "two of the units shown": "bank_unit_twice",
 }
 # where a check of the whole item is best shown
 CHECK_FIELDS = {
@@ -57,6 +59,8 @@ CHECK_FIELDS = {
     "bank_option_key_twice": ("options",),
     "bank_option_text_twice": ("options",),
     "bank_case_points": ("points",),
+    "bank_unit_wrong": ("shown_units",),
+    "bank_unit_twice": ("shown_units",),
 }
 
 

@@ -20,13 +20,17 @@ _MINUS = str.maketrans({"\u2212": "-", "\u2013": "-"})
 
 @dataclass(frozen=True)
 class BlankKey:
-    """One blank of a fill-in: words that are `accepted`, or a number `value` ± `tolerance` in one of `units`."""
+    """One blank of a fill-in: words that are `accepted`, or a number `value` ± `tolerance` in one of `units`.
+
+    `unit_asked`: the candidate has to say the unit; else it stands beside the field, and saying it too does no harm.
+    """
 
     kind: str
     accepted: tuple[str, ...] = ()
     value: Decimal = Decimal(0)
     tolerance: Decimal = Decimal(0)
     units: tuple[str, ...] = ()
+    unit_asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,15 +59,35 @@ def plain(text: str) -> str:
 
 
 def blank_right(key: BlankKey, given: str) -> bool:
-    """Whether `given` fills the blank. A unit must be there where one is asked, and only there."""
+    """Whether `given` fills the blank. A unit that is asked must be there, once or twice ("5mm mm"); none but an
+    accepted one may be."""
     if key.kind == "text":
         return plain(given) in {plain(accepted) for accepted in key.accepted}
-    found = _NUMBER.fullmatch(_POINT.sub(".", plain(given)).translate(_MINUS))
-    if found is None or found[2] not in ({plain(unit) for unit in key.units} or {""}):
+    units = {plain(unit) for unit in key.units}
+    found = _number(given)
+    if found is not None and found[2] and found[2] not in units:
+        found = _number(_once(given, key.units))
+    if found is None or found[2] not in (units if key.unit_asked else units | {""}):
         return False
     with localcontext() as context:
         context.prec = 300  # more digits than an answer may have, so nothing is rounded
         return abs(Decimal(found[1].replace(",", "")) - key.value) <= key.tolerance
+
+
+def _number(given: str) -> re.Match[str] | None:
+    """The number that `given` begins with, and what stands after it."""
+    return _NUMBER.fullmatch(_POINT.sub(".", plain(given)).translate(_MINUS))
+
+
+def _once(given: str, units: Sequence[str]) -> str:
+    """`given` without its last unit where it says the same one before: some type what stands beside the field."""
+    words = " ".join(unicodedata.normalize("NFKC", given).casefold().split())
+    for unit in units:
+        tail = " " + " ".join(unicodedata.normalize("NFKC", unit).casefold().split())
+        before = _number(words.removesuffix(tail)) if words.endswith(tail) else None
+        if before is not None and before[2] == plain(unit):
+            return words.removesuffix(tail)
+    return given
 
 
 def regions_hit(regions: Sequence[RegionKey], marks: Sequence[str], aspect: int) -> int:

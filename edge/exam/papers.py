@@ -24,6 +24,7 @@ from edge.bank.model import (
     NumberBlank,
     Option,
     OrderItem,
+    TextBlank,
     fingerprint,
     media_names,
 )
@@ -171,7 +172,7 @@ def _shown(bank: Index, drawn: Mapping[str, Any], number: str) -> dict[str, Any]
         ]
     if isinstance(item, FillItem):
         shown["blanks"] = [
-            {"kind": blank.kind, "units": list(blank.units) if isinstance(blank, NumberBlank) else []}
+            {"kind": "text", "unit": "", "shown_units": []} if isinstance(blank, TextBlank) else _number(blank)
             for blank in item.blanks
         ]
     if isinstance(item, HotspotItem):
@@ -179,6 +180,12 @@ def _shown(bank: Index, drawn: Mapping[str, Any], number: str) -> dict[str, Any]
     if isinstance(item, CaseItem):
         shown["items"] = [_shown(bank, sub, f"{number}.{at}") for at, sub in enumerate(drawn["items"], start=1)]
     return shown
+
+
+def _number(blank: NumberBlank) -> dict[str, Any]:
+    """A unit to print, or units to choose from; which are right is the key's to know."""
+    given = "" if blank.shown_units else next(iter(blank.units), "")
+    return {"kind": "number", "unit": given, "shown_units": list(blank.shown_units)}
 
 
 def _options(item: ChoiceItem | OrderItem | MatchItem, order: Sequence[str]) -> list[dict[str, Any]]:

@@ -111,6 +111,23 @@ def test_few_pairs_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(calls) < 30 * len(made.items)
 
 
+def fill(number: int, **blank: Any) -> dict[str, Any]:
+    fields = {name: value for name, value in single(number).items() if name not in ("options", "answer")}
+    stem = phrase(random.Random(number), 9) + "____"
+    return fields | {"type": "fill", "stem": stem, "blanks": [{"kind": "number", "value": "5", **blank}]}
+
+
+def test_a_unit_that_is_asked_has_a_wrong_choice_and_a_right_one() -> None:
+    asked = [
+        fill(1, units=["mm", "毫米"], shown_units=["ＭＭ", "毫米"]),
+        fill(2, units=["mm"], shown_units=["mm", "m"]),
+    ]
+    assert found(bank(*asked, fill(3, units=["mm"]))) == [("bank_unit_certain", ("B1",))]
+    for units, shown in ((["mm"], ["cm"]), ([], ["cm"]), (["mm"], ["mm", "mm"])):
+        with pytest.raises(ValueError, match="units shown"):
+            bank(fill(1, units=units, shown_units=shown))
+
+
 def test_blueprints_out_of_reach() -> None:
     blueprint = json.loads(json.dumps(BASE["blueprints"][0]))
     assert "bank_short" in [code for code, _ in found(bank(single(1), blueprints=[blueprint]))]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
+import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from openpyxl.utils import get_column_letter
 
 from edge.bank.imports import Wishes, import_files
 from edge.bank.xlsx import columns as c
@@ -59,6 +63,7 @@ def test_an_item_of_each_sheet(tmp_path: Path) -> None:
                     "空2答案": 12.5,
                     "空2允差": 0.1,
                     "空2单位": "mm|毫米",
+                    "空2可选单位": "cm|mm",
                     **FACTS,
                     "类别": "技能人员",
                 },
@@ -107,6 +112,7 @@ def test_an_item_of_each_sheet(tmp_path: Path) -> None:
     assert items["Q1"].options[0].image == items["Q1"].media[0].name == items["H1"].image == name
     assert items["Q2"].answer == ["B"] and items["Q2"].levels == ["五级", "四级"]
     assert [blank.kind for blank in items["F1"].blanks] == ["text", "number"]
+    assert (items["F1"].blanks[1].units, items["F1"].blanks[1].shown_units) == (["mm", "毫米"], ["cm", "mm"])
     assert str(items["F1"].blanks[1].tolerance) == "0.1" and items["F1"].regimes == ["skilled-worker"]
     assert (items["O1"].answer, items["M1"].answer) == (["C", "A", "B"], {"1": "B", "2": "A"})
     assert (items["H1"].aspect, [region.shape for region in items["H1"].regions]) == (750, ["circle", "rect"])
@@ -152,6 +158,8 @@ def test_problems_of_the_other_sheets(tmp_path: Path) -> None:
                 {"编号": "F1", "题干": "____ ____", "空1答案": "x", **FACTS},
                 {"编号": "F2", "题干": "____", "空1类型": "数值", "空1答案": "多", **FACTS},
                 {"编号": "F3", "题干": "____", "空1类型": "文字", "空1答案": "x", "空1单位": "mm", **FACTS},
+                {"编号": "F4", "题干": "____", "空1答案": 5, "空1单位": "mm", "空1可选单位": "cm|m", **FACTS},
+                {"编号": "F5", "题干": "____", "空1答案": 6.1, **FACTS},
             ],
             c.ORDER: [{"编号": "O1", "题干": "排", "选项A": "a", "选项B": "b", "答案": "AA", **FACTS}],
             c.MATCH: [
@@ -169,6 +177,8 @@ def test_problems_of_the_other_sheets(tmp_path: Path) -> None:
         (at(c.FILL, "题干", 2), "F1", "bank_blank_count"),
         (at(c.FILL, "空1答案", 3), "F2", "bank_field_number"),
         (at(c.FILL, "空1类型", 4), "F3", "bank_blank_kind"),
+        (at(c.FILL, "空1可选单位", 5), "F4", "bank_unit_wrong"),
+        (at(c.FILL, "空1答案", 6), "F5", "bank_cell_decimal"),
         (at(c.ORDER, "答案", 2), "O1", "bank_order_incomplete"),
         (at(c.MATCH, "答案", 2), "M1", "bank_match_form"),
         (at(c.SPOT, "图片", 2), "H1", "bank_no_media"),
@@ -205,3 +215,58 @@ def test_words_that_look_like_a_formula_stay_words(tmp_path: Path) -> None:
     assert load_workbook(file)[c.CHOICE]["D2"].data_type == "s"
     again = import_files([file], Wishes(), lambda _label: lambda _done, _all: None)
     assert again.bank is not None and again.bank.items == [item]
+
+
+def test_a_cell_that_does_not_hold_what_it_shows_is_named(tmp_path: Path) -> None:
+    made = book({c.CHOICE: [GOOD | {"选项C": "三", "选项D": "四"}, GOOD | {"编号": "Q2", "选项A": 3, "选项B": 2.0}]})
+    sheet = made[c.CHOICE]
+    titles = [cell.value for cell in sheet[1]]
+    spoilt: list[tuple[str, Any, str, str]] = [
+        ("选项A", datetime(2026, 3, 5), "General", "bank_cell_date"),
+        ("选项B", 0.5, "0%", "bank_cell_percent"),
+        ("选项C", True, "General", "bank_cell_bool"),
+        ("选项D", "=1+1", "General", "bank_cell_formula"),
+        ("知识点", "#N/A", "General", "bank_cell_error"),
+        ("条款", 6.1, "General", "bank_cell_decimal"),
+    ]
+    for title, value, style, _ in spoilt:
+        cell = sheet.cell(2, titles.index(title) + 1, value)
+        cell.number_format = cell.number_format if isinstance(value, datetime) else style
+    done = run(tmp_path, made)
+    assert sorted(cells(done)) == sorted((at(c.CHOICE, title, 2), "Q1", code) for title, *_, code in spoilt)
+    assert "{" not in "".join(problem.sentence(language) for problem in done.problems for language in ("zh", "en"))
+    made[c.BANK]["B2"] = 2026.5
+    assert (f"{c.BANK}!B2", "", "bank_cell_decimal") in cells(run(tmp_path, made))
+    # whole numbers are what they show
+    for title, value in GOOD.items():
+        sheet.cell(2, titles.index(title) + 1, value).number_format = "General"
+    for title in ("选项C", "选项D"):
+        sheet.cell(2, titles.index(title) + 1).value = None
+    made[c.BANK]["B2"] = "题库"
+    whole = run(tmp_path, made)
+    assert whole.bank is not None and [option.text for option in whole.bank.items[1].options] == ["3", "2"]
+
+
+def test_a_formula_counts_by_the_words_that_the_file_keeps_of_it(tmp_path: Path) -> None:
+    made, file = (
+        book({c.CHOICE: [GOOD | {"选项A": '="一"&"步"'}, GOOD | {"编号": "Q2", "选项A": "=1+1"}]}),
+        tmp_path / "b.xlsx",
+    )
+    made.save(file)
+    kept = tmp_path / "kept.xlsx"
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(kept, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            content = re.sub(rb'(<c [^>]*)>(<f>"[^<]*</f>)<v></v>', rb'\1 t="str">\2<v>STEP</v>', content)
+            content = content.replace(b"STEP", "一步".encode())
+            new.writestr(name, re.sub(rb"(<f>1\+1</f>)<v></v>", rb"\1<v>2</v>", content))
+    done = import_files([kept], Wishes(), lambda _label: lambda _done, _all: None)
+    assert cells(done) == [(at(c.CHOICE, "选项A", 3), "Q2", "bank_cell_formula")]
+
+
+def test_what_is_typed_into_the_template_stays_as_it_is() -> None:
+    made = load_workbook(io.BytesIO(template()))
+    assert made[c.BANK].column_dimensions["B"].number_format == "@"
+    for name, columns in c.COLUMNS.items():
+        letters = [get_column_letter(at) for at in range(1, len(columns) + 1)]
+        assert {made[name].column_dimensions[letter].number_format for letter in letters} == {"@"}

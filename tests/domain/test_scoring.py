@@ -22,8 +22,12 @@ def choice(kind: str = "multiple", rule: str = "policy", right: str = "AC") -> K
     return Key(kind, tuple(right), rule=rule)
 
 
-def number(value: str, tolerance: str = "0", *units: str) -> BlankKey:
-    return BlankKey("number", (), Decimal(value), Decimal(tolerance), units)
+def number(value: str, tolerance: str = "0", *units: str, asked: bool = False) -> BlankKey:
+    return BlankKey("number", (), Decimal(value), Decimal(tolerance), units, asked)
+
+
+def asked(*units: str) -> BlankKey:
+    return number("12.5", "0", *units, asked=True)
 
 
 def text(*accepted: str) -> BlankKey:
@@ -70,7 +74,19 @@ def test_an_items_own_rule_stands_above_the_policy() -> None:
         (number("12.5", "0", "mm", "毫米"), "12.5mm", True),
         (number("12.5", "0", "mm", "毫米"), "１２.5 毫米", True),
         (number("12.5", "0", "mm", "毫米"), "12。5MM", True),
-        (number("12.5", "0", "mm"), "12.5", False),
+        (number("12.5", "0", "mm"), "12.5", True),
+        (number("12.5", "0", "mm"), "12.5mm mm", True),
+        (number("12.5", "0", "kN / m²"), "12.5 kN/m2 kN / m²", True),
+        (number("12.5", "0", "m"), "12.5 m m", True),
+        (number("12.5", "0", "m"), "12.5 mm", False),
+        (number("12.5", "0", "m"), "12.5mm m", False),
+        (number("12.5", "0", "m"), "12.5 m m m", False),
+        (number("12.5", "0", "mm"), "12.5cm mm", False),
+        (asked("mm", "毫米"), "12.5", False),
+        (asked("mm", "毫米"), "12.5 mm", True),
+        (asked("mm", "毫米"), "12.5毫米 毫米", True),
+        (asked("mm", "毫米"), "12.5cm cm", False),
+        (asked("mm", "毫米"), "12.5 cm", False),
         (number("12.5", "0", "mm"), "12.5 cm", False),
         (number("12.5", "0", "mm"), "mm", False),
         (number("1200", "0", "N·m"), "1,200 N·m", True),

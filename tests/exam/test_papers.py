@@ -61,7 +61,8 @@ def an_item(name: str, kind: str, **rest: Any) -> dict[str, Any]:
 CHOICES = ("single", "multiple", "order", "match")
 LEFT = [{"key": k, "text": f"左 {k}"} for k in "12"]
 TEXT = {"kind": "text", "accepted": ["MARK-ACCEPTED"]}
-NUMBER = {"kind": "number", "value": "8461.27", "tolerance": "0.7319", "units": ["mm"]}
+NUMBER = {"kind": "number", "value": "8461.27", "tolerance": "0.7319", "units": ["mm", "MARK-UNIT"]}
+ASKED = {"kind": "number", "value": "8461.27", "units": ["MARK-UNIT", "kg"], "shown_units": ["t", "kg"]}
 REGION = {"shape": "rect", "coords": [461, 577, 613, 733]}
 
 
@@ -77,7 +78,7 @@ def marked_bank() -> BankDocument:
         an_item("M", "multiple", answer=["B", "C"]),
         an_item("O", "order", answer=list("DBCA")),
         an_item("P", "match", left=LEFT, answer={"1": "C", "2": "A"}),
-        an_item("F", "fill", stem="一 ____ 二 ____", blanks=[TEXT, NUMBER]),
+        an_item("F", "fill", stem="一 ____ 二 ____ 三 ____", blanks=[TEXT, NUMBER, ASKED]),
         an_item("H", "hotspot", image="place.svg", aspect=700, regions=[REGION]),
         an_item("K", "case", points=4, items=subs),
     ]
@@ -202,7 +203,11 @@ def test_the_page_gets_what_each_kind_needs(desk: DeskRoom) -> None:
     assert single["media"] == [
         {"name": "shown.svg", "kind": "image", "type": "image/svg+xml", "alt": "图", "bytes": size}
     ]
-    assert shown["F"]["blanks"] == [{"kind": "text", "units": []}, {"kind": "number", "units": ["mm"]}]
+    assert shown["F"]["blanks"] == [
+        {"kind": "text", "unit": "", "shown_units": []},
+        {"kind": "number", "unit": "mm", "shown_units": []},
+        {"kind": "number", "unit": "", "shown_units": ["t", "kg"]},
+    ]
     assert [left["key"] for left in shown["P"]["left"]] == ["1", "2"]
     assert (shown["H"]["image"], shown["H"]["aspect"], shown["H"]["marks"]) == ("place.svg", 700, 1)
     assert [(sub["id"], sub["n"]) for sub in shown["K"]["items"]] == [("K.1", "7.1"), ("K.2", "7.2")]
@@ -229,7 +234,7 @@ def test_only_files_of_ones_own_paper_and_only_while_it_may_be_seen(desk: DeskRo
 ALLOWED = {
     *("parts", "test", "title", "zh", "en", "minutes", "left_ms", "items", "id", "n", "type", "stem", "stem_more"),
     *("options", "key", "text", "more", "image", "points", "media", "name", "kind", "alt", "bytes", "left", "blanks"),
-    *("units", "aspect", "marks"),
+    *("unit", "shown_units", "aspect", "marks"),
 }
 # numbers that no random id, hash or clock can hold by chance
 NUMBERS = rb"8461\.27|0\.7319|461, ?577|613, ?733"
@@ -281,7 +286,7 @@ def test_no_byte_sent_to_a_candidate_holds_a_key(tmp_path: Path) -> None:
                 "M": ["A", "B"],
                 "O": list("ABCD"),
                 "P": ["1A", "2B"],
-                "F": ["x", "1 mm"],
+                "F": ["x", "1", "2 t"],
                 "H": ["5,5"],
             }
             wrong |= {"K.1": ["B"], "K.2": ["y"]}
@@ -332,7 +337,7 @@ def test_a_right_paper_of_every_kind_gets_everything_and_a_case_counts_by_its_qu
         best, half = sat.hand(1), sat.hand(2)
         for item, value in right_letters(best.tablet, sat.bank).items():
             assert best.answer(item, value).outcome == "applied"
-        half.answer("F", ["mark-accepted", "8461.3"])
+        half.answer("F", ["mark-accepted", "8461.3 t", ""])
         half.answer("K.2", [" ＭＡＲＫ-accepted "])
         with pytest.raises(BadInput):
             half.answer("K", ["A"])
@@ -341,7 +346,7 @@ def test_a_right_paper_of_every_kind_gets_everything_and_a_case_counts_by_its_qu
     full = tests[sat.person(1)]["safety"]
     assert (full.points, full.full, full.facts["answered"], full.facts["of"]) == (1600, 1600, 8, 8)
     some = tests[sat.person(2)]["safety"]
-    assert (some.points, some.facts["answered"]) == (100 + 200, 2)
+    assert (some.points, some.facts["answered"]) == (200 // 3 + 200, 2)
 
 
 def test_a_test_in_two_parts_has_one_record(desk: DeskRoom) -> None:

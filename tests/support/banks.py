@@ -68,6 +68,8 @@ def _blank(draw: st.DrawFn, text: st.SearchStrategy[str]) -> dict[str, Any]:
         blank["tolerance"] = str(abs(draw(number)))
     if draw(st.booleans()):
         blank["units"] = draw(st.lists(st.sampled_from(["mm", "毫米", "kN/m²"]), max_size=3, unique=True))
+        if blank["units"] and draw(st.booleans()):
+            blank["shown_units"] = ["cm", blank["units"][-1]]
     return blank
 
 

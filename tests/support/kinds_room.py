@@ -81,7 +81,7 @@ def kinds_document(test_minutes: int | None = None) -> dict[str, Any]:
             "fill",
             "第五步的高度约 ____。",
             points=3,
-            blanks=[{"kind": "number", "value": "9", "units": ["m", "mm"]}],
+            blanks=[{"kind": "number", "value": "9", "units": ["m"], "shown_units": ["m", "mm"]}],
         )
         | {"id": "K009.2", "template": "k-9-2"},
     ]
@@ -118,8 +118,8 @@ def kinds_document(test_minutes: int | None = None) -> dict[str, Any]:
             "fill",
             "立杆间距不大于 ____ ，剪刀撑的角度在 ____ 到 60 度之间，作业层要铺 ____ 。",
             blanks=[
-                {"kind": "number", "value": "1.5", "tolerance": "0", "units": ["m", "mm", "cm"]},
-                {"kind": "number", "value": "45"},
+                {"kind": "number", "value": "1.5", "units": ["m"], "shown_units": ["m", "mm", "cm"]},
+                {"kind": "number", "value": "45", "units": ["度", "°"]},
                 {"kind": "text", "accepted": ["脚手板"]},
             ],
         ),

@@ -133,7 +133,7 @@ def right_answer(key: Key) -> list[str]:
 def _right_blank(blank: BlankKey) -> str:
     if blank.kind == "text":
         return blank.accepted[0]
-    return f"{blank.value} {blank.units[0]}" if blank.units else str(blank.value)
+    return f"{blank.value} {blank.units[0]}" if blank.unit_asked else str(blank.value)
 
 
 def _right_mark(region: RegionKey) -> str:

@@ -17,6 +17,8 @@ from edge.bank.problems import Fault, names
 SPACE = "urn:examroom:bank:1"
 BODY = names("id type stem options answer left blanks image aspect regions media items")
 """What the QTI item itself says."""
+UNITS = ("units", "shown_units")
+"""Of each blank, what QTI has no place for."""
 _DIFFICULTY = {"very easy": 1, "easy": 2, "medium": 3, "difficult": 4, "very difficult": 5}
 
 
@@ -41,9 +43,10 @@ def write_item(parent: etree._Element, item: dict[str, Any]) -> None:
     element.set("of", item["id"])
     element.set("type", item["type"])
     fields = {name: value for name, value in item.items() if name not in BODY}
-    units = [blank.get("units", []) for blank in item.get("blanks", [])]
-    if any(units):
-        fields["units"] = units
+    for name in UNITS:
+        units = [blank.get(name, []) for blank in item.get("blanks", [])]
+        if any(units):
+            fields[name] = units
     write_fields(element, fields)
     for sub in item.get("items", []):
         write_item(element, sub)

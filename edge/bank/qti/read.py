@@ -12,7 +12,7 @@ from edge.bank.drafts import Batch, Draft, Loc, Step
 from edge.bank.media import MediaPool, size_of
 from edge.bank.package import Package, resolve
 from edge.bank.problems import Fault, Problems, names
-from edge.bank.qti.metadata import SPACE, lom_difficulty, read_fields, read_items
+from edge.bank.qti.metadata import SPACE, UNITS, lom_difficulty, read_fields, read_items
 from edge.bank.qti.processing import declared, scored
 from edge.bank.qti.questions import BLOCKS, Source, is_interaction, media_of, question
 from edge.bank.qti.text import Shown, words_of
@@ -155,8 +155,7 @@ def _item(
     hint = own.get("type")
     if hint and hint != fields["type"]:
         raise Fault("bank_qti_type", detail=f"{hint} / {fields['type']}")
-    units = own.pop("units", None)
-    _add_units(fields, units)
+    _add_units(fields, own)
     # our own metadata says what QTI cannot (a scoring rule, for instance); the body says the rest
     return {**fields, **{key: value for key, value in own.items() if key != "type"}, "id": item}
 
@@ -166,15 +165,17 @@ def _mixed(interactions: list[Node]) -> bool:
     return len(blocks) > 1 or (bool(blocks) and len(blocks) < len(interactions))
 
 
-def _add_units(fields: dict[str, Any], units: Any) -> None:
-    if units is None:
-        return
-    blanks = fields.get("blanks", [])
-    if not isinstance(units, list) or len(units) != len(blanks):
-        raise Fault("bank_meta_json", detail="units")
-    for blank, unit in zip(blanks, units, strict=True):
-        if unit:
-            blank["units"] = unit
+def _add_units(fields: dict[str, Any], own: dict[str, Any]) -> None:
+    """Takes the units of the blanks out of our own metadata."""
+    for name in UNITS:
+        units, blanks = own.pop(name, None), fields.get("blanks", [])
+        if units is None:
+            continue
+        if not isinstance(units, list) or len(units) != len(blanks):
+            raise Fault("bank_meta_json", detail=name)
+        for blank, unit in zip(blanks, units, strict=True):
+            if unit:
+                blank[name] = unit
 
 
 def _source(reader: _Reader, name: str, node: Node, interactions: list[Node], hint: str) -> Source:
@@ -217,7 +218,7 @@ def _case(
         if used & groups:
             raise Fault("bank_qti_processing", where=holder.place, detail=", ".join(names))
         groups |= used
-        _add_units(sub, facts.pop("units", None))
+        _add_units(sub, facts)
         hint = facts.pop("type", "")
         if hint and hint != sub["type"]:
             raise Fault("bank_qti_type", where=holder.place, detail=f"{hint} / {sub['type']}")

@@ -27,7 +27,7 @@ def read_workbook(path: Path, media: Path | None, pool: MediaPool, problems: Pro
     batch = Batch()
     try:
         batch.facts = bank_facts(book, path, problems)
-        rows = {name: list(rows_of(book, name, problems)) for name in c.COLUMNS}
+        rows = {name: list(rows_of(book, path, name, problems)) for name in c.COLUMNS}
     finally:
         book.close()
     if not any(rows[name] for name in c.SHEETS) and not problems.found:
@@ -150,7 +150,9 @@ class _Reader:
 
     def _word(self, row: Row, field: str, words: Mapping[str, Any]) -> Any:
         if row[field] not in words:
-            raise row.fault(field, "bank_field_choice", field=field, given=row[field][:40], expected="、".join(words))
+            raise row.fault(
+                field, "bank_field_choice", field=row.title(field), given=row[field][:40], expected="、".join(words)
+            )
         return words[row[field]]
 
     def _options(self, draft: Draft, row: Row) -> None:
@@ -188,20 +190,26 @@ class _Reader:
         for n in range(1, c.BLANKS + 1):
             answer, kind = row[f"blanks.{n}.answer"], row[f"blanks.{n}.kind"]
             tolerance, units = row[f"blanks.{n}.tolerance"], row[f"blanks.{n}.units"]
-            if not (answer or kind or tolerance or units):
+            shown = row[f"blanks.{n}.shown"]
+            if not (answer or kind or tolerance or units or shown):
                 continue
             draft.places[("blanks", len(blanks))] = row.cell(f"blanks.{n}.answer")
-            draft.places[("blanks", len(blanks), "tolerance")] = row.cell(f"blanks.{n}.tolerance")
-            number = self._word(row, f"blanks.{n}.kind", c.KINDS) == "number" if kind else bool(tolerance or units)
+            for name, column in (("tolerance", "tolerance"), ("units", "units"), ("shown_units", "shown")):
+                draft.places[("blanks", len(blanks), name)] = row.cell(f"blanks.{n}.{column}")
+            more = bool(tolerance or units or shown)
+            number = self._word(row, f"blanks.{n}.kind", c.KINDS) == "number" if kind else more
             if number:
                 blank: dict[str, Any] = {"kind": "number", "value": answer}
                 if tolerance:
                     blank["tolerance"] = tolerance
-                if units:
-                    blank["units"] = [part.strip() for part in units.split("|") if part.strip()]
+                for name, text in (("units", units), ("shown_units", shown)):
+                    if text:
+                        blank[name] = [part.strip() for part in text.split("|") if part.strip()]
             else:
-                if tolerance or units:
+                if more:
                     raise row.fault(f"blanks.{n}.kind", "bank_blank_kind")
+                if row.decimal(f"blanks.{n}.answer"):
+                    raise row.fault(f"blanks.{n}.answer", "bank_cell_decimal", field=f"空{n}答案", given=answer)
                 blank = {"kind": "text", "accepted": [part.strip() for part in answer.split("|") if part.strip()]}
             blanks.append(blank)
         draft.fields["blanks"] = blanks

@@ -21,6 +21,7 @@ from edge.bank.xlsx.plan_rows import blueprint_rows, rubric_rows
 from edge.errors import BadInput
 
 ROWS = 50_000
+TEXT = "@"
 Fields = Mapping[str, Any]
 
 
@@ -68,6 +69,7 @@ def _book(head: Mapping[str, str], rows: Mapping[str, list[dict[str, str]]]) -> 
         bank.append((title, ""))
         _put(bank, bank.max_row, 2, value)
     bank.column_dimensions["A"].width, bank.column_dimensions["B"].width = 16, 60
+    bank.column_dimensions["B"].number_format = TEXT
     _choices(bank, "B4", tuple(c.YES_NO), False)
     for name, titles in c.COLUMNS.items():
         sheet = book.create_sheet(name)
@@ -76,6 +78,7 @@ def _book(head: Mapping[str, str], rows: Mapping[str, list[dict[str, str]]]) -> 
         for at, column in enumerate(titles, start=1):
             letter = get_column_letter(at)
             sheet.column_dimensions[letter].width = column.width
+            sheet.column_dimensions[letter].number_format = TEXT  # what is typed into an empty cell stays as it is
             cell = sheet.cell(1, at)
             cell.font, cell.fill = Font(bold=True), PatternFill("solid", fgColor="DDE6F0")
             if column.choices:
@@ -91,7 +94,7 @@ def _book(head: Mapping[str, str], rows: Mapping[str, list[dict[str, str]]]) -> 
 def _put(sheet: Worksheet, row: int, column: int, value: str) -> None:
     cell = sheet.cell(row, column, value)
     cell.data_type = "s"  # words that begin with = are no formula
-    cell.number_format = "@"
+    cell.number_format = TEXT
 
 
 def _choices(sheet: Worksheet, cells: str, choices: tuple[str, ...], several: bool) -> None:
@@ -168,14 +171,15 @@ def _media(rows: dict[str, list[dict[str, str]]], item: str, place: str, name: s
 
 def _blank(n: int, blank: Fields) -> dict[str, str]:
     if blank["kind"] == "number":
-        texts = {"answer": blank["value"], "tolerance": str(blank.get("tolerance", "")), "units": _joined(blank)}
+        texts = {"answer": blank["value"], "tolerance": str(blank.get("tolerance", ""))}
+        texts |= {"units": _joined(blank, "units"), "shown": _joined(blank, "shown_units")}
     else:
         texts = {"answer": "|".join(_safe(blank["accepted"], "|"))}
     return {f"blanks.{n}.kind": _word(c.KINDS, blank["kind"])} | {f"blanks.{n}.{k}": v for k, v in texts.items()}
 
 
-def _joined(blank: Fields) -> str:
-    return "|".join(_safe(blank.get("units", []), "|"))
+def _joined(blank: Fields, name: str) -> str:
+    return "|".join(_safe(blank.get(name, []), "|"))
 
 
 def _safe(values: list[str], separators: str) -> list[str]:

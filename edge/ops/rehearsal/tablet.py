@@ -266,5 +266,5 @@ def some_answer(item: dict[str, Any], chance: random.Random) -> list[str]:
 def _blank(blank: dict[str, Any], chance: random.Random) -> str:
     if blank["kind"] != "number":
         return "演练"
-    units = blank.get("units") or []
+    units = blank["shown_units"]
     return f"{chance.randint(1, 2000)}" + (f" {units[0]}" if units else "")

@@ -1,4 +1,4 @@
-// 填空: a field at each blank of the stem; numbers get the number keyboard, and their unit beside them.
+// 填空: a field at each blank of the stem; numbers get the number keyboard, and beside them their unit, printed or to choose.
 
 import { h } from "/ui/static/js/dom.js";
 import { t } from "/ui/static/js/text.js";
@@ -6,6 +6,16 @@ import { t } from "/ui/static/js/text.js";
 const BLANK = "____";
 const TYPING_MS = 600;
 const LONGEST = 100;
+
+const fold = (text) => text.normalize("NFKC").replace(/\s+/g, "").toLowerCase();
+
+// A number that is typed with the unit that stands beside its field anyway: "5mm" there is 5.
+function bare(typed, unit) {
+  for (let at = 1; unit && at < typed.length; at++) {
+    if (fold(typed.slice(at)) === fold(unit) && /[0-9.]$/.test(fold(typed.slice(0, at)))) return typed.slice(0, at).trim();
+  }
+  return typed;
+}
 
 export function make(item, ctx) {
   const fields = item.blanks.map((blank, at) => field(blank, at + 1, item.blanks.length));
@@ -26,14 +36,14 @@ export function make(item, ctx) {
 
   function field(blank, number, of) {
     const wide = blank.kind !== "number";
-    const units = blank.units || [];
+    const units = blank.shown_units;
     const label = of > 1 ? t("exam.blank_n", { n: number }) : t("exam.blank");
     const input = h("input", { type: "text", inputmode: wide ? "text" : "decimal", autocomplete: "off", autocapitalize: "off", spellcheck: "false",
       maxlength: LONGEST - 22, class: wide ? "blank wide" : "blank num", "aria-label": label });
-    const unit = units.length > 1
+    const unit = units.length
       ? h("select", { class: "unit", "aria-label": label + " " + t("exam.unit") }, h("option", { value: "" }, t("exam.unit")), units.map((one) => h("option", { value: one }, one)))
       : null;
-    const fixed = units.length === 1 ? units[0] : "";
+    const fixed = blank.unit;
     input.addEventListener("input", (event) => { if (!event.isComposing) changed(TYPING_MS); });
     input.addEventListener("compositionend", () => changed(TYPING_MS));
     input.addEventListener("blur", () => changed(0));
@@ -49,14 +59,13 @@ export function make(item, ctx) {
       node: h("span", { class: "hole" }, of > 1 ? h("span", { class: "hole-n num", "aria-hidden": "true" }, number) : null, input,
         unit || (fixed ? h("span", { class: "unit-word" }, fixed) : null)),
       read() {
-        const typed = input.value.trim();
-        const with_ = unit ? unit.value : fixed;
-        return typed && with_ ? typed + " " + with_ : typed;
+        const typed = bare(input.value.trim(), unit ? unit.value : fixed);
+        return typed && unit && unit.value ? typed + " " + unit.value : typed;
       },
       write(text) {
         const tail = units.find((one) => text.endsWith(" " + one));
         if (unit) unit.value = tail || "";
-        input.value = tail ? text.slice(0, -tail.length - 1) : text;
+        input.value = tail ? text.slice(0, -tail.length - 1) : bare(text, fixed);
       },
     };
   }
