@@ -21,7 +21,7 @@ from edge.domain.scoring import TESTS, Score
 from edge.domain.strokes import check_strokes
 from edge.errors import BadInput, Conflict, NotFound, Refused
 from edge.exam import acts
-from edge.exam.stations import OPEN_STATES, elapsed, find_rubric, slots, take_slot, work_of
+from edge.exam.stations import OPEN_STATES, elapsed, find_rubric, need_slot, slots, work_of
 from edge.store import ledger, people, pictures, practical, records, sessions, sheets, staff
 from edge.store.db import transaction
 from edge.store.records import keep_reason
@@ -64,13 +64,16 @@ def score_practical(
     signatures: Signatures | None = None,
     correction: str = "",
     tablet: str = "",
+    shots: Sequence[str] = (),
     data_key: DataKey | None = None,
     op: acts.Op | None = None,
 ) -> dict[str, Any]:
     """Sign a sheet: {"points", "full", "vetoed", "passed", "sheet", "version", "standing"}; points in hundredths.
 
     Conflict for a second sheet of the same examiner without a `correction` reason, for one examiner more than the
-    policy has, and while the candidate's clock runs. BadInput for marks that do not fit, and for what is missing.
+    policy has, on a tablet in whose place another scores now, while the candidate's clock runs, and while one of the
+    pictures the tablet took (`shots`, their SHA-256) is not here. BadInput for marks that do not fit, and for what is
+    missing.
     """
     rubric = find_rubric(connection, session_id, rubric_id)
     session = sessions.find(connection, session_id)
@@ -84,13 +87,15 @@ def score_practical(
             raise Conflict("not_admitted")
         mine = _may_sign(connection, session, person, rubric["id"], by, correction)
         work = work_of(connection, session_id, person, rubric["id"])
-        take_slot(connection, session_id, work, by, tablet)
+        need_slot(connection, session_id, work, by, tablet)
         facts = _facts(connection, rubric, work, by, dict(marks), vetoes, dict(measured or {}))
         try:
             outcome = evaluate(rubric, facts)
         except ValueError as error:
             raise BadInput("rubric_wrong", detail=error) from error
         shown = sorted(p.sha256 for p in pictures.of_work(connection, work.id, by) if p.done)
+        if lacking := set(shots) - set(shown):
+            raise Conflict("pictures_missing", count=len(lacking))
         body: dict[str, Any] = {
             "marks": {key: count for key, count in facts.counts.items() if count},
             "vetoes": sorted(vetoes),

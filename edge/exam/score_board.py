@@ -172,6 +172,9 @@ def detail(
         ],
         "draft": _draft(draft),
         "stale": [_draft(one) for one in stale],
+        "beside": [
+            {"at_ms": one.at_ms, **one.body} for one in (practical.beside(connection, work.id, me) if work else [])
+        ],
         "stamps": {
             step: {"at_ms": stamp.at_ms, "elapsed_ms": stamp.elapsed_ms}
             for step, stamp in (practical.stamps(connection, work.id, me) if work else {}).items()

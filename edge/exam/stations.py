@@ -134,19 +134,24 @@ def turn_clock(
     ago_ms: int = 0,
     op: acts.Op | None = None,
 ) -> dict[str, Any]:
-    """Start, pause, resume or stop a candidate's clock; {"state", "elapsed_ms"}.
+    """Start, pause, resume or stop a candidate's clock; {"outcome", "state", "elapsed_ms"}.
 
-    A pause, and going on after a stop, want a reason. Conflict where the clock is not in a state for that.
+    A pause, and going on after a stop, want a reason. Conflict where the clock is not in a state for that. From a
+    tablet in whose place another scores now it is kept beside (outcome `stale`), and the clock stays as it is.
     """
     allowed, state, runs = _CLOCK_ACTS[act]
     with transaction(connection):
         work = _open(connection, session_id, person, rubric)
+        if not take_slot(connection, session_id, work, by, tablet):
+            _keep_beside(connection, work, by, tablet, {"act": act}, _believed(ago_ms))
+            answer = {"outcome": "stale", "state": work.state, "elapsed_ms": elapsed(work), "now": clock.wall_ms()}
+            acts.settle(connection, op, answer)
+            return answer
         if work.state not in allowed:
             raise Conflict("clock_state")
         said = reason.strip()
         if (act in _WITH_REASON or work.state == "stopped") and len(said) < 2:
             raise BadInput("reason_wanted")
-        take_slot(connection, session_id, work, by, tablet)
         ago = _believed(ago_ms)
         work = replace(_turned(work, runs, ago), state=state)
         if act == "start":
@@ -158,9 +163,24 @@ def turn_clock(
             body["reason_sha256"] = keep_reason(connection, session_id, "work_clock", said, by)
         body |= _where(connection, work, ago)
         ledger.append(connection, "work_clock", body, subject=person, session=session_id, by=by)
-        answer = {"state": work.state, "elapsed_ms": elapsed(work), "now": clock.wall_ms()}
+        answer = {
+            "outcome": "applied",
+            "state": work.state,
+            "elapsed_ms": elapsed(work),
+            "now": clock.wall_ms(),
+        }
         acts.settle(connection, op, answer)
     return answer
+
+
+def _keep_beside(
+    connection: sqlite3.Connection, work: practical.Work, by: str, tablet: str, body: Mapping[str, Any], ago: int
+) -> None:
+    """What a replaced tablet still sends changes nothing, and is not lost: its examiner sees it on the sheet."""
+    at_ms = clock.wall_ms() - ago
+    practical.put_beside(connection, work.id, by, tablet, body, at_ms)
+    entry = {"work": work.id, "station": work.station, "ms": at_ms, **body}
+    ledger.append(connection, "work_act_kept", entry, subject=work.person, session=work.session, by=by)
 
 
 def _believed(ago_ms: int) -> int:
@@ -222,6 +242,13 @@ def take_slot(connection: sqlite3.Connection, session_id: str, work: practical.W
     body = {"work": work.id}
     ledger.append(connection, "scoring_begun", body, subject=work.person, session=session_id, by=by)
     return True
+
+
+def need_slot(connection: sqlite3.Connection, session_id: str, work: practical.Work, by: str, tablet: str) -> None:
+    """As `take_slot`; Conflict when another tablet of the same examiner scores now."""
+    if not take_slot(connection, session_id, work, by, tablet):
+        since = next(h.since_ms for h in practical.holds_of(connection, work.id) if h.examiner == by)
+        raise Conflict("score_elsewhere", since=_china_time(since))
 
 
 def _china_time(wall_ms: int) -> str:
@@ -288,13 +315,20 @@ def mark_step(
     ago_ms: int = 0,
     op: acts.Op | None = None,
 ) -> dict[str, Any]:
-    """A step is finished (or open again): stamped with wall time, the candidate's clock and the station's camera."""
+    """A step is finished (or open again): stamped with wall time, the candidate's clock and the station's camera.
+
+    From a tablet in whose place another scores now it is kept beside (outcome `stale`), and no stamp changes.
+    """
     if step not in {one["id"] for one in find_rubric(connection, session_id, rubric)["steps"]}:
         raise BadInput("rubric_wrong", detail=step)
     with transaction(connection):
         work = _open(connection, session_id, person, rubric)
-        take_slot(connection, session_id, work, by, tablet)
         ago = _believed(ago_ms)
+        if not take_slot(connection, session_id, work, by, tablet):
+            _keep_beside(connection, work, by, tablet, {"step": step, "done": done}, ago)
+            answer: dict[str, Any] = {"outcome": "stale", "step": step, "done": done}
+            acts.settle(connection, op, answer)
+            return answer
         where = _where(connection, work, ago)
         reading = elapsed(work)
         reading = max(work.acted_elapsed_ms, reading - ago) if work.timer.running else reading
@@ -302,7 +336,7 @@ def mark_step(
         practical.put_stamp(connection, work.id, by, step, stamp)
         body = {"work": work.id, "step": step, "done": done, "station": work.station, "elapsed_ms": reading, **where}
         ledger.append(connection, "step_scored", body, subject=person, session=session_id, by=by)
-        answer = {"step": step, "done": done, "at_ms": where["ms"], "elapsed_ms": reading}
+        answer = {"outcome": "applied", "step": step, "done": done, "at_ms": where["ms"], "elapsed_ms": reading}
         acts.settle(connection, op, answer)
     return answer
 

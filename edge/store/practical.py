@@ -280,6 +280,33 @@ def put_draft(
     )
 
 
+@dataclass(frozen=True)
+class Beside:
+    """An act of the clock or a step from a tablet that did not score any more: kept, not applied; `at_ms`: when."""
+
+    id: int
+    tablet: str
+    body: Mapping[str, Any]
+    at_ms: int
+
+
+def put_beside(
+    connection: sqlite3.Connection, work_id: str, examiner: str, tablet: str, body: Mapping[str, Any], at_ms: int
+) -> None:
+    connection.execute(
+        "INSERT INTO acts_beside (work_id, examiner_id, tablet, body, at_ms) VALUES (?, ?, ?, ?, ?)",
+        (work_id, examiner, tablet, canonical_text(body), at_ms),
+    )
+
+
+def beside(connection: sqlite3.Connection, work_id: str, examiner: str) -> list[Beside]:
+    """In the order they came in."""
+    rows = connection.execute(
+        "SELECT * FROM acts_beside WHERE work_id = ? AND examiner_id = ? ORDER BY id", (work_id, examiner)
+    )
+    return [Beside(r["id"], r["tablet"], json.loads(r["body"]), r["at_ms"]) for r in rows]
+
+
 def put_stamp(connection: sqlite3.Connection, work_id: str, examiner: str, step: str, stamp: Stamp | None) -> None:
     """When a step was finished; None: it is open again."""
     connection.execute(

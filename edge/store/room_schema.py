@@ -294,4 +294,11 @@ CREATE TABLE unlock_tries (
     "m011_door": """
 ALTER TABLE kiosk_acts ADD COLUMN v INTEGER NOT NULL DEFAULT 0
 """,
+    "m013_practical2": """
+CREATE TABLE acts_beside (
+    id INTEGER PRIMARY KEY, work_id TEXT NOT NULL REFERENCES works ON DELETE CASCADE,
+    examiner_id TEXT NOT NULL REFERENCES staff, tablet TEXT NOT NULL, body TEXT NOT NULL, at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX acts_beside_work ON acts_beside (work_id, examiner_id)
+""",
 }

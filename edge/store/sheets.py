@@ -149,7 +149,8 @@ def purge(connection: sqlite3.Connection, session: str) -> dict[str, int]:
         f"DELETE FROM work_pictures WHERE work_id IN ({of_works})",  # noqa: S608
         (session,),
     ).rowcount
-    connection.execute(f"DELETE FROM score_drafts WHERE work_id IN ({of_works})", (session,))  # noqa: S608
+    for table in ("score_drafts", "acts_beside"):
+        connection.execute(f"DELETE FROM {table} WHERE work_id IN ({of_works})", (session,))  # noqa: S608
     signed = connection.execute(
         "DELETE FROM sheet_signatures WHERE sheet_id IN (SELECT sheet_id FROM sheets WHERE session_id = ?)", (session,)
     ).rowcount

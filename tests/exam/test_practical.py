@@ -459,6 +459,38 @@ def test_two_tablets_of_one_examiner_lose_nothing(site: Site) -> None:
     assert sorted(one["body"]["note"] for one in shown["stale"]) == ["b", "from the first"]
 
 
+def test_what_a_replaced_tablet_still_sends_changes_nothing_and_is_kept(site: Site, later: Later) -> None:
+    db, person = site.desk.db, site.person()
+
+    def turn(act: str, tablet: str, ago_ms: int = 0) -> dict[str, Any]:
+        return stations.turn_clock(db, site.id, person, "P01", act=act, by=ONE, tablet=tablet, ago_ms=ago_ms)
+
+    def step(tablet: str, done: bool = True) -> dict[str, Any]:
+        return stations.mark_step(db, site.id, person, "P01", step="p1", done=done, by=ONE, tablet=tablet)
+
+    assert turn("start", "t1")["outcome"] == "applied"
+    stations.take_over(db, site.id, person, "P01", by=ONE, tablet="t2")
+    later.on(60_000)
+    assert step("t2")["outcome"] == "applied"
+    later.on(60_000)
+    assert step("t1", done=False)["outcome"] == "stale"
+    stopped = turn("stop", "t1", 30_000)
+    assert (stopped["outcome"], stopped["state"], stopped["elapsed_ms"]) == ("stale", "working", 120_000)
+    shown = score_board.detail(db, site.session, person, "P01", ONE)
+    assert shown["stamps"]["p1"]["elapsed_ms"] == 60_000 and shown["running"]
+    assert [{k: v for k, v in one.items() if k != "at_ms"} for one in shown["beside"]] == [
+        {"step": "p1", "done": False},
+        {"act": "stop"},
+    ]
+    assert shown["beside"][1]["at_ms"] == later.wall - 30_000
+    assert len(site.entries("work_act_kept")) == 2
+    turn("stop", "t2")
+    with pytest.raises(Conflict) as elsewhere:
+        site.score(tablet="t1")
+    assert elsewhere.value.code == "score_elsewhere"
+    assert site.score(tablet="t2")["points"] == 10_000
+
+
 def test_another_examiner_is_told_who_scores_and_may_take_over_with_a_reason(site: Site) -> None:
     db = site.desk.db
     draft(site, "t1", 0, "a")
@@ -532,6 +564,22 @@ def test_a_picture_comes_in_parts_is_encrypted_and_signed_for(site: Site) -> Non
     assert signed.value.code == "picture_signed"
 
 
+def test_a_sheet_is_signed_with_all_its_pictures_or_not_yet(site: Site) -> None:
+    here, on_its_way = make_jpeg(10, 10), make_jpeg(20, 20, pad=60_000)
+    send(site, here)
+    digests = [hashlib.sha256(one).hexdigest() for one in (here, on_its_way)]
+    begun = work_pictures.begin(
+        site.desk.db, site.id, site.person(), "P01", sha256=digests[1], size=len(on_its_way), by=ONE
+    )
+    put(site, begun["picture"], 0, on_its_way[: work_pictures.PART_BYTES])
+    with pytest.raises(Conflict) as lacking:
+        site.score(shots=digests)
+    assert lacking.value.code == "pictures_missing" and sheets.sheets(site.desk.db, site.id) == []
+    put(site, begun["picture"], 1, on_its_way[work_pictures.PART_BYTES :])
+    site.score(shots=digests)
+    assert site.standing().sheets[0].body["pictures"] == sorted(digests)
+
+
 def test_an_interrupted_picture_goes_on_where_it_was(site: Site) -> None:
     data = make_jpeg(100, 100, pad=100_000)
     facts: dict[str, Any] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "by": ONE}
@@ -594,11 +642,12 @@ def test_at_most_so_many_pictures(desk: DeskRoom) -> None:
 def test_the_purge_takes_pictures_signatures_drafts_and_words(site: Site) -> None:
     key = site.desk.identity.keys.data
     send(site, make_jpeg(10, 10))
-    draft(site, "", 0, "words")
+    draft(site, "t1", 0, "words")
+    stations.mark_step(site.desk.db, site.id, site.person(), "P01", step="p1", done=True, by=ONE, tablet="t2")
     done = site.score(note="私人的话", data_key=key, signatures=Signatures([LINE], [LINE]))
     with transaction(site.desk.db):
         store_purge.purge_session(site.desk.db, site.id)
-    for table in ("work_pictures", "picture_parts", "score_drafts", "sheet_signatures"):
+    for table in ("work_pictures", "picture_parts", "score_drafts", "acts_beside", "sheet_signatures"):
         assert site.desk.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0, table  # noqa: S608
     kept = sheets.sheets(site.desk.db, site.id)
     assert [(one.id, one.body, one.points) for one in kept] == [(done["sheet"], {}, 10_000)]

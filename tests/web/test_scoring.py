@@ -155,6 +155,21 @@ def test_hostile_bodies_change_nothing(
     assert kinds <= {"act_refused"}
 
 
+def test_no_act_is_refused_for_its_tablets_clock(examiner: Hand, work: dict[str, str]) -> None:
+    assert examiner.post("clock", **work, act="start", ago_ms=60 * 365 * 86_400_000).status_code == 200
+
+
+def test_the_board_brings_the_token_of_who_is_signed_in_now(examiner: Hand, work: dict[str, str]) -> None:
+    """For a page that was open while the same person signed in anew in another tab."""
+    examiner.client.post("/staff/login", data={"badge": EXAMINER.badge, "pin": EXAMINER.pin})
+    refused = examiner.post("clock", **work, act="start")
+    assert refused.json is not None and refused.json["error"] == "csrf_wrong"
+    board = examiner.get("/board").json
+    assert board is not None and board["me"]["id"] == EXAMINER.id
+    examiner.csrf = board["csrf"]
+    assert examiner.post("clock", **work, act="start").status_code == 200
+
+
 def test_another_sessions_candidate_or_rubric(examiner: Hand, work: dict[str, str]) -> None:
     assert examiner.post("clock", person="0" * 24, rubric="P01", act="start").status_code == 404
     assert examiner.post("clock", person=work["person"], rubric="P99", act="start").status_code == 404

@@ -166,10 +166,12 @@ def test_a_sheet_without_the_room_is_kept_over_a_reload_and_signed_when_it_is_ba
 
 def test_two_tablets_of_one_examiner(browser: Browser, tmp_path: Path) -> None:
     desk = make_room(tmp_path)
-    with serving(desk, tmp_path) as (_, base), tablet(browser, base, ONE) as (_, page):
+    with serving(desk, tmp_path) as (_, base), tablet(browser, base, ONE) as (context, page):
         page.locator(".person-row").first.click()
+        page.locator(".workclock .button.main").click()
         page.locator(".plus").first.click()
         expect(page.locator(".where")).to_contain_text("已存到考场主机")
+        context.set_offline(True)  # or it would take over what the second one saves, as it should
         with tablet(browser, base, ONE) as (_, second):
             second.locator(".person-row").first.click()
             expect(second.locator(".banners")).to_contain_text("另一台平板")
@@ -178,13 +180,16 @@ def test_two_tablets_of_one_examiner(browser: Browser, tmp_path: Path) -> None:
             second.locator(".banners button").first.click()
             expect(second.locator(".banners")).not_to_contain_text("改在这台评", timeout=10_000)
             second.locator(".plus").nth(1).click()
-            expect(second.locator(".where")).to_contain_text("已存到考场主机")
+            work = until(lambda: practical.find_work(desk.db, SESSION, first(desk), "P01"))
+            until(lambda: (d := practical.drafts(desk.db, work.id, ONE.id)[0]) and d.version == 2, what="it is saved")
             page.locator(".plus").nth(2).click()
-            expect(page.locator(".banners")).to_contain_text("两份都还在", timeout=10_000)
+            page.locator(".workclock .button.main").click()  # stop: the second tablet's to do
+            context.set_offline(False)
+            expect(page.locator(".banners")).to_contain_text("两份都还在", timeout=20_000)
+            expect(page.locator(".banners")).to_contain_text("1 项操作", timeout=20_000)
+            expect(page.locator(".workclock")).to_have_attribute("data-state", "working")
             page.locator(".banners button", has_text="用这台平板的").click()
             expect(page.locator(".where")).to_contain_text("已存到考场主机", timeout=10_000)
-        work = practical.find_work(desk.db, SESSION, first(desk), "P01")
-        assert work is not None
         standing, beside = practical.drafts(desk.db, work.id, ONE.id)
         assert standing is not None and standing.body["marks"] == {"p1d1": 1, "p1d3": 1}
         assert beside != []
@@ -216,9 +221,13 @@ def test_another_examiner_sees_who_scores_and_two_sheets_settle(browser: Browser
 
 
 def test_a_picture_from_the_tablet_reaches_the_room_without_its_notes(browser: Browser, tmp_path: Path) -> None:
+    """The room refuses it at first: it stays on the tablet with the reason, and no sheet is signed without it."""
     desk = make_room(tmp_path)
     with serving(desk, tmp_path) as (_, base), tablet(browser, base, ONE) as (_, page):
         page.locator(".person-row").first.click()
+        measure(page, "1.5")
+        refusal = {"error": "score_held", "zh": "现在不收", "en": "not now"}
+        page.route("**/pictures", lambda route: route.fulfill(status=409, json=refusal))
         made = page.evaluate(
             """async () => {
                  const canvas = document.createElement("canvas");
@@ -232,7 +241,19 @@ def test_a_picture_from_the_tablet_reaches_the_room_without_its_notes(browser: B
                }"""
         )
         page.set_input_files("#shot", {"name": "p.png", "mimeType": "image/png", "buffer": bytes(made)})
+        expect(page.locator("#kept .refused")).to_contain_text("现在不收", timeout=20_000)
+        page.reload()
+        page.locator(".person-row").first.click()
+        expect(page.locator(".shots li")).to_contain_text("现在不收")
+        shot(page, "scoring-refused")
+        sign(page, ONE)
+        expect(page.locator(".signbox .notice.bad")).to_contain_text("现在不收")
+        page.keyboard.press("Escape")
+        assert sheets.sheets(desk.db, SESSION) == []
+        page.unroute("**/pictures")
+        page.locator("#kept .retry").click()
         expect(page.locator(".shots li")).to_contain_text("已存到考场主机", timeout=20_000)
+        expect(page.locator("#kept")).to_be_empty()
         page.wait_for_function("document.querySelector('.shots img').naturalWidth > 0")
         shot(page, "scoring-picture")
         work = practical.find_work(desk.db, SESSION, first(desk), "P01")

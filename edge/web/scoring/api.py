@@ -9,7 +9,7 @@ import json
 from typing import Annotated, Any, Literal
 
 from flask import Response, jsonify
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from edge.exam import acts, score_board, stations
 from edge.exam import practical as rules
@@ -18,15 +18,20 @@ from edge.store import sessions
 from edge.web.body import Body, read
 from edge.web.room import room, room_db
 from edge.web.scoring import bp
-from edge.web.staff.session import check_pin, require_role, signed_in_staff
+from edge.web.staff.session import check_pin, csrf_token, require_role, signed_in_staff
 
 Person = Annotated[str, Field(min_length=1, max_length=64)]
 RubricId = Annotated[str, Field(min_length=1, max_length=64)]
 OpId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 Tablet = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,64}$")]
 Reason = Annotated[str, Field(max_length=500)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Short = Annotated[str, Field(min_length=1, max_length=64)]
 Strokes = Annotated[list[Annotated[list[int], Field(max_length=4000)]], Field(max_length=60)]
+LONGEST_AGO_MS = 10**9
+AgoMs = Annotated[int, Field(ge=0, le=(1 << 53) - 1, strict=True), AfterValidator(lambda ms: min(ms, LONGEST_AGO_MS))]
+"""No act is refused for what its tablet's clock says; what cannot be is not believed (`edge.exam.stations`)."""
+MOST_SHOTS = 50
 _NOT_OF_THE_OP = {"op_id", "ago_ms", "pin"}
 
 
@@ -37,7 +42,7 @@ class Op(Body):
     person: Person
     rubric: RubricId
     tablet: Tablet = ""
-    ago_ms: Annotated[int, Field(ge=0, le=10**9)] = 0
+    ago_ms: AgoMs = 0
 
 
 class QueueBody(Op):
@@ -95,6 +100,8 @@ class ScoreBody(Body):
     note: Annotated[str, Field(max_length=1000)] = ""
     signatures: Drawn = Drawn()
     correction: Reason = ""
+    pictures: Annotated[list[Sha256], Field(max_length=MOST_SHOTS, default_factory=list)]
+    """What was photographed for this sheet: it is signed with all of them or not yet."""
     tablet: Tablet = ""
     op_id: OpId | None = None
     pin: Annotated[str, Field(min_length=1, max_length=64)]
@@ -122,9 +129,13 @@ class ChiefBody(Body):
 @bp.get("/api/<session>")
 @require_role("examiner", "proctor")
 def sheet(session: str) -> Response:
-    """The rubrics, the stations and everybody who may be scored."""
+    """The rubrics, the stations and everybody who may be scored.
+
+    `csrf`: the token of who is signed in now, for a page that was open while somebody signed in anew beside it.
+    """
     connection = room_db()
-    return jsonify(score_board.board(connection, sessions.find(connection, session), signed_in_staff().id))
+    board = score_board.board(connection, sessions.find(connection, session), signed_in_staff().id)
+    return jsonify(board | {"csrf": csrf_token()})
 
 
 @bp.get("/api/<session>/work/<person>/<rubric>/board")
@@ -274,6 +285,7 @@ def score(session: str) -> Response:
             signatures=Signatures(drawn.candidate, drawn.examiner, drawn.declined),
             correction=body.correction,
             tablet=body.tablet,
+            shots=body.pictures,
             data_key=key,
             op=op,
         )

@@ -2,6 +2,7 @@
 // one version that stands; what this tablet sends too late is kept there beside it, and the examiner chooses.
 
 import { newId } from "./idb.js";
+import { tryAgain } from "./trying.js";
 
 const RETRY_MS = 3000;
 export const emptyContent = () => ({ marks: {}, vetoes: [], measured: {}, note: "", page: {} });
@@ -36,6 +37,7 @@ export function makeDrafts({ store, prefix, post, changed }) {
     const key = keyOf(person, rubric);
     const record = open(person, rubric);
     record.dirty = true;
+    record.held = "";
     keep(key).then(() => push(key));
     changed();
   }
@@ -61,7 +63,6 @@ export function makeDrafts({ store, prefix, post, changed }) {
     const record = open(person, rubric);
     record.base = base;
     record.stale = null;
-    record.held = "";
     record.sent = null;
     change(person, rubric);
   }
@@ -89,7 +90,7 @@ export function makeDrafts({ store, prefix, post, changed }) {
         record.stale = { version: reply.version, elsewhere: reply.elsewhere };
       }
     } catch (failure) {
-      if (failure.offline || failure.status >= 500 || failure.status === 429 || failure.status === 401) again = RETRY_MS;
+      if (tryAgain(failure)) again = RETRY_MS;
       else {
         record.sent = null;
         record.dirty = true;

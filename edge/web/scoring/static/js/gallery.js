@@ -2,7 +2,6 @@
 
 import { h, replace } from "/ui/static/js/dom.js";
 import { t } from "/ui/static/js/text.js";
-import { postJSON } from "/ui/static/js/http.js";
 import { ask, toast } from "/ui/static/js/dialog.js";
 
 export function drawPictures(app, { who, rubric, detail, updates, refresh }) {
@@ -27,7 +26,7 @@ export function drawPictures(app, { who, rubric, detail, updates, refresh }) {
 
   function remove(id) {
     ask({ title: t("scoring.picture_remove"), button: t("scoring.picture_remove"), danger: true, act: async () => {
-      await postJSON(app.root + "/pictures/" + id + "/remove", {});
+      await app.plainPost("pictures/" + id + "/remove", {});
       refresh();
     } });
   }
@@ -40,7 +39,7 @@ export function drawPictures(app, { who, rubric, detail, updates, refresh }) {
   updates.push(() => {
     const waiting = app.pictures.of(who.person, rubric.id);
     const there = detail() ? detail().pictures : [];
-    const now = JSON.stringify([waiting.map((one) => [one.sha256, one.sent]), there.map((one) => one.id)]);
+    const now = JSON.stringify([waiting.map((one) => [one.sha256, one.sent, one.refused]), there.map((one) => one.id)]);
     if (now === drawn) return;
     drawn = now;
     input.disabled = waiting.length + there.length >= most;
@@ -48,7 +47,7 @@ export function drawPictures(app, { who, rubric, detail, updates, refresh }) {
     replace(shown,
       there.map((one, at) => h("li", {}, h("img", { src: app.root + "/pictures/" + one.id, alt: t("scoring.picture_alt", { n: at + 1 }) }),
         h("span", { class: "small" }, "✓ " + t("scoring.picture_there")), h("button", { type: "button", class: "button slim", onclick: () => remove(one.id) }, t("scoring.picture_remove")))),
-      waiting.map((one) => h("li", {}, h("img", { src: localUrl(one), alt: t("scoring.picture_alt", { n: there.length + 1 }) }), h("span", { class: "small num" }, t("scoring.picture_waits", { sent: one.sent, parts: one.parts })))));
+      waiting.map((one) => h("li", {}, h("img", { src: localUrl(one), alt: t("scoring.picture_alt", { n: there.length + 1 }) }), h("span", { class: "small num" }, one.refused ? "! " + one.refused.message : t("scoring.picture_waits", { sent: one.sent, parts: one.parts })))));
   });
   return h("section", { class: "card" }, h("h2", {}, t("scoring.pictures")), h("p", { class: "small muted" }, t("scoring.pictures_lead", { most })), shown, input, label);
 }

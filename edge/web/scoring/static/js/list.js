@@ -4,7 +4,6 @@ import { h, replace } from "/ui/static/js/dom.js";
 import { pick, t } from "/ui/static/js/text.js";
 import { hm } from "/ui/static/js/time.js";
 import { ask, reasonField } from "/ui/static/js/dialog.js";
-import { postJSON } from "/ui/static/js/http.js";
 import { newId } from "./idb.js";
 import { whereIs } from "./drafts.js";
 
@@ -121,7 +120,7 @@ function name(app) {
   ask({ title: t("scoring.chief_name"), lead: t("scoring.chief_lead"), button: t("scoring.chief_name"),
     fields: [h("label", { class: "field" }, h("span", {}, t("scoring.examiner")), select), reasonField([t("scoring.chief_away")])],
     act: async (form) => {
-      await postJSON(app.root + "/chief", { op_id: newId(), examiner: select.value, reason: form.elements.reason.value });
+      await app.plainPost("chief", { op_id: newId(), examiner: select.value, reason: form.elements.reason.value });
       app.poll();
     } });
 }

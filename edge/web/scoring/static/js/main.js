@@ -2,7 +2,7 @@
 
 import { byId, h, replace, setText } from "/ui/static/js/dom.js";
 import { t } from "/ui/static/js/text.js";
-import { getJSON, postJSON } from "/ui/static/js/http.js";
+import { Failure, getJSON, postJSON } from "/ui/static/js/http.js";
 import { toast } from "/ui/static/js/dialog.js";
 import { newId, openStore } from "./idb.js";
 import { makeQueue } from "./queue.js";
@@ -11,6 +11,7 @@ import { makePictures } from "./pictures.js";
 import { drawList } from "./list.js";
 import { drawSheet } from "./sheet.js";
 import { makeSigning } from "./signing.js";
+import { drawRefused, refusedOf } from "./refused.js";
 
 const POLL_MS = 4000;
 const facts = JSON.parse(byId("facts").textContent);
@@ -21,15 +22,50 @@ const bar = byId("kept");
 async function start() {
   const store = await openStore();
   const own = facts.staff + "/" + facts.session + "/";
-  const app = { facts, root, store, board: null, online: null, open: null, tablet: tabletId() };
-  const post = (path, body) => postJSON(root + "/" + path, Object.assign({ tablet: app.tablet }, body));
+  const app = { facts, root, store, board: null, online: null, open: null, tablet: tabletId(), stranger: false };
+  const post = (path, body) => send(path, Object.assign({ tablet: app.tablet }, body));
   const redraw = () => { drawBar(app); if (app.open) app.open.update(); else if (app.board) drawList(holder, app); };
 
+  async function send(path, body) {
+    try {
+      return await sendOnce(path, body);
+    } catch (failure) {
+      if (failure.code !== "csrf_wrong") throw failure;
+      await renew();
+      return sendOnce(path, body);
+    }
+  }
+
+  async function sendOnce(path, body) {
+    const reply = app.stranger ? null : await postJSON(root + "/" + path, body);
+    if (reply === null) throw new Failure(0, null);
+    return reply;
+  }
+
+  // Somebody signed in anew in another tab: for the same person this page goes on with the new token, for anybody else
+  // it sends nothing any more, since it would stand under their name.
+  const renew = async () => use(await getJSON(root + "/board"));
+
+  function use(board) {
+    app.stranger = board.me.id !== facts.staff;
+    if (app.stranger) return;
+    byId("facts").textContent = JSON.stringify(Object.assign({}, facts, { csrf: board.csrf }));
+    delete board.csrf;
+    app.board = board;
+    store.put("board/" + own, board);
+  }
+
+  app.post = post;
+  app.plainPost = send;
   app.queue = makeQueue({ store, prefix: "op/" + own, post, changed: redraw,
-    told: (op, reply) => { if (app.open) app.open.told(op, reply); poll(); },
+    told: (op, reply) => {
+      if (reply.outcome === "stale") toast("warn", t("scoring.act_beside"), 12);
+      if (app.open) app.open.told(op, reply);
+      poll();
+    },
     refused: (op, failure) => { toast("bad", failure.message, 12); poll(); } });
   app.drafts = makeDrafts({ store, prefix: "draft/" + own, post, changed: redraw });
-  app.pictures = makePictures({ store, prefix: "picture/" + own, root, changed: redraw, refused: (failure) => toast("bad", failure.message, 12) });
+  app.pictures = makePictures({ store, prefix: "picture/" + own, root, post: send, renew: () => renew().catch(() => {}), changed: redraw, refused: (failure) => toast("bad", failure.message, 12) });
   app.signing = makeSigning({ app, prefix: "sign/" + own, post, changed: redraw, signed: () => poll() });
   app.show = (person, rubric) => {
     window.scrollTo(0, 0);
@@ -42,10 +78,8 @@ async function start() {
     if (polling) return;
     polling = true;
     try {
-      app.board = await getJSON(root + "/board");
+      use(await getJSON(root + "/board"));
       app.online = true;
-      app.gone = "";
-      store.put("board/" + own, app.board);
       if (app.open) await app.open.fetch();
     } catch (failure) {
       if (failure.offline || failure.status >= 500) {
@@ -56,7 +90,7 @@ async function start() {
       else if (!failure.offline && failure.status < 500) toast("bad", failure.message);
     }
     polling = false;
-    if (app.online) {
+    if (app.online && !app.stranger) {
       app.queue.flush();
       app.drafts.retry();
       app.pictures.send();
@@ -99,11 +133,14 @@ let drawn = "";
 function drawBar(app) {
   const waiting = app.queue.waiting() + app.drafts.unsaved() + app.pictures.waiting();
   const sheets = app.signing.waiting();
-  const now = JSON.stringify([app.online, waiting, sheets.length]);
+  const refused = refusedOf(app);
+  const now = JSON.stringify([app.online, app.stranger, waiting, sheets.length, refused.map((each) => [each.what, each.at, each.one.refused])]);
   if (now === drawn) return;
   drawn = now;
   const parts = [];
   if (app.online === false) parts.push(h("p", { class: "notice warn" }, t("scoring.offline") + (app.store.durable && navigator.serviceWorker && navigator.serviceWorker.controller ? "" : " " + t("scoring.no_reload"))));
+  if (app.stranger) parts.push(h("div", { class: "notice bad", role: "alert" }, h("span", {}, t("scoring.stranger")), h("button", { type: "button", class: "button", onclick: () => location.reload() }, t("scoring.stranger_reload"))));
+  if (refused.length) parts.push(drawRefused(app, refused));
   if (sheets.length) {
     parts.push(h("div", { class: "notice warn signwait" }, h("span", {}, t("scoring.sign_waiting", { count: sheets.length })),
       app.online ? h("button", { type: "button", class: "button main", onclick: () => app.signing.ask() }, t("scoring.sign_now")) : null));

@@ -1,9 +1,12 @@
 // Pictures of the work piece: made smaller here (a canvas carries no camera's notes along), kept until the room has them,
-// sent in small parts; an interrupted one goes on where it was.
+// sent in small parts; an interrupted one goes on where it was. One that the room refused stays here with the reason until
+// the examiner sends it again or throws it away: it may be the only copy.
 
-import { postJSON } from "/ui/static/js/http.js";
 import { sha256 } from "./sha256.js";
 import { byId } from "/ui/static/js/dom.js";
+import { Failure } from "/ui/static/js/http.js";
+import { t } from "/ui/static/js/text.js";
+import { reasonOf, tryAgain } from "./trying.js";
 
 const LONGEST = 1600;
 const LARGEST = 1400000;
@@ -44,10 +47,14 @@ const read = (blob) => new Promise((resolve, reject) => {
   reader.readAsArrayBuffer(blob);
 });
 
-export function makePictures({ store, prefix, root, changed, refused }) {
+// `post(path, body)` as postJSON, `renew()` gets a new token.
+export function makePictures({ store, prefix, root, post, renew, changed, refused }) {
   let waiting = [];
-  let busy = false;
+  let running = null;
   let timer = 0;
+  let trouble = null;
+  const keyOf = (one) => prefix + one.person + "/" + one.rubric + "/" + one.sha256;
+  const keep = (one) => store.put(keyOf(one), one);
 
   async function load() {
     waiting = (await store.under(prefix)).map((one) => one.value);
@@ -58,9 +65,9 @@ export function makePictures({ store, prefix, root, changed, refused }) {
   async function add(person, rubric, file) {
     const blob = await shrink(file);
     const bytes = await read(blob);
-    const one = { person, rubric, sha256: sha256(bytes), bytes, sent: 0, parts: Math.ceil(bytes.length / PART) };
-    if (waiting.some((other) => other.sha256 === one.sha256 && other.person === person)) return;
-    await store.put(prefix + one.person + "/" + one.rubric + "/" + one.sha256, one);
+    const one = { person, rubric, sha256: sha256(bytes), bytes, sent: 0, parts: Math.ceil(bytes.length / PART), refused: null };
+    if (waiting.some((other) => keyOf(other) === keyOf(one))) return;
+    await keep(one);
     waiting.push(one);
     changed();
     send();
@@ -68,34 +75,58 @@ export function makePictures({ store, prefix, root, changed, refused }) {
 
   async function done(one) {
     waiting = waiting.filter((other) => other !== one);
-    await store.drop(prefix + one.person + "/" + one.rubric + "/" + one.sha256);
+    await store.drop(keyOf(one));
     changed();
   }
 
-  async function send() {
+  const next = () => waiting.find((one) => !one.refused);
+
+  function send() {
+    if (!running) running = sendAll().then(() => { running = null; changed(); });
+    return running;
+  }
+
+  async function sendAll() {
     clearTimeout(timer);
-    if (busy) return;
-    busy = true;
-    while (waiting.length) {
-      const one = waiting[0];
+    for (let one = next(); one; one = next()) {
       try {
         await sendOne(one);
         await done(one);
       } catch (failure) {
-        if (failure.offline || failure.status >= 500 || failure.status === 429 || failure.status === 401) {
+        trouble = failure;
+        if (tryAgain(failure)) {
+          if (failure.code === "csrf_wrong") renew();
           timer = setTimeout(send, RETRY_MS);
           break;
         }
-        await done(one);
+        one.refused = reasonOf(failure);
+        await keep(one);
         refused(failure);
       }
     }
-    busy = false;
-    changed();
+  }
+
+  async function retry(one) {
+    one.refused = null;
+    await keep(one);
+    await send();
+  }
+
+  const of = (person, rubric) => waiting.filter((one) => one.person === person && one.rubric === rubric);
+
+  // Until the room has every picture of this sheet; throws what is in the way.
+  async function finish(person, rubric) {
+    for (let left = of(person, rubric); left.length; left = of(person, rubric)) {
+      const held = left.find((one) => one.refused);
+      if (held) throw Object.assign(new Error(t("scoring.picture_held", { reason: held.refused.message })), { code: "picture_held" });
+      const before = left.length;
+      await send();
+      if (of(person, rubric).length === before && !of(person, rubric).some((one) => one.refused)) throw trouble;
+    }
   }
 
   async function sendOne(one) {
-    const begun = await postJSON(root + "/pictures", { person: one.person, rubric: one.rubric, sha256: one.sha256, size: one.bytes.length });
+    const begun = await post("pictures", { person: one.person, rubric: one.rubric, sha256: one.sha256, size: one.bytes.length });
     for (let part = 0; part < begun.parts; part += 1) {
       one.sent = part;
       if (begun.done || begun.have.indexOf(part) >= 0) continue;
@@ -104,8 +135,7 @@ export function makePictures({ store, prefix, root, changed, refused }) {
     }
   }
 
-  const of = (person, rubric) => waiting.filter((one) => one.person === person && one.rubric === rubric);
-  return { load, add, send, of, waiting: () => waiting.length };
+  return { load, add, send, of, finish, retry, discard: done, waiting: () => waiting.filter((one) => !one.refused).length, refused: () => waiting.filter((one) => one.refused) };
 }
 
 async function sendPart(url, bytes) {
@@ -114,7 +144,7 @@ async function sendPart(url, bytes) {
   try {
     response = await fetch(url, { method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/octet-stream", "X-CSRF": csrf, "X-SHA256": sha256(bytes) }, body: bytes });
   } catch (error) {
-    throw Object.assign(new Error("offline"), { offline: true, status: 0 });
+    throw new Failure(0, null);
   }
   if (response.ok) return;
   let body = null;
@@ -123,7 +153,6 @@ async function sendPart(url, bytes) {
   } catch (error) {
     body = null;
   }
-  const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
-  throw Object.assign(new Error((body && body[language]) || String(response.status)), { offline: false, status: response.status, code: body && body.error });
+  throw new Failure(response.status, body);
 }
 

@@ -1,7 +1,9 @@
 // Acts the room has to know of (calls, the clock, finished steps), sent one after the other in the order they happened.
-// Each is kept on the tablet until the room has answered; sent again it carries the same op id and is done once.
+// Each is kept on the tablet until the room has it; sent again it carries the same op id and is done once. One that the
+// room refused is kept too, with the reason, while those behind it go on.
 
 import { newId } from "./idb.js";
+import { reasonOf, tryAgain } from "./trying.js";
 
 const RETRY_MS = 3000;
 const LOAD = newId();
@@ -12,7 +14,6 @@ export function makeQueue({ store, prefix, post, told, refused, changed }) {
   let busy = false;
   let timer = 0;
   let lastN = 0;
-  let offline = false;
 
   async function load() {
     const found = await store.under(prefix);
@@ -23,14 +24,19 @@ export function makeQueue({ store, prefix, post, told, refused, changed }) {
   }
 
   const keyOf = (op) => prefix + ("000000000" + op.n).slice(-9);
+  const next = () => ops.find((op) => !op.refused);
 
-  async function add(path, body) {
+  // `ago`: how long ago it happened already, in ms.
+  async function add(path, body, ago = 0) {
     lastN += 1;
-    const op = { n: lastN, op_id: newId(), path, body, made: Date.now(), mono: performance.now(), load: LOAD };
+    const op = { n: lastN, op_id: newId(), path, body, made: Date.now() - ago, mono: performance.now() - ago, load: LOAD, refused: null };
     ops.push(op);
     changed();
-    await store.put(keyOf(op), op);
-    flush();
+    try {
+      await store.put(keyOf(op), op);
+    } finally {
+      flush();
+    }
     return op;
   }
 
@@ -42,25 +48,21 @@ export function makeQueue({ store, prefix, post, told, refused, changed }) {
     if (busy) return;
     busy = true;
     try {
-      while (ops.length) {
-        const op = ops[0];
-        let reply = null;
-        let failure = null;
+      for (let op = next(); op; op = next()) {
         try {
-          reply = await post(op.path, Object.assign({ op_id: op.op_id, ago_ms: age(op) }, op.body));
-        } catch (error) {
-          failure = error;
+          const reply = await post(op.path, Object.assign({ op_id: op.op_id, ago_ms: age(op) }, op.body));
+          ops.splice(ops.indexOf(op), 1);
+          await store.drop(keyOf(op));
+          told(op, reply);
+        } catch (failure) {
+          if (tryAgain(failure)) {
+            timer = setTimeout(flush, RETRY_MS);
+            break;
+          }
+          op.refused = reasonOf(failure);
+          await store.put(keyOf(op), op);
+          refused(op, failure);
         }
-        if (failure && (failure.offline || failure.status >= 500 || failure.status === 429 || failure.status === 401)) {
-          offline = true;
-          timer = setTimeout(flush, RETRY_MS);
-          break;
-        }
-        offline = false;
-        ops.shift();
-        await store.drop(keyOf(op));
-        if (failure) refused(op, failure);
-        else told(op, reply);
         changed();
       }
     } finally {
@@ -69,5 +71,20 @@ export function makeQueue({ store, prefix, post, told, refused, changed }) {
     }
   }
 
-  return { load, add, flush, waiting: (test) => ops.filter(test || (() => true)).length, offline: () => offline };
+  // As it was: the room believes how long ago it happened, or does it now.
+  async function retry(op) {
+    op.refused = null;
+    changed();
+    await store.put(keyOf(op), op);
+    await flush();
+  }
+
+  async function discard(op) {
+    ops = ops.filter((other) => other !== op);
+    await store.drop(keyOf(op));
+    changed();
+  }
+
+  const waiting = (test) => ops.filter((op) => !op.refused && (!test || test(op))).length;
+  return { load, add, flush, retry, discard, waiting, refused: () => ops.filter((op) => op.refused) };
 }

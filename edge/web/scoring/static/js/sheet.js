@@ -4,7 +4,7 @@ import { h, replace, setText } from "/ui/static/js/dom.js";
 import { pick, t } from "/ui/static/js/text.js";
 import { hm, hms } from "/ui/static/js/time.js";
 import { ask, reasonField } from "/ui/static/js/dialog.js";
-import { getJSON, postJSON } from "/ui/static/js/http.js";
+import { getJSON } from "/ui/static/js/http.js";
 import { newId } from "./idb.js";
 import { emptyContent, whereIs } from "./drafts.js";
 import { missingMeasures, worth } from "./points.js";
@@ -12,6 +12,7 @@ import { drawClock, localClock } from "./work.js";
 import { drawSteps } from "./steps.js";
 import { drawPictures } from "./gallery.js";
 import { drawSigned } from "./signed.js";
+import { actName } from "./refused.js";
 
 const UNDO_MOST = 50;
 
@@ -26,7 +27,7 @@ export function drawSheet(holder, app, person, rubricId, leave) {
   let detail = null;
   let correction = "";
   let mode = "";
-  let asking = false;
+  let asking = null;
 
   const record = () => app.drafts.open(person, rubricId);
   const content = () => (app.drafts.find(person, rubricId) || { content: emptyContent() }).content;
@@ -52,9 +53,13 @@ export function drawSheet(holder, app, person, rubricId, leave) {
     update();
   }
 
-  async function fetch() {
-    if (asking) return;
-    asking = true;
+  // What was asked for before an act of this page does not know of it yet: asked again then, never shared.
+  function fetch() {
+    asking = (asking || Promise.resolve()).then(look);
+    return asking;
+  }
+
+  async function look() {
     try {
       detail = await getJSON(app.root + "/work/" + encodeURIComponent(person) + "/" + encodeURIComponent(rubricId) + "/board");
       app.store.put(cacheKey, detail);
@@ -66,7 +71,6 @@ export function drawSheet(holder, app, person, rubricId, leave) {
         if (detail) clock.take(detail, true);
       }
     }
-    asking = false;
     update();
   }
 
@@ -150,7 +154,7 @@ export function drawSheet(holder, app, person, rubricId, leave) {
     let drawn = "";
     updates.push(() => {
       const one = app.drafts.find(person, rubricId);
-      const now = JSON.stringify([detail && detail.holders.map((x) => [x.examiner, x.tablet, x.since_ms]), one && one.stale, one && one.held, detail && detail.stale.length]);
+      const now = JSON.stringify([detail && detail.holders.map((x) => [x.examiner, x.tablet, x.since_ms]), one && one.stale, one && one.held, detail && detail.stale.length, detail && detail.beside]);
       if (now === drawn) return;
       drawn = now;
       const parts = others().map((x) => h("p", { class: "notice" }, t("scoring.other_scores", { who: x.name, since: hm(x.since_ms) })));
@@ -166,17 +170,26 @@ export function drawSheet(holder, app, person, rubricId, leave) {
           detail.stale.map((old) => h("div", { class: "row ends" }, h("span", { class: "num" }, hms(old.at_ms) + " · " + t("scoring.points", { points: worth(rubric, Object.assign(emptyContent(), old.body), {}, null).points })),
             h("button", { type: "button", class: "button slim", onclick: () => edit((now_) => Object.assign(now_, emptyContent(), JSON.parse(JSON.stringify(old.body)))) }, t("scoring.use_this"))))));
       }
+      if (detail && detail.beside.length) parts.push(h("details", { class: "card" }, h("summary", {}, t("scoring.acts_beside", { count: detail.beside.length })), detail.beside.map(besideLine)));
       replace(place, parts);
     });
     return place;
   }
 
-  const take = (more) => postJSON(app.root + "/take", Object.assign({ op_id: newId(), person, rubric: rubricId, tablet: app.tablet }, more));
+  // An act of a tablet that had been replaced. A finished step can be taken over with its moment; the clock is turned here.
+  function besideLine(one) {
+    const what = actName(app, { path: one.step ? "step" : "clock", body: Object.assign({ rubric: rubricId }, one) });
+    const use = one.step ? h("button", { type: "button", class: "button slim", onclick: () => { clock.mark(one.step, one.done, Math.max(0, detail.now - one.at_ms)); update(); } }, t("scoring.use_this")) : null;
+    return h("div", { class: "row ends" }, h("span", { class: "num" }, hms(one.at_ms) + " · " + what), use);
+  }
+
+  const take = (more) => app.post("take", Object.assign({ op_id: newId(), person, rubric: rubricId }, more));
 
   async function takeHere() {
-    const one = app.drafts.find(person, rubricId);
-    const mine = one && (one.dirty || one.sent || one.stale);
     const reply = await take({});
+    const one = app.drafts.find(person, rubricId);
+    // by now, not before: what was tapped while the room was asked is not to be lost
+    const mine = one && (one.dirty || one.sent || one.stale);
     if (!mine) app.drafts.adopt(person, rubricId, reply.body && { version: reply.version, body: reply.body, at_ms: Date.now() }, true);
     else if (one.base === reply.version && !one.stale) app.drafts.insist(person, rubricId, reply.version);
     else one.stale = { version: reply.version, elsewhere: false };
@@ -235,7 +248,8 @@ export function drawSheet(holder, app, person, rubricId, leave) {
     }
     const sum = worth(rubric, now, clock.stamps(), clock.timed() ? clock.elapsed() : null);
     const marks = Object.keys(now.marks).map((deduction) => ({ deduction, count: now.marks[deduction] }));
-    const body = { marks, vetoes: now.vetoes, measured: now.measured, note: now.note };
+    const pictures = app.pictures.of(person, rubricId).concat(detail ? detail.pictures : []).map((one) => one.sha256);
+    const body = { marks, vetoes: now.vetoes, measured: now.measured, note: now.note, pictures: Array.from(new Set(pictures)) };
     if (correction) body.correction = correction;
     app.signing.sign({ who, rubric: rubricId, body, points: sum.points, vetoed: sum.vetoed, done: () => { correction = ""; leave(); } });
   }

@@ -3,7 +3,7 @@
 import { h, replace } from "/ui/static/js/dom.js";
 import { pick, t } from "/ui/static/js/text.js";
 import { countdown, hm } from "/ui/static/js/time.js";
-import { getJSON, postJSON } from "/ui/static/js/http.js";
+import { getJSON } from "/ui/static/js/http.js";
 import { ask, reasonField } from "/ui/static/js/dialog.js";
 import { newId } from "./idb.js";
 import { drawing } from "./pad.js";
@@ -67,7 +67,7 @@ export function drawSigned(app, { who, rubric, detail, updates, correct, refresh
       h("label", { class: "check" }, vetoed, h("span", {}, t("scoring.vetoed"))),
       reasonField([t("scoring.rule_footage")]), h("label", { class: "field" }, h("span", {}, t("scoring.pin")), pin)],
     act: async (form) => {
-      await postJSON(app.root + "/rule", { op_id: op, person: who.person, rubric: rubric.id, points: Math.round(Number(points.value) * 100), vetoed: vetoed.checked, reason: form.elements.reason.value, pin: pin.value });
+      await app.plainPost("rule", { op_id: op, person: who.person, rubric: rubric.id, points: Math.round(Number(points.value) * 100), vetoed: vetoed.checked, reason: form.elements.reason.value, pin: pin.value });
       refresh();
     } });
   }

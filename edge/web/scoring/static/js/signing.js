@@ -6,11 +6,11 @@ import { t } from "/ui/static/js/text.js";
 import { openBox, toast } from "/ui/static/js/dialog.js";
 import { newId } from "./idb.js";
 import { makePad } from "./pad.js";
+import { tryAgain } from "./trying.js";
 
 export function makeSigning({ app, prefix, post, changed, signed }) {
   let sheets = [];
   const keyOf = (one) => prefix + one.person + "/" + one.rubric;
-  const again = (failure) => failure.offline || failure.status >= 500 || failure.status === 429 || failure.status === 401;
 
   async function load() {
     sheets = (await app.store.under(prefix)).map((one) => one.value);
@@ -28,7 +28,9 @@ export function makeSigning({ app, prefix, post, changed, signed }) {
     changed();
   }
 
+  // Its pictures first: the room signs a sheet with all of them or not at all.
   async function send(one, pin) {
+    await app.pictures.finish(one.person, one.rubric);
     const reply = await post("score", Object.assign({ op_id: one.op_id, pin }, one.body));
     await forget(one);
     await app.drafts.drop(one.person, one.rubric);
@@ -90,13 +92,15 @@ export function makeSigning({ app, prefix, post, changed, signed }) {
       const one = { op_id: op, person: who.person, rubric, name: who.name, number: who.number, points, body: Object.assign({}, body, { person: who.person, rubric, signatures: drawn }) };
       try {
         if (app.queue.waiting() && app.online) await app.queue.flush();
-        const reply = await send(one, pin.value);
+        const entered = pin.value;
+        if (app.pictures.of(who.person, rubric).length) say("warn", t("scoring.pictures_first"));
+        const reply = await send(one, entered);
         dialog.close();
         toast("good", t("scoring.done", { name: who.name, points: reply.points }));
         done(reply);
       } catch (failure) {
         pin.value = "";
-        if (again(failure) && failure.status !== 429) {
+        if (tryAgain(failure) && failure.status !== 429) {
           await keep(one);
           dialog.close();
           toast("warn", t("scoring.kept", { name: who.name }), 10);
@@ -115,18 +119,22 @@ export function makeSigning({ app, prefix, post, changed, signed }) {
     const pin = pinField();
     const names = sheets.map((one) => h("li", {}, h("label", { class: "check" }, h("input", { type: "checkbox", name: "one", value: keyOf(one), checked: true }),
       h("span", { class: "num" }, t("scoring.waiting_one", { name: one.name, number: one.number, points: one.points })))));
-    box(t("scoring.sign_now"), t("scoring.sign_again_lead"), [h("ul", { class: "checks" }, names), h("label", { class: "field" }, h("span", {}, t("scoring.pin")), pin)], async (dialog) => {
+    box(t("scoring.sign_now"), t("scoring.sign_again_lead"), [h("ul", { class: "checks" }, names), h("label", { class: "field" }, h("span", {}, t("scoring.pin")), pin)], async (dialog, say) => {
       const chosen = Array.from(dialog.querySelectorAll("input[name=one]")).filter((one) => one.checked).map((one) => one.value);
       const entered = pin.value;
       pin.value = "";
       await app.queue.flush();
+      const trouble = [];
       for (const one of sheets.filter((each) => chosen.includes(keyOf(each)))) {
+        if (app.pictures.of(one.person, one.rubric).length) say("warn", t("scoring.pictures_first"));
         try {
           await send(one, entered);
         } catch (failure) {
-          throw Object.assign(failure, { message: one.name + "：" + failure.message });
+          trouble.push(one.name + "：" + failure.message);
+          if (failure.code !== "score_elsewhere" && failure.code !== "pictures_missing" && failure.code !== "picture_held") break;
         }
       }
+      if (trouble.length) throw new Error(trouble.join(" "));
       dialog.close();
       toast("good", t("scoring.all_signed"));
     });

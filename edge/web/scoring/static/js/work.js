@@ -52,11 +52,11 @@ export function localClock(app, person, rubric) {
     app.queue.add("clock", { person, rubric, act: name, reason });
   }
 
-  function mark(step, done) {
-    if (done) stamps[step] = { at_ms: Date.now(), elapsed_ms: Math.round(elapsed()) };
+  function mark(step, done, ago = 0) {
+    if (done) stamps[step] = { at_ms: Date.now() - ago, elapsed_ms: Math.max(0, Math.round(elapsed() - ago)) };
     else delete stamps[step];
     keep();
-    app.queue.add("step", { person, rubric, step, done });
+    app.queue.add("step", { person, rubric, step, done }, ago);
   }
 
   function told(op, reply) {
@@ -66,7 +66,7 @@ export function localClock(app, person, rubric) {
       base = reply.elapsed_ms;
       at = performance.now();
     }
-    if (op.path === "step" && reply.done && stamps[reply.step]) stamps[reply.step] = { at_ms: reply.at_ms, elapsed_ms: reply.elapsed_ms };
+    if (op.path === "step" && reply.outcome === "applied" && reply.done && stamps[reply.step]) stamps[reply.step] = { at_ms: reply.at_ms, elapsed_ms: reply.elapsed_ms };
   }
 
   const queue = (name, station) => {
