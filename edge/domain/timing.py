@@ -12,6 +12,7 @@ import hashlib
 from dataclasses import dataclass, replace
 
 JITTER_MS = 20_000
+NO_GRACE_JITTER_MS = 5_000
 LAG_MS = 5_000
 """An age up to this is believed as it is: no tablet that is polled every two seconds could show more."""
 MOMENT_MS = 500
@@ -205,6 +206,46 @@ class Contact:
         began = self.silent_from_ms is None or given >= self.silent_from_ms - LAG_MS
         return began and given <= self.silent_until_ms and now_ms - self.silent_until_ms <= FLUSH_MS
 
+    def was_away(self, from_ms: int, at_ms: int) -> bool:
+        """Whether the tablet was out of reach at `at_ms`, and had been since about `from_ms`."""
+        began = self.silent_from_ms is None or self.silent_from_ms < from_ms + LAG_MS
+        return began and at_ms <= self.silent_until_ms
+
+
+def in_pause(
+    now_ms: int, since_ms: int, told_ms: int | None, contact: Contact | None, age_ms: int | None
+) -> str | None:
+    """What becomes of an answer that arrives while its candidate is paused, since `since_ms` of the monotonic clock.
+
+    None: it was given before, and applies. `pause`: given in the pause on a tablet that could not know of it; it
+    applies, with this flag. `paused`: the tablet knew, so it is kept and not applied: it had been told (at `told_ms`,
+    in answer to its poll), or it was in reach for longer than any page goes without a poll. `age_ms`: as far as it is
+    believed; one that is not counts as given now.
+    """
+    given = now_ms - (age_ms or 0)
+    if given < since_ms:
+        return None
+    if told_ms is not None and told_ms >= since_ms and given >= told_ms + MOMENT_MS:
+        return "paused"
+    unaware = given < since_ms + LAG_MS or contact is None or contact.was_away(since_ms, given)
+    return "pause" if unaware else "paused"
+
+
+@dataclass(frozen=True)
+class Reboot:
+    """A power cut as this boot's monotonic clock has it: when the exam clock went on, and how long it had stood still.
+
+    `ms`: None where no wall clock could be believed.
+    """
+
+    resumed_ms: int
+    ms: int | None
+
+    def covers(self, now_ms: int, age_ms: int) -> bool:
+        """Whether an answer `age_ms` old was given, or may have been, while the clock stood still."""
+        given = now_ms - age_ms
+        return given < self.resumed_ms and (self.ms is None or given >= self.resumed_ms - self.ms)
+
 
 def ruling(own_ms: int, end_ms: int, grace_ms: int, age_ms: int | None) -> str:
     """In time, grace or late, for something given `age_ms` before `own_ms`; None: its age is unknown or not believed.
@@ -219,8 +260,12 @@ def ruling(own_ms: int, end_ms: int, grace_ms: int, age_ms: int | None) -> str:
 
 
 def jitter_ms(attempt: str, grace_ms: int) -> int:
-    """How long this attempt's page waits at the end before it hands in by itself: 0 to 20 s, well within the grace."""
-    width = min(JITTER_MS, grace_ms // 2)
+    """How long this attempt's page waits at the end before it hands in by itself: 0 to 20 s, well within the grace.
+
+    Without a grace it is the room that hands in at the end; the pages' own word then only says that they heard of it,
+    and still does not come all at once.
+    """
+    width = min(JITTER_MS, grace_ms // 2) or NO_GRACE_JITTER_MS
     return int.from_bytes(hashlib.sha256(attempt.encode()).digest()[:4], "big") % (width + 1)
 
 

@@ -42,7 +42,7 @@ def kept_answers(
         {
             "n": one.n,
             "item": numbers.get(one.item, "?"),
-            "outcome": one.outcome,
+            "outcome": one.flag or one.outcome,
             "value": one.value,
             "at_ms": one.at_ms,
             "stands": one.stands,

@@ -19,6 +19,8 @@ from edge.domain.timing import (
     Limits,
     Opened,
     OwnClock,
+    Reboot,
+    in_pause,
     jitter_ms,
     outage_between,
     ruling,
@@ -44,6 +46,8 @@ class Judged:
     grace: bool
     opens: tuple[int, Opened] | None = None
     for_time: bool = False
+    flag: str | None = None
+    """As in `edge.store.journal.Recorded`."""
 
 
 class ExamClocks:
@@ -56,7 +60,9 @@ class ExamClocks:
         self._clocks: dict[str, ExamClock] = journal.submit(rows.clocks)
         self._own: dict[str, OwnClock] = journal.submit(rows.own_clocks)
         self._opened: dict[str, dict[int, Opened]] = journal.submit(rows.parts_opened)
+        self._reboots: dict[str, Reboot] = journal.submit(rows.reboots)
         self._contacts: dict[str, Contact] = {}
+        self._told_paused: dict[str, int] = {}
         self._written: set[str] = set()
         self.outages_wait = threading.Event()
         """Set while there may be outages that the room store has not heard of."""
@@ -120,6 +126,8 @@ class ExamClocks:
             with self._lock:
                 self._clocks[session] = value
                 self._written.add(session)
+                if outage is not None and outage.cause == "reboot":
+                    self._reboots[session] = Reboot(value.mono_ms, outage.ms)
             if outage is not None:
                 self.outages_wait.set()
 
@@ -224,6 +232,12 @@ class ExamClocks:
             found["j"] = jitter_ms(attempt, limits.grace_ms)
         return found
 
+    def told_paused(self, attempt: str, session: str) -> None:
+        """From now on this candidate's tablet knows of the pause it is in."""
+        since, told = self._paused_since(attempt, session), self._told_paused.get(attempt)
+        if since is not None and (told is None or told < since):
+            self._told_paused[attempt] = clock.mono_ms()
+
     def heard(self, tablet: str) -> None:
         """A tablet asked for something: how long it had been silent bounds what it may say of its answers' age."""
         now = clock.mono_ms()
@@ -262,7 +276,36 @@ class ExamClocks:
             part_end = limits.part_end(part, opened, own_clock)
             end = end if part_end is None else part_end
         word = ruling(own, end, limits.grace_ms, age_ms)
-        return Judged(elapsed, own, word == "late", word == "grace", None if word == "late" else opens)
+        if word == "late":
+            return Judged(elapsed, own, True, False)
+        flag = self._flag(attempt, session, contact, age_ms)
+        if flag == "paused":
+            return Judged(elapsed, own, True, False, flag=flag)
+        return Judged(elapsed, own, False, word == "grace", opens, flag=flag)
+
+    def _flag(self, attempt: str, session: str, contact: Contact | None, age_ms: int | None) -> str | None:
+        """What is to be said of an answer that is in time: given in a pause, or while the power was off."""
+        now, since = clock.mono_ms(), self._paused_since(attempt, session)
+        if since is not None:
+            word = in_pause(now, since, self._told_paused.get(attempt), contact, age_ms)
+            if word is not None:
+                return word
+        with self._lock:
+            reboot = self._reboots.get(session)
+        return "outage" if reboot is not None and reboot.covers(now, age_ms or 0) else None
+
+    def _paused_since(self, attempt: str, session: str) -> int | None:
+        """Since when, by the monotonic clock, this candidate has been paused, by the room or alone; None: is not."""
+        if not self.known(session):
+            return None
+        value, own, now = self._clock(session), self.of(attempt), clock.mono_ms()
+        # written when it stopped; in a boot before this one, the wall clock has to say how long ago
+        here = value.boot_id == clock.boot_id()
+        written = value.mono_ms if here else min(0, now - max(0, clock.wall_ms() - value.wall_ms))
+        began = [] if value.running else [written]
+        if own.paused_at_ms is not None:
+            began.append((now if value.running else written) - (self.elapsed(session) - own.paused_at_ms))
+        return min(began, default=None)
 
     def opened(self, attempt: str, part: int, at: Opened) -> None:
         """What the journal has just kept."""

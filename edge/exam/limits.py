@@ -41,10 +41,24 @@ def grace_facts(ops: Iterable[Any], paper: Mapping[str, Any], test: str) -> dict
 
     {"grace": {"answers", "from_second"}} in the candidate's own time; empty when there were none. `ops`: journal rows.
     """
-    parts = [part for part in paper["parts"] if part["test"] == test]
-    items = {entry["id"] for entry in responses_of({"parts": parts})}
-    taken = [op for op in ops if op["grace"] and op["outcome"] == "applied" and op["item_id"] in items]
+    taken = [op for op in _applied(ops, paper, test) if op["grace"]]
     if not taken:
         return {}
     first = min(int(op["own_ms"]) for op in taken)
     return {"grace": {"answers": len({op["item_id"] for op in taken}), "from_second": first // 1000}}
+
+
+def flag_facts(ops: Iterable[Any], paper: Mapping[str, Any], test: str) -> dict[str, Any]:
+    """How many answers to one test were taken though given in a pause, or while the power was off.
+
+    {"given_in_pause": n, "given_in_outage": n}, each where there are any. `ops`: journal rows.
+    """
+    taken = _applied(ops, paper, test)
+    found = {flag: len({op["item_id"] for op in taken if op["flag"] == flag}) for flag in ("pause", "outage")}
+    return {f"given_in_{flag}": count for flag, count in found.items() if count}
+
+
+def _applied(ops: Iterable[Any], paper: Mapping[str, Any], test: str) -> list[Any]:
+    parts = [part for part in paper["parts"] if part["test"] == test]
+    items = {entry["id"] for entry in responses_of({"parts": parts})}
+    return [op for op in ops if op["outcome"] == "applied" and op["item_id"] in items]

@@ -223,6 +223,13 @@ class LiveExam:
         found = self.clocks.poll(sitting.id, sitting.session.id, sitting.session.state, sitting.limits, handed_in)
         return found | {"v": self._version}
 
+    def tell_clock(self, sitting: Sitting) -> dict[str, Any]:
+        """As `clock`, for the candidate's own tablet: from then on it knows of a pause."""
+        found = self.clock(sitting)
+        if found["s"] == "paused":
+            self.clocks.told_paused(sitting.id, sitting.session.id)
+        return found
+
     def left(self, sitting: Sitting) -> int:
         return self.clocks.left(sitting.id, sitting.session.id, sitting.limits)
 
@@ -230,13 +237,13 @@ class LiveExam:
         """Keep one operation; what comes back is on disk. BadInput for what is not on this paper."""
         sitting = tablet.sitting
         op, judged = self.admissible(tablet, op)
-        late = judged.late or sitting.session.state in ("closed", "signed")
+        asked = _asked(sitting, op, judged)
         if op.kind == "answer" and judged.opens is None:
-            return self._journal.save(Asked(op, judged.elapsed_ms, late, judged.own_ms, judged.grace))
+            return self._journal.save(asked)
         by = "room" if judged.for_time else "candidate"
 
         def work(connection: sqlite3.Connection) -> tuple[rows.Recorded, Opened | None, tuple[int, str] | None]:
-            kept = rows.record(connection, op, judged.elapsed_ms, late, judged.own_ms, judged.grace, by)
+            kept = rows.record(connection, *asked[:-1], by, asked.flag)
             opened = standing = None
             active = rows.is_active(connection, op.attempt, op.tablet)
             if judged.opens is not None and kept.outcome != "late" and active:
@@ -259,8 +266,7 @@ class LiveExam:
         op, judged = self.admissible(tablet, op)
         if op.kind != "answer" or judged.opens is not None:
             return None
-        late = judged.late or tablet.sitting.session.state in ("closed", "signed")
-        return self._journal.begin(Asked(op, judged.elapsed_ms, late, judged.own_ms, judged.grace))
+        return self._journal.begin(_asked(tablet.sitting, op, judged))
 
     def admissible(self, tablet: Tablet, op: rows.Operation) -> tuple[rows.Operation, Judged]:
         """The operation in the form in which it is kept, and what the clocks say of it. BadInput or Conflict if not."""
@@ -416,6 +422,12 @@ class LiveExam:
                 with self._lock:
                     self._banks[session.id] = found
         return found
+
+
+def _asked(sitting: Sitting, op: rows.Operation, judged: Judged) -> Asked:
+    closed = sitting.session.state in ("closed", "signed")
+    flag = None if closed else judged.flag
+    return Asked(op, judged.elapsed_ms, judged.late or closed, judged.own_ms, judged.grace, flag)
 
 
 def _hash(secret: str) -> str:

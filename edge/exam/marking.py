@@ -15,7 +15,7 @@ from edge.errors import Conflict
 from edge.exam import papers
 from edge.exam.acts import Op, settle
 from edge.exam.journal import AnswerJournal
-from edge.exam.limits import grace_facts
+from edge.exam.limits import flag_facts, grace_facts
 from edge.exam.live import LiveExam
 from edge.store import journal as rows
 from edge.store import ledger, people, records, sessions, unlocks
@@ -123,6 +123,6 @@ def score_written(
                 points += answer_points(items[drawn["id"]].key(), chosen, drawn["points"], rule)
         passed = Score(points, full).passes(int(session.policy["pass"][test]))
         facts = {"answered": answered, "of": of, "answers_sha256": answers_sha256}
-        facts |= grace_facts(ops, attempt.paper, test)
+        facts |= grace_facts(ops, attempt.paper, test) | flag_facts(ops, attempt.paper, test)
         found.append(records.TestRecord(test, "scored", points, full, passed, facts))
     return found

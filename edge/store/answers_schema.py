@@ -88,4 +88,9 @@ ALTER TABLE bindings ADD COLUMN device TEXT;
 ALTER TABLE bindings ADD COLUMN other_ms INTEGER;
 CREATE TABLE tablet_settings (attempt_id TEXT PRIMARY KEY, settings TEXT NOT NULL) STRICT
 """,
+    "m013_practical2": """
+ALTER TABLE journal ADD COLUMN flag TEXT;
+ALTER TABLE outages ADD COLUMN boot_id TEXT;
+ALTER TABLE outages ADD COLUMN mono_ms INTEGER
+""",
 }

@@ -51,6 +51,9 @@ class Recorded:
     current: list[str]
     grace: bool = False
     """It came in after the end and was taken in the grace."""
+    flag: str | None = None
+    """`paused`: given in a pause its tablet knew of, and not applied (outcome late). Of an answer that was applied:
+    `pause`, given in a pause its tablet could not know of; `outage`, given while the power was off."""
 
 
 def record(
@@ -61,10 +64,12 @@ def record(
     own_ms: int | None = None,
     grace: bool = False,
     by: str = "candidate",
+    flag: str | None = None,
 ) -> Recorded:
     """Append `op` and, where it applies, move the response on. A repeat of an op id answers as before.
 
-    `own_ms`, `grace`: the candidate's own time, and that it came after the end; `by`: whose doing a hand-in is.
+    `own_ms`, `grace`: the candidate's own time, and that it came after the end; `by`: whose doing a hand-in is; `flag`:
+    as in `Recorded`.
 
     An answer of a released tablet is kept as stale (or late) and never applied; Refused for anything else of it.
     Conflict when the tablet's sequence number was used for something else or skips one.
@@ -82,7 +87,9 @@ def record(
         "SELECT version, value FROM responses WHERE attempt_id = ? AND item_id = ?", (op.attempt, op.item)
     ).fetchone()
     version, current = (row["version"], json.loads(row["value"])) if row else (0, [])
-    if closed or handed_in(connection, op.attempt) is not None:
+    if handed_in(connection, op.attempt) is not None:
+        outcome, flag = "late", None
+    elif closed:
         outcome = "late"
     elif released or (op.kind == "answer" and op.base_version != version):
         outcome = "stale"
@@ -92,8 +99,9 @@ def record(
     columns = (op.op_id, op.attempt, op.tablet, op.seq, op.kind, op.item, op.base_version, canonical_text(op.value))
     n = connection.execute(
         "INSERT INTO journal (op_id, attempt_id, tablet_id, tablet_seq, kind, item_id, base_version, value, outcome,"
-        " version, at_ms, elapsed_ms, own_ms, age_ms, grace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*columns, outcome, version, at_ms, elapsed_ms, own_ms, op.age_ms, 1 if grace else None),
+        " version, at_ms, elapsed_ms, own_ms, age_ms, grace, flag)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*columns, outcome, version, at_ms, elapsed_ms, own_ms, op.age_ms, 1 if grace else None, flag),
     ).lastrowid
     if outcome == "applied" and op.kind == "answer":
         connection.execute(
@@ -105,7 +113,7 @@ def record(
         connection.execute(
             "INSERT INTO handins (attempt_id, n, at_ms, by) VALUES (?, ?, ?, ?)", (op.attempt, n, at_ms, by)
         )
-    return Recorded(op.op_id, outcome, version, at_ms, current, grace)
+    return Recorded(op.op_id, outcome, version, at_ms, current, grace, flag)
 
 
 def _again(connection: sqlite3.Connection, op: Operation, before: sqlite3.Row) -> Recorded:
@@ -116,7 +124,8 @@ def _again(connection: sqlite3.Connection, op: Operation, before: sqlite3.Row) -
         "SELECT value FROM responses WHERE attempt_id = ? AND item_id = ?", (op.attempt, op.item)
     ).fetchone()
     current = json.loads(row["value"]) if row else []
-    return Recorded(op.op_id, before["outcome"], before["version"], before["at_ms"], current, bool(before["grace"]))
+    word = (before["outcome"], before["version"], before["at_ms"], current, bool(before["grace"]), before["flag"])
+    return Recorded(op.op_id, *word)
 
 
 def is_active(connection: sqlite3.Connection, attempt: str, tablet: str) -> bool:

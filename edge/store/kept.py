@@ -1,4 +1,4 @@
-"""Answers that came stale or late: kept in the journal, applied by nobody but a person who says why."""
+"""Answers that came stale, late or in a pause: kept in the journal, applied by nobody but a person who says why."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class Kept:
     stands: list[str]
     stands_ms: int | None
     accepted: bool
+    flag: str | None
+    """`paused`: given in a pause its tablet knew of."""
     old_tablet: bool
     """It came from a tablet that was replaced."""
 
@@ -41,8 +43,8 @@ _ACCEPTED = "EXISTS (SELECT 1 FROM journal a WHERE a.op_id = 'room-kept-' || j.n
 def kept(connection: sqlite3.Connection, attempt: str) -> list[Kept]:
     """What an attempt's tablets sent and the room did not apply, oldest first."""
     rows = connection.execute(
-        f"SELECT j.n, j.attempt_id, j.item_id, j.outcome, j.value, j.at_ms, r.value AS stands, r.at_ms AS stands_ms,"  # noqa: S608
-        f" {_ACCEPTED} AS accepted, {_OLD} AS old_tablet FROM journal j LEFT JOIN responses r"
+        f"SELECT j.n, j.attempt_id, j.item_id, j.outcome, j.value, j.at_ms, j.flag, r.value AS stands,"  # noqa: S608
+        f" r.at_ms AS stands_ms, {_ACCEPTED} AS accepted, {_OLD} AS old_tablet FROM journal j LEFT JOIN responses r"
         f" ON r.attempt_id = j.attempt_id AND r.item_id = j.item_id WHERE {_WHERE} AND j.attempt_id = ? ORDER BY j.n",
         (attempt,),
     )
@@ -57,6 +59,7 @@ def kept(connection: sqlite3.Connection, attempt: str) -> list[Kept]:
             json.loads(r["stands"]) if r["stands"] else [],
             r["stands_ms"],
             bool(r["accepted"]),
+            r["flag"],
             bool(r["old_tablet"]),
         )
         for r in rows

@@ -18,7 +18,7 @@ from edge.store.journal import Operation, Recorded, record
 
 _JOURNAL = (
     "INSERT INTO journal (n, op_id, attempt_id, tablet_id, tablet_seq, kind, item_id, base_version, value, outcome,"
-    " version, at_ms, elapsed_ms, own_ms, age_ms, grace) VALUES "
+    " version, at_ms, elapsed_ms, own_ms, age_ms, grace, flag) VALUES "
 )
 _RESPONSES = "INSERT OR REPLACE INTO responses (attempt_id, item_id, version, value, at_ms, n) VALUES "
 _SIZES = (64, 32, 16, 8, 4, 2, 1)  # rows a statement: few forms, so that all stay prepared
@@ -36,6 +36,7 @@ class Asked(NamedTuple):
     late: bool
     own_ms: int | None = None
     grace: bool = False
+    flag: str | None = None
 
 
 class _Attempt:
@@ -113,6 +114,7 @@ class Standings:
         n, at_ms, value = self._last_n, clock.wall_ms(), "[" + ",".join(map(encode_basestring, op.value)) + "]"
         version, standing = known.standing.get(op.item, (0, "[]"))
         current: list[str] | None = None
+        flag = None if known.handed_in else one.flag
         if one.late or known.handed_in:
             outcome = "late"
         elif op.base_version != version:
@@ -123,11 +125,11 @@ class Standings:
             responses[op.attempt, op.item] = (op.attempt, op.item, version, value, at_ms, n)
         known.next_seq += 1
         asked = (op.op_id, op.attempt, op.tablet, op.seq, op.kind, op.item, op.base_version, value)
-        times = (at_ms, one.elapsed_ms, one.own_ms, op.age_ms, 1 if one.grace else None)
+        times = (at_ms, one.elapsed_ms, one.own_ms, op.age_ms, 1 if one.grace else None, flag)
         journal.append((n, *asked, outcome, version, *times))
         if current is None:
             current = json.loads(standing)
-        return Recorded(op.op_id, outcome, version, at_ms, current, one.grace)
+        return Recorded(op.op_id, outcome, version, at_ms, current, one.grace, flag)
 
     def _flush(
         self,
@@ -156,7 +158,7 @@ class Standings:
         """One answer by itself; what it raises undoes it and nothing else."""
         connection.execute("SAVEPOINT one")
         try:
-            kept = record(connection, one.op, one.elapsed_ms, one.late, one.own_ms, one.grace)
+            kept = record(connection, one.op, one.elapsed_ms, one.late, one.own_ms, one.grace, flag=one.flag)
         except Exception as error:
             connection.execute("ROLLBACK TO one")
             connection.execute("RELEASE one")

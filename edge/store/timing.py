@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge import clock
-from edge.domain.timing import Credit, ExamClock, Opened, Outage, OwnClock
+from edge.domain.timing import Credit, ExamClock, Opened, Outage, OwnClock, Reboot
 
 # ---- answers.db
 
@@ -86,8 +86,8 @@ def reopen(connection: sqlite3.Connection, attempts: Sequence[str]) -> None:
 
 def add_outage(connection: sqlite3.Connection, session: str, outage: Outage) -> None:
     connection.execute(
-        "INSERT INTO outages (session_id, elapsed_ms, ms, cause, from_wall_ms, to_wall_ms, quality)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO outages (session_id, elapsed_ms, ms, cause, from_wall_ms, to_wall_ms, quality, boot_id, mono_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             session,
             outage.elapsed_ms,
@@ -96,8 +96,19 @@ def add_outage(connection: sqlite3.Connection, session: str, outage: Outage) -> 
             outage.from_wall_ms,
             clock.wall_ms(),
             str(clock.quality()),
+            clock.boot_id(),
+            clock.mono_ms(),
         ),
     )
+
+
+def reboots(connection: sqlite3.Connection) -> dict[str, Reboot]:
+    """By session: the power cut after which its clock went on in this boot."""
+    rows = connection.execute(
+        "SELECT session_id, mono_ms, ms FROM outages WHERE cause = 'reboot' AND boot_id = ? ORDER BY n",
+        (clock.boot_id(),),
+    )
+    return {r["session_id"]: Reboot(r["mono_ms"], r["ms"]) for r in rows}
 
 
 @dataclass(frozen=True)

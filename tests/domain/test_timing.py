@@ -17,6 +17,8 @@ from edge.domain.timing import (
     Limits,
     Opened,
     OwnClock,
+    Reboot,
+    in_pause,
     jitter_ms,
     outage_between,
     ruling,
@@ -219,4 +221,38 @@ def test_hand_ins_at_the_end_are_spread_within_the_grace() -> None:
     in_second = [sum(at // 1000 == second for at in found) for second in range(20)]
     assert max(in_second) <= 30 and min(in_second) >= 1
     assert max(jitter_ms(f"a{n}", 10_000) for n in range(200)) <= 5_000
-    assert jitter_ms("a", 0) == 0
+    none = [jitter_ms(f"a{n}", 0) for n in range(200)]  # the room hands in then; pages that say so still take turns
+    assert max(none) <= 5_000 and len({one // 500 for one in none}) == 10
+
+
+def heard_at(*moments: int, first: int | None = None) -> Contact:
+    """Of a tablet in reach at these moments; `first`: since the process began."""
+    contact = Contact(moments[0], moments[0], moments[0]) if first is None else Contact.first(first)
+    for at in moments:
+        contact = contact.hear(at)
+    return contact
+
+
+def test_an_answer_in_a_pause_counts_as_far_as_its_tablet_could_not_know() -> None:
+    since, now = 100_000, 160_000
+    in_reach = heard_at(*range(90_000, now + 1, 2000))
+    away = heard_at(96_000, 98_000, now)  # a silence from before the pause until now
+    assert in_pause(now, since, None, in_reach, 61_000) is None  # given before it began
+    assert in_pause(now, since, None, in_reach, 0) == "paused"
+    assert in_pause(now, since, None, in_reach, None) == "paused"
+    assert in_pause(since + 4_000, since, None, heard_at(*range(90_000, 104_001, 2000)), 0) == "pause"
+    assert in_pause(now, since, None, away, 30_000) == "pause"
+    assert in_pause(now + 3_000, since, None, away.hear(now + 3_000), 33_000) == "pause"  # it empties its queue
+    assert in_pause(now + 3_000, since, None, away.hear(now + 3_000), 1_000) == "paused"  # by now it knows
+    assert in_pause(now, since, None, heard_at(since + 20_000, now), 30_000) == "paused"  # it had been in reach
+    # told in answer to a poll: from then on, whatever it says of its silence
+    assert in_pause(now, since, since + 200, away, 30_000) == "paused"
+    assert in_pause(since + 400, since, since + 200, in_reach, 0) == "pause"  # the answer crossed that word
+    assert in_pause(now, since, since - 5_000, away, 30_000) == "pause"  # that was of the pause before
+
+
+def test_an_answer_given_while_the_power_was_off_is_told_from_one_before() -> None:
+    cut = Reboot(resumed_ms=30_000, ms=420_000)
+    assert not cut.covers(40_000, 10_000) and cut.covers(40_000, 10_001)
+    assert cut.covers(40_000, 430_000) and not cut.covers(40_000, 430_001)
+    assert Reboot(30_000, None).covers(40_000, 5_000_000)

@@ -17,6 +17,7 @@ from edge.errors import BadInput, Conflict
 from edge.exam import marking, written
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
+from edge.exam.papers import index
 from edge.store import db, ledger, people, records, timing
 from edge.store import journal as rows
 from edge.store.answers_schema import ANSWERS_MIGRATIONS
@@ -121,6 +122,79 @@ def test_a_stall_is_measured_and_a_pause_is_none(exam: TimedExam, held: HeldTime
     exam.write_behind()
     causes = [(o["cause"], o["seconds"]) for o in timing.outages(exam.desk.db, exam.desk.session)]
     assert causes == [("stalled", 30)]
+
+
+# ---- answers in a pause, and while the power was off
+
+
+def at_poll(exam: TimedExam, hand: TabletHand) -> None:
+    """The tablet asks for the time, as its page does."""
+    exam.live.clocks.heard(hand.tablet.binding.tablet)
+    exam.live.tell_clock(hand.tablet.sitting)
+
+
+def test_a_pause_gives_no_free_time_to_a_tablet_that_knows_of_it(exam: TimedExam, held: HeldTime) -> None:
+    known, away, alone = exam.hand(1), exam.hand(2), exam.hand(3)
+    for _ in range(5):
+        exam.go(2_000)
+        for hand in (known, away, alone):
+            at_poll(exam, hand)
+    exam.live.set_running(exam.desk.session, False)
+    held.go(1_000)
+    crossed = given(known, exam.singles(1)[0], ["A"], 0)
+    assert (crossed.outcome, crossed.flag) == ("applied", "pause")  # the page could not know yet
+    for _ in range(15):
+        at_poll(exam, known)
+        held.go(4_000)
+    exam.live.clocks.heard(known.tablet.binding.tablet)
+    op = known.op(exam.singles(1)[1], ["A"], 0)
+    kept = exam.live.save(known.tablet, op)
+    assert (kept.outcome, kept.flag, kept.current) == ("late", "paused", [])
+    assert exam.live.save(known.tablet, op) == kept
+    before = given(known, exam.singles(1)[2], ["B"], 62_000)
+    assert (before.outcome, before.flag) == ("late", "paused")  # in reach all the time: no such age is believed
+    at_poll(exam, away)
+    first = given(away, exam.singles(2)[0], ["A"], 62_000)
+    assert (first.outcome, first.flag) == ("applied", None)  # before the pause
+    second = given(away, exam.singles(2)[1], ["A"], 30_000)
+    assert (second.outcome, second.flag) == ("applied", "pause")
+    exam.live.set_running(exam.desk.session, True)
+    again = given(known, exam.singles(1)[1], ["A"], 0)
+    assert (again.outcome, again.flag) == ("applied", None)
+    # one candidate alone
+    exam.live.clocks.pause(alone.tablet.binding.attempt, exam.desk.session, True)
+    exam.go(10_000)
+    exam.live.clocks.heard(alone.tablet.binding.tablet)
+    at_poll(exam, alone)
+    held.go(1_000)
+    own = given(alone, exam.singles(3)[0], ["A"], 0)
+    assert (own.outcome, own.flag) == ("late", "paused")
+    facts = next(r for r in marking.score_written(
+        exam.journal, exam.sitting(2).attempt, exam.sitting(2).session, index(exam.bank).items
+    ) if "given_in_pause" in r.facts).facts  # fmt: skip
+    assert facts["given_in_pause"] == 1
+    exam.live.set_running(exam.desk.session, False)
+    exam.desk.db.execute("UPDATE sessions SET state = 'closed'")
+    exam.refresh()
+    held.go(60_000)
+    known.tablet = exam.live.tablet(known.secret)
+    at_poll(exam, known)
+    after = given(known, exam.singles(1)[3], ["A"], 0)
+    assert (after.outcome, after.flag) == ("late", None)
+
+
+def test_an_answer_from_the_time_without_power_is_taken_and_flagged(exam: TimedExam, held: HeldTime) -> None:
+    hand = exam.hand(1)
+    exam.go(10 * MINUTE, step=4000)
+    held.boot, held.mono, held.wall = "boot-2", 40_000, held.wall + 7 * MINUTE
+    exam.restart()
+    hand.live = exam.live
+    exam.live.tick()
+    exam.restart()  # web alone: what it knew of the power cut is on disk
+    hand.live = exam.live
+    exam.live.clocks.heard(hand.tablet.binding.tablet)
+    words = [given(hand, exam.singles(1)[n], ["A"], age) for n, age in enumerate((7 * MINUTE + 1, 3 * MINUTE, 0))]
+    assert [(one.outcome, one.flag) for one in words] == [("applied", None), ("applied", "outage"), ("applied", None)]
 
 
 # ---- parts

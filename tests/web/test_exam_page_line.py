@@ -424,13 +424,14 @@ def told(page: Page, part: str, *bodies: dict[str, Any]) -> None:
         ({"outcome": "applied", "at_ms": 3_600_000}, "已存到考场 09:00:00"),
         ({"outcome": "applied", "grace": True, "at_ms": 3_600_000}, "时间到之前作答，考场已收下 09:00:00"),
         ({"outcome": "late"}, "时间到后才送达，没有计入"),
+        ({"outcome": "late", "flag": "paused"}, "暂停时作答，没有计入"),
         ({"outcome": "stale", "version": 2, "current": ["B"]}, "两个不同的答案"),
         (
             {"status": 400, "error": "option_not_on_item", "zh": "这道题没有这个选项。", "en": "-"},
             "这道题没有这个选项。",
         ),
     ],
-    ids=["saved", "grace", "late", "stale", "refused"],
+    ids=["saved", "grace", "late", "paused", "stale", "refused"],
 )
 def test_the_page_says_what_became_of_each_answer(
     browser: Browser, room: DeskRoom, tmp_path: Path, word: dict[str, Any], sentence: str

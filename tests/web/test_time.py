@@ -103,10 +103,14 @@ def test_every_act_reaches_the_next_poll_and_is_done_once(room: DeskRoom, tmp_pa
         for _ in range(2):
             act(proctor, session, "pause", op_id="pause-one-1", person=people[1])
         assert one.clock()["s"] == "paused" and two.clock()["s"] == "running"
-        assert one.answer(one.items()[0])["outcome"] == "applied"  # it may have been given before the pause
-        standing = one.clock()["left"]
-        time.sleep(0.3)
+        item, standing = one.items()[0], one.clock()["left"]
+        time.sleep(0.6)
         assert one.clock()["left"] == standing
+        kept = one.answer(item)  # its page knew of the pause: no free time for a page that was changed
+        assert (kept["outcome"], kept["flag"], kept["current"]) == ("late", "paused", [])
+        (shown,) = proctor.get(f"/console/api/{session}/kept/{people[1]}")["kept"]
+        assert (shown["outcome"], shown["value"], shown["stands"]) == ("paused", ["A"], [])
+        assert one.answer(one.items()[1], age_ms=4000)["outcome"] == "applied"  # given before the pause
         act(proctor, session, "pause", op_id="pause-all-1")
         assert two.clock()["s"] == "paused"
         for op_id, name, person in (
@@ -117,6 +121,7 @@ def test_every_act_reaches_the_next_poll_and_is_done_once(room: DeskRoom, tmp_pa
         ):
             act(proctor, session, name, op_id=op_id, **({"person": person} if person else {}))
         assert one.clock()["s"] == "running" and two.clock()["s"] == "running"
+        assert one.answer(item)["outcome"] == "applied"
         kinds = [e.kind for e in ledger.entries(room.db)]
         assert [k for k in kinds if "paused" in k or "resumed" in k or k == "time_added"] == [
             "time_added",

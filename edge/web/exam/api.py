@@ -111,7 +111,7 @@ def paper() -> Response:
     """The whole paper, without keys, and the answers that stand."""
     tablet, secret = _tablet()
     live = room().live
-    return jsonify(_who(tablet, secret) | live.paper(tablet) | {"clock": live.clock(tablet.sitting)})
+    return jsonify(_who(tablet, secret) | live.paper(tablet) | {"clock": live.tell_clock(tablet.sitting)})
 
 
 @bp.post("/api/settings")
@@ -145,7 +145,7 @@ def exam_clock() -> Response:
     """
     tablet, _ = _tablet()
     _note_queue(tablet.sitting.id, request.args.get("q", 0, int), request.args.get("r", 0, int))
-    return jsonify(room().live.clock(tablet.sitting))
+    return jsonify(room().live.tell_clock(tablet.sitting))
 
 
 def _note_queue(attempt: str, queued: int, unwanted: int) -> None:
@@ -219,6 +219,7 @@ def _told(tablet: Tablet, recorded: rows.Recorded) -> dict[str, Any]:
         "version": recorded.version,
         "at_ms": recorded.at_ms,
         "current": recorded.current,
+        **({"flag": recorded.flag} if recorded.flag else {}),
     } | ({"grace": True} if recorded.grace else {} if tablet.binding.active else {"released": True})
 
 

@@ -10,11 +10,11 @@ function stepsOf(parts) {
   return steps;
 }
 
-// `marks` = {flags, conflicts, late, rejected, at, part, left}: what only this tablet knows; it is kept over a reload.
+// `marks` = {flags, conflicts, late, rejected, grace, paused, noted, at, part, left}: what only this tablet knows; it is kept over a reload.
 export function createPaper(document_, marks, pending) {
   const items = stepsOf(document_.parts);
   const saved = Object.assign({}, document_.responses);
-  const kept = Object.assign({ flags: {}, conflicts: {}, late: {}, rejected: {}, grace: {}, at: 0, part: null, left: {} }, marks);
+  const kept = Object.assign({ flags: {}, conflicts: {}, late: {}, rejected: {}, grace: {}, paused: {}, noted: {}, at: 0, part: null, left: {} }, marks);
 
   function value(id) {
     const queued = pending(id);
@@ -23,19 +23,21 @@ export function createPaper(document_, marks, pending) {
     return saved[id] ? saved[id].value : [];
   }
 
-  // "none" | "tablet" | "saved" | "grace" | "conflict" | "late" | "rejected"
+  // "none" | "tablet" | "saved" | "grace" | "noted" | "conflict" | "late" | "paused" | "rejected"
   function state(id) {
     const queued = pending(id);
     if (queued) return queued.held ? "rejected" : "tablet";
     if (kept.conflicts[id]) return "conflict";
     if (kept.rejected[id]) return "rejected";
     if (kept.late[id]) return "late";
+    if (kept.paused[id]) return "paused";
     if (kept.grace[id]) return "grace";
+    if (kept.noted[id]) return "noted";
     return saved[id] && saved[id].value.length ? "saved" : "none";
   }
 
   const answered = (id) => value(id).length > 0;
-  const clean = (id) => ["conflicts", "rejected", "late", "grace"].forEach((name) => delete kept[name][id]);
+  const clean = (id) => ["conflicts", "rejected", "late", "grace", "paused", "noted"].forEach((name) => delete kept[name][id]);
   return {
     items,
     parts: document_.parts,
@@ -49,8 +51,9 @@ export function createPaper(document_, marks, pending) {
     savedValue: (id) => (saved[id] ? saved[id].value : []),
     savedAt: (id) => (saved[id] ? saved[id].at_ms : 0),
     flagged: (id) => Boolean(kept.flags[id]),
-    needsAttention: (id) => ["conflict", "rejected", "late"].includes(state(id)),
-    lateCount: () => Object.keys(kept.late).length,
+    needsAttention: (id) => ["conflict", "rejected", "late", "paused"].includes(state(id)),
+    // Kept by the room for the proctor and not counted: too late, or in a pause.
+    lateCount: () => Object.keys(kept.late).length + Object.keys(kept.paused).length,
     toggleFlag(id) {
       if (kept.flags[id]) delete kept.flags[id];
       else kept.flags[id] = true;
@@ -64,7 +67,8 @@ export function createPaper(document_, marks, pending) {
       const standing = counts ? op.value : reply.current || [];
       saved[op.item] = { version: reply.version, value: standing, at_ms: counts || !before ? reply.at_ms : before.at_ms };
       if (reply.outcome === "stale" && !same && !more) kept.conflicts[op.item] = op.value;
-      if (reply.outcome === "late") kept.late[op.item] = true;
+      if (reply.outcome === "late") kept[reply.flag === "paused" ? "paused" : "late"][op.item] = true;
+      else if (reply.outcome === "applied" && reply.flag) kept.noted[op.item] = true;
       if (reply.grace) kept.grace[op.item] = true;
     },
     refused(op, failure) {

@@ -178,7 +178,9 @@ export function createView(root, claim, paper, kit, acts) {
       tablet: ["way", t("exam.state_tablet")],
       saved: ["good", t("exam.state_saved", { time: hms(paper.savedAt(item.id)) })],
       grace: ["good", t("exam.state_grace", { time: hms(paper.savedAt(item.id)) })],
+      noted: ["good", t("exam.state_noted", { time: hms(paper.savedAt(item.id)) })],
       late: ["bad", t("exam.state_late")],
+      paused: ["bad", t("exam.state_paused")],
       rejected: ["bad", t("exam.state_rejected", { sentence: pick(paper.marks.rejected[item.id]) })],
     }[state];
     return { key: state + line[1], make: () => h("p", { class: "line num " + line[0] }, line[1]) };
