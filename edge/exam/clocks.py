@@ -210,6 +210,15 @@ class ExamClocks:
         ends = {index: limits.part_end(index, at, self.of(attempt)) for index, at in sorted(opened.items())}
         return {index: end for index, end in ends.items() if end is not None}
 
+    def part_used(self, attempt: str, session: str, limits: Limits, part: int) -> int:
+        """How much of part `part` this candidate has used, while it is open; 0 before, and once its time is over."""
+        with self._lock:
+            opened = self._opened.get(attempt, {}).get(part)
+        if opened is None:
+            return 0
+        own, end = self.own(attempt, session), self.part_ends(attempt, limits).get(part)
+        return 0 if end is not None and own >= end else max(0, own - opened.own_ms)
+
     def parts_left(self, attempt: str, session: str, limits: Limits) -> dict[int, int]:
         """What is left of each opened part with a limit."""
         own = self.own(attempt, session)

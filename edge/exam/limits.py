@@ -14,14 +14,22 @@ GRACE_SECONDS = 60
 """For sessions whose policy was signed before it could say."""
 
 
-def limits_of(session: sessions.Session, attempt: sessions.Attempt, credited: tuple[Credit, ...], late: bool) -> Limits:
-    """`credited`: outages made good in this session; `late`: first let in after the start."""
+def limits_of(
+    session: sessions.Session,
+    attempt: sessions.Attempt,
+    credited: tuple[Credit, ...],
+    late: bool,
+    parts: Mapping[int, int],
+) -> Limits:
+    """`credited`: outages made good in this session; `late`: first let in after the start; `parts`: ms by the index of
+    a part, where the proctor set another limit than the paper's."""
     policy = session.policy
-    minutes = [part.get("minutes") for part in attempt.paper["parts"]]
+    own = [part.get("minutes") for part in attempt.paper["parts"]]
+    limited = [None if minutes is None else int(minutes) * MINUTE_MS for minutes in own]
     return Limits(
         whole_ms=session.minutes * MINUTE_MS,
         extra_ms=attempt.extra_ms,
-        parts=tuple(None if m is None else int(m) * MINUTE_MS for m in minutes),
+        parts=tuple(None if ms is None else parts.get(index, ms) for index, ms in enumerate(limited)),
         credits=credited,
         grace_ms=int(policy.get("grace_seconds", GRACE_SECONDS)) * 1000,
         earliest_ms=int(policy.get("earliest_handin_minutes", 0)) * MINUTE_MS,

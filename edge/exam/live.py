@@ -119,6 +119,7 @@ class LiveExam:
             everyone = {who.person: who for who in people.candidates(connection, session.id)}
             wanted = tablet_settings.of_session(connection, session.id)
             credited, late = timing.credits(connection, session.id), timing.late_people(connection, session.id)
+            part_limits = timing.part_limits(connection, session.id)
             for person, attempt in sessions.attempts(connection, session.id).items():
                 shown = {entry["id"]: (entry["type"], entry) for entry in responses_of(attempt.paper)}
                 found[attempt.id] = Sitting(
@@ -126,7 +127,7 @@ class LiveExam:
                     session,
                     everyone[person],
                     shown,
-                    limits_of(session, attempt, credited, person in late),
+                    limits_of(session, attempt, credited, person in late, part_limits),
                     part_of(attempt.paper),
                     wanted.get(person),
                 )

@@ -88,7 +88,7 @@ def credit_outage(
         over = _finished(live, meant)
         if meant and len(over) == len(meant):
             raise Conflict("time_is_over", count=len(over))
-        lost = [s for s in meant if s not in over and _was_there(live, s, int(found["elapsed_ms"]))]
+        lost = [s for s in meant if s not in over and was_there(live, s, int(found["elapsed_ms"]))]
         again = [s for s in live.closed_for_time(session_id) if s in lost]
 
         def give() -> None:
@@ -205,7 +205,7 @@ def _finished(live: LiveExam, meant: Sequence[Sitting]) -> list[Sitting]:
     return [s for s in meant if s.id in done and s.id not in timed_out]
 
 
-def _was_there(live: LiveExam, sitting: Sitting, elapsed_ms: int) -> bool:
+def was_there(live: LiveExam, sitting: Sitting, elapsed_ms: int) -> bool:
     """On full time, who came in after the outage lost nothing by it; on the room's time everybody did."""
     late = live.clocks.of(sitting.id).late_ms
     if late is not None:

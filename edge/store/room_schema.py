@@ -299,6 +299,11 @@ CREATE TABLE acts_beside (
     id INTEGER PRIMARY KEY, work_id TEXT NOT NULL REFERENCES works ON DELETE CASCADE,
     examiner_id TEXT NOT NULL REFERENCES staff, tablet TEXT NOT NULL, body TEXT NOT NULL, at_ms INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX acts_beside_work ON acts_beside (work_id, examiner_id)
+CREATE INDEX acts_beside_work ON acts_beside (work_id, examiner_id);
+CREATE TABLE part_limits (
+    session_id TEXT NOT NULL REFERENCES sessions, part INTEGER NOT NULL, ms INTEGER NOT NULL,
+    PRIMARY KEY (session_id, part)
+) STRICT;
+ALTER TABLE step_stamps ADD COLUMN recording INTEGER
 """,
 }

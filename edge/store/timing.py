@@ -166,7 +166,10 @@ def keep_outage(connection: sqlite3.Connection, found: MeasuredOutage) -> str | 
 
 
 def outages(connection: sqlite3.Connection, session: str) -> list[dict[str, Any]]:
-    """For the console, oldest first. Seconds are rounded up; `credited` is what was given back, None: nothing yet."""
+    """For the console, oldest first. Seconds are rounded up; `credited` is what was given back.
+
+    None: nothing is decided yet. Of a reboot: 0, what the standing clock gave was confirmed; less, taken back.
+    """
     rows = connection.execute("SELECT * FROM outages WHERE session_id = ? ORDER BY elapsed_ms, id", (session,))
     return [
         {
@@ -200,6 +203,18 @@ def credits(connection: sqlite3.Connection, session: str) -> tuple[Credit, ...]:
         (session,),
     )
     return tuple(Credit(r["elapsed_ms"], r["credited_ms"]) for r in rows)
+
+
+def part_limits(connection: sqlite3.Connection, session: str) -> dict[int, int]:
+    """Limits of parts that the proctor has set, in ms by the part's index."""
+    rows = connection.execute("SELECT part, ms FROM part_limits WHERE session_id = ?", (session,))
+    return {row["part"]: row["ms"] for row in rows}
+
+
+def set_part_limit(connection: sqlite3.Connection, session: str, part: int, ms: int) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO part_limits (session_id, part, ms) VALUES (?, ?, ?)", (session, part, ms)
+    )
 
 
 def add_extra(connection: sqlite3.Connection, session: str, persons: Sequence[str], ms: int) -> None:

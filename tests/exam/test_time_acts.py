@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edge.errors import BadInput, Conflict, NotFound, Unavailable
-from edge.exam import conduct, timeacts, written
+from edge.exam import conduct, lesstime, timeacts, written
 from edge.exam.acts import Op, carry_out, make_op
 from edge.store import journal as rows
 from edge.store import ledger, people, timing
@@ -287,3 +287,90 @@ def test_time_acts_keep_nobodys_words_and_go_with_the_session(exam: TimedExam, h
     exam.desk.db.execute("COMMIT")
     assert timing.outages(exam.desk.db, exam.desk.session) == []
     ledger.check(exam.desk.db)
+
+
+# ---- less of it
+
+
+def power_cut(exam: TimedExam, held: HeldTime, minutes: int) -> str:
+    """The box was off and is back; the id of the outage."""
+    held.boot, held.mono, held.wall = held.boot + "+", 3_000, held.wall + minutes * MINUTE
+    exam.restart()
+    exam.live.tick()
+    exam.write_behind()
+    return str(timing.outages(exam.desk.db, exam.desk.session)[-1]["id"])
+
+
+def settle_cut(exam: TimedExam, op_id: str, outage: str, seconds: int) -> dict[str, Any]:
+    op = make(op_id, "settle-standstill", outage=outage, seconds=seconds)
+
+    def work() -> dict[str, Any]:
+        ms = seconds * 1000
+        return lesstime.settle_standstill(
+            exam.desk.db, exam.live, exam.desk.session, outage, ms, "考生继续作答", BY, op
+        )
+
+    return carry_out(exam.desk.db, op, work)
+
+
+def test_what_a_standing_clock_gave_is_confirmed_or_taken_back_once(exam: TimedExam, held: HeldTime) -> None:
+    exam.hand(5).hand_in()
+    exam.jump(10)
+    exam.live.tick()
+    cut = power_cut(exam, held, 7)
+    before = exam.poll(1)
+    for _ in range(2):
+        assert settle_cut(exam, "op-00000001", cut, 420)["people"] == len(exam.live.sittings(exam.desk.session)) - 1
+    assert (before["left"], exam.left(1)) == (50 * MINUTE, 43 * MINUTE)
+    assert exam.poll(1)["v"] != before["v"]  # the next poll says so
+    assert timing.outages(exam.desk.db, exam.desk.session)[0]["credited"] == -420
+    for again in (0, 420):
+        with pytest.raises(Conflict) as twice:
+            settle_cut(exam, f"op-0000010{again}", cut, again)
+        assert twice.value.code == "outage_credited"
+    second = power_cut(exam, held, 5)
+    for too_much in (301, 14_400):
+        with pytest.raises(BadInput):
+            settle_cut(exam, f"op-000002{too_much}", second, too_much)
+    left = exam.left(1)
+    settle_cut(exam, "op-00000003", second, 0)
+    assert exam.left(1) == left
+    exam.restart()
+    assert exam.left(1) == left
+    assert kinds(exam, "time_taken_back", "standstill_confirmed") == [
+        ("time_taken_back", None),
+        ("standstill_confirmed", None),
+    ]
+    assert all("作答" not in e.entry.decode() for e in ledger.entries(exam.desk.db, kinds=("time_taken_back",)))
+
+
+def test_time_can_be_made_less_and_nobody_is_cut_off(exam: TimedExam) -> None:
+    db, session = exam.desk.db, exam.desk.session
+    exam.jump(40)
+    add(exam, "op-00000001", exam.person(2), 30)
+    assert lesstime.shorten(db, exam.live, session, exam.person(2), 5, "设错了", BY) == {"people": 1}
+    assert (exam.left(1), exam.left(2)) == (20 * MINUTE, 45 * MINUTE)
+    lesstime.shorten(db, exam.live, session, None, 25, "设错了", BY)
+    assert (exam.left(1), exam.left(2)) == (MINUTE, 20 * MINUTE)
+    with pytest.raises(Conflict) as nothing:
+        lesstime.shorten(db, exam.live, session, exam.person(1), 5, "设错了", BY)
+    assert nothing.value.code == "nothing_to_shorten" and exam.poll(1)["s"] == "running"
+    assert len(kinds(exam, "time_shortened")) == 2
+
+
+def test_a_parts_limit_can_be_changed_as_far_as_nobody_has_used_more(exam: TimedExam) -> None:
+    db, session, hand = exam.desk.db, exam.desk.session, exam.hand(1)
+    hand.live.save(hand.tablet, hand.op("", ["0"], 0, "part"))
+    exam.jump(9.5)
+    assert exam.poll(1)["p"] == {"0": 10.5 * MINUTE}
+    with pytest.raises(Conflict) as used:
+        lesstime.set_part_limit(db, exam.live, session, 0, 10, "设错了", BY)
+    assert used.value.code == "part_limit_used" and used.value.facts["minutes"] == 11
+    lesstime.set_part_limit(db, exam.live, session, 0, 12, "设错了", BY)
+    assert exam.poll(1)["p"] == {"0": 2.5 * MINUTE}
+    lesstime.set_part_limit(db, exam.live, session, 0, 30, "设错了", BY)
+    exam.restart()
+    assert exam.poll(1)["p"] == {"0": 20.5 * MINUTE}
+    with pytest.raises(BadInput):
+        lesstime.set_part_limit(db, exam.live, session, 1, 30, "设错了", BY)
+    assert len(kinds(exam, "part_limit_set")) == 2

@@ -72,6 +72,20 @@ export function createActs(base, took, get) {
         body: (form) => ({ outage: outage.id, seconds: Number(form.elements.seconds.value) }) });
   }
 
+  // After a power cut: the standing clock gave everybody its length, which the proctor confirms or takes back.
+  const confirmStandstill = (outage) => withReason("settle-standstill", t("console.act_confirm_standstill"), t("console.lead_confirm_standstill"), [t("console.phrase_nobody_worked")],
+    { body: () => ({ outage: outage.id, seconds: 0 }) });
+
+  function takeBack(outage) {
+    return withReason("settle-standstill", t("console.act_take_back"), t("console.lead_take_back"), [t("console.phrase_worked_on")],
+      { fields: () => h("label", { class: "field" }, h("span", {}, t("console.take_back_seconds")),
+        h("input", { name: "seconds", type: "number", min: 1, max: outage.seconds === null ? 14400 : outage.seconds, step: 1, required: true, value: outage.seconds === null ? "" : outage.seconds, inputmode: "numeric" })),
+        body: (form) => ({ outage: outage.id, seconds: Number(form.elements.seconds.value) }) });
+  }
+
+  const shorten = () => withReason("shorten-time", t("console.act_shorten"), t("console.lead_shorten"), [t("console.phrase_wrong_limit")],
+    { danger: true, fields: () => minutesField(5), body: (form) => ({ person: null, minutes: Number(form.elements.minutes.value) }) });
+
   const close = (counts) => withReason("close", t("console.act_close"), t("console.lead_close", { working: counts.working }) + t("console.no_way_back"),
     [t("console.phrase_end"), t("console.phrase_all_in")], { danger: true });
 
@@ -79,6 +93,8 @@ export function createActs(base, took, get) {
     admit,
     addTime,
     credit,
+    confirmStandstill,
+    takeBack,
     release,
     pausePerson,
     showCode,
@@ -104,6 +120,7 @@ export function createActs(base, took, get) {
             ? [t("console.act_resume"), withReason("resume", t("console.act_resume"), t("console.lead_resume"), [t("console.phrase_fixed")]), "main"]
             : [t("console.act_pause"), withReason("pause", t("console.act_pause"), t("console.lead_pause"), [t("console.phrase_power"), t("console.phrase_announce")]), ""],
           [t("console.act_add_time"), addTime(null), ""],
+          [t("console.act_shorten"), shorten(), ""],
           [t("console.act_close"), close(counts), "stop"],
         ],
         closed: () => (session.practice ? [] : [[t("console.act_sign"), plain("sign", t("console.act_sign"), t("console.lead_sign") + t("console.no_way_back")), "main"]]),

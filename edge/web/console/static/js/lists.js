@@ -61,11 +61,13 @@ export function drawIncidents(holder, board, acts) {
 
 // Times the room itself was away, measured; giving them back is the proctor's word.
 export function drawOutages(holder, board, acts) {
-  const open = (board.outages || []).filter((one) => one.credited === null && one.proposed_seconds > 0);
+  const open = (board.outages || []).filter((one) => one.credited === null && (one.proposed_seconds > 0 || one.cause === "reboot"));
   const running = board.session.state === "running";
-  replace(holder, running ? open.map((one) => h("div", { class: "notice warn row ends" },
-    h("span", {}, t("console.outage", { seconds: one.proposed_seconds })),
-    h("button", { type: "button", class: "button slim main", onclick: acts.credit(one) }, t("console.act_credit")))) : []);
+  const words = (one) => (one.cause !== "reboot" ? t("console.outage", { seconds: one.proposed_seconds })
+    : one.seconds === null ? t("console.standstill_unknown") : t("console.standstill", { seconds: one.seconds }) + (one.quality === "synchronised" ? "" : " " + t("console.standstill_rough")));
+  const buttons = (one) => (one.cause === "reboot" ? [[acts.confirmStandstill(one), "act_confirm_standstill", "main"], [acts.takeBack(one), "act_take_back", ""]] : [[acts.credit(one), "act_credit", "main"]]);
+  replace(holder, running ? open.map((one) => h("div", { class: "notice warn row ends" }, h("span", {}, words(one)), h("span", {},
+    buttons(one).map(([act, key, kind]) => h("button", { type: "button", class: "button slim " + kind, onclick: act }, t("console." + key)))))) : []);
   holder.hidden = !running || !open.length;
 }
 
