@@ -135,6 +135,8 @@ extra=
 # a path without the Python version in it, for nginx
 package=$(cd / && $PREFIX/bin/python -c 'import pathlib, edge; print(pathlib.Path(edge.__file__).parent)')
 ln -sfn "$package" $PREFIX/edge
+# nginx sends the pages' own files packed
+find "$package/web" "$package/ui" -path '*/static/*' \( -name '*.js' -o -name '*.css' -o -name '*.svg' \) -exec gzip -9 -k -n -f {} +
 install -D -m 755 "$here/provisioning/examroom" /usr/local/bin/examroom
 
 say "设置" "configuration"

@@ -25,6 +25,7 @@ from edge.store.reserve import LOW, Reserve, free_bytes
 from edge.trust import enrolment
 from edge.ui import as_error, error_response, init_ui, language
 from edge.web import console, exam, kiosk, scoring, setup, spotcheck, staff
+from edge.web.packed import pack
 from edge.web.room import Room, close_connections
 from edge.web.staff.session import csrf_token, current, roles_held
 
@@ -49,6 +50,7 @@ def create_app(config: Config) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
     app.extensions["examroom"] = open_the_room(config)
     init_ui(app)
+    app.after_request(pack)
     app.teardown_appcontext(close_connections)
     app.context_processor(lambda: {"csrf_token": csrf_token, "signed_in": _quietly_current, "roles_held": roles_held})
     for person in (staff, console, exam, kiosk, scoring, setup, spotcheck):

@@ -54,6 +54,7 @@ def test_without_a_room_a_scratch_one_is_made_and_removed(tmp_path: Path) -> Non
     assert (figures["lost_acks"], figures["doubled"], figures["changed"], figures["unfinished"]) == (0, 0, 0, 0)
     assert figures["web_starts"] == 2, "web was killed once and started again"
     assert figures["retries"] > 0
+    assert 40 < figures["page_kb"] <= 120, "what a tablet loads up to its first question"
     assert figures["server_cpu_s"] > 0 and figures["rss_mb"] > 10
     checks = figures["checks"]
     assert checks["disk"]["free"] > 0 and checks["disk"]["needed"] == 500

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from werkzeug.exceptions import TooManyRequests
 
 from edge.config import Paths, Web
+from edge.ui.errors import as_error, error_body
 
 TREE = Path(__file__).parents[2]
 SITE = (TREE / "provisioning" / "nginx" / "examroom.conf").read_text(encoding="utf-8")
@@ -25,6 +29,33 @@ def test_every_persons_static_files_are_served() -> None:
     assert found is not None
     with_files = {folder.parent.name for folder in (TREE / "edge" / "web").glob("*/static")}
     assert with_files <= set(found[1].split("|"))
+
+
+def test_a_room_behind_one_router_is_within_the_limits_and_is_told_when_it_is_not() -> None:
+    """Two hundred tablets: a clock every 1.5 s, an answer every 5 s, then everybody's page and paper at once."""
+    rates = {name: int(rate) for name, rate in re.findall(r"zone=(\w+):\w+ rate=(\d+)r/s", SITE)}
+    bursts = {name: int(burst) for name, burst in re.findall(r"limit_req zone=(\w+) burst=(\d+) nodelay", SITE)}
+    assert rates.keys() == bursts.keys()
+    assert rates["examroom_pages"] >= 2 * (200 / 1.5 + 200 / 5) and bursts["examroom_pages"] >= 200 * 4
+    assert bursts["examroom_seats"] >= 200
+    told = re.search(r"error_page 429 @busy;.*location @busy \{.*?return 429 '(\{.+?\})';", SITE, re.DOTALL)
+    assert told is not None
+    busy = as_error(TooManyRequests())
+    assert json.loads(told[1]) == error_body(busy)
+
+
+def test_files_are_packed_where_nginx_takes_them_from(tmp_path: Path) -> None:
+    """bootstrap's own line, over a copy of the pages."""
+    assert "gzip_static on;" in SITE
+    bootstrap = (TREE / "provisioning" / "bootstrap.sh").read_text(encoding="utf-8")
+    line = next(line for line in bootstrap.splitlines() if "gzip -9" in line)
+    for part in ("web", "ui"):
+        shutil.copytree(TREE / "edge" / part, tmp_path / part)
+    for _ in range(2):  # an update packs again
+        subprocess.run(["/bin/sh", "-c", line], env={"package": str(tmp_path), "PATH": "/usr/bin:/bin"}, check=True)
+    for file in (tmp_path / "web/exam/static/js/main.js", tmp_path / "ui/static/base.css"):
+        packed = file.with_name(file.name + ".gz")
+        assert gzip.decompress(packed.read_bytes()) == file.read_bytes()
 
 
 def test_a_client_cannot_say_where_it_comes_from() -> None:

@@ -27,7 +27,8 @@ class _Kept:
 
 
 class Shell:
-    """One tablet's page and cache. `requests` and `received` count what it has cost so far (received: bytes)."""
+    """One tablet's page and cache. `requests` and `received` count what it has cost so far; received: bytes on the
+    wire, without headers."""
 
     def __init__(self, http: requests.Session, base: str) -> None:
         self._http = http
@@ -64,7 +65,7 @@ class Shell:
         asked = {"If-None-Match": kept.headers["etag"]} if kept is not None and "etag" in kept.headers else {}
         answer = self._http.get(self._base + path, headers=asked, timeout=TIMEOUT_S)
         self.requests += 1
-        self.received += len(answer.content)
+        self.received += carried(answer)
         if answer.status_code == 304 and kept is not None:
             return kept.text
         answer.raise_for_status()
@@ -75,6 +76,11 @@ class Shell:
             fresh = int(age[1]) if age is not None and "no-cache" not in rules else 0
             self._kept[path] = _Kept(answer.text, headers, time.monotonic() + fresh)
         return answer.text
+
+
+def carried(answer: requests.Response) -> int:
+    """Bytes of an answer's body as they came over the wire, packed or not."""
+    return int(answer.headers.get("Content-Length") or len(answer.content))
 
 
 def _needed(modules: Sequence[str], kinds: Iterable[str]) -> list[str]:

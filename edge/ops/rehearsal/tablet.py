@@ -18,7 +18,7 @@ from typing import Any
 import requests
 
 from edge.domain.paper import LETTERS
-from edge.ops.rehearsal.shell import Shell
+from edge.ops.rehearsal.shell import Shell, carried
 from edge.ops.rehearsal.tally import Told
 
 TIMEOUT_S = 10.0
@@ -37,8 +37,9 @@ class Heard:
     opens: list[float] = field(default_factory=list)
     """The page with nothing kept yet, and the seat claimed."""
     page_requests: int = 0
-    page_bytes: int = 0
     """Of one candidate's first opening; the most there was."""
+    page_bytes: int = 0
+    """What came over the wire from the first opening to the first question, paper and all; the most there was."""
     told: dict[str, Told] = field(default_factory=dict)
     """operation id -> what became of it"""
     sent: set[str] = field(default_factory=set)
@@ -82,6 +83,7 @@ class Candidate:
         self._queue: deque[dict[str, Any]] = deque()
         self._began = 0.0
         self._polled = 0.0
+        self._carried = 0
 
     def sit(self, stop: threading.Event, handin: threading.Event) -> None:
         """From the seat code to the hand-in, which all send together once `handin` is set."""
@@ -96,7 +98,6 @@ class Candidate:
             self._note("opens", start)
             with self._heard.lock:
                 self._heard.page_requests = max(self._heard.page_requests, self._shell.requests)
-                self._heard.page_bytes = max(self._heard.page_bytes, self._shell.received)
             self._csrf, self._attempt = facts["csrf"], facts["attempt"]
             if not self._wait_for_start(stop):
                 return
@@ -139,10 +140,13 @@ class Candidate:
         document = self._until_answered("GET", "/exam/api/paper", None, stop)
         if document is None:
             return None
+        carried_paper = self._carried
         items = [leaf for part in document["parts"] for item in part["items"] for leaf in item.get("items") or [item]]
         if not self._open_page(stop, {item["type"] for item in items}):
             return None
         self._note("loads", start)
+        with self._heard.lock:
+            self._heard.page_bytes = max(self._heard.page_bytes, self._shell.received + carried_paper)
         self._csrf, self._seq = document["csrf"], document["next_seq"]
         return items
 
@@ -236,6 +240,7 @@ class Candidate:
             if answer.status_code >= 500 or answer.status_code == 429:
                 raise requests.ConnectionError(str(answer.status_code))
             document: dict[str, Any] = answer.json()
+            self._carried = carried(answer)
         except (requests.RequestException, ValueError):
             with self._heard.lock:
                 self._heard.retries += 1
