@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from edge.errors import BadInput, ExamroomError, NotFound
 
-_FROM_STATUS = {404: "page_missing", 405: "page_method", 413: "page_too_large"}
+_FROM_STATUS = {404: "page_missing", 405: "page_method", 413: "page_too_large", 429: "page_busy"}
 
 
 class Fault(ExamroomError):

@@ -20,6 +20,7 @@ from edge.exam.mirror import Mirror
 from edge.store.db import connect
 from edge.store.reserve import Reserve
 from edge.trust import enrolment
+from edge.web.tries import WrongCodes
 
 Later = Callable[[sqlite3.Connection], object]
 
@@ -39,7 +40,7 @@ class Room:
     later: queue.SimpleQueue[Later] = field(default_factory=queue.SimpleQueue)
     asked_elsewhere: dict[str, int] = field(default_factory=dict)
     reports: dict[str, dict[str, int]] = field(default_factory=dict)
-    wrong_codes: dict[str, list[float]] = field(default_factory=dict)
+    wrong_codes: WrongCodes = field(default_factory=WrongCodes)
     lockdown: Lockdown = field(default_factory=Lockdown)
     mirror: Mirror | None = None
     reserve: Reserve | None = None

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from edge import clock
 from edge.demo.people import StaffMember
+from edge.errors import TooMany
 from edge.exam import conduct
 from edge.exam.banks import open_bank
 from edge.store import admissions, ledger, people, sessions
@@ -23,6 +24,7 @@ from edge.store.db import connect
 from edge.web.app import create_app
 from edge.web.body import csrf_of
 from edge.web.room import Room
+from edge.web.tries import WrongCodes, of_address
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import EXAMINER, PROCTOR, SUPERVISOR
 
@@ -104,6 +106,29 @@ def test_wrong_codes_are_slowed_down_and_noted(site: Site) -> None:
     while not site.room.later.empty():
         site.room.later.get()(site.desk.db)
     assert len(ledger.entries(site.desk.db, kinds=("tablet_refused",))) == 10
+
+
+def test_a_room_behind_one_router_is_not_locked_out_by_one_tablet_nor_guessed_by_made_up_ones() -> None:
+    tries, waiting = WrongCodes(), 200
+
+    def wrong(address: str, device: str, waiting: int = waiting) -> bool:
+        try:
+            tries.check(address, device, waiting)
+        except TooMany:
+            return False
+        tries.add(address, device)
+        return True
+
+    router, rooms_limit = "10.0.0.1", 2 * of_address(waiting)
+    assert sum(wrong(router, "clumsy") for _ in range(100)) == 10
+    tries.check(router, "another", waiting)  # its neighbours go on
+    assert sum(wrong(router, f"made-up-{n}") for n in range(500)) == of_address(waiting) - 10 == 50
+    tries.check("10.0.0.2", "another", waiting)  # and so do other routers
+    assert sum(wrong(f"10.0.1.{n}", "many-addresses") for n in range(250)) == rooms_limit - of_address(waiting)
+    # a guess hits a seat that still waits, one in a million of codes each: less than one in forty minutes
+    assert rooms_limit * waiting / 1_000_000 < 1 / 40
+    # and with most tablets at their seats there is little to guess, and little to mistype
+    assert 2 * of_address(5) * 5 / 1_000_000 < 1 / (24 * 60)
 
 
 def test_anothers_seat_a_replayed_cookie_and_no_token(site: Site) -> None:

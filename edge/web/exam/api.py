@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ from werkzeug.sansio.http import parse_cookie
 
 from edge import clock
 from edge.domain.answers import MAX_PARTS, MAX_TEXT
-from edge.errors import Conflict, NotFound, NotSignedIn, TooMany
+from edge.errors import Conflict, NotFound, NotSignedIn
 from edge.exam.conduct import note_tablet
 from edge.exam.documents import PaperSettings
 from edge.exam.live import OtherDevice, Tablet, masked
@@ -29,7 +28,6 @@ from edge.web.room import answers_db, room
 COOKIE = "examroom_tablet"
 COOKIE_S = 24 * 3600
 SHORT_COOKIE = 512
-TRIES_A_MINUTE = 10
 OpId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 Seq = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 LONGEST_AGE_MS = 7 * 24 * 3_600_000
@@ -82,8 +80,8 @@ def claim() -> Response:
     """
     here = room()
     who = request.remote_addr or "?"
-    _slow_down(here.wrong_codes, who)
     body = read(ClaimBody)
+    here.wrong_codes.check(who, body.device or "", _waiting())
     check_browser_for(body.seat_code)
     try:
         secret, tablet = here.live.claim(body.seat_code, body.claim, body.device)
@@ -93,7 +91,7 @@ def claim() -> Response:
             here.asked_elsewhere[attempt] = clock.wall_ms()
         raise
     except NotFound:
-        here.wrong_codes.setdefault(who, []).append(time.monotonic())
+        here.wrong_codes.add(who, body.device or "")
         here.later.put(_note_wrong_code)
         raise
     sitting = tablet.sitting
@@ -270,11 +268,10 @@ def _who(tablet: Tablet, secret: str) -> dict[str, Any]:
     }
 
 
-def _slow_down(wrong: dict[str, list[float]], who: str) -> None:
-    recent = [at for at in wrong.get(who, []) if time.monotonic() - at < 60]
-    wrong[who] = recent
-    if len(recent) >= TRIES_A_MINUTE:
-        raise TooMany("seat_code_tries")
+def _waiting() -> int:
+    """How many have a seat code and no tablet yet."""
+    here = room()
+    return sum(s.candidate.seat_code is not None and s.id not in here.seen for s in here.live.all_sittings())
 
 
 def _note_wrong_code(connection: Any) -> None:
