@@ -4,21 +4,30 @@ Two hundred tablets that save at once would otherwise be two hundred sleeping th
 that stalls would leave no thread for the clock and the console. The thread that commits sends the answers, each in one
 piece and without ever waiting for a tablet: what a socket does not take at once a pool thread sends.
 
+What is no HTTP gets the same kind of answer as any other refusal, where gunicorn would say 501 or a page of its own.
+
 This leans on the insides of the pinned gunicorn: `handle_request`, `_keepalive_after`, `finish_request`, `enqueue_req`,
-`handle_exit`.
+`handle_exit`, `handle_error`.
 """
 
 from __future__ import annotations
 
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
+from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from edge.web.later import KEY, Later
+from edge.ui.errors import as_error, error_body
+from edge.web.later import JSON, KEY, Later, to_text
+
+TOO_LONG = (errors.LimitRequestLine, errors.LimitRequestHeaders)
+OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
 
 
 class _Done:
@@ -75,6 +84,19 @@ class AnswerWorker(ThreadWorker):  # type: ignore[misc]
             return super().handle_request(req, conn)
         except Later as later:
             return later
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer what came to nothing before a view saw it: 400 or 413 for what is no HTTP, 500 for our own fault."""
+        whose = isinstance(exc, (errors.ParseException, ssl.SSLError)) and not isinstance(exc, OURS)
+        if whose:
+            self.log.warning("Invalid request from ip=%s: %s", (addr or ("",))[0], exc)
+        else:
+            self.log.error("Error handling request", exc_info=exc)
+        known = as_error((RequestEntityTooLarge if isinstance(exc, TOO_LONG) else BadRequest)() if whose else exc)
+        body = to_text(error_body(known)).encode()
+        head = f"HTTP/1.1 {known.status} -\r\nConnection: close\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}"
+        with suppress(OSError):
+            client.send(f"{head}\r\n\r\n".encode() + body, socket.MSG_DONTWAIT)
 
     def _keepalive_after(self, conn: Any, keepalive: Any) -> Any:
         if not isinstance(keepalive, Later):

@@ -78,8 +78,8 @@ class Count:
 
     @property
     def faults(self) -> int:
-        """Answers of 500 and above, but the server's own word for transfer codings it does not know."""
-        return sum(n for status, n in self.statuses.items() if status >= 500 and status != 501)
+        """Answers of 500 and above."""
+        return sum(n for status, n in self.statuses.items() if status >= 500)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Some 700 here; ten thousand and more in `make soak`. What a dishonest person wou
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 import uuid
@@ -204,6 +205,11 @@ def test_bytes_that_are_no_http(place: Yard, everybody: dict[str, Caller]) -> No
         got = send_raw(place, name, sent)
         if name.startswith("path "):
             assert b" 200 " not in got[:15], f"{name}: {got[:200]!r}"
+        assert b"<html>" not in got, f"{name}: a page of the server's own: {got[:200]!r}"
+        if name == "an encoding nobody knows":
+            head, _, body = got.partition(b"\r\n\r\n")
+            told = json.loads(body)
+            assert b" 400 " in head[:15] and told["error"] == "page_request" and told["zh"] and told["en"]
     check_tables(place, "noise", everybody["nobody"].may)
     still_serves(place)
 
