@@ -44,6 +44,7 @@ class _Facts:
     asked: Mapping[str, int]
     reports: Mapping[str, Mapping[str, int]]
     away: Mapping[str, Mapping[str, int]]
+    gone: Mapping[str, int]
     refused: set[str]
     other_devices: frozenset[str]
     seats: Mapping[str, tuple[int, int]]
@@ -58,12 +59,14 @@ def board(
     session_id: str,
     asked: Mapping[str, int] | None = None,
     reports: Mapping[str, Mapping[str, int]] | None = None,
+    gone: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """The console's document. `seen` maps an attempt to when its tablet last spoke (wall ms); `Room` has the rest."""
+    """The console's document. `seen` maps an attempt to when its tablet last spoke (wall ms), `gone` to since when
+    nobody looks at its page; `Room` has the rest."""
     session = sessions.find(connection, session_id)
     everyone = people.candidates(connection, session_id)
     names = {who.person: who for who in everyone}
-    facts = _facts_of(connection, answers, live, session, seen, asked or {}, reports or {})
+    facts = _facts_of(connection, answers, live, session, seen, asked or {}, reports or {}, gone or {})
     tiles = [_tile(who, facts, live) for who in everyone]
     taken = {who.seat for who in everyone if who.seat}
     free = [
@@ -105,6 +108,7 @@ def _facts_of(
     seen: Mapping[str, int],
     asked: Mapping[str, int],
     reports: Mapping[str, Mapping[str, int]],
+    gone: Mapping[str, int],
 ) -> _Facts:
     sittings = {s.candidate.person: s for s in live.sittings(session.id)}
     # papers are in memory while the session is open; reading two hundred of them again costs tens of milliseconds
@@ -124,6 +128,7 @@ def _facts_of(
         asked=asked,
         reports=reports,
         away=lockdown.times_away(connection, session.id),
+        gone=gone,
         refused=lockdown.refused(connection, session.id),
         other_devices=frozenset(live.other_devices),
         seats={seat: (row, column) for seat, row, column in people.seats(connection, session.id)},
@@ -223,6 +228,7 @@ def _tile(who: people.Candidate, facts: _Facts, live: LiveExam) -> dict[str, Any
         "paused": paused,
         "queued": report.get("queued", 0),
         "focus_lost": away,
+        "away_ms": facts.gone.get(key) if active else None,
         "kept": facts.kept.get(key, 0),
         "alarms": alarms,
     }
@@ -259,7 +265,9 @@ def _alarms(
         yield "kept_answers"
     if facts.session.state in ("checkin", "running") and report.get("refused", 0) > 0:
         yield "seb_refused"
-    if active and report.get("focus_lost", 0) > 0:
+    if active and key in facts.gone:
+        yield "away"
+    elif active and report.get("focus_lost", 0) > 0:
         yield "focus_lost"
     if active and paused:
         yield "person_paused"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from edge import clock
@@ -20,7 +21,8 @@ from edge.store import lockdown as rows
 from edge.store.db import transaction
 from edge.store.records import keep_reason
 
-KINDS = ("page_hidden", "window_blur", "fullscreen_left", "copy", "paste", "print")
+KINDS = ("page_hidden", "window_blur", "fullscreen_left", "not_fullscreen", "copy", "paste", "print")
+HEARD = 256
 NOTE_EVERY_MS = 3_600_000
 
 Later = Callable[[sqlite3.Connection], object]
@@ -34,6 +36,8 @@ class Lockdown:
         self._waiting: dict[rows.Watched, tuple[int, int]] = {}
         self._refused: set[rows.Watched] = set()
         self._exempt: set[tuple[str, str]] = set()
+        self._heard: dict[str, deque[str]] = {}
+        self._away: dict[str, int] = {}
 
     def add(self, what: rows.Watched, count: int, lasted_ms: int, later: Callable[[Later], object]) -> None:
         """Count it; `later` is asked to run the writing once for all that gathers until then."""
@@ -43,6 +47,30 @@ class Lockdown:
             self._waiting[what] = (before[0] + count, before[1] + lasted_ms)
         if first:
             later(self.write)
+
+    def is_new(self, tablet: str, event: str | None) -> bool:
+        """Whether the tablet tells this event for the first time; one without a name always is."""
+        if event is None:
+            return True
+        with self._lock:
+            heard = self._heard.setdefault(tablet, deque(maxlen=HEARD))
+            known = event in heard
+            if not known:
+                heard.append(event)
+            return not known
+
+    def set_away(self, attempt: str, lasted_ms: int | None) -> None:
+        """The candidate has been away from the page for so long by now, or (None) is here."""
+        with self._lock:
+            if lasted_ms is None:
+                self._away.pop(attempt, None)
+            else:
+                self._away[attempt] = clock.wall_ms() - lasted_ms
+
+    def away(self) -> dict[str, int]:
+        """attempt -> since when (wall ms) its page says that nobody looks at it."""
+        with self._lock:
+            return dict(self._away)
 
     def refuse(self, what: rows.Watched, later: Callable[[Later], object]) -> None:
         """Note once that this tablet was refused."""
@@ -85,6 +113,8 @@ class Lockdown:
 def _keep(connection: sqlite3.Connection, what: rows.Watched, count: int, lasted_ms: int) -> None:
     now = rows.add(connection, what, count, lasted_ms)
     refused = what.kind == rows.REFUSED
+    if not now.count:  # only the end of an absence whose beginning was not heard
+        return
     if now.noted and (refused or clock.wall_ms() - now.noted_ms < NOTE_EVERY_MS):
         return
     body = {"tablet": what.tablet} if refused else {"what": what.kind, "count": now.count, "ms": now.lasted_ms}

@@ -64,21 +64,29 @@ def enter(page: Page, base: str, code: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_leaving_is_told_beforehand_counted_and_sent_at_most_each_ten_seconds(
-    browser: Browser, desk: DeskRoom, tmp_path: Path
-) -> None:
+Event = dict[str, Any]
+
+
+def watched(page: Page) -> list[list[Event]]:
+    """What the page sends of what it sees, sending by sending."""
+    sent: list[list[Event]] = []
+    page.on(
+        "request",
+        lambda r: sent.append(json.loads(r.post_data or "{}")["events"]) if r.url.endswith("/exam/api/watch") else None,
+    )
+    return sent
+
+
+def test_leaving_is_told_beforehand_and_noted_as_it_begins(browser: Browser, desk: DeskRoom, tmp_path: Path) -> None:
     with serving(desk, tmp_path) as (_, base):
         proctor, codes = open_exam(base, desk.session)
         page = browser.new_page(viewport={"width": 800, "height": 1280})
-        sent: list[list[str]] = []
-        page.on(
-            "request",
-            lambda r: (
-                sent.append([e["kind"] for e in json.loads(r.post_data or "{}")["events"]])
-                if r.url.endswith("/exam/api/watch")
-                else None
-            ),
-        )
+        sent = watched(page)
+
+        def tile() -> dict[str, Any]:
+            board = proctor.get(f"/console/api/{desk.session}/board")
+            return next(dict(s) for s in board["seats"] if s.get("seat_code") == codes[0])
+
         page.clock.install()
         enter(page, base, codes[0])
         expect(page.get_by_text("Stay on this page during the exam")).to_be_visible()
@@ -86,23 +94,46 @@ def test_leaving_is_told_beforehand_counted_and_sent_at_most_each_ten_seconds(
         page.clock.run_for(2000)
         expect(page.locator(".stem").first).to_be_visible()
         page.evaluate(HIDE, True)
+        until(lambda: page.wait_for_timeout(50) or sent, 10, "the beginning is sent at once")
+        until(lambda: tile()["away_ms"], 10, "the board shows that nobody looks at the page")
+        assert "away" in tile()["alarms"]
         page.clock.run_for(5000)
         page.evaluate(HIDE, False)
+        page.clock.run_for(2100)
+        until(lambda: page.wait_for_timeout(50) or len(sent) == 2, 10, "and so is the end")
+        begun, ended = (event for events in sent for event in events)
+        assert (begun["kind"], begun["for_ms"], "end" in begun) == ("page_hidden", 0, False)
+        assert (ended["kind"], ended["end"]) == ("page_hidden", True) and ended["for_ms"] >= 5000
+        until(lambda: tile()["away_ms"] is None, 10, "they are back")
         page.evaluate("document.dispatchEvent(new ClipboardEvent('copy'))")
         page.evaluate("document.dispatchEvent(new ClipboardEvent('copy'))")
-        page.clock.run_for(9000)
-        assert sent == []
-        page.clock.run_for(2000)
-        until(lambda: page.wait_for_timeout(50) or sent, 10, "what was noted is sent")
-        assert sent == [["page_hidden", "copy"]]
+        page.clock.run_for(5000)
+        assert len(sent) == 2
+        page.clock.run_for(6000)
+        until(lambda: page.wait_for_timeout(50) or len(sent) == 3, 10, "what can wait is sent")
         page.clock.run_for(30_000)
-        assert len(sent) == 1
+        assert [e["kind"] for e in sent[2]] == ["copy"] and len(sent) == 3
+        until(lambda: tile()["focus_lost"] == 2, 10, "the board counts")
 
-        def lost() -> int:
-            board = proctor.get(f"/console/api/{desk.session}/board")
-            return next(int(s["focus_lost"]) for s in board["seats"] if s.get("seat_code") == codes[0])
+        # gone once more, and the room does not hear it; the page is loaded again, and it is heard all the same, once
+        page.route("**/exam/api/watch", lambda route: route.abort())
+        page.evaluate(HIDE, True)
+        until(lambda: page.wait_for_timeout(50) or len(sent) == 4, 10, "it is tried")
+        page.unroute("**/exam/api/watch")
+        page.reload()
+        page.clock.run_for(2100)
+        until(lambda: page.wait_for_timeout(50) or any(e["id"] == sent[3][0]["id"] for e in sent[-1]), 10, "heard")
+        until(lambda: tile()["focus_lost"] >= 3, 10, "the board counts it")
+        assert tile()["away_ms"] is None
 
-        until(lambda: lost() == 2, 10, "the board shows it")
+        # an absence that is open when the exam ends ends with it
+        page.evaluate(HIDE, True)
+        until(lambda: tile()["away_ms"], 10, "away")
+        person = tile()["person"]
+        proctor.post(f"/console/api/{desk.session}/hand-in", person=person, reason="离场")
+        page.clock.run_for(20_000)
+        expect(page.locator(".screen.done")).to_be_visible()
+        assert sent[-1][-1]["end"] and sent[-1][-1]["for_ms"] > 0
         page.close()
 
 

@@ -32,8 +32,9 @@ def show_board(session: str) -> Response:
 def _board(session: str) -> dict[str, Any]:
     here = room()
     statuses = read_statuses(here.config.paths.status)
+    gone = here.lockdown.away()
     document = board(
-        room_db(), answers_db(), here.live, here.seen, statuses, session, here.asked_elsewhere, here.reports
+        room_db(), answers_db(), here.live, here.seen, statuses, session, here.asked_elsewhere, here.reports, gone
     )
     document["session"]["locked_bank"] = locked_bank(session)
     return document

@@ -109,6 +109,7 @@ def paper() -> Response:
     """The whole paper, without keys, and the answers that stand."""
     tablet, secret = _tablet()
     live = room().live
+    room().lockdown.set_away(tablet.sitting.id, None)  # whoever opens the page looks at it
     return jsonify(_who(tablet, secret) | live.paper(tablet) | {"clock": live.tell_clock(tablet.sitting)})
 
 

@@ -80,15 +80,24 @@ def _hashes(address: str, keys: tuple[str, ...]) -> frozenset[str]:
 
 
 class WatchEvent(Body):
-    """Something the page saw: when by the tablet's own clock, and how long it lasted."""
+    """Something the page saw: when by the tablet's own clock, and how long it lasted.
 
-    kind: Literal["page_hidden", "window_blur", "fullscreen_left", "copy", "paste", "print"]
+    An absence is told twice, at its beginning and with `end` at its end, when its length is known. `id` is the page's
+    own name for the telling, which it may repeat.
+    """
+
+    kind: Literal["page_hidden", "window_blur", "fullscreen_left", "not_fullscreen", "copy", "paste", "print"]
     at_ms: Annotated[int, Field(ge=0, le=10**14)]
     for_ms: Annotated[int, Field(ge=0, le=86_400_000)] = 0
+    id: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")] = None
+    end: bool = False
 
 
 class WatchBody(Body):
+    """`away_ms`: how long the candidate has been away by now; None while they are here."""
+
     events: Annotated[list[WatchEvent], Field(min_length=1, max_length=100)]
+    away_ms: Annotated[int | None, Field(ge=0, le=86_400_000)] = None
 
 
 def take_watch(tablet: Tablet, secret: str) -> Response:
@@ -96,12 +105,15 @@ def take_watch(tablet: Tablet, secret: str) -> Response:
     check_csrf(secret)
     body = read(WatchBody)
     here, sitting = room(), tablet.sitting
-    session = sitting.session
+    session, binding = sitting.session, tablet.binding
     if session.policy.get("lockdown") == "none":
         return jsonify({"noted": 0})
+    here.lockdown.set_away(sitting.id, body.away_ms)
+    new = [event for event in body.events if here.lockdown.is_new(binding.tablet, event.id)]
     for kind in KINDS:
-        of_kind = [event for event in body.events if event.kind == kind]
+        of_kind = [event for event in new if event.kind == kind]
         if of_kind:
-            what = rows.Watched(session.id, sitting.candidate.person, sitting.id, tablet.binding.tablet, kind)
-            here.lockdown.add(what, len(of_kind), sum(event.for_ms for event in of_kind), here.later.put)
-    return jsonify({"noted": len(body.events)})
+            what = rows.Watched(session.id, sitting.candidate.person, sitting.id, binding.tablet, kind)
+            times = sum(not event.end for event in of_kind)
+            here.lockdown.add(what, times, sum(event.for_ms for event in of_kind), here.later.put)
+    return jsonify({"noted": len(new)})

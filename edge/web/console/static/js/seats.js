@@ -84,7 +84,7 @@ export function tickSeats(now, left) {
 }
 
 export function alarmText(alarm, seat) {
-  return t("console.alarm_" + alarm, { n: seat.kept, queued: seat.queued, lost: seat.focus_lost });
+  return t("console.alarm_" + alarm, { n: seat.kept, queued: seat.queued, lost: seat.focus_lost, since: seat.away_ms ? hms(seat.away_ms) : "" });
 }
 
 function tile(seat, board, acts) {

@@ -34,9 +34,9 @@ async function call(path, options) {
   }
 }
 
-function post(path, body) {
+function post(path, body, more) {
   const headers = { "Content-Type": "application/json", "X-CSRF": csrf };
-  return call(path, { method: "POST", headers, body: JSON.stringify(body) });
+  return call(path, Object.assign({ method: "POST", headers, body: JSON.stringify(body) }, more));
 }
 
 export const claim = (seatCode, secret) => post("claim", { seat_code: seatCode, claim: secret, device });
@@ -44,7 +44,8 @@ export const paper = () => call("paper", {});
 // Says how many answers wait here, and how many of them the room refused, so that the proctor sees it at the seat.
 export const clock = (queued, unwanted) => call(queued ? "clock?q=" + queued + (unwanted ? "&r=" + unwanted : "") : "clock", {});
 export const settings = (wanted) => post("settings", wanted);
-export const watch = (events) => post("watch", { events });
+// last: the page may be gone before it is answered.
+export const watch = (seen, last) => post("watch", seen, last ? { keepalive: true } : null);
 
 // One picture, sound or film of this paper; null when the room did not give it.
 export async function media(name) {

@@ -16,7 +16,7 @@ import { askForKeys, createWatch, fullScreen } from "./watch.js";
 const RETRY_MS = 2000;
 const START_SPREAD_MS = 1500;
 const MOVED = ["tablet_released", "tablet_other", "tablet_unknown"];
-const OF_ATTEMPT = ["paper/", "marks/", "room/", "settings/"];
+const OF_ATTEMPT = ["paper/", "marks/", "room/", "settings/", "watch/"];
 const root = byId("app");
 
 let store = null;
@@ -38,7 +38,7 @@ shell.possible().then((yes) => {
   if (sitting) sitting.refreshBanners();
 });
 
-const watch = createWatch({ send: api.watch });
+const watch = createWatch({ send: api.watch, keep, load: (key) => store.note(key) });
 const watched = () => Boolean(claim && claim.session.lockdown !== "none");
 
 const clock = createClock({
@@ -227,7 +227,7 @@ function sendRest(last) {
 }
 
 function forget() {
-  watch.stop();
+  watch.drop();
   if (sitting) {
     sitting.stop();
     sitting.forget();
@@ -281,7 +281,7 @@ async function enterPaper(document_, fresh) {
   clock.take(fresh ? document_.clock : { s: "running", left: null, v: null });
   clock.start(!fresh);
   sitting.begin();
-  if (watched()) watch.start();
+  if (watched()) watch.start("watch/" + claim.attempt);
   shell.keep();
 }
 
