@@ -37,6 +37,9 @@ CANDIDATES = 10
 BOOT_SECONDS = 600
 TICK_MS = 3000
 """The exam clock is on disk every second; a cut may take that much of what the console has shown."""
+CA = VM / "ca.crt"
+NEEDED = ("disk.img", "vmlinuz", "initrd", CA.name)
+"""What provisioning/vmtest.sh leaves there with VMTEST_KEEP=1."""
 SESSION = "S-VM"
 MASKED = ["vmtest", "examroom-camera@door", "examroom-checkin", "examroom-uplink"]
 
@@ -70,9 +73,8 @@ take_in(open_room(config.paths.room_db), roster, parse_policy(canonical(people.P
 class Machine:
     """The box, as a virtual machine with a plug that can be pulled."""
 
-    def __init__(self, disk: Path, ca: Path) -> None:
+    def __init__(self, disk: Path) -> None:
         self._disk = disk
-        self._ca = ca
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -95,7 +97,7 @@ class Machine:
         while time.monotonic() - began < BOOT_SECONDS:
             assert self._process.poll() is None, "the machine stopped"
             with suppress(requests.RequestException):
-                if requests.get(f"{self.base}/healthz", timeout=5, verify=str(self._ca)).ok:
+                if requests.get(f"{self.base}/healthz", timeout=5, verify=str(CA)).ok:
                     return time.monotonic() - began
             time.sleep(0.5)
         raise AssertionError(f"no answer in {BOOT_SECONDS} s")
@@ -109,7 +111,7 @@ class Machine:
 @pytest.fixture
 def disk(tmp_path: Path) -> Path:
     """A copy of the machine's disk with a planned session on it."""
-    lacking = [name for name in ("disk.img", "vmlinuz", "initrd") if not (VM / name).exists()]
+    lacking = [name for name in NEEDED if not (VM / name).exists()]
     if lacking or os.geteuid() != 0 or shutil.which("qemu-system-x86_64") is None:
         pytest.skip(f"run by `make vmkill` as root, which makes {', '.join(lacking) or 'the machine'} first")
     copy = VM / "kill.img"
@@ -126,15 +128,14 @@ def disk(tmp_path: Path) -> Path:
 
 
 def test_pulling_the_plug_loses_no_acknowledged_answer(disk: Path) -> None:
-    machine = Machine(disk, VM / "room.crt")
+    machine = Machine(disk)
     chance = random.Random(20)
     heard, stop, handin = Heard(), threading.Event(), threading.Event()
     boots = [machine.power_on()]
     try:
         codes = _open(machine)
         pace = Pace(0.3, 1_000_000)
-        verify = str(VM / "room.crt")
-        crowd = [Candidate(machine.base, code, pace, heard, n, verify) for n, code in enumerate(codes)]
+        crowd = [Candidate(machine.base, code, pace, heard, n, str(CA)) for n, code in enumerate(codes)]
         threads = [threading.Thread(target=who.sit, args=(stop, handin), daemon=True) for who in crowd]
         for thread in threads:
             thread.start()
@@ -170,7 +171,7 @@ def test_pulling_the_plug_loses_no_acknowledged_answer(disk: Path) -> None:
 
 def _open(machine: Machine) -> list[str]:
     """Door open, everybody in by the console, exam begun; the seat codes."""
-    proctor = Person(machine.base, STAFF[0], verify=str(VM / "room.crt"))
+    proctor = Person(machine.base, STAFF[0], verify=str(CA))
     proctor.sign_in("/console/")
     board: dict[str, Any] = proctor.post(f"/console/api/{SESSION}/open-checkin")["board"]
     for seat in board["seats"]:
@@ -191,7 +192,7 @@ def _more_than(heard: Heard, count: int) -> None:
 
 def _left(machine: Machine) -> int:
     """The exam's time left as the console shows it, milliseconds."""
-    proctor = Person(machine.base, STAFF[0], verify=str(VM / "room.crt"))
+    proctor = Person(machine.base, STAFF[0], verify=str(CA))
     try:
         proctor.sign_in("/console/")
         return int(proctor.get(f"/console/api/{SESSION}/board")["session"]["clock"]["left"])
