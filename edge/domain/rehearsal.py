@@ -25,10 +25,39 @@ class Measured:
     changed: int
     """Answers whose stored value is not what was acknowledged last."""
     unfinished: int
-    """Candidates whose hand-in was never acknowledged."""
+    """Candidates, at whatever machine, whose hand-in is not in the store."""
     load_p99_ms: float | None
     save_p99_ms: float | None
     handin_p99_ms: float | None
+    faults_missed: bool = False
+    """Faults were planned, and not all of them came about."""
+    unsignalled: bool = False
+    """The other machines' candidates were not done in time, so that they could not hand in with the others."""
+
+
+LEAST_ANSWERS = 10
+SLOWEST_PACE_MS = 5000
+"""What a rehearsal must at least have asked of the box before a session's door opens on its word."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A rehearsal that was passed: when, for how many, by which software, with what papers, how hard.
+
+    `drawn_from`: the fingerprint of the banks, blueprint and policy that papers were drawn by; None: of no session.
+    """
+
+    at_ms: int
+    candidates: int
+    version: str
+    drawn_from: str | None
+    answers: int
+    pace_ms: int
+
+
+def enough(answers: int, pace_ms: int) -> bool:
+    """Whether so many answers of each candidate, one each `pace_ms`, say anything about an exam."""
+    return answers >= LEAST_ANSWERS and pace_ms <= SLOWEST_PACE_MS
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
@@ -50,6 +79,10 @@ def shortcomings(measured: Measured, limits: Limits) -> list[str]:
         found.append("rehearsal_doubled")
     if measured.unfinished:
         found.append("rehearsal_unfinished")
+    if measured.unsignalled:
+        found.append("rehearsal_others_late")
+    if measured.faults_missed:
+        found.append("rehearsal_no_faults")
     slow = (
         (measured.load_p99_ms, limits.load_ms),
         (measured.save_p99_ms, limits.save_ms),
@@ -60,7 +93,14 @@ def shortcomings(measured: Measured, limits: Limits) -> list[str]:
     return found
 
 
-def covers(passed: Sequence[tuple[int, int, str]], candidates: int, version: str, now_ms: int, hours: int) -> bool:
-    """Whether one of `passed` (at_ms, candidates, version) is for as many, by this software, and recent enough."""
+def covers(passed: Sequence[Held], candidates: int, version: str, drawn_from: str, now_ms: int, hours: int) -> bool:
+    """Whether one of `passed` is for as many, by this software, with these papers, hard enough, and recent enough."""
     oldest = now_ms - hours * 3_600_000
-    return any(oldest <= at <= now_ms and count >= candidates and by == version for at, count, by in passed)
+    return any(
+        oldest <= held.at_ms <= now_ms
+        and held.candidates >= candidates
+        and held.version == version
+        and held.drawn_from == drawn_from
+        and enough(held.answers, held.pace_ms)
+        for held in passed
+    )

@@ -6,21 +6,36 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from edge import clock
 from edge.domain.canonical import canonical_text
+from edge.domain.rehearsal import Held
 
 
-def add(connection: sqlite3.Connection, candidates: int, version: str, passed: bool, figures: Mapping[str, Any]) -> int:
-    """Keep one rehearsal; its number."""
+def add(
+    connection: sqlite3.Connection, held: Held, passed: bool, session: str | None, figures: Mapping[str, Any]
+) -> int:
+    """Keep one rehearsal, passed or not; its number. `session`: whose papers were rehearsed."""
     done = connection.execute(
-        "INSERT INTO rehearsals (at_ms, candidates, version, passed, figures) VALUES (?, ?, ?, ?, ?)",
-        (clock.wall_ms(), candidates, version, int(passed), canonical_text(figures)),
+        "INSERT INTO rehearsals (at_ms, candidates, version, passed, session, drawn_from, answers, pace_ms, figures)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            held.at_ms,
+            held.candidates,
+            held.version,
+            int(passed),
+            session,
+            held.drawn_from,
+            held.answers,
+            held.pace_ms,
+            canonical_text(figures),
+        ),
     )
     return int(done.lastrowid or 0)
 
 
-def passed(connection: sqlite3.Connection) -> list[tuple[int, int, str]]:
-    """(when, for how many candidates, by which version of the software) of every passed one, newest first."""
-    query = "SELECT at_ms, candidates, version FROM rehearsals WHERE passed ORDER BY id DESC LIMIT 50"
-    rows = connection.execute(query)
-    return [(row["at_ms"], row["candidates"], row["version"]) for row in rows]
+def passed(connection: sqlite3.Connection) -> list[Held]:
+    """Every passed one, newest first."""
+    query = (
+        "SELECT at_ms, candidates, version, drawn_from, answers, pace_ms FROM rehearsals WHERE passed"
+        " ORDER BY id DESC LIMIT 50"
+    )
+    return [Held(*row) for row in connection.execute(query)]

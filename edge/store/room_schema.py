@@ -306,4 +306,10 @@ CREATE TABLE part_limits (
 ) STRICT;
 ALTER TABLE step_stamps ADD COLUMN recording INTEGER
 """,
+    "m016_rehearsal2": """
+ALTER TABLE rehearsals ADD COLUMN session TEXT;
+ALTER TABLE rehearsals ADD COLUMN drawn_from TEXT;
+ALTER TABLE rehearsals ADD COLUMN answers INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rehearsals ADD COLUMN pace_ms INTEGER NOT NULL DEFAULT 0
+""",
 }

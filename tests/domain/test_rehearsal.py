@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from edge.domain.rehearsal import Limits, Measured, covers, percentile, shortcomings
+from edge.domain.rehearsal import Held, Limits, Measured, covers, percentile, shortcomings
 
 LIMITS = Limits(load_ms=5000, save_ms=1000, handin_ms=5000)
 GOOD = Measured(300, 0, 0, 0, 0, 120.0, 40.0, 90.0)
@@ -28,6 +29,8 @@ def test_a_good_one_has_no_shortcoming() -> None:
         ({"save_p99_ms": 1000.1}, "rehearsal_slow"),
         ({"load_p99_ms": 5000.1}, "rehearsal_slow"),
         ({"handin_p99_ms": 5000.1}, "rehearsal_slow"),
+        ({"faults_missed": True}, "rehearsal_no_faults"),
+        ({"unsignalled": True}, "rehearsal_others_late"),
     ],
 )
 def test_each_shortcoming_has_its_reason(change: dict[str, object], reason: str) -> None:
@@ -46,17 +49,24 @@ def test_percentiles_are_values_that_occurred() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "enough"),
+    ("change", "enough"),
     [
-        ((0, 30, "1"), True),
-        ((-23 * HOUR, 30, "1"), True),
-        ((-25 * HOUR, 30, "1"), False),
-        ((0, 29, "1"), False),
-        ((0, 30, "0"), False),
-        ((HOUR, 30, "1"), False),
+        ({}, True),
+        ({"at_ms": -23 * HOUR}, True),
+        ({"at_ms": -25 * HOUR}, False),
+        ({"at_ms": HOUR}, False),
+        ({"candidates": 29}, False),
+        ({"version": "0"}, False),
+        ({"drawn_from": "other papers"}, False),
+        ({"drawn_from": None}, False),
+        ({"answers": 1}, False),
+        ({"answers": 9}, False),
+        ({"pace_ms": 50}, True),
+        ({"pace_ms": 5001}, False),
     ],
 )
-def test_one_counts_for_as_many_by_this_software_and_not_for_ever(held: tuple[int, int, str], enough: bool) -> None:
+def test_one_counts_for_the_same_papers_hard_enough_and_not_for_ever(change: dict[str, Any], enough: bool) -> None:
     now = 1_800_000_000_000
-    at, count, version = held
-    assert covers([(now + at, count, version)], 30, "1", now, 24) is enough
+    held = replace(Held(0, 30, "1", "papers", 10, 5000), **change)
+    held = replace(held, at_ms=now + held.at_ms)
+    assert covers([held], 30, "1", "papers", now, 24) is enough

@@ -4,36 +4,50 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from edge import clock
+from edge import __version__, clock
 from edge.bank.build import content_of, sample_bank
+from edge.bank.outline import outline
+from edge.demo import people as cast
 from edge.domain.canonical import canonical, canonical_text
-from edge.errors import Conflict
-from edge.exam.documents import parse_policy
-from edge.exam.readiness import need_rehearsal
+from edge.domain.rehearsal import Held, Limits
+from edge.errors import Conflict, Unavailable
+from edge.exam.documents import parse_policy, parse_roster
+from edge.exam.intake import take_in
+from edge.exam.readiness import drawn_from, need_rehearsal
 from edge.ops.ports import free_port
-from edge.ops.rehearsal.fitness import planned
-from edge.ops.rehearsal.run import count
+from edge.ops.rehearsal import commands, joining
+from edge.ops.rehearsal.fitness import chosen, exam_of, planned
+from edge.ops.rehearsal.making import sweep
+from edge.ops.rehearsal.room import can_trace
+from edge.ops.rehearsal.run import Crowd, Plan, count
+from edge.ops.rehearsal.shell import Shell
 from edge.ops.rehearsal.tablet import Heard
 from edge.ops.rehearsal.tally import Told
+from edge.ops.stages import Stages
 from edge.store import ledger, rehearsals, sessions
 from edge.store.db import open_answers, transaction
 from edge.trust.seal import seal_bundle
 from edge.trust.signer import Ed25519Signer
+from edge.web.app import create_app
 from support.rooms import DAY_MS, DeskRoom, make_desk_room
 from support.serving import serving, signed_in, until, write_config
 
 KEYS = {
     "clients", "saves", "lost_acks", "doubled", "fsyncs_per_save", "p50_ms", "p95_ms", "p99_ms", "handin_p99_ms",
     "server_cpu_s", "client_cpu_s", "rss_mb", "changed", "fsyncs_counted_by", "open_p99_ms", "load_p99_ms", "page_kb",
-    "page_requests", "checks",
+    "page_requests", "checks", "pss_mb", "mirror", "not_covered", "faults", "clients_elsewhere",
 }  # fmt: skip
 
 
@@ -53,9 +67,10 @@ def test_without_a_room_a_scratch_one_is_made_and_removed(tmp_path: Path) -> Non
     assert (figures["clients"], figures["saves"]) == (6, 36)
     assert (figures["lost_acks"], figures["doubled"], figures["changed"], figures["unfinished"]) == (0, 0, 0, 0)
     assert figures["web_starts"] == 2, "web was killed once and started again"
-    assert figures["retries"] > 0
+    assert figures["retries"] > 0 and figures["replies_lost"] > 0 and figures["faults"]
     assert 40 < figures["page_kb"] <= 120, "what a tablet loads up to its first question"
     assert figures["server_cpu_s"] > 0 and figures["rss_mb"] > 10
+    assert figures["pss_mb"] is None or figures["pss_mb"] < figures["rss_mb"]
     checks = figures["checks"]
     assert checks["disk"]["free"] > 0 and checks["disk"]["needed"] == 500
     assert checks["memory"]["free"] > 0
@@ -64,7 +79,8 @@ def test_without_a_room_a_scratch_one_is_made_and_removed(tmp_path: Path) -> Non
 
 
 def test_in_a_room_it_is_remembered_and_touches_nothing_else(tmp_path: Path) -> None:
-    room = make_desk_room(tmp_path, size=3)
+    (tmp_path / "usb").mkdir()
+    room = make_desk_room(tmp_path, size=3, store={"mirror": str(tmp_path / "usb")})
     before = {row["name"]: row["name"] for row in room.db.execute("SELECT name FROM sqlite_master")}
     planned = sessions.find(room.db, room.session)
     config = write_config(room.config, tmp_path)
@@ -75,7 +91,12 @@ def test_in_a_room_it_is_remembered_and_touches_nothing_else(tmp_path: Path) -> 
     assert {row["name"]: row["name"] for row in room.db.execute("SELECT name FROM sqlite_master")} == before
     assert ledger.last(room.db, "rehearsal", 1)[0].body["candidates"] == 3
     assert code == 0 and figures["passed"], figures["reasons"]
-    assert len(rehearsals.passed(room.db)) == 1
+    [held] = rehearsals.passed(room.db)
+    assert (held.candidates, held.answers, held.pace_ms) == (3, 2, 500)
+    assert held.drawn_from == drawn_from(room.identity, room.config.paths.bundles, planned) == figures["drawn_from"]
+    assert not figures["checks"]["door"]["ok"], "two answers each open no door"
+    assert figures["mirror"] == "mirror_same_disk", "the second medium was written to, and is no disk of its own here"
+    assert list((tmp_path / "usb").iterdir()) == []
     assert not (room.config.paths.state / "scratch").exists()
 
 
@@ -89,14 +110,23 @@ def test_while_an_exam_is_on_it_refuses(tmp_path: Path) -> None:
     assert ledger.last(room.db, "rehearsal", 1) == []
 
 
-def test_killed_in_the_middle_it_leaves_no_process(tmp_path: Path) -> None:
-    words = command(tmp_path / "none.toml", "--candidates", "2", "--answers", "50", "--pace", "2")
-    running = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: _webs(tmp_path), 30, "its web runs")
-    running.send_signal(signal.SIGTERM)
-    running.wait(30)
-    until(lambda: not _webs(tmp_path), 10, "its web has gone")
-    assert list(tmp_path.iterdir()) == []
+def test_ended_in_the_middle_it_leaves_no_process(tmp_path: Path) -> None:
+    folders = {number: tmp_path / number.name for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)}
+    running = {}
+    for number, folder in folders.items():
+        folder.mkdir()
+        words = command(folder / "none.toml", "--candidates", "2", "--answers", "50", "--pace", "2")
+        running[number] = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: all(_webs(folder) for folder in folders.values()), 60, "their webs run")
+    for number, one in running.items():
+        one.send_signal(number)
+    for one in running.values():
+        one.wait(30)
+    until(lambda: not _webs(tmp_path), 20, "their webs have gone")
+    assert [list(folders[number].iterdir()) for number in (signal.SIGTERM, signal.SIGHUP)] == [[], []]
+    left = folders[signal.SIGKILL] / ".examroom-rehearsal"
+    sweep(left, None)
+    assert list(left.iterdir()) == []
 
 
 def _webs(folder: Path) -> list[int]:
@@ -136,8 +166,10 @@ def test_other_machines_take_part_by_the_written_seats(tmp_path: Path) -> None:
     code, figures, said = rehearse(tmp_path / "none.toml", tmp_path, *join)
     out, _ = box.communicate(timeout=120)
     assert code == 0, said
-    assert figures == {"clients": 2, "saves": 6, "finished": 2, "retries": figures["retries"]}
-    assert json.loads(out)["clients"] == 2
+    assert (figures["clients"], figures["saves"], figures["finished"], figures["passed"]) == (2, 6, 2, True)
+    assert figures["p99_ms"] > 0 and figures["handin_p99_ms"] > 0
+    told = json.loads(out)
+    assert (told["clients"], told["clients_elsewhere"], told["unfinished"], told["saves_elsewhere"]) == (2, 2, 0, 6)
 
 
 @pytest.mark.parametrize("text", ["", "12345", "abcdef\n"])
@@ -150,30 +182,98 @@ def test_a_wrong_seats_file_is_told(text: str, tmp_path: Path) -> None:
 
 
 def test_what_is_missing_or_changed_in_the_store_is_counted(tmp_path: Path) -> None:
-    open_answers(tmp_path / "answers.db").close()
+    connection = open_answers(tmp_path / "answers.db")
     told = {"op-1": Told("a", "S1", ("A",), "applied", 1)}
     heard = Heard(saves=[1.0], told=told, sent={"op-1"}, finished=1)
-    measured = count(tmp_path / "answers.db", heard, 2)
-    assert (measured.lost_acks, measured.changed, measured.unfinished) == (1, 1, 1)
+    measured = count(connection, heard, 2)
+    assert (measured.lost_acks, measured.changed, measured.unfinished) == (1, 1, 2), "a hand-in is one that is stored"
+    connection.close()
+
+
+def test_a_box_that_does_not_answer_or_never_calls_ends_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining, "REACH_S", 0.0)
+    with pytest.raises(Unavailable, match=r"http://127.0.0.1:9"):
+        joining.take_part("http://127.0.0.1:9", ["123456"], Plan(1, 1, 1.0, False), Limits(1, 1, 1), Stages())
+    crowd = Crowd("http://127.0.0.1:9", ["123456"], Plan(1, 1, 1.0, False))
+    crowd.start()
+    with pytest.raises(Unavailable) as error:
+        joining._await_sign("http://127.0.0.1:9", crowd, 0.0, lambda: None)
+    crowd.stop()
+    assert error.value.code == "rehearsal_no_signal"
+    assert crowd.working() == 0
+
+
+def test_a_door_opened_meanwhile_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = make_desk_room(tmp_path, size=3)
+    monkeypatch.setattr(commands, "LOOK_S", 0.0)
+    look = commands._look(room.config)
+    look()
+    with transaction(room.db):
+        sessions.set_state(room.db, room.session, "checkin")
+    with pytest.raises(Conflict, match=room.session) as error:
+        look()
+    assert error.value.code == "rehearsal_interrupted"
+    room.db.close()
+
+
+def test_strace_that_may_not_trace_is_not_relied_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "strace"
+    tool.write_text("#!/bin/sh\necho 'PTRACE_TRACEME: Operation not permitted' >&2\nexit 1\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert not can_trace()
+
+
+def test_the_page_is_asked_for_once_and_at_the_start_only_what_a_paper_needs(tmp_path: Path) -> None:
+    room = make_desk_room(tmp_path, size=3)
+    app = create_app(room.config)
+    asked: list[str] = []
+
+    class Browser:
+        def get(self, url: str, **_: Any) -> Any:
+            asked.append(url)
+            with closing(app.test_client().get(url)) as answer:
+                assert answer.status_code == 200, url
+                facts = {"content": answer.data, "text": answer.text, "headers": answer.headers}
+            return SimpleNamespace(**facts, status_code=200, raise_for_status=lambda: None)
+
+    shell = Shell(Browser(), "")  # type: ignore[arg-type]
+    shell.open()
+    opened = [url.rpartition("/static/")[2] for url in asked]
+    assert {"js/main.js", "js/queue.js", "js/kinds/choice.js", "exam.css"} <= set(opened)
+    assert not {"js/sitting.js", "js/kinds/fill.js"} & set(opened)
+    asked.clear()
+    shell.start({"single", "fill"}, pictures=False)
+    started = [url.rpartition("/static/")[2] for url in asked]
+    assert {"js/sitting.js", "js/view.js", "js/kinds/fill.js"} <= set(started)
+    assert not {"js/media.js", "js/kinds/match.js"} & set(started)
+    assert not set(opened) & set(started)
+    assert len(started) == len(set(started))
+    app.extensions["examroom"].journal.close()
+    room.db.close()
 
 
 def test_a_session_that_asks_for_a_rehearsal_waits_for_one(tmp_path: Path) -> None:
     room = make_desk_room(tmp_path, size=3)
     asked = sessions.find(room.db, room.session)
-    need_rehearsal(room.db, asked)
+    bundles, identity = room.config.paths.bundles, room.identity
+    need_rehearsal(room.db, asked, bundles, identity)
     asked = asked.__class__(**{**asked.__dict__, "policy": {**asked.policy, "rehearsal_hours": 24}})
-    with pytest.raises(Conflict, match="--candidates 3"):
-        need_rehearsal(room.db, asked)
-    from edge import __version__
-
+    papers = drawn_from(identity, bundles, asked)
+    with pytest.raises(Conflict, match=f"--candidates 3 --session {room.session}"):
+        need_rehearsal(room.db, asked, bundles, identity)
+    good = Held(clock.wall_ms(), 3, __version__, papers, 10, 5000)
     with transaction(room.db):
-        rehearsals.add(room.db, 2, __version__, True, {})
-        rehearsals.add(room.db, 3, __version__, False, {})
+        rehearsals.add(room.db, replace(good, candidates=2), True, room.session, {})
+        rehearsals.add(room.db, good, False, room.session, {})
     with pytest.raises(Conflict):
-        need_rehearsal(room.db, asked)
+        need_rehearsal(room.db, asked, bundles, identity)
     with transaction(room.db):
-        rehearsals.add(room.db, 3, __version__, True, {})
-    need_rehearsal(room.db, asked)
+        rehearsals.add(room.db, good, True, room.session, {})
+    need_rehearsal(room.db, asked, bundles, identity)
+    changed = asked.__class__(**{**asked.__dict__, "policy": {**asked.policy, "local_bank_share": 7}})
+    with pytest.raises(Conflict):
+        need_rehearsal(room.db, changed, bundles, identity)
 
 
 def test_a_planned_session_is_rehearsed_with_its_own_bank_and_its_shortage_is_found(tmp_path: Path) -> None:
@@ -192,7 +292,7 @@ def test_a_planned_session_is_rehearsed_with_its_own_bank_and_its_shortage_is_fo
         room.db.execute("UPDATE sessions SET blueprint = ? WHERE id = ?", (canonical_text(blueprint), room.session))
     code, figures, said = rehearse(config, tmp_path, *words)
     assert code == 1, said
-    assert figures["session"] is None, "what cannot be drawn is not rehearsed; the sample is"
+    assert figures["bank"] == sample_bank().bank, "what cannot be drawn is not rehearsed; the sample is"
     assert [one["reason"] for one in figures["reasons"] if "check" in one and one["check"].startswith("papers")] == [
         "bank_short"
     ]
@@ -202,13 +302,22 @@ def test_a_bank_that_is_missing_or_past_its_time_is_found_beforehand(tmp_path: P
     room = make_desk_room(tmp_path, size=3)
     bundle = room.config.paths.bundles / "bank-1.bundle"
     assert [check.reason for check in planned(room.db, room.config, room.identity)] == [None, None]
-    bundle.write_bytes(_expired(room))
+    bundle.write_bytes(_sealed(room, -3, -1))
     assert planned(room.db, room.config, room.identity)[0].reason == "bundle_expired"
+    bundle.write_bytes(_sealed(room, 1, 2))
+    early = planned(room.db, room.config, room.identity)[0]
+    assert early.reason == "rehearsal_bank_early" and re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d", early.sentences()["en"])
+    bundle.write_bytes(_sealed(room, 1, 2, outline(sample_bank())))
+    assert planned(room.db, room.config, room.identity)[0].reason is None, "its signed facts count the items"
+    session = sessions.find(room.db, room.session)
+    exam = exam_of(room.config, room.identity, session)
+    assert exam.drawn_from == drawn_from(room.identity, room.config.paths.bundles, session)
     bundle.unlink()
     assert planned(room.db, room.config, room.identity)[0].reason == "bank_missing"
 
 
-def _expired(room: DeskRoom) -> bytes:
+def _sealed(room: DeskRoom, first_day: int, last_day: int, facts: dict[str, Any] | None = None) -> bytes:
+    """The sample bank, to be opened between two days counted from now."""
     here, now = room.identity, clock.wall_ms()
     return seal_bundle(
         "bank",
@@ -217,10 +326,26 @@ def _expired(room: DeskRoom) -> bytes:
         content_of(sample_bank()),
         {here.certificate.room: here.certificate.seal_public},
         [Ed25519Signer.load(room.config.paths.keys / "root.key")],
-        not_before_ms=now - 3 * DAY_MS,
-        expires_ms=now - DAY_MS,
-        facts={},
+        not_before_ms=now + first_day * DAY_MS,
+        expires_ms=now + last_day * DAY_MS,
+        facts=facts or {},
     )
+
+
+def test_what_is_wrong_with_another_session_is_only_said(tmp_path: Path) -> None:
+    room = make_desk_room(tmp_path, size=3)
+    for name, days, bank in (("S-2", 5, "lost.bundle"), ("S-0", -2, "lost.bundle"), ("S-3", 3, "bank-1.bundle")):
+        roster = parse_roster(canonical(cast.roster(name, clock.wall_ms() + days * DAY_MS, size=2, photos=False)))
+        policy, key = parse_policy(canonical(cast.POLICY)), room.identity.keys.data
+        take_in(room.db, roster, policy, room="room-1", bank_file=bank, data_key=key)
+    session = chosen(room.db, None)
+    assert session is not None and session.id == room.session, "the next, not the one forgotten two days ago"
+    found = {one.name: (one.reason, one.grave) for one in planned(room.db, room.config, room.identity, session)}
+    assert found[f"papers:{room.session}"] == (None, True)
+    assert found["papers:S-2"] == found["papers:S-0"] == ("bank_missing", False)
+    named = chosen(room.db, "S-2")
+    assert planned(room.db, room.config, room.identity, named)[0].grave
+    room.db.close()
 
 
 def test_without_strace_the_journal_counts_its_own_flushes(tmp_path: Path) -> None:
@@ -245,7 +370,7 @@ def test_the_door_opens_only_after_a_real_rehearsal_was_passed(tmp_path: Path) -
             with pytest.raises(RuntimeError, match=r"rehearsal_wanted.*examroom rehearse --candidates 3"):
                 proctor.post(f"/console/api/{room.session}/open-checkin", reason="开考")
             config = write_config(room.config, tmp_path)
-            code, figures, said = rehearse(config, tmp_path, "--candidates", "3", "--answers", "2", "--pace", "0.5")
+            code, figures, said = rehearse(config, tmp_path, "--candidates", "3", "--answers", "10", "--pace", "0.1")
             assert code == 0, (said, figures)
             done = proctor.post(f"/console/api/{room.session}/open-checkin", reason="开考")
             assert done["board"]["session"]["state"] == "checkin"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.ops.rehearsal.tally import Told, Wrongs, hold_against
+from edge.ops.rehearsal.tally import Told, Wrongs, hold_against, out_of_order
 from edge.store import journal
 from edge.store.db import open_answers
 
@@ -93,6 +93,13 @@ def test_what_is_not_there_is_lost(stored: Stored) -> None:
     assert found.lost == 1
     assert found.doubled == 1, "the tablet's numbers have a hole"
     assert found.changed == 2, "neither item stands"
+
+
+def test_of_tablets_elsewhere_the_rows_themselves_tell(stored: Stored) -> None:
+    assert not out_of_order(stored.db, [ATTEMPT])
+    stored.again("op-3", version=2)
+    stored.db.execute("DELETE FROM responses WHERE item_id = 'S2'")
+    assert out_of_order(stored.db, [ATTEMPT]) == Wrongs(doubled=1, changed=1)
 
 
 def test_a_newer_answer_that_was_never_acknowledged_may_stand(stored: Stored) -> None:

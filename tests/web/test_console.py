@@ -17,10 +17,12 @@ from edge.cli import main
 from edge.demo import people as cast
 from edge.demo.people import STAFF
 from edge.domain.canonical import canonical
+from edge.domain.rehearsal import Held
 from edge.exam import written
 from edge.exam.banks import open_bank
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
+from edge.exam.readiness import drawn_from
 from edge.ops.desk import StaffMember
 from edge.store import bundles, ledger, outbox, people, practical, records, rehearsals, sessions, staff
 from edge.store import purge as purge_rows
@@ -285,7 +287,12 @@ def test_a_session_that_asks_for_a_rehearsal_opens_its_door_after_one(tmp_path: 
     site = Desk(desk)
     assert code_of(site.act("open-checkin", session="S-2")) == "rehearsal_wanted"
     with transaction(desk.db):
-        rehearsals.add(desk.db, 3, __version__, True, {})
+        for papers in ("other papers", None):
+            rehearsals.add(desk.db, Held(clock.wall_ms(), 3, __version__, papers, 10, 5000), True, "S-2", {})
+    assert code_of(site.act("open-checkin", session="S-2")) == "rehearsal_wanted"
+    papers = drawn_from(desk.identity, desk.config.paths.bundles, sessions.find(desk.db, "S-2"))
+    with transaction(desk.db):
+        rehearsals.add(desk.db, Held(clock.wall_ms(), 3, __version__, papers, 10, 5000), True, "S-2", {})
     assert site.act("open-checkin", session="S-2").status_code == 200
     site.room.journal.close()
     desk.db.close()

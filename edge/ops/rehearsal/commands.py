@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import signal
 import socket
 import sys
@@ -17,14 +15,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from edge import __version__
+from edge import __version__, clock
 from edge.config import Config
 from edge.domain.reasons import sentence
-from edge.domain.rehearsal import Limits, shortcomings
+from edge.domain.rehearsal import LEAST_ANSWERS, SLOWEST_PACE_MS, Held, Limits, enough, shortcomings
 from edge.errors import BadInput, Conflict, ExamroomError
-from edge.ops.rehearsal import fitness
-from edge.ops.rehearsal.room import Exam, make, sample_exam, sweep
-from edge.ops.rehearsal.run import Crowd, Outcome, Plan, rehearse
+from edge.ops.rehearsal import fitness, joining
+from edge.ops.rehearsal.making import Exam, make, sample_exam, sweep
+from edge.ops.rehearsal.run import Outcome, Plan, rehearse
 from edge.ops.stages import Stages
 from edge.store import ledger, rehearsals, sessions
 from edge.store.db import open_room, transaction
@@ -32,6 +30,9 @@ from edge.trust import enrolment
 
 MOST = 500
 SHOWN_PROBLEMS = 5
+LOOK_S = 2.0
+NOT_COVERED = ("nginx", "TLS")
+"""The scratch `web` is asked without them; `make vmtest` looks at both."""
 
 
 @click.command("rehearse")
@@ -70,12 +71,12 @@ def rehearse_command(
         raise click.BadParameter("not a number", param_hint="--pace")
     if seats is not None and url is None:
         raise click.BadParameter("needs --join", param_hint="--seats")
-    # so that whoever stops it stops the scratch room with it
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that whoever stops it stops the scratch room with it
+        signal.signal(number, lambda _number, _frame: sys.exit(1))
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 110)
     plan = Plan(candidates, answers, pace, faults)
     if url is not None:
-        _join(url, seats, plan, console, as_json)
+        _join(url, seats, plan, _limits(_config(context) or Config()), console, as_json)
         return
     if elsewhere >= candidates or bool(elsewhere) != bool(seats_out):
         raise click.BadParameter("needs --seats-out, and fewer than --candidates", param_hint="--elsewhere")
@@ -89,11 +90,22 @@ def rehearse_command(
     found = shortcomings(outcome.measured, _limits(config or Config()))
     if outcome.problems:
         found.append("rehearsal_unfinished")
+    passed = not found and not any(check.grave and check.reason is not None for check in checks)
+    held = Held(clock.wall_ms(), candidates, __version__, exam.drawn_from, answers, round(1000 * pace))
+    checks.append(_hard_enough(held))
     unfit = [check for check in checks if check.reason is not None]
-    passed = not found and not any(check.grave for check in unfit)
-    figures = {"session": exam.session, "bank": exam.bank.bank, **outcome.figures, "faults": faults, "passed": passed}
+    figures = {
+        "session": exam.session,
+        "bank": exam.bank.bank,
+        "drawn_from": exam.drawn_from,
+        "answers": answers,
+        "pace_s": pace,
+        **outcome.figures,
+        "not_covered": NOT_COVERED if elsewhere else (*NOT_COVERED, "Wi-Fi"),
+        "passed": passed,
+    }
     if config is not None:
-        _keep(config, candidates, passed, figures)
+        _keep(config, held, passed, figures)
     if as_json:
         told = [
             {"reason": code, "zh": sentence(code, "zh"), "en": sentence(code, "en")} for code in dict.fromkeys(found)
@@ -112,16 +124,37 @@ def _config(context: Any) -> Config | None:
     return context.config() if context.config_file.exists() else None
 
 
-def _need_quiet(config: Config) -> None:
+def _need_quiet(config: Config, reason: str = "rehearsal_busy") -> None:
     """Conflict while a real session is open: a rehearsal takes the processor and the disk from it."""
     if not config.paths.room_db.exists():
         return
     connection = open_room(config.paths.room_db)
     try:
         for session in sessions.all_sessions(connection, "checkin", "running"):
-            raise Conflict("rehearsal_busy", session=session.id)
+            raise Conflict(reason, session=session.id)
     finally:
         connection.close()
+
+
+def _look(config: Config | None) -> Callable[[], None]:
+    """Asked all the time, looks every two seconds whether a real session has opened its door; then Conflict."""
+    last = time.monotonic()
+
+    def look() -> None:
+        nonlocal last
+        if config is not None and time.monotonic() - last >= LOOK_S:
+            last = time.monotonic()
+            _need_quiet(config, "rehearsal_interrupted")
+
+    return look
+
+
+def _hard_enough(held: Held) -> fitness.Check:
+    """Whether it counts for a session that asks for a rehearsal."""
+    least = {"least": LEAST_ANSWERS, "slowest": SLOWEST_PACE_MS / 1000}
+    facts = {"answers": held.answers, "pace": held.pace_ms / 1000, **least}
+    good = enough(held.answers, held.pace_ms)
+    return fitness.Check("door", None if good else "rehearsal_too_little", facts, grave=False)
 
 
 def _figures(check: fitness.Check) -> dict[str, Any]:
@@ -132,23 +165,20 @@ def _run(
     config: Config | None, plan: Plan, elsewhere: int, seats_out: Path | None, console: Console, exam: Exam
 ) -> Outcome:
     stages = Stages(console)
-    web = (config or Config()).web
+    real = config or Config()
+    if not all(check.reason is None for check in fitness.mirror(real)):
+        real = real.model_copy(update={"store": real.store.model_copy(update={"mirror": None})})
     parent = config.paths.state / "scratch" if config is not None else Path.cwd() / ".examroom-rehearsal"
-    options: dict[str, Any] = {"threads": max(web.threads, plan.candidates + 16)}
-    if web.cpu is not None:
-        options["cpu"] = web.cpu
-    with stages("scratch room 临时考场") as tick:
-        sweep(parent)
+    with stages("scratch room 临时考场"):
+        sweep(parent, real.store.mirror)
         host = "0.0.0.0" if elsewhere else "127.0.0.1"  # noqa: S104 - the other machines are on the room's own network
-        trace = shutil.which("strace") is not None and os.environ.get("EXAMROOM_NO_STRACE") is None
-        room = make(parent, plan.candidates, options, host, trace, exam)
-        tick(0.5, "")
+        room = make(parent, plan.candidates, real, host, exam)
     try:
         with stages("start the exam service 启动"):
             room.start()
         if elsewhere:
             console.print(f"--join http://{_address()}:{room.config.web.port} --seats {seats_out}")
-        return rehearse(room, plan, stages, elsewhere, seats_out)
+        return rehearse(room, plan, stages, elsewhere, seats_out, _look(config))
     finally:
         room.stop()
         room.remove()
@@ -156,7 +186,7 @@ def _run(
 
 
 def _fitness(config: Config | None, wanted: str | None) -> tuple[list[fitness.Check], Exam]:
-    checks, exam = fitness.box(config or Config()), sample_exam()
+    checks, exam = fitness.box(config or Config()) + fitness.mirror(config or Config()), sample_exam()
     if config is not None and config.paths.room_db.exists():
         try:
             identity = enrolment.load(config.paths)
@@ -164,8 +194,9 @@ def _fitness(config: Config | None, wanted: str | None) -> tuple[list[fitness.Ch
             return checks, exam  # not enrolled: nothing can be planned either
         connection = open_room(config.paths.room_db)
         try:
-            checks += fitness.planned(connection, config, identity)
-            exam = fitness.exam_of(connection, config, identity, wanted)
+            session = fitness.chosen(connection, wanted)
+            checks += fitness.planned(connection, config, identity, session)
+            exam = fitness.exam_of(config, identity, session) if session is not None else exam
         finally:
             connection.close()
     return checks, exam
@@ -181,42 +212,34 @@ def _limits(config: Config) -> Limits:
     return Limits(limits.load_p99_ms, limits.save_p99_ms, limits.handin_p99_ms)
 
 
-def _keep(config: Config, candidates: int, passed: bool, figures: dict[str, Any]) -> None:
+def _keep(config: Config, held: Held, passed: bool, figures: dict[str, Any]) -> None:
     if not config.paths.room_db.exists():
         return
     connection = open_room(config.paths.room_db)
     try:
         with transaction(connection):
-            rehearsals.add(connection, candidates, __version__, passed, figures)
-            body = {"candidates": candidates, "passed": passed, "version": __version__}
-            ledger.append(connection, "rehearsal", body)
+            rehearsals.add(connection, held, passed, figures["session"], figures)
+            body = {"candidates": held.candidates, "passed": passed, "version": held.version}
+            body |= {"answers": held.answers, "pace_ms": held.pace_ms, "faults": figures["faults"]}
+            body |= {"drawn_from": held.drawn_from, "elsewhere": figures["clients_elsewhere"]}
+            ledger.append(connection, "rehearsal", body, session=figures["session"])
     finally:
         connection.close()
 
 
-def _join(url: str, seats: Path | None, plan: Plan, console: Console, as_json: bool) -> None:
+def _join(url: str, seats: Path | None, plan: Plan, limits: Limits, console: Console, as_json: bool) -> None:
     """The part of the class that sits at this machine."""
     codes = seats.read_text(encoding="utf-8", errors="replace").split() if seats is not None else []
     if not codes or not all(code.isdigit() and len(code) == 6 for code in codes):
         raise BadInput("rehearsal_codes", path=seats or "--seats")
-    crowd = Crowd(url.rstrip("/"), codes, plan)
-    stages = Stages(console)
-    with stages("answer 作答") as tick:
-        crowd.start()
-        wanted = len(codes) * plan.answers
-        _watch(lambda: len(crowd.heard.saves) >= wanted or not crowd.working(), crowd, wanted, tick)
-        crowd.hand_in()
-        crowd.wait(120)
-    heard = crowd.heard
-    figures = {"clients": len(codes), "saves": len(heard.saves), "finished": heard.finished, "retries": heard.retries}
-    console.print_json(json.dumps(figures)) if not as_json else click.echo(json.dumps(figures))
-    sys.exit(0 if heard.finished == len(codes) and not heard.problems else 1)
-
-
-def _watch(done: Callable[[], bool], crowd: Crowd, wanted: int, tick: Callable[[float, str], None]) -> None:
-    while not done():
-        tick(len(crowd.heard.saves) / wanted, f"{len(crowd.heard.saves)}/{wanted}")
-        time.sleep(0.2)
+    found, figures, problems = joining.take_part(url.rstrip("/"), codes, plan, limits, Stages(console))
+    figures["passed"] = not found and not problems
+    if as_json:
+        told = [{"reason": code, "zh": sentence(code, "zh"), "en": sentence(code, "en")} for code in found]
+        click.echo(json.dumps({**figures, "reasons": told, "problems": problems}, ensure_ascii=False))
+    else:
+        _print(console, figures, [], found, problems)
+    sys.exit(0 if figures["passed"] else 1)
 
 
 def _address() -> str:
@@ -234,6 +257,8 @@ def _print(
 ) -> None:
     table = Table("figure 指标", "value 数值")
     for name, value in figures.items():
+        if name == "not_covered":
+            continue
         table.add_row(name.replace("_", " "), "-" if value is None else str(value))
     for check in checks:
         table.add_row(
@@ -244,4 +269,6 @@ def _print(
         console.print(f"✗ {sentence(code, 'zh')}\n  {sentence(code, 'en')}")
     for problem in problems[:SHOWN_PROBLEMS]:
         console.print(f"  {problem}", markup=False)
+    if "not_covered" in figures:
+        console.print(f"没有演练到 not covered: {', '.join(figures['not_covered'])}")
     console.print("演练通过 passed" if figures["passed"] else "演练未通过 not passed", style="bold")

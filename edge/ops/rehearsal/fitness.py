@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edge import clock
+from edge.bank.outline import stock
 from edge.config import Config
-from edge.domain.paper import shortages
+from edge.domain.paper import ItemFacts, shortages
 from edge.domain.reasons import sentence
-from edge.errors import BadInput, ExamroomError
-from edge.exam.banks import open_bank, stock_of
+from edge.errors import BadInput, ExamroomError, Refused
+from edge.exam.banks import banks_of, manifest_of, open_bank, stock_of
 from edge.exam.papers import local_share
-from edge.exam.readiness import headroom
-from edge.ops.rehearsal.room import Exam, sample_exam
+from edge.exam.readiness import drawn_from, headroom
+from edge.ops.rehearsal.making import Exam, sample_exam
 from edge.store import people, sessions
 from edge.store.reserve import MB, free_bytes
 from edge.trust.enrolment import Identity
 
+FORGOTTEN_MS = 12 * 3_600_000
+CHINA_S = 8 * 3600
 STATE_MB = 500
 MEMORY_MB = 200
 
@@ -54,18 +59,49 @@ def box(config: Config) -> list[Check]:
     ]
 
 
-def planned(connection: sqlite3.Connection, config: Config, identity: Identity) -> list[Check]:
-    """For every planned session: does its bank open here (or is it locked until then), and can each paper be drawn?"""
+def mirror(config: Config) -> list[Check]:
+    """Whether the second medium, where one is configured, can be written to; an exam would go on without it."""
+    folder = config.store.mirror
+    if folder is None:
+        return []
+    writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    return [Check("mirror", None if writable else "rehearsal_mirror", {"path": folder}, grave=False)]
+
+
+def chosen(connection: sqlite3.Connection, wanted: str | None) -> sessions.Session | None:
+    """The session a rehearsal is for: the one `wanted`, or the next that is planned. NotFound when it is not there."""
+    return sessions.find(connection, wanted) if wanted is not None else _next(connection)
+
+
+def planned(
+    connection: sqlite3.Connection, config: Config, identity: Identity, session: sessions.Session | None = None
+) -> list[Check]:
+    """Can each paper be drawn from its bank, and is there room for its answers? Of `session` and all that are planned.
+
+    Grave for `session` alone: what is wrong with another is said, and keeps nobody from holding this one.
+    """
     found = []
-    for session in sessions.all_sessions(connection, "planned"):
-        try:
-            items = _papers(config, identity, session)
-        except ExamroomError as error:
-            found.append(Check(f"papers:{session.id}", error.code, dict(error.facts)))
-        else:
-            found.append(Check(f"papers:{session.id}", None, {"items": items}))
-        found.append(_room_for_answers(connection, config, session))
+    others = [one for one in sessions.all_sessions(connection, "planned") if session is None or one.id != session.id]
+    for one in others if session is None else [session, *others]:
+        for check in (_papers_check(config, identity, one), _room_for_answers(connection, config, one)):
+            found.append(replace(check, grave=one is session))
     return found
+
+
+def _next(connection: sqlite3.Connection) -> sessions.Session | None:
+    """The planned session that comes next and counts; one long past that never opened is not waited for."""
+    oldest = clock.wall_ms() - FORGOTTEN_MS
+    waiting = [one for one in sessions.all_sessions(connection, "planned") if not one.practice]
+    coming = [one for one in waiting if one.planned_ms >= oldest]
+    return min(coming or waiting, key=lambda one: abs(one.planned_ms - oldest), default=None)
+
+
+def _papers_check(config: Config, identity: Identity, session: sessions.Session) -> Check:
+    name = f"papers:{session.id}"
+    try:
+        return Check(name, None, {"items": len(_papers(config, identity, session))})
+    except ExamroomError as error:
+        return Check(name, error.code, dict(error.facts))
 
 
 def _room_for_answers(connection: sqlite3.Connection, config: Config, session: sessions.Session) -> Check:
@@ -76,28 +112,46 @@ def _room_for_answers(connection: sqlite3.Connection, config: Config, session: s
     return Check(f"disk:{session.id}", None if free >= needed else "disk_too_full", facts)
 
 
-def exam_of(connection: sqlite3.Connection, config: Config, identity: Identity, wanted: str | None) -> Exam:
-    """The bank and blueprint of the session `wanted`, or of the next that is planned; the sample where it is locked.
+def exam_of(config: Config, identity: Identity, session: sessions.Session) -> Exam:
+    """The bank and blueprint of `session`; the sample in their stead while the bank is locked, short or missing.
 
-    NotFound for a session that is not there. Whether a bank is short or missing is `planned`'s to say.
+    Whether it is short or missing is `planned`'s to say.
     """
-    chosen = [sessions.find(connection, wanted)] if wanted else sessions.all_sessions(connection, "planned")
-    for session in chosen:
-        try:
-            _papers(config, identity, session)
-            bank = open_bank(identity, config.paths.bundles, session)
-        except ExamroomError:
-            continue
-        return Exam(bank, dict(session.blueprint), local_share(session), session.id)
-    return sample_exam()
+    try:
+        papers = drawn_from(identity, config.paths.bundles, session)
+    except ExamroomError:
+        return replace(sample_exam(), session=session.id)
+    try:
+        _papers(config, identity, session)
+        bank = open_bank(identity, config.paths.bundles, session)
+    except ExamroomError:
+        return replace(sample_exam(), session=session.id, drawn_from=papers)
+    return Exam(bank, dict(session.blueprint), local_share(session), session.id, papers)
 
 
-def _papers(config: Config, identity: Identity, session: sessions.Session) -> int:
-    """How many items its bank has."""
-    items = stock_of(identity, config.paths.bundles, session)
+def _papers(config: Config, identity: Identity, session: sessions.Session) -> list[ItemFacts]:
+    """What its papers are drawn from; BadInput when they cannot be."""
+    try:
+        items = stock_of(identity, config.paths.bundles, session)
+    except Refused as error:
+        if error.code != "bundle_early":
+            raise
+        items = _before_its_time(config, identity, session)
     if short := shortages(items, session.blueprint, local_share(session)):
         raise BadInput("bank_short", detail="; ".join(one.detail for one in short))
-    return len(items)
+    return items
+
+
+def _before_its_time(config: Config, identity: Identity, session: sessions.Session) -> list[ItemFacts]:
+    """What signed manifests count of banks that may not be opened yet; Refused, with the time, where one does not."""
+    found: list[ItemFacts] = []
+    for number, bank in enumerate(banks_of(session)):
+        manifest = manifest_of(identity, config.paths.bundles, bank)
+        if "stock" not in manifest.facts:
+            when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(manifest.not_before_ms / 1000 + CHINA_S))
+            raise Refused("rehearsal_bank_early", name=manifest.name, when=when)
+        found += [replace(item, local=bool(number) or item.local) for item in stock(manifest.facts)]
+    return found
 
 
 def _available_mb() -> int:

@@ -7,71 +7,64 @@ the same program on the same disk and processor, beside whatever else the box is
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import requests
-from argon2 import PasswordHasher
 
 from edge import clock
-from edge.bank.build import content_of, sample_bank
-from edge.bank.model import BankDocument
-from edge.config import ENVIRONMENT, Config, parse_config, to_toml
-from edge.domain.canonical import canonical
+from edge.config import ENVIRONMENT, Config, to_toml
 from edge.errors import Unavailable
-from edge.exam.documents import parse_policy, parse_roster
-from edge.exam.intake import take_in
-from edge.ops.desk import Person, StaffMember
-from edge.ops.ports import free_port
-from edge.store import admissions, people
-from edge.store.db import open_room
+from edge.ops.desk import StaffMember
 from edge.store.status import read_statuses
-from edge.trust import enrolment
-from edge.trust.seal import seal_bundle
-from edge.trust.signer import Ed25519Signer
 
-SESSION, ROOM = "REHEARSAL", "rehearsal"
-DAY_MS = 86_400_000
 START_S = 60.0
 RESTART_S = 0.5
 STATUS_S = 5.0
 TRIES = 3
-COLUMNS = 10
+# -I 2: it heeds SIGTERM, though it writes to a file, and passes it on
+STRACE = ("strace", "-f", "--seccomp-bpf", "-I", "2", "-qq", "-A", "-e", "trace=fsync,fdatasync", "-o")
+NO_STRACE = "EXAMROOM_NO_STRACE"
+"""In the environment: count flushes by the journal's own word."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What `web` has used so far: processor seconds, and the most memory it held at once (megabytes)."""
+    """What `web` has used so far: processor seconds, and the most memory it held at once (megabytes).
+
+    `pss_mb`: pages that master and worker share counted once; None where the kernel does not tell.
+    """
 
     cpu_s: float
     rss_mb: float
+    pss_mb: float | None
 
 
 class ScratchRoom:
-    """Made by `make`, removed by `remove`; `web` is started again whenever it dies, as systemd would."""
+    """Made by `making.make`, removed by `remove`; `web` is started again whenever it dies, as systemd would."""
 
-    def __init__(self, folder: Path, config: Config, proctor: StaffMember, trace: bool) -> None:
-        self._folder = folder
+    def __init__(self, folders: Sequence[Path], config: Config, proctor: StaffMember) -> None:
+        """`folders`: all that is the scratch room's own, what holds its state first."""
+        self._folders = folders
+        folder = self._folder = folders[0]
         self.config = config
         self.proctor = proctor
         self._file = folder / "examroom.toml"
         self._file.write_text(to_toml(config))
-        self._trace = folder / "flushes" if trace else None
+        self._trace = folder / "flushes" if can_trace() else None
         self._process: subprocess.Popen[bytes] | None = None
         self._stop = threading.Event()
         self._keeper: threading.Thread | None = None
         self._cpu_before = 0.0
-        self._last = Usage(0.0, 0.0)
+        self._last = Usage(0.0, 0.0, None)
         self._flushed: dict[int, int] = {}
         """pid of a `web` -> its flushes when last asked"""
         self.starts = 0
@@ -118,11 +111,19 @@ class ScratchRoom:
             self.kill()
 
     def remove(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def mirror(self) -> str | None:
+        """What `web` says of the second medium: "ok" or the reason why not; None without one."""
+        if self.config.store.mirror is None:
+            return None
+        said = read_statuses(self.config.paths.status).get("mirror", {})
+        return str(said.get("reason") or said.get("state", "unknown"))
 
     def usage(self) -> Usage:
         """Over all starts of `web` so far."""
-        return Usage(self._cpu_before + self._last.cpu_s, self._last.rss_mb)
+        return replace(self._last, cpu_s=self._cpu_before + self._last.cpu_s)
 
     def flushes(self) -> int | None:
         """fsync and fdatasync calls of `web` so far: seen from outside by strace, or else by the journal's own count.
@@ -150,19 +151,10 @@ class ScratchRoom:
         return self._trace is not None
 
     def _spawn(self) -> None:
-        prefix = []
+        # with this process, however that ends, `web` ends too
+        prefix = [sys.executable, "-m", "edge.services.parent", str(os.getpid())]
         if self._trace is not None:
-            prefix = [
-                "strace",
-                "-f",
-                "--seccomp-bpf",
-                "-qq",
-                "-A",
-                "-e",
-                "trace=fsync,fdatasync",
-                "-o",
-                str(self._trace),
-            ]
+            prefix += [*STRACE, str(self._trace)]
         command = [*prefix, sys.executable, "-m", "edge.cli", "--config", str(self._file), "service", "web"]
         with (self._folder / "web.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -174,7 +166,7 @@ class ScratchRoom:
         while not self._stop.wait(0.25):
             if self._process is not None and self._process.poll() is not None:
                 self._cpu_before += self._last.cpu_s
-                self._last = Usage(0.0, self._last.rss_mb)
+                self._last = replace(self._last, cpu_s=0.0)
                 if self._stop.wait(RESTART_S):
                     return
                 self.kill()  # whatever of its group is left holds the journal's lock
@@ -184,7 +176,8 @@ class ScratchRoom:
 
     def _measure(self, group: int) -> None:
         """Sum over the processes of the group; one that ends while it is read is left out."""
-        cpu = rss = 0.0
+        cpu = rss = pss = 0.0
+        told = True
         ticks = os.sysconf("SC_CLK_TCK")
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError, ValueError, IndexError):
@@ -193,8 +186,14 @@ class ScratchRoom:
                 if int(fields[2]) != group or "(strace" in name:
                     continue
                 cpu += (int(fields[11]) + int(fields[12])) / ticks
-                rss += _peak_mb(stat.parent)
-        self._last = Usage(max(cpu, self._last.cpu_s), max(rss, self._last.rss_mb))
+                rss += _memory_mb(stat.parent / "status", "VmRSS:") or 0.0
+                share = _memory_mb(stat.parent / "smaps_rollup", "Pss:")
+                told = told and share is not None
+                pss += share or 0.0
+        last = self._last
+        self._last = Usage(
+            max(cpu, last.cpu_s), max(rss, last.rss_mb), max(pss, last.pss_mb or 0.0) if told and pss else last.pss_mb
+        )
 
     def _said(self) -> str:
         with suppress(OSError):
@@ -202,131 +201,20 @@ class ScratchRoom:
         return ""
 
 
-def _peak_mb(process: Path) -> float:
-    """Proportional memory where the kernel tells it: pages the master shares with its worker count once."""
+def _memory_mb(file: Path, name: str) -> float | None:
+    """A figure of one of the kernel's lists about a process; None where it is not told."""
     with suppress(OSError):
-        for line in (process / "smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+        for line in file.read_text().splitlines():
+            if line.startswith(name):
                 return int(line.split()[1]) / 1024
-    for line in (process / "status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+    return None
 
 
-@dataclass(frozen=True)
-class Exam:
-    """What is rehearsed: a bank and its blueprint, and the share of local items that the session's policy allows."""
-
-    bank: BankDocument
-    blueprint: dict[str, Any]
-    local_share: int = 0
-    session: str | None = None
-    """The planned session they are of; None: the sample bank that ships with the product."""
-
-
-def sample_exam() -> Exam:
-    bank = sample_bank()
-    return Exam(bank, bank.blueprints[0].model_dump(mode="json"))
-
-
-def make(parent: Path, candidates: int, web: Mapping[str, Any], host: str, trace: bool, exam: Exam) -> ScratchRoom:
-    """A scratch room under `parent` with one planned session of `candidates`, who sit `exam`."""
-    folder = parent / f"rehearsal-{os.getpid()}-{clock.wall_ms()}"
-    folder.mkdir(parents=True)
-    paths = {name: str(folder / name) for name in ("state", "runtime", "recordings", "models")}
-    options = {**web, "host": host, "port": free_port(host)}
-    # its answers are nobody's: they need no reserve, and must not take the real room's disk
-    config = parse_config({"paths": paths, "web": options, "store": {"reserve_mb": 0}})
-    try:
-        enrolment.certify_locally(config.paths, "演练 rehearsal", ROOM, 1, clock.wall_ms())
-        # its PIN is known to this process alone
-        proctor = StaffMember("R", "演练", "proctor", "REHEARSAL", secrets.token_hex(8))
-        _plan(config, candidates, proctor, exam)
-        return ScratchRoom(folder, config, proctor, trace)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-def sweep(parent: Path) -> None:
-    """End and remove what rehearsals left whose own process is gone, killed before it could tidy up."""
-    for folder in parent.glob("rehearsal-*"):
-        owner = Path("/proc") / folder.name.split("-")[1] / "cmdline"
-        with suppress(OSError):
-            if b"rehearse" in owner.read_bytes():
-                continue
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if str(folder).encode() in (process / "cmdline").read_bytes():
-                    os.kill(int(process.name), signal.SIGKILL)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _plan(config: Config, candidates: int, proctor: StaffMember, exam: Exam) -> None:
-    here = enrolment.load(config.paths)
-    bank = exam.bank
-    now = clock.wall_ms()
-    sealed = seal_bundle(
-        "bank",
-        bank.bank,
-        1,
-        content_of(bank),
-        {here.certificate.room: here.certificate.seal_public},
-        [Ed25519Signer.load(config.paths.keys / "root.key")],
-        not_before_ms=now - DAY_MS,
-        expires_ms=now + DAY_MS,
-        facts={},
-    )
-    config.paths.bundles.mkdir(parents=True, exist_ok=True)
-    (config.paths.bundles / "bank.bundle").write_bytes(sealed)
-    marks = dict.fromkeys(("safety", "theory", "practical"), 60)
-    policy = parse_policy(canonical({"version": 1, "pass": marks, "local_bank_share": exam.local_share}))
-    roster = parse_roster(canonical(_roster(bank.bank, exam.blueprint, candidates, proctor)))
-    connection = open_room(config.paths.room_db)
-    try:
-        take_in(connection, roster, policy, room=ROOM, bank_file="bank.bundle", data_key=here.keys.data)
-    finally:
-        connection.close()
-
-
-def _roster(bank: str, blueprint: dict[str, Any], candidates: int, proctor: StaffMember) -> dict[str, Any]:
-    seats = [{"seat": f"R{n + 1}", "row": n // COLUMNS + 1, "column": n % COLUMNS + 1} for n in range(candidates)]
-    pin = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(proctor.pin)
-    return {
-        "institution": {"id": "REHEARSAL", "name": "演练 rehearsal"},
-        "class": {"id": "REHEARSAL", "title": "演练", "regime": "skilled-worker", "post": "演练"},
-        "session": {"id": SESSION, "title": "演练 rehearsal", "planned_ms": clock.wall_ms(), "minutes": 600},
-        "bank": {"name": bank, "version": 1},
-        "blueprint": blueprint,
-        "seats": seats,
-        "candidates": [
-            {"number": n + 1, "name": f"演练{n + 1}", "document": {"type": "passport", "number": f"REHEARSAL{n + 1}"}}
-            for n in range(candidates)
-        ],
-        "staff": [
-            {"id": proctor.id, "name": proctor.name, "role": proctor.role, "badge": proctor.badge, "pin_hash": pin}
-        ],
-    }
-
-
-def open_the_door(room: ScratchRoom) -> tuple[Person, list[str]]:
-    """Draw the papers and let everybody in; the signed-in proctor and the seat codes."""
-    proctor = Person(room.base, room.proctor)
-    proctor.sign_in("/console/")
-    proctor.post(f"/console/api/{SESSION}/open-checkin")
-    connection = open_room(room.config.paths.room_db)
-    try:
-        *most, last = people.candidates(connection, SESSION)
-        for who in most:
-            admissions.admit(connection, SESSION, who.person, route="manual", reason="admitted_manual", by=None)
-        # the last at the console: its answer comes once `web` knows all of them
-        proctor.post(f"/console/api/{SESSION}/admit", person=last.person, route="manual", reason="演练")
-        return proctor, [str(who.seat_code) for who in people.candidates(connection, SESSION)]
-    finally:
-        connection.close()
-
-
-def begin(proctor: Person) -> None:
-    """Start the exam for everybody."""
-    proctor.post(f"/console/api/{SESSION}/start")
+def can_trace() -> bool:
+    """Whether strace is here, may trace, and nobody has asked to do without it."""
+    if shutil.which("strace") is None or os.environ.get(NO_STRACE) is not None:
+        return False
+    with suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run([*STRACE, "/dev/null", "true"], capture_output=True, timeout=10, check=False)
+        return done.returncode == 0
+    return False

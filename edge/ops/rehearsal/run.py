@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edge.domain.rehearsal import Measured, percentile
 from edge.errors import Unavailable
-from edge.ops.rehearsal.room import ScratchRoom, begin, open_the_door
+from edge.ops.rehearsal.making import begin, call_the_hand_in, open_the_door
+from edge.ops.rehearsal.room import ScratchRoom
 from edge.ops.rehearsal.tablet import Candidate, Heard, Pace
-from edge.ops.rehearsal.tally import hold_against
+from edge.ops.rehearsal.tally import hold_against, out_of_order
 from edge.store import journal
 from edge.store.db import connect
 
 Tick = Callable[[float, str], None]
+Look = Callable[[], None]
+"""Called every moment of a rehearsal; raises to end it."""
 KILL_AT = 0.5
 DROP_EVERY_S, DROP_S = 20.0, 4.0
 SETTLE_S = 120.0
@@ -39,12 +43,13 @@ class Plan:
 
 
 def drops(plan: Plan, seed: int) -> tuple[tuple[float, float], ...]:
-    """When one candidate's Wi-Fi is away: once in each 20 s, 4 s long, at a moment of its own."""
+    """When one candidate's Wi-Fi is away: once in each 20 s, 4 s long, at a moment of its own while it answers."""
     if not plan.faults:
         return ()
     chance = random.Random(seed)  # noqa: S311 - when a simulated drop comes is no secret
-    rounds = int(plan.seconds // DROP_EVERY_S) + 1
-    return tuple((n * DROP_EVERY_S + chance.uniform(0, DROP_EVERY_S - DROP_S), DROP_S) for n in range(rounds))
+    rounds = max(1, round(plan.seconds / DROP_EVERY_S))
+    every = min(DROP_EVERY_S, plan.seconds)
+    return tuple((n * every + chance.uniform(0, max(0.0, every - DROP_S)), DROP_S) for n in range(rounds))
 
 
 class Crowd:
@@ -58,6 +63,7 @@ class Crowd:
             Candidate(base, code, Pace(plan.pace_s, plan.answers, drops(plan, n)), self.heard, n, verify)
             for n, code in enumerate(codes)
         ]
+        self.first = people[0]
         self._threads = [
             threading.Thread(target=who.sit, args=(self._stop, self._handin), daemon=True) for who in people
         ]
@@ -83,9 +89,14 @@ class Crowd:
         while self.working() and time.monotonic() < end:
             time.sleep(0.2)
             tick()
+        self.stop()
+
+    def stop(self) -> None:
+        """Whatever each is at; they have ended when this returns, or hang in a request."""
         self._stop.set()
         for thread in self._threads:
-            thread.join(15)
+            if thread.ident is not None:
+                thread.join(15)
 
 
 @dataclass(frozen=True)
@@ -98,114 +109,147 @@ class Outcome:
 
 
 def rehearse(
-    room: ScratchRoom, plan: Plan, stage: Callable[[str], Any], elsewhere: int = 0, codes_file: Path | None = None
+    room: ScratchRoom,
+    plan: Plan,
+    stage: Callable[[str], Any],
+    elsewhere: int = 0,
+    codes_file: Path | None = None,
+    look: Look = lambda: None,
 ) -> Outcome:
-    """Run `plan` against `room`, whose `web` is running; the last `elsewhere` seat codes are left to other machines."""
-    with stage("admit and claim seats 入场、登录") as tick:
-        proctor, codes = open_the_door(room)
-        here = codes[: len(codes) - elsewhere]
-        if codes_file is not None:
-            codes_file.write_text("\n".join(codes[len(here) :]) + "\n")
-        crowd = Crowd(room.base, here, plan)
-        cpu = time.process_time()
-        crowd.start()
-        _claimed(room, crowd, len(codes), tick)
-    with stage("start together, answer 同时开考、作答") as tick:
-        used, flushes = room.usage(), room.flushes()
-        begin(proctor)
-        _answering(room, plan, crowd, tick)
-        flushes_after = room.flushes()
-    saves = len(crowd.heard.saves)
-    with stage("hand in together 同时交卷") as tick:
-        crowd.hand_in()
-        crowd.wait(SETTLE_S, lambda: tick(crowd.heard.finished / max(1, len(here)), f"{crowd.heard.finished}"))
-    cpu = time.process_time() - cpu
-    if elsewhere:
-        with stage("wait for the others 等其他电脑") as tick:
-            _handed_in(room, len(codes), tick)
-    with stage("count what is stored 核对") as tick:
-        measured = count(room.config.paths.answers_db, crowd.heard, len(here))
-    usage = room.usage()
+    """Run `plan` against `room`, whose `web` is running; the last `elsewhere` seat codes are left to other machines.
+
+    `look` is called all the time and ends it by raising. Unavailable when not all seats are claimed.
+    """
+    connection = connect(room.config.paths.answers_db)
+    proctor, codes = open_the_door(room)
+    here = codes[: len(codes) - elsewhere]
+    crowd = Crowd(room.base, here, plan)
+    heard = crowd.heard
+    try:
+        with stage("admit and claim seats 入场、登录") as tick:
+            if codes_file is not None:
+                codes_file.write_text("\n".join(codes[len(here) :]) + "\n")
+            cpu = time.process_time()
+            crowd.start()
+            _claimed(connection, crowd, len(codes), tick, look)
+        with stage("start together, answer 同时开考、作答") as tick:
+            used, flushes, rows = room.usage(), room.flushes(), journal.newest(connection)[0]
+            begin(proctor)
+            killed = _answering(room, plan, crowd, tick, look)
+            in_time = _others(connection, plan, len(codes), rows, tick, look) if elsewhere else True
+            rows, flushes_after = journal.newest(connection)[0] - rows, room.flushes()
+            mirror = room.mirror()
+        with stage("hand in together 同时交卷") as tick:
+            if elsewhere:
+                call_the_hand_in(proctor)
+            crowd.hand_in()
+            _handed_in(connection, crowd, len(codes), tick, look)
+        cpu = time.process_time() - cpu
+        with stage("count what is stored 核对"):
+            measured = count(connection, heard, len(codes))
+        measured = replace(measured, faults_missed=plan.faults and not (killed and heard.cut), unsignalled=not in_time)
+        usage = room.usage()
+    finally:
+        crowd.stop()
+        proctor.close()
+        connection.close()
     per_save = None
-    if flushes is not None and flushes_after is not None and saves:
-        per_save = round((flushes_after - flushes) / saves, 4)
-    proctor.close()
+    if flushes is not None and flushes_after is not None and rows:
+        per_save = round((flushes_after - flushes) / rows, 4)
     return Outcome(
         measured,
-        _figures(crowd.heard, measured, len(here), usage.cpu_s - used.cpu_s, cpu)
+        _figures(heard, measured, len(here), usage.cpu_s - used.cpu_s, cpu)
+        | {"clients_elsewhere": elsewhere, "saves_elsewhere": max(0, rows - measured.saves)}
         | {"fsyncs_per_save": per_save, "fsyncs_counted_by": "strace" if room.traced else "web"}
-        | {"rss_mb": round(usage.rss_mb, 1), "web_starts": room.starts},
-        crowd.heard.problems,
+        | {"rss_mb": round(usage.rss_mb, 1), "pss_mb": None if usage.pss_mb is None else round(usage.pss_mb, 1)}
+        | {"web_starts": room.starts, "mirror": mirror, "faults": bool(killed and heard.cut)},
+        heard.problems,
     )
 
 
-def _claimed(room: ScratchRoom, crowd: Crowd, wanted: int, tick: Tick) -> None:
+def _claimed(connection: sqlite3.Connection, crowd: Crowd, wanted: int, tick: Tick, look: Look) -> None:
     done = 0
-    connection = connect(room.config.paths.answers_db)
-    try:
-        end = time.monotonic() + SETTLE_S
-        while time.monotonic() < end and not crowd.heard.problems:
-            done = len(journal.attempts_seen(connection))
-            tick(done / wanted, f"{done}/{wanted}")
-            if done >= wanted:
-                return
-            time.sleep(0.2)
-    finally:
-        connection.close()
+    end = time.monotonic() + SETTLE_S
+    while time.monotonic() < end and not crowd.heard.problems:
+        look()
+        done = len(journal.attempts_seen(connection))
+        tick(done / wanted, f"{done}/{wanted}")
+        if done >= wanted:
+            return
+        time.sleep(0.2)
     raise Unavailable("rehearsal_not_claimed", wanted=wanted, done=done, detail="; ".join(crowd.heard.problems[:3]))
 
 
-def _handed_in(room: ScratchRoom, wanted: int, tick: Tick) -> None:
-    """The other machines' candidates need this room until they have handed in; not for ever, though."""
-    connection = connect(room.config.paths.answers_db)
-    try:
-        end = time.monotonic() + SETTLE_S
-        while (done := len(journal.all_handins(connection))) < wanted and time.monotonic() < end:
-            tick(done / wanted, f"{done}/{wanted}")
-            time.sleep(0.2)
-    finally:
-        connection.close()
-
-
-def _answering(room: ScratchRoom, plan: Plan, crowd: Crowd, tick: Tick) -> None:
+def _answering(room: ScratchRoom, plan: Plan, crowd: Crowd, tick: Tick, look: Look) -> bool:
+    """Until all here have all their answers acknowledged; whether `web` was killed, and is back."""
     wanted = crowd.size * plan.answers
-    start, killed = time.monotonic(), not plan.faults
-    while crowd.working():
+    start, killed = time.monotonic(), False
+    while crowd.heard.answered < crowd.working():
+        look()
         passed = time.monotonic() - start
-        saves = len(crowd.heard.saves)
-        tick(saves / wanted, f"{saves}/{wanted}")
-        if not killed and passed >= plan.seconds * KILL_AT:
+        tick(len(crowd.heard.saves) / wanted, f"{len(crowd.heard.saves)}/{wanted}")
+        # not while somebody still loads the paper: how long that takes without a kill is asked for
+        if plan.faults and not killed and passed >= plan.seconds * KILL_AT and len(crowd.heard.loads) >= crowd.size:
             killed = True
             room.kill()
-        if saves >= wanted or passed > plan.seconds + SETTLE_S:
+        if passed > plan.seconds + SETTLE_S:
+            break
+        time.sleep(0.2)
+    return killed and room.starts > 1
+
+
+def _others(connection: sqlite3.Connection, plan: Plan, candidates: int, before: int, tick: Tick, look: Look) -> bool:
+    """Until the others' answers are in the store too; whether they came in time."""
+    wanted = candidates * plan.answers
+    end = time.monotonic() + plan.seconds + SETTLE_S
+    while (done := journal.newest(connection)[0] - before) < wanted:
+        if time.monotonic() > end:
+            return False
+        look()
+        tick(done / wanted, f"{done}/{wanted}")
+        time.sleep(0.2)
+    return True
+
+
+def _handed_in(connection: sqlite3.Connection, crowd: Crowd, wanted: int, tick: Tick, look: Look) -> None:
+    """Until every hand-in is in the store and known to who is here; whoever lacks one after a while is unfinished."""
+    end = time.monotonic() + SETTLE_S
+    while crowd.working() or len(journal.all_handins(connection)) < wanted:
+        if time.monotonic() > end:
             return
+        look()
+        done = len(journal.all_handins(connection))
+        tick(done / wanted, f"{done}/{wanted}")
+        if done < wanted and not crowd.working() and crowd.size == wanted:
+            return  # nobody is left who could
         time.sleep(0.2)
 
 
-def count(answers_db: Path, heard: Heard, candidates: int) -> Measured:
-    """Hold what was acknowledged against what is in the store."""
-    connection = connect(answers_db)
-    try:
-        wrong = hold_against(connection, heard.told, heard.sent)
-    finally:
-        connection.close()
+def count(connection: sqlite3.Connection, heard: Heard, candidates: int) -> Measured:
+    """Hold what was acknowledged, and every attempt's own rows, against what is in the store."""
+    here = {one.attempt for one in heard.told.values()}
+    wrong = hold_against(connection, heard.told, heard.sent)
+    others = out_of_order(connection, journal.attempts_seen(connection) - here)
     return Measured(
         saves=len(heard.saves),
         lost_acks=wrong.lost,
-        doubled=wrong.doubled,
-        changed=wrong.changed,
-        unfinished=candidates - heard.finished,
+        doubled=wrong.doubled + others.doubled,
+        changed=wrong.changed + others.changed,
+        unfinished=candidates - len(journal.all_handins(connection)),
         load_p99_ms=percentile(heard.loads, 0.99),
         save_p99_ms=percentile(heard.saves, 0.99),
         handin_p99_ms=percentile(heard.handins, 0.99),
     )
 
 
-def _figures(heard: Heard, measured: Measured, clients: int, server_s: float, client_s: float) -> dict[str, Any]:
-    def ms(values: list[float], share: float) -> float | None:
-        found = percentile(values, share)
-        return None if found is None else round(found, 1)
+def milliseconds(values: Sequence[float], share: float) -> float | None:
+    """A percentile as it is printed."""
+    found = percentile(values, share)
+    return None if found is None else round(found, 1)
 
+
+def _figures(heard: Heard, measured: Measured, clients: int, server_s: float, client_s: float) -> dict[str, Any]:
+    ms = milliseconds
     return {
         "clients": clients,
         "saves": measured.saves,
@@ -214,6 +258,7 @@ def _figures(heard: Heard, measured: Measured, clients: int, server_s: float, cl
         "changed": measured.changed,
         "unfinished": measured.unfinished,
         "retries": heard.retries,
+        "replies_lost": heard.cut,
         "p50_ms": ms(heard.saves, 0.5),
         "p95_ms": ms(heard.saves, 0.95),
         "p99_ms": ms(heard.saves, 0.99),

@@ -1,10 +1,14 @@
-"""The exam page's own files, asked for as a browser does: the page, its styles, its modules and what these import."""
+"""The exam page's own files, asked for as a browser does: the page, its styles, its modules and what these import.
+
+At the start of the exam the page is open already: what it asks for then are the modules that only a paper needs. On
+the appliance nginx gives these files; a scratch room has none, so its `web` gives them.
+"""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -13,8 +17,9 @@ import requests
 PAGE = "/exam/"
 TIMEOUT_S = 10.0
 _LINKS = re.compile(r"<(?:link|script)\b[^>]*?\b(?:href|src)=\"([^\"]+)\"")
-_MODULES = re.compile(r"[\"'](\.{0,2}/[A-Za-z0-9_/.-]+\.js)[\"']")
+_IMPORTS = re.compile(r"^import\b[^\"';]*[\"']([^\"']+\.js)[\"']", re.M)
 _MAX_AGE = re.compile(r"max-age=(\d+)")
+_OWN_MODULE = ("fill", "order", "match", "hotspot")
 
 
 @dataclass
@@ -34,28 +39,39 @@ class Shell:
         self._http = http
         self._base = base
         self._kept: dict[str, _Kept] = {}
+        self._loaded: set[str] = set()
+        self._main = PAGE
         self.requests = 0
         self.received = 0
 
-    def open(self, kinds: Iterable[str] = ()) -> None:
+    def open(self) -> None:
         """The page and all that it needs, or a reload of it: kept files are asked for as their cache rules say.
 
-        `kinds`: types of items whose modules a paper with them needs. RequestException when something does not come.
+        RequestException when something does not come.
         """
-        page = self._get(PAGE)
-        waiting = [urljoin(PAGE, link) for link in _LINKS.findall(page)]
-        modules = [link for link in waiting if link.endswith(".js")]
-        if kinds:
-            modules += _needed(modules, kinds)
-        seen: set[str] = set()
-        while waiting or modules:
-            path = (waiting or modules).pop()
-            if path in seen:
-                continue
-            seen.add(path)
-            text = self._get(path)
-            if path.endswith(".js"):
-                modules += [urljoin(path, link) for link in _MODULES.findall(text) if link != "/exam/sw.js"]
+        links = [urljoin(PAGE, link) for link in _LINKS.findall(self._get(PAGE))]
+        self._loaded.clear()
+        for path in links:
+            if not path.endswith(".js"):
+                self._get(path)
+        self._main = next((path for path in links if path.endswith("/main.js")), PAGE)
+        self._load(path for path in links if path.endswith(".js"))
+
+    def start(self, kinds: Collection[str], pictures: bool) -> None:
+        """What the open page loads for a paper with items of these `kinds`. RequestException as `open`."""
+        names = ["sitting.js", *(["media.js"] if pictures else [])]
+        names += [f"kinds/{kind}.js" for kind in _OWN_MODULE if kind in kinds]
+        self._load(urljoin(self._main, name) for name in names)
+
+    def _load(self, modules: Iterable[str]) -> None:
+        """Each module once a page, with what it imports."""
+        waiting = list(modules)
+        while waiting:
+            path = waiting.pop()
+            if path not in self._loaded:
+                text = self._get(path)
+                self._loaded.add(path)
+                waiting += [urljoin(path, name) for name in _IMPORTS.findall(text)]
 
     def _get(self, path: str) -> str:
         path = urlsplit(path).path
@@ -81,10 +97,3 @@ class Shell:
 def carried(answer: requests.Response) -> int:
     """Bytes of an answer's body as they came over the wire, packed or not."""
     return int(answer.headers.get("Content-Length") or len(answer.content))
-
-
-def _needed(modules: Sequence[str], kinds: Iterable[str]) -> list[str]:
-    """Where the modules of these kinds are: beside the page's main one."""
-    main = next((path for path in modules if path.endswith("/main.js")), "")
-    own = {"fill", "order", "match", "hotspot"}
-    return [urljoin(main, f"./kinds/{kind}.js") for kind in sorted(own & set(kinds))] if main else []

@@ -1,19 +1,27 @@
 """One simulated candidate, doing over HTTP what the exam page does, with a stop-watch.
 
-Opens the page with its files, claims its seat, asks the clock every two seconds, loads page and paper at the start,
-answers at a pace, keeps every operation until it is acknowledged, sends the oldest first, and hands in.
+Opens the page with its files, claims its seat, asks the clock every two seconds, loads the paper and its modules at the
+start, answers at a pace, keeps every operation until it is acknowledged, sends the oldest first, and hands in. When its
+Wi-Fi goes, what it has just sent is on the way: the room may have it, the reply is lost.
 """
 
 from __future__ import annotations
 
+import json
 import random
+import socket
+import ssl
+import struct
 import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -25,6 +33,8 @@ TIMEOUT_S = 10.0
 POLL_S = 2.0
 RETRY_S = 0.5
 START_SPREAD_S = 1.5
+FLIGHT_S = 0.03
+"""At most so long after sending is a connection cut."""
 
 
 @dataclass
@@ -44,6 +54,10 @@ class Heard:
     """operation id -> what became of it"""
     sent: set[str] = field(default_factory=set)
     retries: int = 0
+    cut: int = 0
+    """Answers that were sent and whose reply was lost on the way."""
+    answered: int = 0
+    """Candidates who have given all their answers and had them acknowledged."""
     finished: int = 0
     problems: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -84,6 +98,10 @@ class Candidate:
         self._began = 0.0
         self._polled = 0.0
         self._carried = 0
+        self._cut: set[float] = set()
+        """the drops, by their start, in which a reply was lost"""
+        self.clock: dict[str, Any] = {}
+        """what the room last said of the exam's clock"""
 
     def sit(self, stop: threading.Event, handin: threading.Event) -> None:
         """From the seat code to the hand-in, which all send together once `handin` is set."""
@@ -105,9 +123,13 @@ class Candidate:
             if items is None:
                 return
             self._answer(items, stop)
-            while not handin.wait(0.05) and not stop.is_set():
+            while self._queue and not stop.wait(0.05):
                 self._poll_now_and_then()
                 self._send_queue()
+            with self._heard.lock:
+                self._heard.answered += not self._queue
+            while not handin.wait(0.05) and not stop.is_set():
+                self._poll_now_and_then()
             self._hand_in(stop)
         except Exception as error:
             self._heard.problem(f"{type(error).__name__}: {error}"[:300])
@@ -122,11 +144,14 @@ class Candidate:
             stop.wait(POLL_S)
         return False
 
-    def _open_page(self, stop: threading.Event, kinds: Iterable[str] = ()) -> bool:
-        """The page with all its files, asked for until they are here; False when told to stop."""
+    def _open_page(self, stop: threading.Event) -> bool:
+        return self._until_here(self._shell.open, stop)
+
+    def _until_here(self, ask: Callable[[], None], stop: threading.Event) -> bool:
+        """Files of the page, asked for until they are here; False when told to stop."""
         while not stop.is_set():
             try:
-                self._shell.open(kinds)
+                ask()
                 return True
             except requests.RequestException:
                 with self._heard.lock:
@@ -135,14 +160,16 @@ class Candidate:
         return False
 
     def _load(self, stop: threading.Event) -> list[dict[str, Any]] | None:
-        """A reload of the page, the paper, and the modules of its kinds of items; no media, which wait for a touch."""
+        """The paper, and the modules that the open page needs for it; no media, which wait for a touch."""
         start = time.perf_counter()
         document = self._until_answered("GET", "/exam/api/paper", None, stop)
         if document is None:
             return None
         carried_paper = self._carried
-        items = [leaf for part in document["parts"] for item in part["items"] for leaf in item.get("items") or [item]]
-        if not self._open_page(stop, {item["type"] for item in items}):
+        whole = [item for part in document["parts"] for item in part["items"]]
+        items = [leaf for item in whole for leaf in item.get("items") or [item]]
+        kinds, pictures = {item["type"] for item in items}, any(_shows(item) for item in (*whole, *items))
+        if not self._until_here(lambda: self._shell.start(kinds, pictures), stop):
             return None
         self._note("loads", start)
         with self._heard.lock:
@@ -170,16 +197,22 @@ class Candidate:
         self._heard.sent.add(op_id)
         self._queue.append({"op_id": op_id, "given": time.perf_counter(), **body})
 
-    def _dropped(self) -> bool:
+    def _drop(self) -> float | None:
+        """The start of the drop that it is in; None while there is Wi-Fi."""
         passed = time.monotonic() - self._began
-        return any(start <= passed < start + seconds for start, seconds in self._pace.drops)
+        return next((start for start, seconds in self._pace.drops if start <= passed < start + seconds), None)
 
     def _send_queue(self) -> None:
         """Oldest first, each until it is acknowledged; what is not stays for later."""
-        while self._queue and not self._dropped():
+        while self._queue:
             entry = self._queue[0]
             body = {"op_id": entry["op_id"], "seq": self._seq, "item": entry["item"], "value": entry["value"]}
             body["base_version"] = self._versions.get(entry["item"], 0)
+            if (drop := self._drop()) is not None:
+                if drop not in self._cut:
+                    self._cut.add(drop)
+                    self._lose_the_reply(body)
+                return
             start = time.perf_counter()
             answer = self._ask("POST", "/exam/api/answers", body)
             if answer is None:
@@ -192,14 +225,28 @@ class Candidate:
             if answer["outcome"] == "applied":
                 self._versions[entry["item"]] = answer["version"]
 
+    def _lose_the_reply(self, body: dict[str, Any]) -> None:
+        """Send an answer and reset the connection while it is on its way: the room has it, or not."""
+        where = urlsplit(self._base)
+        make = HTTPSConnection if where.scheme == "https" else HTTPConnection
+        options: dict[str, Any] = {"context": _context(self._http.verify)} if where.scheme == "https" else {}
+        wire = make(str(where.hostname), where.port, timeout=TIMEOUT_S, **options)
+        headers = {"Content-Type": "application/json", "X-CSRF": self._csrf}
+        headers["Cookie"] = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._http.cookies)
+        with suppress(OSError, HTTPException):
+            wire.request("POST", "/exam/api/answers", json.dumps(body).encode(), headers)
+            time.sleep(self._random.uniform(0, FLIGHT_S))
+            wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            with self._heard.lock:
+                self._heard.cut += 1
+        wire.close()
+
     def _heard_of(self, op_id: str, item: str, value: list[str], answer: dict[str, Any]) -> None:
         told = Told(self._attempt, item, tuple(value), answer["outcome"], answer["version"])
         with self._heard.lock:
             self._heard.told[op_id] = told
 
     def _hand_in(self, stop: threading.Event) -> None:
-        while self._queue and not stop.is_set():
-            self._send_queue()
         body: dict[str, Any] = {"op_id": str(uuid.uuid4()), "seq": self._seq}
         self._heard.sent.add(body["op_id"])
         start = time.perf_counter()
@@ -212,9 +259,13 @@ class Candidate:
 
     def _poll_now_and_then(self) -> None:
         now = time.monotonic()
-        if now - self._polled >= POLL_S and not self._dropped():
+        if now - self._polled >= POLL_S and self._drop() is None:
             self._polled = now
-            self._ask("GET", "/exam/api/clock", None)
+            self.look_at_the_clock()
+
+    def look_at_the_clock(self) -> None:
+        """Ask it now; `clock` keeps what it said before when there is no answer."""
+        self.clock = self._ask("GET", "/exam/api/clock", None) or self.clock
 
     def _note(self, kind: str, start: float) -> None:
         took = 1000 * (time.perf_counter() - start)
@@ -248,6 +299,17 @@ class Candidate:
         if answer.status_code >= 400:
             raise RuntimeError(f"{path}: {answer.status_code} {document.get('error')}")
         return document
+
+
+def _context(verify: bool | str | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+
+
+def _shows(item: dict[str, Any]) -> bool:
+    """Whether the page needs its pictures' module for this item."""
+    return (
+        item["type"] == "hotspot" or bool(item.get("media")) or any(o.get("image") for o in item.get("options") or ())
+    )
 
 
 def some_answer(item: dict[str, Any], chance: random.Random) -> list[str]:

@@ -58,6 +58,21 @@ def hold_against(connection: sqlite3.Connection, told: Mapping[str, Told], sent:
     return Wrongs(lost, doubled, changed)
 
 
+def out_of_order(connection: sqlite3.Connection, attempts: Collection[str]) -> Wrongs:
+    """Of attempts whose tablets are elsewhere: what their rows alone tell of doubled and fallen answers.
+
+    What was acknowledged to them and is lost shows as a hand-in that is missing: the room takes a tablet's operation
+    only under the number after its last, and the hand-in is the last of all.
+    """
+    doubled = changed = 0
+    for attempt in attempts:
+        theirs = [row for row in journal.find_ops(connection, attempt) if not row["op_id"].startswith(journal.ROOM_OPS)]
+        applied = [row for row in theirs if row["kind"] == "answer" and row["outcome"] == "applied"]
+        doubled += _out_of_order(theirs, "tablet_id", "tablet_seq") + _out_of_order(applied, "item_id", "version")
+        changed += _fallen(applied, journal.responses(connection, attempt), {})
+    return Wrongs(doubled=doubled, changed=changed)
+
+
 def _differs(row: sqlite3.Row, one: Told) -> bool:
     stored = (row["item_id"], row["outcome"], row["version"])
     asked = json.loads(row["value"]) if row["kind"] == "answer" else []

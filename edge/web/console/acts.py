@@ -48,8 +48,9 @@ class Accept(ActBody):
 def _open_checkin(session: str, _body: ActBody, op: Op) -> None:
     here = room()
     found = sessions.find(room_db(), session)
-    need_ready(room_db(), found, here.config.paths.state, here.config.store.reserve_mb)
-    bank = open_bank(here.identity(), here.config.paths.bundles, found)
+    identity = here.identity()
+    need_ready(room_db(), found, here.config, identity)
+    bank = open_bank(identity, here.config.paths.bundles, found)
     conduct.open_checkin(room_db(), session, bank, op.by, op)
 
 
