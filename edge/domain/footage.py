@@ -39,7 +39,10 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True)
 class Fragment:
-    """One moof and mdat: its place in the file, hex SHA-256 of its bytes, and the time of its first picture."""
+    """One moof and mdat: its place in the file, hex SHA-256 of its bytes, and the time of its first picture.
+
+    `key`: whether it can be decoded by itself, which it cannot where a source's key frames lie far apart.
+    """
 
     n: int
     offset: int
@@ -48,6 +51,7 @@ class Fragment:
     wall_ms: int
     mono_ms: int
     duration_ms: int
+    key: bool = True
 
     @property
     def ended_ms(self) -> int:
@@ -61,8 +65,19 @@ def fragments_root(digests: Sequence[str]) -> str:
 
 
 def covering(fragments: Iterable[Fragment], from_ms: int, until_ms: int) -> tuple[Fragment, ...]:
-    """The whole fragments that touch the wall-clock span [from_ms, until_ms)."""
-    return tuple(f for f in fragments if f.wall_ms < until_ms and f.ended_ms > from_ms)
+    """The whole fragments of a segment that touch the wall-clock span [from_ms, until_ms).
+
+    Those before are added from the last one on that can be decoded by itself.
+    """
+    found, lead = list[Fragment](), list[Fragment]()
+    for fragment in fragments:
+        if fragment.wall_ms < until_ms and fragment.ended_ms > from_ms:
+            found += [] if fragment.key else lead
+            found.append(fragment)
+            lead = []
+        elif not found:
+            lead = [fragment] if fragment.key else [*lead, fragment]
+    return tuple(found)
 
 
 class Stretch(Protocol):

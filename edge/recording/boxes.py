@@ -16,6 +16,7 @@ from edge.errors import BadInput
 
 _LARGEST_HEAD = 4 << 20  # a moov or moof of ours has under a few kilobytes
 _TIME_LIMIT = 1 << 62
+_NON_SYNC = 0x10000  # a sample that needs another to be decoded
 
 
 class _Broken(Exception):
@@ -36,21 +37,26 @@ class Started:
 
 @dataclass(frozen=True)
 class Piece:
-    """One whole fragment: its bytes in the file, its first decode time and its length in ticks of the timescale."""
+    """One whole fragment: its bytes in the file, its first decode time and its length in ticks of the timescale.
+
+    `key`: whether its first picture can be decoded without the one before.
+    """
 
     offset: int
     length: int
     start: int
     duration: int
+    key: bool
 
 
 @dataclass(frozen=True)
 class Track:
-    """What of the moov is needed to read fragments: ticks a second, and the default sample duration and size."""
+    """What of the moov is needed to read fragments: ticks a second, the default sample duration, size and flags."""
 
     timescale: int
     duration: int
     size: int
+    flags: int
 
 
 @dataclass(frozen=True)
@@ -113,11 +119,11 @@ def read_piece(file: BinaryIO, at: int, size: int, track: Track) -> Piece:
         kind, length, head = _header(file, at, size)
         if kind != b"moof":
             raise _Broken("no moof")
-        start, duration, samples = _run(_content(file, at, length, head), track)
+        start, duration, samples, key = _run(_content(file, at, length, head), track)
         kind, data_length, data_head = _header(file, at + length, size)
         if kind != b"mdat" or data_length - data_head != samples:
             raise _Broken("no mdat of the size its moof gives")
-        return Piece(at, length + data_length, start, duration)
+        return Piece(at, length + data_length, start, duration, key)
     except _Broken as error:
         raise BadInput("footage_not_mp4", detail=error) from None
 
@@ -183,48 +189,60 @@ def _track(moov: bytes) -> Track:
     (timescale,) = _numbers(">I", mdhd, 20 if version == 1 else 12)
     if timescale == 0:
         raise _Broken("a timescale of zero")
-    *_, duration, size, _ = _numbers(">IIIIII", _descend(moov, b"mvex", b"trex"))
-    return Track(timescale, duration, size)
+    *_, duration, size, flags = _numbers(">IIIIII", _descend(moov, b"mvex", b"trex"))
+    return Track(timescale, duration, size, flags)
 
 
-def _run(moof: bytes, track: Track) -> tuple[int, int, int]:
-    """First decode time, summed sample durations and summed sample sizes of a moof (8.8.7, 8.8.8, 8.8.12)."""
+def _run(moof: bytes, track: Track) -> tuple[int, int, int, bool]:
+    """First decode time, summed durations and sizes of the samples of a moof (8.8.7, 8.8.8, 8.8.12), and whether the
+    first is a sync sample (8.8.3.1)."""
     traf = _descend(moof, b"traf")
     tfdt = _descend(traf, b"tfdt")
     (start,) = _numbers(">Q", tfdt, 4) if tfdt[:1] == b"\1" else _numbers(">I", tfdt, 4)
-    duration, size = _defaults(_descend(traf, b"tfhd"), track)
+    defaults = _defaults(_descend(traf, b"tfhd"), track)
     ticks = length = 0
+    first: int | None = None
     for kind, trun in _children(traf):
         if kind == b"trun":
-            more = _samples(trun, duration, size)
+            more = _samples(trun, defaults)
             ticks, length = ticks + more[0], length + more[1]
+            first = more[2] if first is None else first
     if start + ticks > _TIME_LIMIT:
         raise _Broken("a time out of range")
-    return start, ticks, length
+    return start, ticks, length, first is not None and not first & _NON_SYNC
 
 
-def _defaults(tfhd: bytes, track: Track) -> tuple[int, int]:
+def _defaults(tfhd: bytes, track: Track) -> Track:
+    """What holds for the samples of this fragment unless they say otherwise."""
     flags, at = _numbers(">I", tfhd)[0] & 0xFFFFFF, 8
     at += 8 * bool(flags & 0x1) + 4 * bool(flags & 0x2)
-    duration, size = track.duration, track.size
+    duration, size, sample_flags = track.duration, track.size, track.flags
     if flags & 0x8:
         (duration,), at = _numbers(">I", tfhd, at), at + 4
     if flags & 0x10:
-        (size,) = _numbers(">I", tfhd, at)
-    return duration, size
+        (size,), at = _numbers(">I", tfhd, at), at + 4
+    if flags & 0x20:
+        (sample_flags,) = _numbers(">I", tfhd, at)
+    return Track(track.timescale, duration, size, sample_flags)
 
 
-def _samples(trun: bytes, duration: int, size: int) -> tuple[int, int]:
+def _samples(trun: bytes, defaults: Track) -> tuple[int, int, int]:
+    """Summed durations and sizes, and the flags of the first sample."""
     flags, count = _numbers(">II", trun)
-    at = 8 + 4 * bool(flags & 0x1) + 4 * bool(flags & 0x4)
+    at = 8 + 4 * bool(flags & 0x1)
+    first = defaults.flags
+    if flags & 0x4:
+        (first,), at = _numbers(">I", trun, at), at + 4
     columns = [bit for bit in (0x100, 0x200, 0x400, 0x800) if flags & bit]
     step = 4 * len(columns)
     if at + count * step > len(trun):
         raise _Broken("a run longer than its box")
     words = struct.unpack_from(f">{count * len(columns)}I", trun, at) if columns else ()
-    ticks = sum(words[columns.index(0x100) :: len(columns)]) if 0x100 in columns else count * duration
-    length = sum(words[columns.index(0x200) :: len(columns)]) if 0x200 in columns else count * size
-    return ticks, length
+    ticks = sum(words[columns.index(0x100) :: len(columns)]) if 0x100 in columns else count * defaults.duration
+    length = sum(words[columns.index(0x200) :: len(columns)]) if 0x200 in columns else count * defaults.size
+    if count and 0x400 in columns:
+        first = words[columns.index(0x400)]
+    return ticks, length, first
 
 
 def _started(moov: bytes) -> Started | None:

@@ -1,7 +1,8 @@
 """Reading footage: which fragments a span is, their bytes, and playable clips of them. No codec is imported here.
 
 A clip is a segment's own initialisation part and whole fragments, byte for byte as they were recorded and hashed: its
-first frame may lie up to a fragment before the span. A span over several segments is several clips.
+first frame may lie before the span, by up to a fragment or, where those are rarer, back to the last key frame. A span
+over several segments is several clips.
 """
 
 from __future__ import annotations

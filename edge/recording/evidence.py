@@ -337,7 +337,7 @@ def _table(segment: Segment) -> FragmentTable:
         segment=segment.id,
         camera=segment.camera,
         init=InitFact(length=segment.init_length, sha256=segment.init_sha256),
-        fragments=[FragmentFact(**asdict(fragment)) for fragment in segment.fragments],
+        fragments=[FragmentFact(**{k: v for k, v in asdict(f).items() if k != "key"}) for f in segment.fragments],
     )
 
 

@@ -63,7 +63,7 @@ def salvage(place: Place, boot_id: str, cause: Cause | None = None) -> Segment:
         fragments = []
         for n, piece in enumerate(layout.pieces):
             data = _read(file, piece.offset, piece.length)
-            fragments.append(fragment_of(n, piece.offset, data, piece.start, piece.duration, at, layout))
+            fragments.append(fragment_of(n, piece.offset, data, piece, at, layout))
         init = hashlib.sha256(_read(file, 0, layout.init_length)).hexdigest()
     return segment_of(place, at, layout.init_length, init, fragments, size, why, salvaged=True)
 

@@ -1,7 +1,8 @@
 """One segment file: fragments through PyAV's muxer, each hashed and on the disk before the next begins.
 
-The muxer hands over a fragment only when the next key frame comes (movflags frag_keyframe), so what a kill or a power
-cut can take is the open fragment: one GOP, a nap and an fdatasync. Measured with PyAV 18.1: with `flush_packets` the
+The muxer hands over a fragment when the next key frame comes (movflags frag_keyframe), or half a second after that was
+due (frag_duration) where a source's key frames lie farther apart. So what a kill or a power cut can take is the open
+fragment, a nap and an fdatasync, whatever the source. Measured with PyAV 18.1: with `flush_packets` the
 muxer keeps nothing back once a fragment is complete, and calls `write` with whole boxes or 32 KiB runs of them; `Sink`
 gathers those, so that the file itself is only ever extended by whole fragments.
 """
@@ -21,7 +22,7 @@ from edge.clock import Instant
 from edge.domain.canonical import canonical_text
 from edge.domain.footage import Cause, Fragment, fragments_root
 from edge.hardware.camera.source import TICKS, Packet, VideoFormat
-from edge.recording.boxes import Layout, Started, read_layout, read_piece
+from edge.recording.boxes import Layout, Piece, Started, read_layout, read_piece
 from edge.store.segments import Segment, segment_id
 
 _MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof+skip_trailer"
@@ -79,6 +80,7 @@ class SegmentWriter:
                 "flush_packets": "1",
                 "video_track_timescale": str(TICKS),
                 "min_frag_duration": str(round((fragment_seconds - 0.5) * 1_000_000)),
+                "frag_duration": str(round((fragment_seconds + 0.5) * 1_000_000)),
             }
             self._container = av.open(self._sink, "w", format="mp4", options=options)
             started = Started(place.camera, place.boot_id, place.sequence, at.wall_ms, at.mono_ms, at.quality.value)
@@ -142,9 +144,7 @@ class SegmentWriter:
     def _keep(self) -> Fragment:
         data = self._take()
         piece = read_piece(io.BytesIO(data), 0, len(data), self._layout.track)
-        fragment = fragment_of(
-            len(self.fragments), self.bytes, data, piece.start, piece.duration, self.at, self._layout
-        )
+        fragment = fragment_of(len(self.fragments), self.bytes, data, piece, self.at, self._layout)
         self._append(data)
         os.fdatasync(self._file.fileno())
         self.fragments.append(fragment)
@@ -157,11 +157,11 @@ class SegmentWriter:
         self.bytes += len(data)
 
 
-def fragment_of(n: int, offset: int, data: bytes, start: int, duration: int, at: Instant, layout: Layout) -> Fragment:
+def fragment_of(n: int, offset: int, data: bytes, piece: Piece, at: Instant, layout: Layout) -> Fragment:
     """A fragment's entry; its times count from the segment's first picture, so that live and salvaged agree."""
-    since, until = layout.ms(start), layout.ms(start + duration)
+    since, until = layout.ms(piece.start), layout.ms(piece.start + piece.duration)
     digest = hashlib.sha256(data).hexdigest()
-    return Fragment(n, offset, len(data), digest, at.wall_ms + since, at.mono_ms + since, until - since)
+    return Fragment(n, offset, len(data), digest, at.wall_ms + since, at.mono_ms + since, until - since, piece.key)
 
 
 def segment_of(

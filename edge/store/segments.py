@@ -190,6 +190,7 @@ def _table(segment: Segment) -> str:
             "wall_ms": f.wall_ms,
             "mono_ms": f.mono_ms,
             "duration_ms": f.duration_ms,
+            **({} if f.key else {"key": False}),
         }
         for f in segment.fragments
     ]

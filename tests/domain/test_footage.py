@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +87,11 @@ def test_covering_takes_whole_fragments() -> None:
     assert [f.n for f in covering(parts, 1500, 3000)] == [1, 2]
     assert [f.n for f in covering(parts, 3000, 3001)] == [3]
     assert covering(parts, 5000, 9000) == ()
+    rare = [replace(f, key=f.n in (0, 3)) for f in parts]
+    assert [f.n for f in covering(rare, 2500, 3500)] == [0, 1, 2, 3]
+    assert [f.n for f in covering(rare, 4500, 4600)] == [3, 4]
+    assert [f.n for f in covering(rare, 3000, 3001)] == [3]
+    assert covering(rare, 5000, 9000) == ()
 
 
 def test_the_root_is_over_the_raw_hashes() -> None:

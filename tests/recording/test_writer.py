@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,12 @@ import pytest
 from edge.clock import Instant, TimeQuality
 from edge.domain.footage import Cause, fragments_root
 from edge.recording.boxes import read_layout
+from edge.recording.clips import clip_bytes, clips_between
+from edge.recording.salvage import salvage
 from edge.recording.writer import Place, SegmentWriter
-from support.cameras import decoded, make_packets
+from edge.store.db import open_room
+from edge.store.segments import index
+from support.cameras import FPS, decoded, make_packets, make_rare_packets
 
 BOOT = "0123456789abcdef0123456789abcdef"
 AT = Instant(1_780_000_000_123, 5_000, BOOT, TimeQuality.SYNCHRONISED)
@@ -89,3 +94,44 @@ def test_no_file_is_written_over(tmp_path: Path) -> None:
         SegmentWriter(place, video, AT, 1)
     video.owner.close()
     assert place.path.read_bytes() == b"somebody's"
+
+
+def test_a_source_with_rare_key_frames_loses_no_more_to_a_kill(tmp_path: Path) -> None:
+    place = Place(tmp_path, "door", BOOT, 1)
+    video, packets = make_rare_packets(13, gop_s=6)
+    assert [n for n, p in enumerate(packets) if p.keyframe] == [0, 60, 120]
+    writer = SegmentWriter(place, video, AT, 1)
+    lost = 0
+    for n, packet in enumerate(packets):
+        writer.write(packet)
+        kept = writer.fragments[-1].ended_ms - AT.wall_ms if writer.fragments else 0
+        lost = max(lost, (n + 1) * 1000 // FPS - kept)
+    assert lost <= 1700
+    before = list(writer.fragments)
+    writer.abandon()
+    video.owner.close()
+
+    found = salvage(place, BOOT)
+    assert list(found.fragments) == before
+    assert [f.wall_ms - AT.wall_ms for f in before if f.key] == [0, 6000]
+    pictures = sum(f.duration_ms for f in before) * FPS // 1000
+    assert decoded(place.path) == pictures >= len(packets) - 17
+
+
+def test_a_clip_from_between_rare_key_frames_begins_at_one_and_plays(tmp_path: Path) -> None:
+    place = Place(tmp_path, "door", BOOT, 1)
+    video, packets = make_rare_packets(13, gop_s=6)
+    writer = SegmentWriter(place, video, AT, 1)
+    for packet in packets:
+        writer.write(packet)
+    segment = writer.close(Cause.STOPPED)
+    video.owner.close()
+    assert decoded(place.path) == len(packets)
+    with closing(open_room(tmp_path / "room.db")) as db:
+        index(db, segment)
+        (clip,) = clips_between(db, "door", AT.wall_ms + 8000, AT.wall_ms + 9200)
+    assert clip.segment.fragments == segment.fragments
+    assert clip.from_ms - AT.wall_ms == 6000
+    assert clip.until_ms - AT.wall_ms >= 9200
+    pictures = sum(f.duration_ms for f in clip.fragments) * FPS // 1000
+    assert decoded(b"".join(clip_bytes(tmp_path, clip.segment, clip.fragments))) == pictures

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -44,6 +46,25 @@ def make_packets(seconds: float, began_mono_ms: int = 0, seed: int = 1) -> tuple
     return probe(found[0].data), found
 
 
+def make_rare_packets(seconds: int, gop_s: int) -> tuple[VideoFormat, list[Packet]]:
+    """H.264 as somebody else's clip has it: x264's own B pictures and look-ahead, a key frame each `gop_s` seconds."""
+    file, tick = io.BytesIO(), Fraction(1, TICKS)
+    with av.open(file, "w", format="mp4") as out:
+        stream = out.add_stream("libx264", rate=FPS, options={"x264-params": "scenecut=0", "preset": "superfast"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.gop_size = gop_s * FPS
+        for picture in noise(seconds * FPS):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        out.mux(stream.encode(None))
+    container = av.open(io.BytesIO(file.getvalue()))
+    template, found, step = container.streams.video[0], list[Packet](), TICKS // FPS
+    for packet in container.demux(template):
+        if packet.dts is not None and packet.pts is not None and packet.time_base is not None:
+            pts, dts = (round(t * packet.time_base / tick) for t in (packet.pts, packet.dts))
+            found.append(Packet(bytes(packet), pts, dts, step, packet.is_keyframe, len(found) * 1000 // FPS))
+    return VideoFormat(WIDTH, HEIGHT, template, container), found
+
+
 def camera_config(root: Path, sources: dict[str, Path], **recording: object) -> Config:
     """A room in `root` whose cameras play these files."""
     return parse_config(
@@ -61,7 +82,5 @@ def camera_config(root: Path, sources: dict[str, Path], **recording: object) -> 
 
 def decoded(data: bytes | Path) -> int:
     """How many pictures PyAV decodes of a file."""
-    import io
-
     with av.open(str(data) if isinstance(data, Path) else io.BytesIO(data), "r") as container:
         return sum(1 for _ in container.decode(video=0))
