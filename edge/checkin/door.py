@@ -299,7 +299,6 @@ class Door:
         version = data_version(self._db)
         if self._sign.state not in PASSING and version == self._version and now < self._enrol_due:
             return
-        self._version = version
         shown = checkins.shown(self._db)
         if shown is not None and shown.state in PASSING and self._sign.fresh(shown, now):
             return
@@ -309,6 +308,7 @@ class Door:
         state, reason = ("ready", "kiosk_ready") if any_open(self._db) else ("closed", "checkin_closed")
         if shown is None or shown.state != state or self._sign.state != state:
             self._sign.show(state, reason)
+        self._version = version
 
     @property
     def state(self) -> str:

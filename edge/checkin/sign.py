@@ -146,6 +146,7 @@ class Sign:
     def taken_over(self, state: str) -> None:
         """Somebody else has shown `state` on the kiosk just now."""
         self.state, self._shown_at = state, time.monotonic()
+        self._seen = checkins.shown(self._db), self._shown_at
 
     def lingers(self, now: float) -> bool:
         """Whether the sentence of the last visit still has its while."""

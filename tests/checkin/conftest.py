@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 
 from edge import clock
 from edge.checkin.door import Door
-from edge.checkin.enrol import enrol_next
+from edge.checkin.enrol import enrol_next, template_of
 from edge.demo.people import badge_of, portrait_file
 from edge.exam import conduct
 from edge.exam.banks import open_bank
@@ -23,6 +23,7 @@ from edge.store import checkins, people, sessions
 from edge.store.ring import RingWriter
 from edge.vision import packs
 from edge.vision.face_pack import FacePack
+from edge.vision.template import Template
 from support.rooms import DeskRoom, make_desk_room
 
 Picture = np.ndarray
@@ -116,12 +117,31 @@ class Doorway:
         return next(c for c in people.candidates(self.desk.db, self.desk.session) if c.number == number)
 
 
+@pytest.fixture(scope="session")
+def look_once() -> Callable[[FacePack, bytes], Template]:
+    """`template_of`, once for each photograph: every room here has the same two."""
+    known: dict[bytes, Template] = {}
+
+    def look(pack: FacePack, photograph: bytes) -> Template:
+        if photograph not in known:
+            known[photograph] = template_of(pack, photograph)
+        return known[photograph]
+
+    return look
+
+
 @pytest.fixture
-def doorway(tmp_path: Path, pack: FacePack) -> Iterator[Doorway]:
+def doorway(
+    tmp_path: Path,
+    pack: FacePack,
+    look_once: Callable[[FacePack, bytes], Template],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Doorway]:
     if importlib.util.find_spec("matplotlib") is None or importlib.util.find_spec("skimage") is None:
         pytest.skip("the demo extra, whose wheels carry the portraits, is not installed")
     desk = make_desk_room(tmp_path, photos=True, checkin={"look_seconds": 0.6, "show_seconds": 0.1})
     bank = open_bank(desk.identity, desk.config.paths.bundles, sessions.find(desk.db, desk.session))
+    monkeypatch.setattr("edge.checkin.enrol.template_of", look_once)
     while enrol_next(desk.db, pack, desk.identity.keys.data):
         pass
     conduct.open_checkin(desk.db, desk.session, bank, "P-001")

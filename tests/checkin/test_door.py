@@ -158,6 +158,8 @@ def test_every_other_tap_has_its_own_sentence(doorway: Doorway) -> None:
     assert doorway.look(portrait("hopper")).state == "welcome"
     doorway.tap(HOPPER)
     assert doorway.kiosk.reason == "already_admitted"
+    assert "座位码" in sentence("already_admitted", "zh", **doorway.kiosk.facts)
+    assert "seat code" in sentence("already_admitted", "en", **doorway.kiosk.facts)
     with transaction(doorway.desk.db) as db:
         people.set_state(db, doorway.desk.session, doorway.who(HOPPER).person, "finished")
     doorway.tap(HOPPER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,9 +12,12 @@ from edge.demo.people import ASTRONAUT, HOPPER, badge_of
 from edge.domain.reasons import sentence
 from edge.errors import Unavailable
 from edge.hardware.badge import Tap
+from edge.services import checkin as service
 from edge.services.checkin import _step
 from edge.store import checkins, ledger, people
 from edge.store.db import connect, patience, transaction
+from edge.store.status import read_statuses
+from support.serving import until
 
 from .conftest import Doorway, portrait
 
@@ -147,10 +151,15 @@ def test_a_clock_set_back_does_not_keep_old_words_on_the_kiosk(
     assert doorway.kiosk.state == "ready"
 
 
-def test_whoever_is_in_already_is_told_whom_to_ask_for_the_seat_code(doorway: Doorway) -> None:
-    assert "座位码" in sentence("already_admitted", "zh", seat="A1")
-    assert "seat code" in sentence("already_admitted", "en", seat="A1")
-    doorway.tap(HOPPER)
-    assert doorway.look(portrait("hopper")).state == "welcome"
-    doorway.tap(HOPPER)
-    assert doorway.kiosk.facts["seat"] == doorway.who(HOPPER).seat
+def test_the_process_says_that_it_is_held_and_stops_at_once(doorway: Doorway, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, stop = doorway.desk.config, threading.Event()
+    monkeypatch.setattr(service, "_load_pack", lambda _config: (None, None))
+    with held(doorway):
+        running = threading.Thread(target=service.run, args=(config, stop))
+        running.start()
+        until(lambda: read_statuses(config.paths.status).get("checkin", {}).get("held"), 10, "it says so")
+        stop.set()
+        running.join(5)
+        assert not running.is_alive()
+    said = read_statuses(config.paths.status)["checkin"]
+    assert said["reason"] == "checkin_held" and "{" not in sentence("checkin_held", "zh")
