@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,17 +15,18 @@ from typing import Any
 import click
 
 from edge.config import Config
-from edge.errors import BadInput, ExamroomError
+from edge.errors import BadInput, Refused, VerificationFailed
 from edge.exam.arrivals import not_planned
 from edge.exam.banks import joined, plan_sealed
 from edge.exam.endings import close, practice, unplug
-from edge.exam.intake import take_in
+from edge.exam.intake import plan_session
 from edge.exam.planning import roster_for
 from edge.exam.policies import policy_group, policy_of
 from edge.exam.results import write_files
 from edge.exam.roster_xlsx import read_sheets, write_template
-from edge.store import bundles, ledger, records, sessions
+from edge.store import bundles, records, sessions
 from edge.store.db import open_room, transaction
+from edge.store.refusals import notes_refusals
 from edge.trust import enrolment
 from edge.trust.seal import BundleManifest
 
@@ -38,12 +40,19 @@ def _room(config: Config) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _keep_bundle(config: Config, name: str, sealed: bytes) -> None:
-    """Into the bundles folder, whole or not at all."""
+def _keep_bundle(config: Config, name: str, sealed: bytes) -> bool:
+    """Into the bundles folder, whole or not at all and on disk; False when it was there already."""
+    file = config.paths.bundles / name
+    if file.exists() and file.read_bytes() == sealed:
+        return False
     config.paths.bundles.mkdir(parents=True, exist_ok=True)
     part = config.paths.bundles / f".{name}.part"
-    part.write_bytes(sealed)
-    part.replace(config.paths.bundles / name)
+    with part.open("wb") as out:
+        out.write(sealed)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(file)
+    return True
 
 
 def _local(milliseconds: int) -> str:
@@ -80,6 +89,7 @@ def template(file: Path) -> None:
 )
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
+@notes_refusals("session create")
 def create(
     context: Any, roster: Path, bank_file: Path, local_file: Path | None, policy: Path | None, as_json: bool
 ) -> None:
@@ -87,9 +97,8 @@ def create(
     config: Config = context.config()
     try:
         answer = _create(config, roster, bank_file, local_file, policy)
-    except ExamroomError as error:
-        with _room(config) as connection:
-            ledger.note(connection, "act_refused", {"reason": error.code, "act": "session create"})
+    except (VerificationFailed, Refused) as error:
+        error.exit_code = 2  # a file that was given is not what it has to be
         raise
     click.echo(json.dumps(answer) if as_json else f"{answer['session']}: {answer['candidates']} 名考生 / candidates")
 
@@ -115,22 +124,27 @@ def _create(
     if len(kept) > 1:
         more["local_bank"] = {"name": kept[1][0].name, "version": kept[1][0].version}
     document = roster_for(read_sheets(roster), bank, config.camera, **more)
-    with _room(config) as connection:
-        for _, data, name in kept:
-            _keep_bundle(config, name, data)
-        planned = take_in(
-            connection,
-            document,
-            rules,
-            room=room,
-            bank_file=kept[0][2],
-            data_key=here.keys.data,
-            local_bank_file=kept[1][2] if len(kept) > 1 else None,
-        )
-        with transaction(connection):
+    new = [name for _, data, name in kept if _keep_bundle(config, name, data)]
+    try:
+        with _room(config) as connection, transaction(connection):
+            planned = plan_session(
+                connection,
+                document,
+                rules,
+                room=room,
+                bank_file=kept[0][2],
+                data_key=here.keys.data,
+                local_bank_file=kept[1][2] if len(kept) > 1 else None,
+            )
             for about, data, name in kept:
                 digest = hashlib.sha256(data).hexdigest()
                 bundles.put(connection, "bank", about.name, about.version, name, digest)
+    except BaseException as error:
+        for name in new:
+            (config.paths.bundles / name).unlink(missing_ok=True)
+        if isinstance(error, sqlite3.IntegrityError):
+            raise BadInput("roster_clash") from error
+        raise
     return {"session": planned, "candidates": len(document.candidates), "staff": len(document.staff)}
 
 

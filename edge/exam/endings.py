@@ -26,6 +26,7 @@ from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
 from edge.store import sessions, staff
 from edge.store.db import connect, open_answers, open_room
+from edge.store.refusals import notes_refusals
 from edge.store.status import read_statuses
 from edge.trust import enrolment
 
@@ -48,6 +49,7 @@ def _room(config: Config) -> Iterator[sqlite3.Connection]:
 @click.option("--reason", prompt="理由 / reason", help="Kept with the session, as at the console.")
 @click.option("--second-badge", help="Who confirms, where policy wants two people; their PIN is asked for.")
 @click.pass_obj
+@notes_refusals("session close")
 def close(context: Any, session_id: str, badge: str, pin: str, reason: str, second_badge: str | None) -> None:
     """Close a running session while the web service is stopped.
 

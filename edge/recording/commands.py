@@ -16,6 +16,7 @@ from edge.recording.clips import completeness_between, segments_between
 from edge.recording.evidence import export_evidence
 from edge.store import segments
 from edge.store.db import open_room
+from edge.store.refusals import notes_refusals
 from edge.trust import enrolment
 
 _json = click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -92,6 +93,7 @@ def list_command(context: Any, since: str | None, until: str | None, as_json: bo
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
 @_json
 @click.pass_obj
+@notes_refusals("footage export")
 def export(
     context: Any, camera: str, since: str, until: str, why: str, by: str, session: str | None, out: Path, as_json: bool
 ) -> None:

@@ -17,6 +17,7 @@ from edge.config import Config
 from edge.errors import BadInput
 from edge.store import outbox as store_outbox
 from edge.store.db import open_room
+from edge.store.refusals import notes_refusals
 from edge.store.status import read_statuses
 from edge.trust import enrolment
 from edge.trust.enrolment import Identity
@@ -53,6 +54,7 @@ def _print(as_json: bool, facts: dict[str, Any], *lines: str) -> None:
 @click.option("--leave-waiting", is_flag=True, help="放弃没有回执的成绩 / although results have no receipt.")
 @_json
 @click.pass_obj
+@notes_refusals("enrol")
 def enrol(
     context: Any,
     url: str | None,
@@ -155,6 +157,7 @@ def export_file(context: Any, file: Path, as_json: bool) -> None:
 @click.argument("file", type=_FILE)
 @_json
 @click.pass_obj
+@notes_refusals("uplink import")
 def import_file(context: Any, file: Path, as_json: bool) -> None:
     """导入网关写出的回执 / Take in the receipts that `gateway intake` wrote."""
     config: Config = context.config()

@@ -93,23 +93,29 @@ def export(connection: sqlite3.Connection, identity: Identity) -> ResultsFile:
 
 
 def import_receipts(connection: sqlite3.Connection, identity: Identity, file: ReceiptsFile) -> Sent:
-    """Take the receipts a gateway wrote for an exported file. BadInput for another room's file."""
+    """Take the receipts a gateway wrote for an exported file, once all of them hold: one that does not and none is
+    taken. BadInput for another room's file; VerificationFailed for what is not ours or not the gateway's.
+    """
     if file.room != identity.certificate.room:
         raise BadInput("file_other_room", room=file.room)
     public = open_gateway_key(file.gateway.encode(), identity.root_public).public
+    # a refusal on a stick is signed by nobody: the result goes on waiting
+    items = [item for item in file.items if item.receipt is not None]
+    for item in items:
+        _verified(identity, public, _row_of(connection, public, item), item)
     total = Sent()
-    for start in range(0, len(file.items), _FILE_BATCH):
-        pairs: list[tuple[Outgoing, ResultItem]] = []
-        for item in file.items[start : start + _FILE_BATCH]:
-            if item.receipt is None:
-                continue  # a refusal on a stick is signed by nobody: the result goes on waiting
-            receipt = open_receipt(item.receipt.encode(), public)
-            row = outbox.find(connection, receipt.epoch, receipt.seq)
-            if row is None:
-                raise VerificationFailed("receipt_wrong", seq=receipt.seq)
-            pairs.append((row, item))
+    for start in range(0, len(items), _FILE_BATCH):  # short transactions; cut off, it is imported again
+        pairs = [(_row_of(connection, public, item), item) for item in items[start : start + _FILE_BATCH]]
         total = total.plus(_settle(connection, identity, public, pairs))
     return total
+
+
+def _row_of(connection: sqlite3.Connection, public: bytes, item: ResultItem) -> Outgoing:
+    receipt = open_receipt((item.receipt or "").encode(), public)
+    row = outbox.find(connection, receipt.epoch, receipt.seq)
+    if row is None:
+        raise VerificationFailed("receipt_wrong", seq=receipt.seq)
+    return row
 
 
 def _fitting(batch: Sequence[Outgoing]) -> list[Outgoing]:

@@ -295,12 +295,13 @@ def test_receipts_on_a_stick_are_verified_like_any(room: RealRoom, province: Pro
     for wrong in (
         good.model_copy(update={"gateway": (one.receipt or "")}),
         good.model_copy(update={"items": [with_receipt(one, forged)]}),
+        good.model_copy(update={"items": [one, with_receipt(two, forged)]}),
         good.model_copy(update={"room": "other"}),
     ):
         with pytest.raises((VerificationFailed, BadInput)):
             import_receipts(room.db, room.identity, wrong)
     assert unknown["seq"] == 77
-    assert outbox.counts(room.db)["receipted"] == 0
+    assert outbox.counts(room.db)["receipted"] == 0, "nothing of a file of which anything does not hold"
     assert import_receipts(room.db, room.identity, good.model_copy(update={"items": [swapped]})).new == 1
     assert states(room) == {1: "waiting", 2: "receipted"}, "a receipt goes to the result it names"
     assert import_receipts(room.db, room.identity, good).new == 1
