@@ -29,10 +29,9 @@ $(VENV)/.dev: $(VENV)/.demo
 	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 -c $(CONSTRAINTS) -e '.[dev]'
 	touch $@
 
-# What the tests need of Debian; says what is skipped where it may not install.
+# What the tests need of Debian; says what is skipped where it may not install, and then looks again the next time.
 $(VENV)/.system: provisioning/test-packages.sh $(VENV)/.venv
-	provisioning/test-packages.sh
-	touch $@
+	provisioning/test-packages.sh $@
 
 demo: $(VENV)/.demo ## run a whole session, with its faults, and check every figure (KEEP=1 leaves it running)
 	$(BIN)/examroom demo --out build/demo $(if $(KEEP),--keep) $(if $(CAMERA),--camera $(CAMERA))

@@ -1,21 +1,36 @@
 #!/usr/bin/env bash
 # The Debian packages the tests and benchmarks use: a browser, a Chinese font, what the browser's driver links to,
 # strace; wrk and gcc for the figures of saving.
-# Says what is missing where it may not install.
+# Says what is missing where it may not install or cannot, and goes on: the tests that need it are skipped.
+#   provisioning/test-packages.sh [STAMP]   STAMP is touched once nothing is missing
 set -euo pipefail
 packages=(chromium fonts-noto-cjk gcc libatomic1 strace wrk)
-missing=()
-for package in "${packages[@]}"; do
-  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-done
-[ ${#missing[@]} -eq 0 ] && exit 0
-if [ "$(id -u)" = 0 ]; then
-  run=()
-elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-  run=(sudo -n)
-else
-  echo "not root and no sudo: without ${missing[*]} the tests that need them are skipped and say so" >&2
+look() {
+  missing=()
+  for package in "${packages[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+}
+skip() {
+  echo "$1: without ${missing[*]} the tests that need them are skipped and say so" >&2
   exit 0
+}
+look
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" = 0 ]; then
+    run=(env DEBIAN_FRONTEND=noninteractive)
+  elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+    run=(sudo -n env DEBIAN_FRONTEND=noninteractive)
+  else
+    skip "not root and no sudo"
+  fi
+  # a list that cannot be renewed may still do, and one package that is not to be had keeps no other from being installed
+  "${run[@]}" apt-get update -qq || true
+  "${run[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    for package in "${missing[@]}"; do
+      "${run[@]}" apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1 || true
+    done
+  look
+  [ ${#missing[@]} -eq 0 ] || skip "apt-get could not install everything"
 fi
-"${run[@]}" apt-get update -qq
-DEBIAN_FRONTEND=noninteractive "${run[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+if [ $# -gt 0 ]; then touch "$1"; fi

@@ -2,11 +2,12 @@
 # Boots a box: a minimal Debian is bootstrapped as a technician would do it, started in QEMU, looked at from outside and
 # from inside, hurt, and shut down. Needs root and, the first time, the network. Everything stays under build/vm.
 #   VMTEST_SUITE=trixie  the other Debian      VMTEST_KEEP=1  keep the root and the disk image
+#   VMTEST_PYTHON=PATH   a Python that has this tree installed; .venv's otherwise (PYTHON is what make builds .venv with)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tree=$PWD
 suite=${VMTEST_SUITE:-bookworm}
-host_python=${PYTHON:-$tree/.venv/bin/python}
+host_python=${VMTEST_PYTHON:-$tree/.venv/bin/python}
 vm=$tree/build/vm/$suite
 # software emulation, on a machine that may be busy with other things
 BOOT_SECONDS=600

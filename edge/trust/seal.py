@@ -48,7 +48,7 @@ class BundleManifest(BaseModel):
 
     kind: Kind
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=2**53 - 1)]
     not_before_ms: int
     expires_ms: int
     size: Annotated[int, Field(ge=0)]

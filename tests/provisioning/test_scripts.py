@@ -95,3 +95,25 @@ def test_no_file_of_the_tree_is_a_link() -> None:
     if listed.returncode != 0:
         pytest.skip("not a git checkout")
     assert not [line for line in listed.stdout.splitlines() if line.startswith("120000")]
+
+
+STUBS = {
+    "id": "echo 0",
+    "dpkg-query": 'if [ "${@: -1}" = gcc ] || [ -e "$HERE/installed" ]; then echo "install ok installed"; fi',
+    "apt-get": '[ "$1" = update ] || [ -e "$HERE/network" ] || exit 100; [ "$1" = update ] || touch "$HERE/installed"',
+}
+
+
+def test_test_packages_says_what_is_skipped_and_stamps_only_when_nothing_is(tmp_path: Path) -> None:
+    for name, body in STUBS.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\nHERE={tmp_path}\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    stamp = tmp_path / "stamp"
+    script = ["bash", str(PROVISIONING / "test-packages.sh"), str(stamp)]
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    without = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+    assert without.returncode == 0 and "chromium" in without.stderr and "gcc" not in without.stderr
+    assert not stamp.exists()
+    (tmp_path / "network").touch()
+    with_it = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+    assert (with_it.returncode, with_it.stderr) == (0, "") and stamp.exists()

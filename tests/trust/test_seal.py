@@ -7,12 +7,14 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.domain.canonical import canonical
-from edge.errors import BadInput, Refused, Unavailable, VerificationFailed
+from edge.errors import BadInput, ExamroomError, Refused, Unavailable, VerificationFailed
 from edge.trust import dsse
 from edge.trust.roomkeys import DataKey, create_keys, load_keys
-from edge.trust.seal import CHUNK, SealKey, open_bundle, read_manifest, seal_bundle
+from edge.trust.seal import CHUNK, BundleManifest, SealKey, open_bundle, read_manifest, seal_bundle
 from edge.trust.signer import Ed25519Signer
 from support.gateways import flipped
 
@@ -92,6 +94,29 @@ def test_chunks_dropped_moved_or_added_are_refused() -> None:
 def test_noise_is_refused(data: bytes) -> None:
     with pytest.raises(BadInput):
         read_manifest(data, [ROOT.public])
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just(10**30) | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.just("r1") | st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+FIELDS = sorted(BundleManifest.model_fields)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from([*FIELDS, "more"]), ANYTHING, min_size=1, max_size=2), st.integers(0, 400))
+def test_a_signed_manifest_that_says_anything_opens_or_is_refused_with_a_sentence(
+    change: dict[str, object], cut: int
+) -> None:
+    line, _, body = sealed().partition(b"\n")
+    try:
+        payload = dsse.peek(line).payload | change
+        opened(dsse.sign_envelope(dsse.BUNDLE, payload, [ROOT]) + b"\n" + body)
+    except ExamroomError as error:
+        assert str(error)
+    with pytest.raises(ExamroomError):
+        opened((line + b"\n" + body)[: -cut - 1])
 
 
 def test_a_wrong_signer_is_refused() -> None:
