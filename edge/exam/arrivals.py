@@ -22,7 +22,6 @@ from edge.trust.seal import open_bundle
 
 log = logging.getLogger("examroom.arrivals")
 TOLD_MS = 30 * 86_400_000
-_FACT_LENGTH = 200
 
 
 class _Waits(Exception):
@@ -30,7 +29,7 @@ class _Waits(Exception):
 
     def __init__(self, reason: str, facts: Mapping[str, object]) -> None:
         super().__init__(reason)
-        self.reason, self.facts = reason, _told(facts)
+        self.reason, self.facts = reason, facts
 
 
 @dataclass(frozen=True)
@@ -85,22 +84,22 @@ def take_in_arrivals(connection: sqlite3.Connection, paths: Paths) -> list[str]:
     return planned
 
 
-def not_planned(connection: sqlite3.Connection) -> list[dict[str, object]]:
-    """For staff, the rosters that were fetched and did not become a session, newest first.
+def not_used(connection: sqlite3.Connection) -> list[dict[str, object]]:
+    """For staff: the bundles that were refused, and the rosters that wait and for what; newest first.
 
-    {"name", "version", "refused", "at_ms", "zh", "en"}; refusals for 30 days.
+    {"kind", "name", "version", "refused", "at_ms", "zh", "en"}; refusals for 30 days.
     """
-    found = bundles.unused(connection, "roster")
     since = clock.wall_ms() - TOLD_MS
     return [
         {
-            "name": one.row.name,
-            "version": one.row.version,
+            "kind": one.kind,
+            "name": one.name,
+            "version": one.version,
             "refused": one.refused,
             "at_ms": one.at_ms,
             **{language: sentence(one.reason, language, **one.facts) for language in ("zh", "en")},
         }
-        for one in sorted(found, key=lambda one: -one.at_ms)
+        for one in sorted(bundles.unused(connection), key=lambda one: -one.at_ms)
         if not one.refused or one.at_ms >= since
     ]
 
@@ -148,18 +147,12 @@ def _refuse(
     connection: sqlite3.Connection, arrival: bundles.BundleRow, reason: str, facts: Mapping[str, object]
 ) -> None:
     log.warning("roster bundle %s refused: %s", arrival.name, reason)
-    told = _told(facts)
     body: dict[str, object] = {"name": arrival.name, "version": arrival.version, "reason": reason}
     if place := _public_place(str(facts.get("where", ""))):
         body["where"] = place
     with transaction(connection):
-        bundles.set_taken(connection, arrival, reason, None, told)
+        bundles.set_taken(connection, arrival, reason, None, facts)
         ledger.append(connection, "bundle_refused", body)
-
-
-def _told(facts: Mapping[str, object]) -> dict[str, str]:
-    """Facts as any store and page can take them."""
-    return {name: str(value)[:_FACT_LENGTH].encode("utf-8", "replace").decode() for name, value in facts.items()}
 
 
 def _public_place(where: str) -> str:

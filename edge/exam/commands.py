@@ -16,7 +16,7 @@ import click
 
 from edge.config import Config
 from edge.errors import BadInput, Refused, VerificationFailed
-from edge.exam.arrivals import not_planned
+from edge.exam.arrivals import not_used
 from edge.exam.banks import joined, plan_sealed
 from edge.exam.endings import close, practice, unplug
 from edge.exam.intake import plan_session
@@ -165,7 +165,7 @@ def list_command(context: Any, as_json: bool) -> None:
             | records.upload_counts(connection, s.id)
             for s in found
         ]
-        lacking = not_planned(connection)
+        lacking = not_used(connection)
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return

@@ -11,6 +11,8 @@ from typing import Any
 from edge import clock
 from edge.store.meta import get_meta, set_meta
 
+FACT_LENGTH = 200
+
 
 @dataclass(frozen=True)
 class BundleRow:
@@ -32,6 +34,7 @@ def put(connection: sqlite3.Connection, kind: str, name: str, version: int, path
         " at_ms = excluded.at_ms",
         (kind, name, version, path, sha256, clock.wall_ms()),
     )
+    connection.execute("DELETE FROM meta WHERE key = ?", (_unfit(kind, name),))
 
 
 def get(connection: sqlite3.Connection, kind: str, name: str, version: int) -> BundleRow | None:
@@ -64,7 +67,7 @@ def set_taken(
     row: BundleRow,
     reason: str | None,
     session: str | None = None,
-    facts: Mapping[str, str] | None = None,
+    facts: Mapping[str, object] | None = None,
 ) -> None:
     """Note that a bundle was dealt with: `reason` is the code it was refused with, None when it was used.
 
@@ -74,41 +77,60 @@ def set_taken(
     connection.execute("DELETE FROM meta WHERE key = ?", (_waits(row),))
 
 
-def set_waiting(connection: sqlite3.Connection, row: BundleRow, reason: str, facts: Mapping[str, str]) -> bool:
+def set_waiting(connection: sqlite3.Connection, row: BundleRow, reason: str, facts: Mapping[str, object]) -> bool:
     """Note what a bundle waits for; False, and nothing is written, where that was known."""
     before = _noted(connection, _waits(row))
-    if before and (before["reason"], before["facts"]) == (reason, dict(facts)):
+    if before and (before["reason"], before["facts"]) == (reason, _told(facts)):
         return False
     set_meta(connection, _waits(row), _note(row, reason, facts))
     return True
 
 
+def set_unfit(
+    connection: sqlite3.Connection, kind: str, name: str, version: int, reason: str, facts: Mapping[str, object]
+) -> None:
+    """Note why a bundle that was offered is not here at all; forgotten once another version of it is."""
+    row = BundleRow(kind, name, version, "", "", 0)
+    set_meta(connection, _unfit(kind, name), _note(row, reason, facts))
+
+
 @dataclass(frozen=True)
 class Unused:
-    """A bundle that is here and was not used: refused for good, or waiting for something; since when (ms), and why."""
+    """A bundle that was not used: refused for good, or waiting for something; since when (ms), and why."""
 
-    row: BundleRow
+    kind: str
+    name: str
+    version: int
     refused: bool
     reason: str
     facts: Mapping[str, str]
     at_ms: int
 
 
-def unused(connection: sqlite3.Connection, kind: str) -> list[Unused]:
-    """The newest version of each name, where that one is refused or waits."""
-    newest_of = {row.name: row for row in everything(connection, kind)}
+def unused(connection: sqlite3.Connection) -> list[Unused]:
+    """Bundles that were offered and refused; of rosters that are here the newest of each name, if it was not used."""
     found = []
-    for row in newest_of.values():
+    for key in connection.execute("SELECT key FROM meta WHERE key GLOB 'bundle_unfit:*' ORDER BY key").fetchall():
+        _, kind, name = key["key"].split(":")
+        told = _noted(connection, key["key"])
+        found.append(Unused(kind, name, told["version"], True, told["reason"], told["facts"], told["at_ms"]))
+    for row in {row.name: row for row in everything(connection, "roster")}.values():
         taken, waits = _noted(connection, _taken(row)), _noted(connection, _waits(row))
         told = taken if taken.get("reason") is not None else {} if taken else waits
         if told:
-            found.append(Unused(row, told is taken, told["reason"], told.get("facts") or {}, told["at_ms"]))
+            state = (told is taken, told["reason"], told.get("facts") or {}, told["at_ms"])
+            found.append(Unused(row.kind, row.name, row.version, *state))
     return found
 
 
-def _note(row: BundleRow, reason: str | None, facts: Mapping[str, str] | None, **more: str | None) -> str:
-    said = {"at_ms": clock.wall_ms(), "sha256": row.sha256, "reason": reason, "facts": dict(facts or {})}
-    return json.dumps(said | more)
+def _note(row: BundleRow, reason: str | None, facts: Mapping[str, object] | None, **more: str | None) -> str:
+    said = {"at_ms": clock.wall_ms(), "sha256": row.sha256, "version": row.version, "reason": reason}
+    return json.dumps(said | {"facts": _told(facts or {})} | more)
+
+
+def _told(facts: Mapping[str, object]) -> dict[str, str]:
+    """Facts as any page can take them."""
+    return {name: str(value)[:FACT_LENGTH].encode("utf-8", "replace").decode() for name, value in facts.items()}
 
 
 def _noted(connection: sqlite3.Connection, key: str) -> dict[str, Any]:
@@ -134,6 +156,10 @@ def _taken(row: BundleRow) -> str:
 
 def _waits(row: BundleRow) -> str:
     return f"bundle_waits:{row.kind}:{row.name}:{row.version}"
+
+
+def _unfit(kind: str, name: str) -> str:
+    return f"bundle_unfit:{kind}:{name}"
 
 
 def _one(connection: sqlite3.Connection, condition: str, *values: object) -> BundleRow | None:

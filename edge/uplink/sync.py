@@ -67,6 +67,7 @@ def sync_bundles(
             body = {"kind": item.kind, "name": item.name, "version": item.version, "reason": error.code}
             with transaction(connection):
                 ledger.append(connection, "bundle_refused", body)
+                bundles.set_unfit(connection, *key, error.code, error.facts)
     return Synced(taken, refused)
 
 

@@ -17,7 +17,7 @@ from edge.demo import people as cast
 from edge.domain.canonical import canonical
 from edge.errors import BadInput
 from edge.exam import arrivals
-from edge.exam.arrivals import not_planned, take_in_arrivals
+from edge.exam.arrivals import not_used, take_in_arrivals
 from edge.exam.documents import parse_policy, parse_roster
 from edge.store import bundles, gatewaytime, ledger, sessions
 from edge.store.db import transaction
@@ -57,7 +57,7 @@ class Box:
         return {e.body["name"]: e.body["reason"] for e in ledger.entries(self.db, kinds=("bundle_refused",))}
 
     def told(self) -> dict[Any, str]:
-        return {one["name"]: str(one["en"]) for one in not_planned(self.db)}
+        return {one["name"]: str(one["en"]) for one in not_used(self.db)}
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_every_wrong_roster_is_refused_by_itself_and_the_next_good_one_comes(box
         assert "张三" not in str(entries[f"B-{number:02d}"]), "and no word that somebody wrote"
     assert "session.planned_ms" in box.told()["B-00"]
     assert len(sessions.all_sessions(box.db)) == 2
-    json.dumps(not_planned(box.db), ensure_ascii=False).encode()
+    json.dumps(not_used(box.db), ensure_ascii=False).encode()
 
 
 def test_what_no_check_foresaw_is_refused_too(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,9 +173,11 @@ def test_each_wrong_bundle_is_refused_with_its_reason(room: RealRoom, province: 
         [refusal] = sync(room, false.offer(("bank", "safety", 1, data))).refused
         assert refusal[3] in (code, "envelope_broken"), code
         assert bundles.everything(room.db) == []
+        assert [(one.name, one.reason) for one in bundles.unused(room.db)] == [("safety", refusal[3])]
         assert list(room.config.paths.bundles.iterdir()) == []
     assert len(ledger.entries(room.db, kinds=("bundle_refused",))) == len(cases)
     assert sync(room, false.offer(("bank", "safety", 1, good))).taken == [("bank", "safety", 1)]
+    assert bundles.unused(room.db) == []
 
 
 def test_a_refused_bundle_is_fetched_and_noted_once(room: RealRoom, province: Province, false: FalseGateway) -> None:

@@ -132,16 +132,20 @@ def test_staff_see_which_roster_was_refused_or_waits_and_why(site: Desk, tmp_pat
         eight, nine = bundles.untaken(site.db, "roster")
         facts = {"where": "candidates.3.name", "detail": "<b>"}
         bundles.set_taken(site.db, eight, "roster_broken", None, facts)
-        bundles.set_waiting(site.db, nine, "roster_waits_bank", {"name": "safety", "version": "4"})
+        bundles.set_waiting(site.db, nine, "roster_waits_bank", {"name": "safety", "version": 4})
+        bundles.set_unfit(site.db, "bank", "safety", 4, "bundle_expired", {"name": "safety"})
     page = site.client.get("/console/?lang=en").get_data(as_text=True)
     assert "Roster S-8 version 1 was not taken in" in page and "(candidates.3.name): &lt;b&gt;" in page
     assert "Roster S-9 version 1 cannot be used yet" in page and "waits for bank safety version 4" in page
+    assert "Bundle safety version 4 was not taken" in page and "Bundle safety has expired" in page
     file = write_config(site.desk.config, tmp_path)
     listed = CliRunner().invoke(main, ["--config", str(file), "session", "list"]).output
     assert "S-8 v1: 名册内容不对（candidates.3.name）" in listed and "S-9 v1" in listed
     with transaction(site.db):
         bundles.put(site.db, "roster", "S-8", 2, "S-8-2.bundle", "1" * 64)
-    assert "Roster S-8" not in site.client.get("/console/?lang=en").get_data(as_text=True), "a newer one is here"
+        bundles.put(site.db, "bank", "safety", 5, "safety-5.bundle", "2" * 64)
+    page = site.client.get("/console/?lang=en").get_data(as_text=True)
+    assert "Roster S-8" not in page and "Bundle safety" not in page, "newer ones are here"
 
 
 def test_one_person_may_be_two_things_in_two_sessions(site: Desk) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import render_template
 
-from edge.exam.arrivals import not_planned
+from edge.exam.arrivals import not_used
 from edge.exam.forms import make_form
 from edge.exam.seb import demanded
 from edge.store import sessions, staff
@@ -28,7 +28,7 @@ def index() -> str:
     ]
     may_practise = who.role in ("proctor", "technician") or "proctor" in own.values()
     return render_template(
-        "console/list.html", sessions=listed, may_practise=may_practise, not_planned=not_planned(room_db())
+        "console/list.html", sessions=listed, may_practise=may_practise, not_used=not_used(room_db())
     )
 
 
