@@ -1,18 +1,45 @@
-"""Fixtures everybody shares."""
+"""Fixtures everybody shares: a desk room, and one browser for all the pages a worker tests."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from support.rooms import DeskRoom, make_desk_room
+from support.tablet_page import CHROMIUM, chromium
+from support.tls_front import NAME
+
+if TYPE_CHECKING:
+    from edge.vision.face_pack import FacePack
 
 # what is timed belongs in tests/bench: on a busy machine an example may take as long as it likes
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+_LONG = ("services", "ops")
+_MIDDLING = ("uplink", "docs", "vision", "checkin")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long is begun first: the many small tests then fill up the workers at the end."""
+    items.sort(key=_place_in_line)
+
+
+def _place_in_line(item: pytest.Item) -> int:
+    folder, *_ = item.path.relative_to(Path(__file__).parent).parts
+    if item.path.name == "test_demo.py":
+        return 0
+    if folder in _LONG:
+        return 1
+    if item.get_closest_marker("browser"):
+        return 2
+    return 3 if folder in _MIDDLING else 4
 
 
 @pytest.fixture
@@ -21,3 +48,38 @@ def desk(tmp_path: Path) -> Iterator[DeskRoom]:
     made = make_desk_room(tmp_path)
     yield made
     made.db.close()
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Playwright may run once in a thread, so whoever starts a browser of its own starts it by this one."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip("Chromium is not installed; see provisioning/test-packages.sh")
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """The system's Chromium: every tablet is a context of its own, and finds `room.test` here."""
+    running = chromium(playwright, f"--host-resolver-rules=MAP {NAME} 127.0.0.1")
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default face pack, built from the installed weights by the worker that comes first."""
+    from edge.vision import packs
+
+    mine = tmp_path_factory.getbasetemp()
+    folder = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "models"
+    packs.install("dlib", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pack(models_dir: Path) -> FacePack:
+    from edge.vision import packs
+
+    return packs.load("dlib", models_dir)

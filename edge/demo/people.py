@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import importlib.util
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from argon2 import PasswordHasher
 
 from edge.bank.build import sample_bank
+from edge.bank.model import BankDocument
 from edge.domain.residentid import check_character
 from edge.errors import Unavailable
 from edge.ops.desk import StaffMember
@@ -78,6 +80,16 @@ def candidates(size: int = CLASS_SIZE, photos: bool = True) -> list[dict[str, An
     return rows
 
 
+@cache
+def _bank() -> BankDocument:
+    return sample_bank()
+
+
+@cache
+def _pin_hash(pin: str) -> str:
+    return PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1).hash(pin)
+
+
 def roster(
     session: str,
     planned_ms: int,
@@ -89,9 +101,8 @@ def roster(
     staff: tuple[StaffMember, ...] = STAFF,
 ) -> dict[str, Any]:
     """A roster document for the sample bank, as a gateway publishes it."""
-    bank = sample_bank()
+    bank = _bank()
     columns = 6
-    hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
     return {
         "version": 1,
         "institution": {"id": "T-001", "name": "示例建筑工种培训学校"},
@@ -116,8 +127,7 @@ def roster(
         ],
         "candidates": candidates(size, photos),
         "staff": [
-            {"id": s.id, "name": s.name, "role": s.role, "badge": s.badge, "pin_hash": hasher.hash(s.pin)}
-            for s in staff
+            {"id": s.id, "name": s.name, "role": s.role, "badge": s.badge, "pin_hash": _pin_hash(s.pin)} for s in staff
         ],
     }
 

@@ -21,19 +21,11 @@ from edge.hardware.badge import ReaderState, Tap
 from edge.hardware.panel import SilentPanel
 from edge.store import checkins, people, sessions
 from edge.store.ring import RingWriter
-from edge.vision import packs
 from edge.vision.face_pack import FacePack
 from edge.vision.template import Template
 from support.rooms import DeskRoom, make_desk_room
 
 Picture = np.ndarray
-
-
-@pytest.fixture(scope="session")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> FacePack:
-    models = tmp_path_factory.mktemp("models")
-    packs.install("dlib", models)
-    return packs.load("dlib", models)
 
 
 def portrait(which: str) -> Picture:

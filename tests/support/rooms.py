@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from edge import clock
@@ -56,19 +57,30 @@ def make_config(folder: Path, **sections: object) -> Config:
 
 def seal_sample_bank(config: Config, version: int = 1) -> str:
     """The sample bank sealed to this room by its own root; the file's name."""
-    return seal_bank(config, sample_bank(), version, f"bank-{version}.bundle")
+    bank, content = _sample()
+    return _seal(config, bank, content, version, f"bank-{version}.bundle")
+
+
+@cache
+def _sample() -> tuple[str, bytes]:
+    bank = sample_bank()
+    return bank.bank, content_of(bank)
 
 
 def seal_bank(config: Config, bank: BankDocument, version: int, name: str) -> str:
     """Any bank sealed to this room by its own root, as `name` among its bundles."""
+    return _seal(config, bank.bank, content_of(bank), version, name)
+
+
+def _seal(config: Config, bank: str, content: bytes, version: int, name: str) -> str:
     here = enrolment.load(config.paths)
     root = Ed25519Signer.load(config.paths.keys / "root.key")
     now = clock.wall_ms()
     sealed = seal_bundle(
         "bank",
-        bank.bank,
+        bank,
         version,
-        content_of(bank),
+        content,
         {here.certificate.room: here.certificate.seal_public},
         [root],
         not_before_ms=now - DAY_MS,

@@ -18,7 +18,9 @@ from edge.config import ENVIRONMENT, Config, to_toml
 from edge.demo.people import STAFF
 from edge.demo.tablets import Tablet, Tally
 from edge.ops.desk import Person
+from support import warm
 from support.rooms import DeskRoom
+from support.warm import Forked
 
 PROCTOR, EXAMINER, SUPERVISOR, TECHNICIAN = STAFF
 
@@ -41,19 +43,23 @@ def until(condition: Callable[[], Any], seconds: float = 20.0, what: str = "") -
 
 
 class Service:
-    """One `examroom service NAME` in a process group of its own."""
+    """One `examroom service NAME` in a process group of its own, by an interpreter of its own where it has a prefix."""
 
     def __init__(self, config_file: Path, name: str, log: Path, prefix: tuple[str, ...] = ()) -> None:
-        self._command = [*prefix, sys.executable, "-W", "ignore", "-m", "edge.cli", "--config", str(config_file)]
-        self._command += ["service", name]
+        self._words = ["--config", str(config_file), "service", name]
+        self._prefix = prefix
         self._environment = os.environ | {ENVIRONMENT: str(config_file)}
         self._log = log
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
 
     def start(self) -> None:
+        if not self._prefix:
+            self.process = warm.start(self._words, self._log, self._environment)
+            return
+        command = [*self._prefix, sys.executable, "-W", "ignore", "-m", "edge.cli", *self._words]
         with self._log.open("ab") as out:
             self.process = subprocess.Popen(
-                self._command, env=self._environment, start_new_session=True, stdout=out, stderr=out
+                command, env=self._environment, start_new_session=True, stdout=out, stderr=out
             )
 
     def signal(self, number: int) -> None:

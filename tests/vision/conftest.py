@@ -1,4 +1,4 @@
-"""One face pack a test session, built from the installed weights, and the pictures it is tried on."""
+"""The pictures the face pack is tried on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.vision import packs
 from edge.vision.face_pack import FacePack, Picture
 from edge.vision.template import Template
 
@@ -27,18 +26,6 @@ def read(path: Path) -> Picture:
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     assert picture is not None
     return np.asarray(picture, np.uint8)
-
-
-@pytest.fixture(scope="session")
-def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    packs.install("dlib", folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def pack(models_dir: Path) -> FacePack:
-    return packs.load("dlib", models_dir)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from edge.ops.ports import free_port
 from support.kinds_room import kinds_document, make_kinds_room
@@ -25,7 +25,6 @@ from support.tablet_page import (
     answers_of,
     axe,
     cached,
-    chromium,
     enter_code,
     go_to,
     paper_of,
@@ -45,14 +44,6 @@ pytestmark = [
 ]
 KINDS = {"K001": "judgement", "K003": "pictures", "K004": "multiple", "K005": "fill", "K006": "order"}
 KINDS |= {"K007": "match", "K008": "hotspot", "K009.1": "case", "K010": "media"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = chromium(playwright)
-        yield running
-        running.close()
 
 
 @pytest.fixture

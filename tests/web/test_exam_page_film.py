@@ -12,14 +12,14 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect
 
 from edge.bank.media import fault_of, kind_of
 from edge.ops.ports import free_port
 from support.kinds_room import kinds_document, make_kinds_room
 from support.rooms import DeskRoom
 from support.serving import open_exam, serving
-from support.tablet_page import CHROMIUM, chromium, go_to, seat, steps, tablet
+from support.tablet_page import CHROMIUM, go_to, seat, steps, tablet
 
 pytestmark = [
     pytest.mark.browser,
@@ -79,14 +79,6 @@ FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "tone.mp3": ("audio/mpeg", lambda: recording("mp3", "libmp3lame")),
     "tone.m4a": ("audio/mp4", lambda: recording("ipod", "aac")),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = chromium(playwright)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

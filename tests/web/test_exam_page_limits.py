@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from edge.ops.desk import Person
 from edge.ops.ports import free_port
 from support.kinds_room import kinds_document, make_kinds_room
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import answers, open_exam, serving, until
-from support.tablet_page import CHROMIUM, chromium, enter_code, seat, shot, stored, tablet
+from support.tablet_page import CHROMIUM, enter_code, seat, shot, stored, tablet
 
 pytestmark = [
     pytest.mark.browser,
@@ -28,14 +28,6 @@ pytestmark = [
     ),
 ]
 WITHIN_MS = 2000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as running:
-        made = chromium(running)
-        yield made
-        made.close()
 
 
 def person_of(proctor: Person, session: str, code: str) -> str:

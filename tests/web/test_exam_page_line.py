@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, expect
 
 from edge.ops.desk import Person
 from edge.ops.ports import free_port
@@ -24,7 +24,6 @@ from support.tablet_page import (
     answers_of,
     axe,
     cached,
-    chromium,
     enter_code,
     journal_of,
     paper_of,
@@ -42,19 +41,6 @@ pytestmark = [
     ),
 ]
 NAMES = f"--host-resolver-rules=MAP {NAME} 127.0.0.1"
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    running = chromium(playwright, NAMES)
-    yield running
-    running.close()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from edge.ops.desk import Person
 from edge.ops.ports import free_port
@@ -24,7 +24,6 @@ from support.tablet_page import (
     CHROMIUM,
     answers_of,
     cached,
-    chromium,
     enter_code,
     go_to,
     journal_of,
@@ -35,7 +34,6 @@ from support.tablet_page import (
     stored,
     tablet,
 )
-from support.tls_front import NAME
 from support.wifi import Candidate, drop_and_answer, nothing_lost
 
 pytestmark = [
@@ -45,14 +43,6 @@ pytestmark = [
     ),
 ]
 MINUTE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as running:
-        made = chromium(running, f"--host-resolver-rules=MAP {NAME} 127.0.0.1")
-        yield made
-        made.close()
 
 
 @pytest.fixture

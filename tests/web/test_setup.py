@@ -20,7 +20,7 @@ import pytest
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from edge.ops.ports import free_port
 from edge.trust import addresses, roomtls
@@ -186,21 +186,6 @@ def test_without_certificates_it_says_so(tmp_path: Path) -> None:
     desk.db.close()
 
 
-@pytest.fixture(scope="module")
-def play() -> Iterator[Playwright]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Chromium is not installed; see provisioning/test-packages.sh")
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium(play: Playwright) -> Iterator[Browser]:
-    browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-    yield browser
-    browser.close()
-
-
 def checks(page: Page) -> dict[str, str]:
     """The check's lines: text -> kind."""
     expect(page.locator("#checks li").nth(1)).to_be_visible(timeout=20_000)
@@ -218,8 +203,8 @@ def trusting(site: Site) -> str:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", ["zh", "en"])
-def test_a_tablet_that_does_not_trust_the_room_is_told(site: Site, chromium: Browser, lang: str) -> None:
-    context = chromium.new_context(ignore_https_errors=True)
+def test_a_tablet_that_does_not_trust_the_room_is_told(site: Site, browser: Browser, lang: str) -> None:
+    context = browser.new_context(ignore_https_errors=True)
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -232,22 +217,22 @@ def test_a_tablet_that_does_not_trust_the_room_is_told(site: Site, chromium: Bro
 
 
 @pytest.mark.browser
-def test_a_tablet_that_trusts_the_room_is_told(site: Site, play: Playwright) -> None:
+def test_a_tablet_that_trusts_the_room_is_told(site: Site, playwright: Playwright) -> None:
     flags = ["--no-sandbox", f"--ignore-certificate-errors-spki-list={trusting(site)}"]
-    browser = play.chromium.launch(executable_path=CHROMIUM, args=flags)
-    page = browser.new_page()
+    trusts = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    page = trusts.new_page()
     page.goto(f"{site.https}/setup/?lang=en")
     found = checks(page)
     assert found["This tablet trusts the room."] == "notice good"
     assert found["The exam page can be reopened without the network."] == "notice good"
     assert found["The tablet's clock agrees with the room's."] == "notice good"
     assert not [text for text, kind in found.items() if "bad" in kind]
-    browser.close()
+    trusts.close()
 
 
 @pytest.mark.browser
-def test_a_wrong_clock_is_told_and_paper_shows_every_system(site: Site, chromium: Browser) -> None:
-    context = chromium.new_context(ignore_https_errors=True)
+def test_a_wrong_clock_is_told_and_paper_shows_every_system(site: Site, browser: Browser) -> None:
+    context = browser.new_context(ignore_https_errors=True)
     page = context.new_page()
     page.add_init_script("const real = Date.now; Date.now = () => real() + 26 * 60000;")
     page.goto(f"{site.https}/setup/?lang=en")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from edge.ops.desk import Person
 from edge.ops.ports import free_port
@@ -230,17 +230,14 @@ def test_time_runs_out_in_the_open_and_more_of_it_opens_again(room: DeskRoom, tm
 
 
 @contextmanager
-def tablet_page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 800, "height": 1280}, locale="zh-CN")
-        page = context.new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        yield page
-        context.close()
-        browser.close()
-        assert errors == []
+def tablet_page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 800, "height": 1280}, locale="zh-CN")
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
 
 
 # the tablet's own time of day is years off, and somebody changes it in mid-exam
@@ -255,8 +252,10 @@ WRONG_CLOCK = """
 
 @pytest.mark.browser
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed")
-def test_a_tablet_with_a_wrong_clock_counts_down_right_and_hears_of_more_time(room: DeskRoom, tmp_path: Path) -> None:
-    with serving(room, tmp_path) as (_, base), tablet_page() as page:
+def test_a_tablet_with_a_wrong_clock_counts_down_right_and_hears_of_more_time(
+    browser: Browser, room: DeskRoom, tmp_path: Path
+) -> None:
+    with serving(room, tmp_path) as (_, base), tablet_page(browser) as page:
         proctor, codes = open_exam(base, room.session, admit=1)
         page.add_init_script(WRONG_CLOCK)
         page.goto(f"{base}/exam/")
@@ -285,12 +284,12 @@ def test_a_tablet_with_a_wrong_clock_counts_down_right_and_hears_of_more_time(ro
 @pytest.mark.browser
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed")
 def test_the_page_hands_in_at_the_end_by_itself_and_goes_on_when_there_is_more_time(
-    room: DeskRoom, tmp_path: Path
+    browser: Browser, room: DeskRoom, tmp_path: Path
 ) -> None:
     set_policy(room.db, room.session, grace_seconds=10)
     room.db.execute("UPDATE sessions SET minutes = 1")
     room.db.execute("UPDATE candidates SET extra_ms = -45000")
-    with serving(room, tmp_path) as (_, base), tablet_page() as page:
+    with serving(room, tmp_path) as (_, base), tablet_page(browser) as page:
         proctor, codes = open_exam(base, room.session, admit=1)
         person = seat_of(proctor.get(f"/console/api/{room.session}/board"), 1)["person"]
         page.goto(f"{base}/exam/")
