@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,12 +32,14 @@ def make_clip(path: Path, seconds: int = 4, seed: int = 1) -> Path:
     return path
 
 
-def make_packets(seconds: float, began_mono_ms: int = 0, seed: int = 1) -> tuple[VideoFormat, list[Packet]]:
+def make_packets(
+    seconds: float, began_mono_ms: int = 0, seed: int = 1, pictures: Iterable[NDArray[np.uint8]] | None = None
+) -> tuple[VideoFormat, list[Packet]]:
     """H.264 as a live camera's encoder gives it, a key frame a second, taken from `began_mono_ms` on."""
     encoder = h264_encoder(WIDTH, HEIGHT, Camera(fps=FPS, bitrate=300_000))
     found = list[Packet]()
     step = TICKS // FPS
-    for n, picture in enumerate(noise(round(seconds * FPS), seed)):
+    for n, picture in enumerate(pictures or noise(round(seconds * FPS), seed)):
         frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
         frame.pts, frame.time_base = n * step, encoder.time_base
         for packet in encoder.encode(frame):

@@ -137,6 +137,19 @@ def shot(page: Page, name: str) -> None:
     page.screenshot(path=SCREENS / f"{name}.png")
 
 
+def shot_both(page: Page, name: str) -> None:
+    """As it stands and in the other language, by the page's own switch; it ends as it began."""
+    for _ in range(2):
+        shot(page, f"{name}-{'en' if page.evaluate('() => document.documentElement.lang') == 'en' else 'zh'}")
+        page.evaluate("() => document.querySelector('.button.corner, .tools .button[lang]').click()")
+
+
+def in_language(page: Page, lang: str) -> None:
+    """A page drawn by the server, drawn again in this language."""
+    page.context.add_cookies([{"name": "lang", "value": lang, "url": page.url}])
+    page.reload()
+
+
 def go_offline(context: BrowserContext, offline: bool = True) -> None:
     context.set_offline(offline)
 

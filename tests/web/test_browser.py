@@ -10,19 +10,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from edge import clock
+from edge.clock import Instant, TimeQuality
+from edge.demo import clip
 from edge.demo.people import StaffMember
 from edge.demo.tablets import Tally, questions
+from edge.domain.footage import Cause
 from edge.gateway.settings import open_province
 from edge.ops.ports import free_port
-from edge.store import checkins, people, records
+from edge.recording.writer import Place, SegmentWriter
+from edge.store import checkins, people, records, segments
 from edge.store.db import connect, transaction
+from support.cameras import make_packets
 from support.gateways import gateway_process, make_province, real_room
 from support.kinds_room import hundred_document, make_kinds_room
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import EXAMINER, PROCTOR, SUPERVISOR, claimed, open_exam, serving, until
+from support.tablet_page import shot_both
 
 CHROMIUM = "/usr/bin/chromium"
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
@@ -161,7 +169,7 @@ def test_the_exam_page_is_small_up_to_the_first_question_and_fits_a_phone(browse
         page.locator(".two .button.main").click()
         expect(page.locator(".stem")).to_be_visible()
         assert len(loaded) > 25 and 40_000 < sum(loaded) <= 120_000
-        shot(page, "exam-phone", "en")
+        shot_both(page, "exam-phone")
         # kept for a reload without network as it is read, not as it came
         page.evaluate("navigator.serviceWorker.ready")
         until(lambda: page.evaluate(KEPT), 10, "the page is kept")
@@ -309,15 +317,39 @@ def declines_while_looked_at(page: Page, room: DeskRoom, facts: dict[str, Any], 
     page.unroute("**/kiosk/api/state")
 
 
+def film(desk: DeskRoom) -> None:
+    """The session has been open for a minute, and its door was filmed but for three seconds after a kill."""
+    now = clock.wall_ms()
+    scene = clip._Scene()
+    stands = [cv2.resize(scene.picture(150 + n)[:, 120:840], (320, 240)) for n in range(10)]
+    video, packets = make_packets(20, pictures=stands * 20)
+    for sequence, ago, cause in ((1, 50_000, Cause.KILLED), (2, 27_000, Cause.STOPPED)):
+        at = Instant(now - ago, 1000, "0" * 32, TimeQuality.RTC)
+        writer = SegmentWriter(Place(desk.config.paths.recordings, "door", "0" * 32, sequence), video, at, 1)
+        for packet in packets:
+            writer.write(packet)
+        segments.index(desk.db, writer.close(cause))
+    video.owner.close()
+    with transaction(desk.db):
+        desk.db.execute("UPDATE sessions SET opened_ms = ?", (now - 50_000,))
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
     with serving(room, tmp_path) as (_, base), page_of(browser, DESK, lang) as page:
         proctor, _ = open_exam(base, room.session, admit=3)
+        film(room)
         sign_in(page, base, SUPERVISOR, "/spotcheck/")
         shot(page, "spotcheck-list", lang)
         page.goto(f"{base}/spotcheck/{room.session}")
         expect(page.locator("#check h2").first).to_be_visible()
         shot(page, "spotcheck", lang)
+        page.locator(".mark-row").last.click()
+        page.locator(".row .button.slim", has_text={"zh": "例行", "en": "Routine"}[lang]).click()
+        page.locator(".button.play").click()
+        page.wait_for_function("() => document.querySelector('video').readyState >= 2")
+        page.locator("video").scroll_into_view_if_needed()
+        shot(page, "spotcheck-viewer", lang)
         page.goto(f"{base}/no/such/page")
         shot(page, "error", lang)
         assert page.locator("body").inner_text()

@@ -23,6 +23,7 @@ from edge.store import admissions, incidents, ledger, people, sessions
 from edge.store.db import transaction
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import claimed, open_exam, serving, signed_in, until
+from support.tablet_page import in_language
 
 CHROMIUM = "/usr/bin/chromium"
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
@@ -206,8 +207,25 @@ def test_two_people_close_by_badge_and_pin(browser: Browser, room: DeskRoom, tmp
         room.db.execute("""UPDATE sessions SET policy = json_set(policy, '$.two_person', json('["close"]'))""")
     path = f"/console/{room.session}"
     with serving(room, tmp_path) as (_, base), page_of(browser, base, TABLET, "en") as page:
-        proctor, _ = open_exam(base, room.session, admit=1)
+        room.db.execute(WITHOUT_PRACTICAL)
+        proctor, codes = open_exam(base, room.session, admit=1)
+        tablets = claimed(base, codes, Tally())
         sign_in(page, base, PROCTOR, path)
+        at_seat(page, "A1", "Another tablet")
+        confirm(page, "Battery empty")
+        expect(dialog(page).locator(".code")).to_be_visible()
+        shot(page, "console-move", "en")
+        dialog(page).locator(".button", has_text="Close").click()
+        act(page, "Note an incident")
+        dialog(page).locator("select[name=kind]").select_option("conduct-phone")
+        expect(dialog(page).locator("textarea[name=text]")).to_have_value(re.compile("phone"))
+        confirm(page)
+        expect(page.locator("[data-part=incidents] li").first).to_be_visible()
+        shot(page, "console-incident", "en")
+        in_language(page, "zh")
+        act(page, "结束考试")
+        shot(page, "console-second", "zh")
+        in_language(page, "en")
         act(page, "Close the exam")
         box = dialog(page)
         box.locator("textarea[name=reason]").fill("Time is up")
@@ -224,7 +242,15 @@ def test_two_people_close_by_badge_and_pin(browser: Browser, room: DeskRoom, tmp
         confirm(page)
         until(lambda: sessions.find(room.db, room.session).state == "closed", 10, "closed")
         assert ledger.entries(room.db, kinds=("act_confirmed",))[0].content["by"] == EXAMINER.id
-        proctor.close()
+        act(page, "Sign the results")
+        confirm(page)
+        expect(page.locator(".unplug-yes")).to_be_visible(timeout=15_000)
+        shot(page, "console-end", "en")
+        page.goto(f"{base}{path}/forms/results")
+        expect(page.locator(".root code")).to_be_visible()
+        shot(page, "console-results", "en")
+        for one in (*tablets, proctor):
+            one.close()
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

@@ -30,6 +30,7 @@ from support.tablet_page import (
     paper_of,
     seat,
     shot,
+    shot_both,
     steps,
     stored,
     tablet,
@@ -338,7 +339,7 @@ def test_text_size_contrast_and_second_language_survive_a_reload(
         root = page.locator("html")
         assert (root.get_attribute("data-size"), root.get_attribute("data-contrast")) == ("2", "1")
         assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(0, 0, 0)"
-        shot(page, "page-contrast-zh")
+        shot_both(page, "page-contrast")
         assert axe(page) == []
         page.locator(".head .tools .button").nth(0).click()
         page.locator("dialog label", has_text="ئۇيغۇرچە").click()
@@ -550,7 +551,7 @@ def test_parts_with_a_limit_are_begun_on_purpose_and_not_returned_to(browser: Br
         enter_code(page, codes[0])
         page.locator(".two .button.main").click()
         expect(page.locator(".cover.part")).to_contain_text("20 分钟")
-        shot(page, "page-parts-zh")
+        shot_both(page, "page-parts")
         assert axe(page) == []
         page.locator(".cover .button").first.click()
         expect(page.locator(".part-timer")).to_contain_text("19:5")

@@ -19,7 +19,7 @@ from edge.ops.ports import free_port
 from support.kinds_room import kinds_document, make_kinds_room
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import answers, open_exam, serving, until
-from support.tablet_page import CHROMIUM, enter_code, seat, shot, stored, tablet
+from support.tablet_page import CHROMIUM, enter_code, seat, shot_both, stored, tablet
 
 pytestmark = [
     pytest.mark.browser,
@@ -120,7 +120,7 @@ def test_how_a_person_needs_the_paper_goes_with_them(browser: Browser, tmp_path:
             seat(first, base, codes[0])
             shown = first.evaluate("() => ({ ...document.documentElement.dataset })")
             assert (shown["size"], shown["contrast"]) == ("2", "1")
-            shot(first, "page-set-for-a-person-zh")
+            shot_both(first, "page-set-for-a-person")
             # the candidate's own choice wins, also when the room hears of it late
             first.context.set_offline(True)
             first.locator(".tools .button").first.click()

@@ -28,7 +28,7 @@ from support.tablet_page import (
     journal_of,
     paper_of,
     seat,
-    shot,
+    shot_both,
     stored,
     tablet,
 )
@@ -148,7 +148,7 @@ def test_without_trust_the_queue_is_the_same_and_the_page_says_what_it_cannot(
             second = answer(page, 0)
             third = answer(page, 0)
             expect(page.locator(".banners .bad")).to_contain_text("断网时请不要刷新")
-            shot(page, f"page-no-reload-{'tls' if tls else 'http'}-zh")
+            shot_both(page, f"page-no-reload-{'tls' if tls else 'http'}")
             assert [op["item"] for _, op in stored(page)["ops"]] == [second, third]
             # a tablet that is reloaded all the same shows nothing, and has lost nothing
             with pytest.raises(Exception, match="ERR_"):
@@ -285,7 +285,7 @@ def test_a_replaced_tablet_hands_what_it_could_not_send_to_the_proctor_and_keeps
         expect(old.locator(".screen.gone")).to_contain_text("1 条答案已交给监考员", timeout=15_000)
         expect(old.locator(".screen.gone")).to_contain_text("卷子已从这台平板删除")
         assert axe(old) == []
-        shot(old, "page-replaced-zh")
+        shot_both(old, "page-replaced")
         assert stored(old)["ops"] == []
         kept = [key for key, _ in stored(old)["notes"]]
         assert not [key for key in kept if key.startswith(("paper/", "marks/", "settings/", "room/", "claim"))], kept
@@ -324,7 +324,7 @@ def test_handing_in_without_the_room_is_kept_over_a_reload_and_arrives(
         page.locator("dialog .button.main").click()
         expect(page.locator(".cover")).to_contain_text("交卷已记在这台平板上")
         expect(page.locator(".cover")).to_contain_text("不要关机")
-        shot(page, "page-handin-offline-zh")
+        shot_both(page, "page-handin-offline")
         page.reload()
         expect(page.locator(".cover")).to_contain_text("交卷已记在这台平板上", timeout=15_000)
         assert [op["kind"] for _, op in stored(page)["ops"]] == ["answer", "handin"]
@@ -364,7 +364,7 @@ def test_at_the_sessions_end_the_page_says_so_and_sends_what_it_has(
         until(lambda: len(journal_of(room)) >= 2, 20, "the late answer is in the journal")
         assert json.loads(journal_of(room)[0]["value"]) and answers_of(room).keys() == {one}
         expect(page.locator(".screen.done")).to_contain_text("有 1 个答案在时间到后才送达", timeout=20_000)
-        shot(page, "page-closed-zh")
+        shot_both(page, "page-closed")
         until(lambda: "answer" not in [op["kind"] for _, op in stored(page)["ops"]], 10, "nothing is left to send")
 
 

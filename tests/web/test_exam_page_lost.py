@@ -29,7 +29,7 @@ from support.tablet_page import (
     journal_of,
     paper_of,
     seat,
-    shot,
+    shot_both,
     steps,
     stored,
     tablet,
@@ -166,7 +166,7 @@ def test_an_answer_the_room_refuses_unexpectedly_is_kept_shown_and_told(
         until(lambda: "answers_refused" in tile(proctor, room.session, codes[0])["alarms"], 15, "the proctor sees it")
         go_to(page, steps(page)[first])
         expect(page.locator(".item-state")).to_contain_text("考场没有接受这个答案")
-        shot(page, "page-refused-kept-zh")
+        shot_both(page, "page-refused-kept")
         page.reload()
         page.locator("#question").wait_for()
         assert [op["item"] for _, op in stored(page)["ops"]] == [first]

@@ -26,8 +26,7 @@ from edge.ops.ports import free_port
 from edge.trust import addresses, roomtls
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import TECHNICIAN, serving, signed_in
-
-CHROMIUM = "/usr/bin/chromium"
+from support.tablet_page import CHROMIUM, PORTRAIT, shot
 
 
 @contextmanager
@@ -204,7 +203,8 @@ def trusting(site: Site) -> str:
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_a_tablet_that_does_not_trust_the_room_is_told(site: Site, browser: Browser, lang: str) -> None:
-    context = browser.new_context(ignore_https_errors=True)
+    size = {"width": PORTRAIT[0], "height": PORTRAIT[1]}
+    context = browser.new_context(ignore_https_errors=True, viewport=size)
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -212,6 +212,9 @@ def test_a_tablet_that_does_not_trust_the_room_is_told(site: Site, browser: Brow
     found = checks(page)
     wanted = "This tablet does not trust the room yet" if lang == "en" else "这台平板还不信任本考场"
     assert any(text.startswith(wanted) and "bad" in kind for text, kind in found.items()), found
+    shot(page, f"setup-{lang}")
+    page.goto(f"{site.https}/setup/leave?lang={lang}")
+    shot(page, f"setup-leave-{lang}")
     assert not problems
     context.close()
 
