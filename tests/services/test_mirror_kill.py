@@ -13,6 +13,7 @@ from pathlib import Path
 
 import requests
 
+import support
 from edge.demo.tablets import Tally
 from edge.ops.ports import free_port
 from edge.store import ledger
@@ -48,11 +49,36 @@ def mirror_is_well(room: DeskRoom, since: float) -> bool:
     return said.get("state") == "ok" and int(said["wall_ms"]) > since * 1000
 
 
+def failing_flushes(folder: Path) -> tuple[str, ...]:
+    """What a service is started with so that flushes of the answers' log fail while `folder`/fails exists."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        return ()
+    library = folder / "failing_fsync.so"
+    source = Path(support.__file__).with_name("failing_fsync.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
+    return ("env", f"LD_PRELOAD={library}", f"FSYNC_FAILS={folder / 'fails'}")
+
+
+def fail_a_while(tally: Tally, flag: Path) -> None:
+    """Until answers have been refused for it; then they are taken again."""
+    tally.refused.clear()
+    flag.touch()
+    try:
+        until(lambda: "journal_failed" in tally.refused, 20, "commits fail")
+    finally:
+        flag.unlink()
+    before = len(tally.acknowledged)
+    until(lambda: len(tally.acknowledged) > before + 5, 20, "answers go on")
+
+
 def test_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    """Nor do commits whose flush fails on the first medium, in the midst of others: the second is in step."""
     store = {"mirror": str(tmp_path / "medium"), "mirror_same_disk": True}
     room = make_desk_room(tmp_path, web={"port": free_port(), "threads": 64}, store=store)
     chance, tally, stop = random.Random(6), Tally(), threading.Event()
-    with serving(room, tmp_path) as (web, base):
+    prefix = failing_flushes(tmp_path)
+    with serving(room, tmp_path, prefix) as (web, base):
         proctor, codes = open_exam(base, room.session)
         until(lambda: mirror_is_well(room, 0), 30, "the mirror is well")
         board = requests.get(f"{base}/healthz", timeout=5)
@@ -66,6 +92,8 @@ def test_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
             began = time.time()
             until(lambda since=began: mirror_is_well(room, since), 30, "the mirror is well again")
             time.sleep(chance.uniform(0.1, 1.0))
+            if prefix and kill % 2:
+                fail_a_while(tally, tmp_path / "fails")
             web.kill()
             told = set(tally.acknowledged)
             stored, said = restored(room, tmp_path, f"spare-{kill}")
