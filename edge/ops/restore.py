@@ -272,7 +272,7 @@ def restore_command(
     """从第二份存储恢复考场 / Rebuild the room from its second medium."""
     if target is None or (secret_file is None and context.config_file.exists()):
         config: Config = context.config()
-        tls = tls or (config.paths.tls if target is None else None)
+        tls = tls or (config.paths.tls if target in (None, config.paths.state) else None)
         target = target or config.paths.state
         secret_file = secret_file or config.store.mirror_secret
     if target.is_dir() and any(target.iterdir()):
