@@ -11,13 +11,16 @@ the bank is.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from edge.domain.filling import Filling, Lot
+
 LETTERS = "ABCDEFGH"
-ALGORITHM = 2
+ALGORITHM = 3
 """The version of the drawing, in every paper and result: a change of what a seed gives is a new number."""
 
 
@@ -49,7 +52,7 @@ class ItemFacts:
 
 @dataclass(frozen=True)
 class Shortage:
-    """A draw asks for more than the bank has for it: after its filters, the draws before it and the local cap."""
+    """A draw asks for more than the bank has for it, however its items are shared out among the draws."""
 
     test: str
     type: str
@@ -105,22 +108,13 @@ class Stream:
 
 @dataclass
 class _Draw:
-    """One line of a blueprint with the items that fit it, those that rest last."""
+    """One line of a blueprint with the items that it may take, those that rest last."""
 
     part: int
     place: int
     rule: Mapping[str, Any]
     items: list[ItemFacts]
-    need_local: int = 0
     tiers: list[list[ItemFacts]] = field(default_factory=list)
-
-    @cached_property
-    def ids(self) -> tuple[frozenset[str], frozenset[str]]:
-        """(not local, local)"""
-        return (
-            frozenset(item.id for item in self.items if not item.local),
-            frozenset(item.id for item in self.items if item.local),
-        )
 
     @cached_property
     def templates(self) -> list[frozenset[str]]:
@@ -131,7 +125,7 @@ class Pools:
     """A bank sorted by what a blueprint asks of it, once; papers are drawn from it.
 
     `rested`: ids that are used only when there are no others. `local_share`: per cent of each part's items that may be
-    local, rounded down.
+    local, rounded down. An item that more than one part could have counts, if it is local, against one of them.
     """
 
     def __init__(
@@ -147,70 +141,88 @@ class Pools:
         for item in sorted(items, key=lambda one: one.id):
             if _for_blueprint(item, blueprint):
                 groups.setdefault((item.test, item.type), []).append(item)
-        resting = frozenset(rested)
-        self.caps = [
-            sum(rule["count"] for rule in part["draw"]) * local_share // 100 for part in self.blueprint["parts"]
+        parts = blueprint["parts"]
+        self.caps = [sum(rule["count"] for rule in part["draw"]) * local_share // 100 for part in parts]
+        self._draws = [
+            _Draw(
+                number, place, rule, [one for one in groups.get((part["test"], rule["type"]), ()) if _fits(one, rule)]
+            )
+            for number, part in enumerate(parts)
+            for place, rule in enumerate(part["draw"])
         ]
-        self._draws: list[_Draw] = []
-        for number, part in enumerate(blueprint["parts"]):
-            for place, rule in enumerate(part["draw"]):
-                fit = [item for item in groups.get((part["test"], rule["type"]), ()) if _for_draw(item, rule)]
-                usable = [item for item in fit if self.caps[number] or not item.local]
-                tiers = [[i for i in usable if i.id not in resting], [i for i in usable if i.id in resting]]
-                self._draws.append(_Draw(number, place, rule, fit, tiers=[tier for tier in tiers if tier]))
-        # the narrowest first, so that a wide draw never takes what only a narrow one may have
+        # the narrowest first: a shortage is said of the widest draw that it can be said of
         self._draws.sort(key=lambda draw: (len(draw.items), draw.part, draw.place))
+        self._lots, self._lot_of = self._sorted_out()
+        self._filling = self._filled(self.caps)
         self.short = self._shortages()
+        resting = frozenset(rested)
+        for at, draw in enumerate(self._draws):
+            usable = [item for item in draw.items if at in self._lots[self._lot_of[item.id]].draws]
+            tiers = [[i for i in usable if i.id not in resting], [i for i in usable if i.id in resting]]
+            draw.tiers = [tier for tier in tiers if tier]
 
-    @property
-    def relevant(self) -> frozenset[str]:
-        """Every item that some paper of this blueprint may hold."""
-        return frozenset().union(*(part for draw in self._draws for part in draw.ids))
+    def _sorted_out(self) -> tuple[list[Lot], dict[str, int]]:
+        """The lots, and which each item is in."""
+        draws_of: dict[str, list[int]] = {}
+        local: set[str] = set()
+        for at, draw in enumerate(self._draws):
+            for item in draw.items:
+                draws_of.setdefault(item.id, []).append(at)
+                if item.local:
+                    local.add(item.id)
+        sizes: dict[tuple[tuple[int, ...], int | None], int] = {}
+        lot_of: dict[str, int] = {}
+        seen: Counter[tuple[int, ...]] = Counter()
+        places: dict[tuple[tuple[int, ...], int | None], int] = {}
+        for name, draws in draws_of.items():
+            key: tuple[tuple[int, ...], int | None] = (tuple(draws), None)
+            if name in local:
+                own = sorted({self._draws[at].part for at in draws}, key=lambda part: (not self.caps[part], part))
+                own = [part for part in own if self.caps[part]] or own[:1]
+                part = own[seen[key[0]] % len(own)]
+                seen[key[0]] += 1
+                key = (tuple(at for at in draws if self._draws[at].part == part), part)
+            lot_of[name] = places.setdefault(key, len(places))
+            sizes[key] = sizes.get(key, 0) + 1
+        return [Lot(size, draws, part) for (draws, part), size in sizes.items()], lot_of
+
+    def _filled(self, caps: Sequence[int]) -> Filling:
+        return Filling(self._lots, [draw.rule["count"] for draw in self._draws], caps)
 
     def _shortages(self) -> list[Shortage]:
-        """Counted against the worst that earlier draws can take, so that what is not short here can always be drawn."""
+        """What no way of sharing the items out can give."""
+        wanted = [draw.rule["count"] for draw in self._draws]
+        if list(self._filling.found) == wanted:
+            return []
+        free = self._filled([sum(wanted)] * len(self.caps))
         found: list[tuple[tuple[int, int], Shortage]] = []
-        free = list(self.caps)
-        for at, draw in enumerate(self._draws):
-            have, local = (len(ids) for ids in draw.ids)
-            for before in self._draws[:at]:
-                count = before.rule["count"]
-                have -= min(count, len(draw.ids[0] & before.ids[0]))
-                local -= min(count, self.caps[before.part], len(draw.ids[1] & before.ids[1]))
-            wanted = draw.rule["count"]
-            have, local = max(0, have), max(0, local)
-            draw.need_local = max(0, wanted - have)
-            allowed = min(local, free[draw.part])
-            if draw.need_local > allowed:
+        for draw, have, more in zip(self._draws, self._filling.found, free.found, strict=True):
+            if have < draw.rule["count"]:
                 missing = Shortage(
                     self.blueprint["parts"][draw.part]["test"],
                     draw.rule["type"],
-                    wanted,
-                    have + allowed,
+                    draw.rule["count"],
+                    have,
                     draw.part,
                     tuple(draw.rule.get("topics") or ()),
                     tuple(draw.rule.get("difficulty") or ()),
-                    min(local, draw.need_local) - allowed,
+                    max(0, more - have),
                 )
                 found.append(((draw.part, draw.place), missing))
-            free[draw.part] -= min(draw.need_local, allowed)
-        self._free = free
         return [shortage for _, shortage in sorted(found, key=lambda one: one[0])]
 
     def draw(self, seed: str) -> dict[str, Any]:
         """The paper of one seed; `draw_paper` says what it holds."""
         if self.short:
             raise ValueError("the bank falls short of the blueprint")
-        free = list(self._free)
+        filling = self._filling.begin()
         parts = self.blueprint["parts"]
         used: set[str] = set()
         templates: list[set[str]] = [set() for _ in parts]
         chosen: dict[tuple[int, int], list[dict[str, Any]]] = {}
-        for draw in self._draws:
+        for at, draw in enumerate(self._draws):
             stream = Stream(f"{seed}/{draw.part}/{draw.place}")
-            allowed = draw.need_local + free[draw.part]
-            picked = _pick(draw, stream, used, templates[draw.part], allowed)
-            free[draw.part] -= max(0, sum(item.local for item in picked) - draw.need_local)
+            picked = self._pick(at, stream, used, templates[draw.part], filling)
             chosen[draw.part, draw.place] = [_entry(item, stream, draw.rule.get("points")) for item in picked]
         return {
             "version": ALGORITHM,
@@ -224,6 +236,42 @@ class Pools:
                 for number, part in enumerate(parts)
             ],
         }
+
+    def _pick(self, at: int, stream: Stream, used: set[str], templates: set[str], filling: Filling) -> list[ItemFacts]:
+        """`count` items nobody has drawn for this paper: first those that do not rest, in each lot no two of one
+        template while there are others, and none that a draw to come cannot do without."""
+        draw = self._draws[at]
+        wanted = draw.rule["count"]
+        picked: list[ItemFacts] = []
+        kept: set[int] = set()
+
+        def take(item: ItemFacts) -> None:
+            lot = self._lot_of[item.id]
+            if item.id in used or lot in kept:
+                return
+            if not filling.take(at, lot):
+                kept.add(lot)
+                return
+            used.add(item.id)
+            templates.add(item.template)
+            picked.append(item)
+
+        for tier, kinds in zip(draw.tiers, draw.templates, strict=True):
+            order = stream.permutation(len(tier))
+            again: list[ItemFacts] = []
+            # once every template of the tier has been seen, looking on would only find twins
+            while len(picked) < wanted and not kinds <= templates and (next_ := next(order, None)) is not None:
+                if tier[next_].template in templates:
+                    again.append(tier[next_])
+                else:
+                    take(tier[next_])
+            for twin in again:
+                if len(picked) == wanted:
+                    break
+                take(twin)
+            while len(picked) < wanted and (next_ := next(order, None)) is not None:
+                take(tier[next_])
+        return picked
 
 
 def _for_blueprint(item: ItemFacts, blueprint: Mapping[str, Any]) -> bool:
@@ -241,42 +289,9 @@ def _meant(only: frozenset[str], wanted: str | None) -> bool:
     return not only or wanted is None or wanted in only
 
 
-def _for_draw(item: ItemFacts, rule: Mapping[str, Any]) -> bool:
+def _fits(item: ItemFacts, rule: Mapping[str, Any]) -> bool:
     topics, difficulty = rule.get("topics"), rule.get("difficulty")
     return (not topics or item.topic in topics) and (not difficulty or item.difficulty in difficulty)
-
-
-def _pick(draw: _Draw, stream: Stream, used: set[str], templates: set[str], allowed: int) -> list[ItemFacts]:
-    """`count` items nobody has drawn for this paper: first those that do not rest, in each lot no two of one template
-    while there are others, at most `allowed` of them local."""
-    wanted = draw.rule["count"]
-    picked: list[ItemFacts] = []
-
-    def take(item: ItemFacts) -> None:
-        nonlocal allowed
-        if item.id in used or (item.local and allowed == 0):
-            return
-        allowed -= item.local
-        used.add(item.id)
-        templates.add(item.template)
-        picked.append(item)
-
-    for tier, kinds in zip(draw.tiers, draw.templates, strict=True):
-        order = stream.permutation(len(tier))
-        again: list[ItemFacts] = []
-        # once every template of the lot has been seen, looking on would only find twins
-        while len(picked) < wanted and not kinds <= templates and (at := next(order, None)) is not None:
-            if tier[at].template in templates:
-                again.append(tier[at])
-            else:
-                take(tier[at])
-        for twin in again:
-            if len(picked) == wanted:
-                break
-            take(twin)
-        while len(picked) < wanted and (at := next(order, None)) is not None:
-            take(tier[at])
-    return picked
 
 
 def _entry(item: ItemFacts, stream: Stream, points: int | None) -> dict[str, Any]:

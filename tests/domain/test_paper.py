@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bank.build import sample_bank
@@ -81,7 +81,7 @@ def test_this_paper_never_changes() -> None:
     ]
     assert drawn[4]["left"] == ["1", "2"]
     assert drawn[6]["marks"] == 3
-    assert paper["version"] == 2
+    assert paper["version"] == 3
 
 
 EXPECTED = ["i000 3 BADC", "i016 3 CADB", "i001 3 BDCA", "i013 3 CDAB", "i050 1 CABD", "c1 2", "i061 1"]
@@ -187,6 +187,65 @@ def test_what_is_not_short_can_always_be_drawn(a: int, both: int, x: int, y: int
     if not pools.short:
         found = ids(draw_paper(pools, seed))
         assert len(set(found)) == x + y
+
+
+def test_a_bank_that_can_be_shared_out_is_not_short() -> None:
+    """Whichever items a draw takes, the others are left theirs."""
+    items = [one(n, difficulty=stars) for n, stars in enumerate((1, 2, 3, 3, 3))]
+    pools = Pools(items, asks({"count": 1, "difficulty": [1, 2]}, {"count": 4, "difficulty": [2, 3]}))
+    assert not pools.short
+    for seed in range(20):
+        assert ids(draw_paper(pools, str(seed)))[0] == "i000"
+    (short,) = shortages(items[1:], asks({"count": 1, "difficulty": [1, 2]}, {"count": 4, "difficulty": [2, 3]}))
+    assert short.detail == "safety/single ★2,3 3/4"
+
+
+def shared_out(items: list[ItemFacts], draws: list[tuple[int, list[int]]], cap: int) -> bool:
+    """Whether some way of giving items to draws fills them all, tried one by one."""
+    slots = [stars for count, stars in draws for _ in range(count)]
+
+    def place(at: int, used: frozenset[str], cap: int) -> bool:
+        return at == len(slots) or any(
+            place(at + 1, used | {item.id}, cap - item.local)
+            for item in items
+            if item.id not in used and item.difficulty in slots[at] and cap >= item.local
+        )
+
+    return place(0, frozenset(), cap)
+
+
+STARS = st.lists(st.integers(1, 3), min_size=1, max_size=3, unique=True)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.booleans()), max_size=6),
+    st.lists(st.tuples(st.integers(1, 2), STARS), min_size=1, max_size=3),
+    st.integers(0, 100),
+    st.text(max_size=3),
+)
+def test_short_means_that_no_way_of_sharing_out_exists(
+    bank: list[tuple[int, bool]], draws: list[tuple[int, list[int]]], share: int, seed: str
+) -> None:
+    items = [one(n, difficulty=stars, local=local, template="t") for n, (stars, local) in enumerate(bank)]
+    blueprint = asks(*({"count": count, "difficulty": stars} for count, stars in draws))
+    wanted = sum(count for count, _ in draws)
+    pools = Pools(items, blueprint, local_share=share, rested={"i001", "i004"})
+    assert shared_out(items, draws, wanted * share // 100) == (not pools.short)
+    if not pools.short:
+        found = ids(draw_paper(pools, seed))
+        assert len(set(found)) == wanted
+        assert sum(items[int(name[1:])].local for name in found) <= wanted * share // 100
+
+
+def test_two_parts_of_one_test_share_the_local_items_out() -> None:
+    items = [one(n, local=n < 4) for n in range(6)]
+    part = {"test": "safety", "title": {}, "draw": [{"type": "single", "count": 3}]}
+    pools = Pools(items, {"parts": [part, part]}, local_share=67)
+    assert not pools.short
+    for seed in range(20):
+        paper = draw_paper(pools, str(seed))
+        assert [sum(int(e["id"][1:]) < 4 for e in one_["items"]) for one_ in paper["parts"]] == [2, 2]
 
 
 def test_items_that_rest_wait_until_there_are_no_others() -> None:
