@@ -11,7 +11,7 @@ import click
 
 from edge import clock
 from edge.bank.build import content_of
-from edge.bank.exposure import read_exposure, with_exposure
+from edge.bank.exposure import add_exposure, read_exposure
 from edge.bank.imports import write_whole
 from edge.bank.lint import Finding, errors, lint
 from edge.bank.model import BankDocument
@@ -81,7 +81,7 @@ def lint_command(source: str, max_exposure: int | None, exposure: tuple[Path, ..
         else:
             show_problems(tuple(problems))
         sys.exit(1)
-    findings = lint(with_exposure(read_source(source, _identity), read_exposure(exposure)), max_exposure)
+    findings = lint(add_exposure(read_source(source, _identity), read_exposure(exposure)), max_exposure)
     if as_json:
         click.echo(json.dumps([finding.as_json() for finding in findings], ensure_ascii=False))
     else:

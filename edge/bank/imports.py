@@ -68,6 +68,7 @@ def import_files(files: Sequence[Path], wishes: Wishes, progress: Progress) -> I
     facts: dict[str, Any] = {}
     for batch in reversed(batches):
         facts |= batch.facts
+    counted = [pair for batch in batches for pair in batch.facts.get("counted", [])]
     bank = None
     if not items and not problems.found:
         problems.add(", ".join(path.name for path in files), "", "bank_no_items", file=files[0].name)
@@ -79,6 +80,7 @@ def import_files(files: Sequence[Path], wishes: Wishes, progress: Progress) -> I
         "rubrics": rubrics,
         "blueprints": blueprints,
         "media": pool.files,
+        "counted": [pair for at, pair in enumerate(counted) if pair not in counted[:at]],
     }
     for name in ("bank", "title"):
         if document[name] is None:

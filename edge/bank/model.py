@@ -56,6 +56,7 @@ __all__ = [
     "BlueprintPart",
     "CaseItem",
     "ChoiceItem",
+    "Counted",
     "Deduction",
     "Draw",
     "FillItem",
@@ -162,6 +163,13 @@ class MediaFile(Part):
         return len(self.data) // 4 * 3 - self.data[-2:].count("=")
 
 
+class Counted(Part):
+    """A room's session whose use of the items is in their `exposure` already."""
+
+    room: Id
+    session: Id
+
+
 class BankDocument(Part):
     """A whole bank as it is sealed."""
 
@@ -172,6 +180,7 @@ class BankDocument(Part):
     rubrics: list[Rubric] = []
     blueprints: list[Blueprint] = []
     media: dict[MediaName, MediaFile] = {}
+    counted: list[Counted] = []
 
     @model_validator(mode="after")
     def ids_once(self) -> BankDocument:

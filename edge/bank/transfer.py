@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from edge.bank.drafts import Step
-from edge.bank.exposure import read_exposure, with_exposure
+from edge.bank.exposure import add_exposure, read_exposure
 from edge.bank.imports import Imported, Wishes, import_files, write_bank, write_whole
 from edge.bank.items import Item
 from edge.bank.model import BankDocument
@@ -97,7 +97,7 @@ def import_command(
     with bars(as_json) as progress:
         done = import_files(files, wishes, progress)
     if done.bank is not None:
-        target = write_bank(with_exposure(done.bank, used), out, replace)
+        target = write_bank(add_exposure(done.bank, used), out, replace)
     _tell(done, target, as_json)
 
 

@@ -124,8 +124,8 @@ class _Draw:
 class Pools:
     """A bank sorted by what a blueprint asks of it, once; papers are drawn from it.
 
-    `rested`: ids that are used only when there are no others. `local_share`: per cent of each part's items that may be
-    local, rounded down. An item that more than one part could have counts, if it is local, against one of them.
+    `rested`: ids that are used only when there are no others. `worn`: ids that are not used. `local_share`: per cent of
+    each part's items that may be local, rounded down. A local item that several parts could have counts against one.
     """
 
     def __init__(
@@ -134,12 +134,14 @@ class Pools:
         blueprint: Mapping[str, Any],
         *,
         rested: Collection[str] = (),
+        worn: Collection[str] = (),
         local_share: int = 0,
     ) -> None:
         self.blueprint = blueprint
         groups: dict[tuple[str, str], list[ItemFacts]] = {}
+        worn = frozenset(worn)
         for item in sorted(items, key=lambda one: one.id):
-            if _for_blueprint(item, blueprint):
+            if item.id not in worn and _for_blueprint(item, blueprint):
                 groups.setdefault((item.test, item.type), []).append(item)
         parts = blueprint["parts"]
         self.caps = [sum(rule["count"] for rule in part["draw"]) * local_share // 100 for part in parts]

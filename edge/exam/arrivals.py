@@ -14,7 +14,7 @@ from edge.domain.reasons import sentence
 from edge.errors import ExamroomError, Unavailable
 from edge.exam.documents import PolicyDocument, RosterDocument, parse_policy, parse_roster
 from edge.exam.intake import plan_session
-from edge.exam.planning import need_fit
+from edge.exam.planning import need_fit, note_short
 from edge.store import bundles, gatewaytime, ledger
 from edge.store.db import transaction
 from edge.trust import enrolment
@@ -66,6 +66,7 @@ def take_in_arrivals(connection: sqlite3.Connection, paths: Paths) -> list[str]:
                 )
                 bundles.set_taken(connection, arrival, None, session)
             planned.append(session)
+            note_short(connection, here, paths.bundles, session)
         except Unavailable:
             continue  # its file is being fetched again, or the store is busy
         except _Waits as wait:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 
 from edge import clock
@@ -106,18 +107,34 @@ def _manifest(file: Path, _changed: int, _size: int, root: bytes) -> BundleManif
     return read_manifest(file.read_bytes(), [root])
 
 
-def stock_of(identity: Identity, bundles: Path, session: Session) -> list[ItemFacts]:
-    """What papers can be drawn from: the bank's own items, or of a locked one what its signed manifest counts."""
-    found: list[ItemFacts] = []
-    for number, bank in enumerate(banks_of(session)):
+def stock_of(identity: Identity, bundles: Path, session: Session, whenever: bool = False) -> list[ItemFacts]:
+    """What papers can be drawn from: the bank's own items, or of a locked one what its signed manifest counts.
+
+    `whenever`: even before its time, for counting.
+    """
+    stocks = []
+    for bank in banks_of(session):
         manifest = manifest_of(identity, bundles, bank)
         if manifest.shares == 2 and unlocks.key(bank.name, bank.version) not in session.unlocked:
             need_usable(identity, manifest)
-            items = stock(manifest.facts)
+            stocks.append(stock(manifest.facts))
         else:
-            items = [item.facts() for item in _open(identity, bundles, session, bank, False).items]
-        found += [dataclasses.replace(item, local=True, id=f"local {item.id}") if number else item for item in items]
-    return found
+            stocks.append([item.facts() for item in _open(identity, bundles, session, bank, whenever).items])
+    return together(stocks)
+
+
+def stock_in(manifest: BundleManifest, bank: BankDocument) -> list[ItemFacts]:
+    """What papers can be drawn from in one bank as `plan_sealed` gives it."""
+    return stock(manifest.facts) if manifest.shares == 2 else [item.facts() for item in bank.items]
+
+
+def together(stocks: Iterable[list[ItemFacts]]) -> list[ItemFacts]:
+    """The province's stock and an institution's own as one."""
+    return [
+        dataclasses.replace(item, local=True, id=f"local {item.id}") if number else item
+        for number, stock in enumerate(stocks)
+        for item in stock
+    ]
 
 
 def need_usable(identity: Identity, manifest: BundleManifest) -> None:

@@ -83,6 +83,7 @@ def board(
             "class": session.class_title,
             "post": session.post,
             "practice": session.practice,
+            "bank_short": session.bank_short if session.state == "planned" else "",
             "minutes": session.minutes,
             "two_person": list(session.policy.get("two_person", [])),
             "late": session.state == "running" and timing.gate_closed(connection, session_id),

@@ -17,10 +17,11 @@ import click
 from edge.config import Config
 from edge.errors import BadInput, Refused, VerificationFailed
 from edge.exam.arrivals import not_used
-from edge.exam.banks import joined, plan_sealed
+from edge.exam.banks import joined, plan_sealed, stock_in, together
 from edge.exam.endings import close, practice, unplug
 from edge.exam.intake import plan_session
-from edge.exam.planning import roster_for
+from edge.exam.papers import worn
+from edge.exam.planning import need_enough, roster_for
 from edge.exam.policies import policy_group, policy_of
 from edge.exam.results import write_files
 from edge.exam.roster_xlsx import read_sheets, write_template
@@ -112,12 +113,14 @@ def _create(
     room = here.certificate.room
     manifest, bank = plan_sealed(here, sealed)
     kept = [(manifest, sealed, _bundle_name(manifest, sealed))]
+    stocks, whole = [stock_in(manifest, bank)], bank
     if not bank.blueprints:
         raise BadInput("bank_no_blueprint", file=bank_file.name)
     if local_file is not None:
         own = local_file.read_bytes()
         local, local_bank = plan_sealed(here, own)
-        joined(bank, local_bank)
+        whole = joined(bank, local_bank)
+        stocks.append(stock_in(local, local_bank))
         kept.append((local, own, _bundle_name(local, own)))
     rules = policy_of(here, policy)
     more: dict[str, Any] = {"bank": {"name": manifest.name, "version": manifest.version}}
@@ -127,6 +130,9 @@ def _create(
     new = [name for _, data, name in kept if _keep_bundle(config, name, data)]
     try:
         with _room(config) as connection, transaction(connection):
+            out = frozenset(worn(connection, room, document.blueprint.model_dump(), whole))
+            items = (item for item in together(stocks) if item.id.removeprefix("local ") not in out)
+            need_enough(items, document.blueprint, rules.local_bank_share)
             planned = plan_session(
                 connection,
                 document,

@@ -13,7 +13,7 @@ from edge.domain.paper import draw_paper
 from edge.errors import BadInput, Conflict
 from edge.exam import papers
 from edge.exam.acts import Op, settle
-from edge.store import ledger, people, sessions, timing
+from edge.store import ledger, people, sessions, timing, uses
 from edge.store.db import transaction
 from edge.store.records import keep_reason
 
@@ -35,16 +35,17 @@ def open_checkin(
     """Draw everybody's paper and open the door. Conflict in any state but planned; BadInput for a bank too small."""
     session = sessions.find(connection, session_id)
     sessions.need_state(session, "planned")
-    rested, share = papers.resting(connection, session, bank), papers.local_share(session)
-    pools = papers.pools(bank, session.blueprint, rested, share)
+    apart, share = papers.apart(connection, session, bank), papers.local_share(session)
+    pools = papers.pools(bank, session.blueprint, apart, share)
     if pools.short:
         raise BadInput("bank_short", detail="; ".join(short.detail for short in pools.short))
-    record = papers.draw_record(bank, rested, share)
+    record = papers.draw_record(bank, apart, share)
     seed = secrets.token_hex(16)
-    drawn = []
+    drawn, made = [], []
     for who in people.candidates(connection, session_id):
         own = hashlib.sha256(f"{seed}/{who.person}".encode()).hexdigest()
         paper = draw_paper(pools, own)
+        made.append(paper)
         digest = hashlib.sha256(canonical(paper)).hexdigest()
         drawn.append((who.person, secrets.token_hex(12), own, canonical_text(paper), digest))
     with transaction(connection):
@@ -53,6 +54,8 @@ def open_checkin(
         sessions.set_draw(connection, session_id, record)
         for person, attempt, own, paper_text, digest in drawn:
             sessions.add_paper(connection, session_id, person, attempt, own, paper_text, digest)
+        if not session.practice:
+            uses.note(connection, session_id, papers.uses_of(bank, made))
         sessions.set_state(connection, session_id, "checkin")
         body = {
             "seed": seed,

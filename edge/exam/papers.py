@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,7 @@ from edge.domain.answers import Wrong, normalise
 from edge.domain.paper import ALGORITHM, LETTERS, Pools
 from edge.errors import BadInput, NotFound
 from edge.exam.banks import sources_of
-from edge.store import sessions
+from edge.store import sessions, uses
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,17 @@ def index(bank: BankDocument) -> Index:
 # ---- drawing
 
 
-def pools(bank: BankDocument, blueprint: Mapping[str, Any], rested: Collection[str], local_share: int) -> Pools:
-    return Pools((item.facts() for item in bank.items), blueprint, rested=rested, local_share=local_share)
+@dataclass(frozen=True)
+class Apart:
+    """Ids of items that are not drawn like the others: `rested` only where there are no others, `worn` not at all."""
+
+    rested: Sequence[str] = ()
+    worn: Sequence[str] = ()
+
+
+def pools(bank: BankDocument, blueprint: Mapping[str, Any], apart: Apart, local_share: int) -> Pools:
+    facts = (item.facts() for item in bank.items)
+    return Pools(facts, blueprint, rested=apart.rested, worn=apart.worn, local_share=local_share)
 
 
 def local_share(session: sessions.Session) -> int:
@@ -71,12 +81,47 @@ def resting(connection: sqlite3.Connection, session: sessions.Session, bank: Ban
     return sorted(item.id for item in bank.items if item.id in used)
 
 
-def draw_record(bank: BankDocument, rested: Sequence[str], share: int) -> dict[str, Any]:
+def worn(
+    connection: sqlite3.Connection, room: str, blueprint: Mapping[str, Any], bank: BankDocument, session: str = ""
+) -> list[str]:
+    """Ids of the bank's items that this room has used so often that, with what the bank says itself, they pass the
+    blueprint's `max_exposure`. Sessions that the bank has counted already count once; `session` itself does not.
+    """
+    limit = blueprint.get("max_exposure")
+    if limit is None:
+        return []
+    found = []
+    for source in sources_of(bank):
+        known = {session, *(pair.session for pair in source.counted if pair.room == room)}
+        used = uses.counts(connection, source.bank, known)
+        found += [item.id for item in source.items if used[item.id] and item.exposure + used[item.id] > limit]
+    return sorted(found)
+
+
+def apart(connection: sqlite3.Connection, session: sessions.Session, bank: BankDocument) -> Apart:
+    """What is not drawn like the rest in a session that opens now."""
+    rested = resting(connection, session, bank)
+    return Apart(rested, worn(connection, session.room, session.blueprint, bank, session.id))
+
+
+def uses_of(bank: BankDocument, papers: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, int]]:
+    """(bank, item, papers it stands on) of drawn papers."""
+    counts = Counter(entry["id"] for paper in papers for part in paper["parts"] for entry in part["items"])
+    return [
+        (source.bank, item.id, counts[item.id])
+        for source in sources_of(bank)
+        for item in source.items
+        if item.id in counts
+    ]
+
+
+def draw_record(bank: BankDocument, apart: Apart, share: int) -> dict[str, Any]:
     """What a session keeps beside seed and blueprint, so that each of its papers can be drawn again anywhere."""
     return {
         "algorithm": ALGORITHM,
         "local_share": share,
-        "rested": pack_ids(frozenset(rested), (item.id for item in bank.items)),
+        "rested": pack_ids(frozenset(apart.rested), (item.id for item in bank.items)),
+        "worn": pack_ids(frozenset(apart.worn), (item.id for item in bank.items)),
         "banks": [{"name": one.bank, "sha256": fingerprint(one)} for one in sources_of(bank)],
     }
 
@@ -131,6 +176,7 @@ def paper_section(session: sessions.Session, attempt: sessions.Attempt) -> dict[
         "local": local,
         "local_share": session.draw["local_share"],
         "rested": session.draw["rested"],
+        "worn": session.draw["worn"],
         "blueprint": session.blueprint,
     }
 

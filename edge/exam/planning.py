@@ -1,15 +1,27 @@
-"""What a session takes of its bank at a site without a gateway: the blueprint for its class, the score sheets named."""
+"""What a session takes of its bank: a blueprint and score sheets that are meant for its class, and enough items."""
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from edge.bank.model import BankDocument, Blueprint, Rubric
 from edge.domain.canonical import canonical
-from edge.errors import BadInput
+from edge.domain.paper import ItemFacts, shortages
+from edge.errors import BadInput, ExamroomError
+from edge.exam.banks import stock_of
 from edge.exam.documents import RosterDocument, TrainingClass, parse_roster
+from edge.exam.papers import local_share
 from edge.exam.roster_xlsx import STATIONS
+from edge.store import sessions
+from edge.store.db import transaction
+from edge.trust.enrolment import Identity
+
+log = logging.getLogger("examroom.planning")
 
 
 def roster_for(
@@ -73,6 +85,31 @@ def rubrics_for(bank: BankDocument, group: TrainingClass, blueprint: Blueprint, 
         known = "；".join(f"{one.id} {_group(one.trade.name, None, one.trade.level)}" for one in free)
         raise BadInput("rubric_none", title=group.title, group=_group(group.post, None, group.level), known=known)
     return fit
+
+
+def need_enough(items: Iterable[ItemFacts], blueprint: Blueprint, share: int) -> None:
+    """BadInput `bank_short` unless every candidate's paper can be drawn from `items`."""
+    if short := _short(items, blueprint.model_dump(), share):
+        raise BadInput("bank_short", detail=short)
+
+
+def note_short(connection: sqlite3.Connection, identity: Identity, bundles: Path, session_id: str) -> None:
+    """Keep with a session that is planned what its bank lacks, so that the console says so long before the start.
+
+    A bank that cannot be looked into yet says nothing: the rehearsal and the opening of the door look again.
+    """
+    session = sessions.find(connection, session_id)
+    with suppress(ExamroomError):
+        items = stock_of(identity, bundles, session, whenever=True)
+        short = _short(items, session.blueprint, local_share(session))
+        if short:
+            log.warning("session %s: the bank falls short: %s", session_id, short)
+        with transaction(connection):
+            sessions.set_short(connection, session_id, short)
+
+
+def _short(items: Iterable[ItemFacts], blueprint: Mapping[str, Any], share: int) -> str:
+    return "; ".join(one.detail for one in shortages(items, blueprint, share))
 
 
 def need_fit(roster: RosterDocument) -> None:

@@ -19,7 +19,7 @@ from edge.domain.canonical import canonical
 from edge.domain.paper import ALGORITHM, draw_paper, first_difference
 from edge.errors import BadInput, ExamroomError
 from edge.exam.banks import joined, open_sealed
-from edge.exam.papers import paper_section, pools, unpack_ids
+from edge.exam.papers import Apart, paper_section, pools, unpack_ids
 from edge.store import sessions
 from edge.trust import dsse
 from edge.trust.enrolment import Identity
@@ -100,7 +100,8 @@ def replay(recorded: Recorded, banks: Sequence[BankDocument]) -> Replay:
         wanted = [section["bank_sha256"], *([section["local"]["sha256"]] if section["local"] else [])]
         names = [str(section["bank"]), *([str(section["local"]["bank"])] if section["local"] else [])]
         share, seed, digest = int(section["local_share"]), str(section["seed"]), str(section["sha256"])
-        rested, blueprint, algorithm = str(section["rested"]), dict(section["blueprint"]), section["algorithm"]
+        rested, worn = str(section["rested"]), str(section["worn"])
+        blueprint, algorithm = dict(section["blueprint"]), section["algorithm"]
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput("replay_unrecorded", attempt=recorded.attempt) from error
     if algorithm != ALGORITHM:
@@ -109,8 +110,8 @@ def replay(recorded: Recorded, banks: Sequence[BankDocument]) -> Replay:
     different = _bank_difference(given, wanted, names)
     bank = joined(given[0], given[1]) if len(given) == 2 else given[0]
     try:
-        resting = unpack_ids(rested, (item.id for item in bank.items))
-        paper = draw_paper(pools(bank, blueprint, resting, share), seed)
+        apart = Apart(*(unpack_ids(packed, (item.id for item in bank.items)) for packed in (rested, worn)))
+        paper = draw_paper(pools(bank, blueprint, apart, share), seed)
     except ValueError as error:
         return Replay(recorded.attempt, None, None, digest, different or str(error))
     made = canonical(paper)

@@ -312,4 +312,11 @@ ALTER TABLE rehearsals ADD COLUMN drawn_from TEXT;
 ALTER TABLE rehearsals ADD COLUMN answers INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE rehearsals ADD COLUMN pace_ms INTEGER NOT NULL DEFAULT 0
 """,
+    "m012_papers2": """
+ALTER TABLE sessions ADD COLUMN bank_short TEXT NOT NULL DEFAULT '';
+CREATE TABLE item_uses (
+    bank TEXT NOT NULL, item TEXT NOT NULL, session_id TEXT NOT NULL REFERENCES sessions, papers INTEGER NOT NULL,
+    PRIMARY KEY (bank, item, session_id)
+) STRICT, WITHOUT ROWID
+""",
 }

@@ -49,6 +49,8 @@ class Session:
     """What papers were drawn from, beside seed and blueprint; None before the door opened."""
     unlocked: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Of banks under two shares the released one, sealed by the room's data key (hex), by `unlocks.key`."""
+    bank_short: str = ""
+    """What its bank lacked for its papers when the roster came, in signs that both languages read."""
 
     @property
     def practice(self) -> bool:
@@ -107,6 +109,7 @@ def _session(row: sqlite3.Row) -> Session:
         local_bank_version=row["local_bank_version"],
         draw=json.loads(row["draw"]) if row["draw"] else None,
         unlocked=json.loads(row["unlocked"]),
+        bank_short=row["bank_short"],
     )
 
 
@@ -216,6 +219,10 @@ def set_state(connection: sqlite3.Connection, session: str, state: str) -> None:
 
 def set_seed(connection: sqlite3.Connection, session: str, seed: str) -> None:
     connection.execute("UPDATE sessions SET seed = ? WHERE id = ?", (seed, session))
+
+
+def set_short(connection: sqlite3.Connection, session: str, detail: str) -> None:
+    connection.execute("UPDATE sessions SET bank_short = ? WHERE id = ?", (detail, session))
 
 
 def set_draw(connection: sqlite3.Connection, session: str, draw: Mapping[str, Any]) -> None:

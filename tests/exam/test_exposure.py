@@ -64,6 +64,17 @@ def test_counts_go_from_the_papers_into_the_bank(desk: DeskRoom, tmp_path: Path)
     after = {item.id: item.exposure for item in parse_bank(out.read_bytes()).items}
     assert after == {id_: before[id_] + wanted[id_] for id_ in before}
     assert max(after.values()) > 0
+    # whatever way the bank takes: the same file once more counts nothing
+    book = tmp_path / "again.xlsx"
+    for source, more in ((package, ()), (book, ("--media", tmp_path / "again-media.zip"))):
+        assert run(tmp_path, "bank", "export", out, "--out", source, "--replace").exit_code == 0
+        again = run(tmp_path, "bank", "import", source, "--out", out, "--replace", "--exposure", file, *more)
+        assert again.exit_code == 0 and desk.session in again.output, again.output
+        assert {item.id: item.exposure for item in parse_bank(out.read_bytes()).items} == after
+    # nor does one of which it has a part
+    more = json.loads(file.read_bytes()) | {"sessions": [desk.session, "S-other"]}
+    (tmp_path / "more.json").write_text(json.dumps(more))
+    assert run(tmp_path, *words, tmp_path / "more.json", "--replace").exit_code == 2
     # the same session once more would count twice
     assert run(tmp_path, *words, file, "--exposure", file, "--replace").exit_code == 2
     assert {item.id: item.exposure for item in parse_bank(out.read_bytes()).items} == after
@@ -103,7 +114,7 @@ def test_counts_of_another_bank_are_refused(desk: DeskRoom, tmp_path: Path) -> N
     # an institution's own bank beside the province's: its items are among them
     bank = sample_bank()
     both = ExposureFile.model_validate({**facts, "banks": ["other", bank.bank], "items": {bank.items[0].id: 3}})
-    assert with_exposure(bank, [both]).items[0].exposure == bank.items[0].exposure + 3
+    assert with_exposure(bank, [both])[0].items[0].exposure == bank.items[0].exposure + 3
 
 
 def test_practice_counts_for_nothing(desk: DeskRoom, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from edge import clock
 from edge.bank.build import content_of, sample_bank
-from edge.bank.model import BankDocument, fingerprint, parse_bank
+from edge.bank.model import BankDocument, Counted, fingerprint, parse_bank
 from edge.cli import main
 from edge.config import to_toml
 from edge.demo import people as cast
@@ -32,7 +33,7 @@ from edge.exam.documents import TrainingClass, parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
-from edge.exam.planning import blueprint_for, need_fit, rubrics_for
+from edge.exam.planning import blueprint_for, need_fit, note_short, rubrics_for
 from edge.exam.replay import recorded_here, recorded_in, replay
 from edge.ops.ports import free_port
 from edge.store import admissions, people, records, sessions
@@ -373,6 +374,8 @@ def test_a_bank_that_falls_short_says_where(desk: DeskRoom) -> None:
     blueprint = bank.blueprints[0].model_dump()
     blueprint["parts"][1]["draw"].append({"type": "fill", "count": 9, "topics": ["扣件式脚手架"], "difficulty": [3]})
     plan(desk, "S-2", bank, blueprint=blueprint)
+    note_short(desk.db, desk.identity, desk.config.paths.bundles, "S-2")
+    assert "扣件式脚手架 ★3 2/9" in sessions.find(desk.db, "S-2").bank_short
     with pytest.raises(BadInput) as short:
         conduct.open_checkin(desk.db, "S-2", opened(desk, "S-2"), BY)
     assert short.value.code == "bank_short"
@@ -393,6 +396,35 @@ def test_items_of_the_last_sessions_rest(desk: DeskRoom) -> None:
         seen.append({entry["id"] for attempt in attempts for entry in responses_of(attempt.paper)})
     assert not seen[0] & seen[1]
     assert not seen[1] & seen[2]
+
+
+def test_what_the_room_has_used_counts_as_exposure_and_replays(desk: DeskRoom, tmp_path: Path) -> None:
+    bank = sample_bank()
+    blueprint = {"id": "B", "title": {"zh": "一", "en": ""}, "post": "架子工", "regime": "skilled-worker"}
+    part = {"test": "safety", "title": {"zh": "一", "en": ""}, "draw": [{"type": "judgement", "count": 5}]}
+    blueprint |= {"minutes": 60, "parts": [part], "max_exposure": 1}
+
+    def used(session: str) -> Counter[str]:
+        found = sessions.attempts(desk.db, session).values()
+        return Counter(entry["id"] for attempt in found for entry in responses_of(attempt.paper))
+
+    sat_through(desk, "S-2", bank=bank, blueprint=blueprint, size=5)  # 25 of 24
+    often = {item for item, times in used("S-2").items() if times > 1}
+    counted = bank.model_copy(update={"counted": [Counted(room="room-1", session="S-2")]})
+    assert papers.worn(desk.db, "room-1", blueprint, bank) == sorted(often) != []
+    assert papers.worn(desk.db, "room-2", blueprint, counted) == sorted(often)
+    assert papers.worn(desk.db, "room-1", blueprint, counted) == papers.worn(desk.db, "room-1", {}, bank) == []
+    _, files = sat_through(desk, "S-3", bank=bank, blueprint=blueprint)
+    assert not often & set(used("S-3"))
+    file = tmp_path / "bank.json"
+    file.write_bytes(content_of(bank))
+    done = run("paper", "replay", "--result", files[0], "--bank", file, "--root", desk.config.paths.trust / "root.pub")
+    assert done.exit_code == 0, done.output
+    part["draw"] = [{"type": "judgement", "count": 24}]
+    plan(desk, "S-4", bank, blueprint=blueprint | {"max_exposure": 0})
+    with pytest.raises(BadInput) as short:
+        conduct.open_checkin(desk.db, "S-4", opened(desk, "S-4"), BY)
+    assert short.value.code == "bank_short"
 
 
 def test_a_class_gets_the_blueprint_of_its_post_and_level() -> None:

@@ -100,9 +100,11 @@ class Site:
         book.save(file)
         return file
 
-    def seal(self, source: Path) -> Path:
+    def seal(self, source: Path, *more: str) -> Path:
         out, certificate = self.folder / "bank.bundle", self.config.paths.trust / "certificate.json"
-        self.good("bank", "build", source, "--root-key", self.root_key, "--certificate", certificate, "--out", out)
+        self.good(
+            "bank", "build", source, "--root-key", self.root_key, "--certificate", certificate, "--out", out, *more
+        )
         return out
 
     def roster(self, stations: list[dict[str, Any]], **cells: object) -> Path:
@@ -272,6 +274,14 @@ def test_a_roster_from_before_stations_still_counts(site: Site) -> None:
     assert list(places.rubrics(room, made["session"])) == ["R1", "R2"]
     assert places.chiefs(room, made["session"]) == []
     room.close()
+
+
+def test_a_bank_too_small_for_its_blueprint_makes_no_session(site: Site) -> None:
+    bank = site.folder / "own.json"
+    site.good("bank", "import", site.workbook([PLAN[0] | {"题数": 7}], []), "--out", bank)
+    refused = site.run("session", "create", "--roster", site.roster([]), "--bank", site.seal(bank, "--force-unlinted"))
+    assert refused.exit_code == 2 and "safety/single 6/7" in refused.output
+    assert json.loads(site.good("session", "list", "--json")) == []
 
 
 def test_a_bank_without_a_blueprint_says_how_to_add_one(site: Site) -> None:

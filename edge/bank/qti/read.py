@@ -78,6 +78,8 @@ def _manifest(reader: _Reader, name: str, batch: Batch) -> list[tuple[str, etree
     own = next(root.iter(f"{{{SPACE}}}bank"), None)
     if own is not None:
         batch.facts = read_fields(own)
+        if not isinstance(batch.facts.get("counted", []), list):
+            raise Fault("bank_meta_json", detail="counted")
     jobs: list[tuple[str, etree._Element | None]] = []
     for resource in root.iter("{*}resource"):
         kind, href = resource.get("type", ""), resource.get("href", "")

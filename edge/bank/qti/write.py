@@ -37,7 +37,9 @@ def package_of(bank: BankDocument, step: Callable[[int, int], None]) -> bytes:
     etree.SubElement(metadata, f"{{{_CP}}}schema").text = "QTI Package"
     etree.SubElement(metadata, f"{{{_CP}}}schemaversion").text = "3.0.0"
     own = etree.SubElement(metadata, f"{{{SPACE}}}bank", nsmap={None: SPACE})
-    write_fields(own, {"bank": bank.bank, "title": bank.title.model_dump(), "sample": bank.sample})
+    facts = {"bank": bank.bank, "title": bank.title.model_dump(), "sample": bank.sample}
+    counted = [pair.model_dump() for pair in bank.counted]
+    write_fields(own, facts | ({"counted": counted} if counted else {}))
     etree.SubElement(manifest, f"{{{_CP}}}organizations")
     resources = etree.SubElement(manifest, f"{{{_CP}}}resources")
     files: dict[str, bytes] = {}

@@ -318,4 +318,9 @@ BANK_ROWS = {
     "题库名称": ("title.zh", "中文名称。", "Its title in Chinese."),
     "英文名称": ("title.en", "英文名称，可不填。", "Its title in English, may be empty."),
     "样题": ("sample", "整个题库只供演示填“是”。", "Yes when the whole bank is a sample, not for exams."),
+    "已计场次": (
+        "counted",
+        "使用次数里已经计入的场次，写作“考场/场次”，分号隔开；由程序填写。",
+        "Sessions counted in 使用次数 already, ROOM/SESSION with ; between; the program fills it in.",
+    ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +109,9 @@ def bank_facts(book: Workbook, path: Path, problems: Problems) -> dict[str, Any]
             if field == "sample" and found[field] not in c.YES_NO:
                 problems.add(f"{c.BANK}!B{number}", "", "bank_field_choice", field=title, expected="是、否")
     facts: dict[str, Any] = {"sample": c.YES_NO.get(found.get("sample", ""), False)}
+    if "counted" in found:
+        pairs = [part.strip().rpartition("/") for part in re.split(r"[;；]", found["counted"]) if part.strip()]
+        facts["counted"] = [{"room": room, "session": session} for room, _, session in pairs]
     if "bank" in found:
         facts["bank"] = found["bank"]
     if "title.zh" in found:

@@ -27,7 +27,7 @@ Fields = Mapping[str, Any]
 
 def template() -> bytes:
     """The empty workbook."""
-    return _bytes(_book({"题库编号": "", "题库名称": "", "英文名称": "", "样题": ""}, {}))
+    return _bytes(_book({"题库编号": "", "题库名称": "", "英文名称": "", "样题": "", "已计场次": ""}, {}))
 
 
 def workbook_of(bank: BankDocument) -> bytes:
@@ -46,7 +46,9 @@ def workbook_of(bank: BankDocument) -> bytes:
     for rubric in bank.rubrics:
         rows.setdefault(c.SCORES, []).extend(rubric_rows(rubric))
     sample = "是" if bank.sample else ""
+    counted = "；".join(f"{pair.room}/{pair.session}" for pair in bank.counted)
     head = {"题库编号": bank.bank, "题库名称": bank.title.zh, "英文名称": bank.title.en, "样题": sample}
+    head["已计场次"] = counted
     try:
         return _bytes(_book(head, rows))
     except IllegalCharacterError as error:

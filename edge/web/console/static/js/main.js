@@ -63,7 +63,8 @@ function drawHead() {
       h("p", { class: "muted" }, [session.class, session.post].filter(Boolean).join(" · ")),
       h("p", { class: "row" }, h("span", { class: "tag " + (paused ? "warn" : tags[session.state]) }, paused ? t("console.paused") : t("common.state_" + session.state)),
         session.practice ? h("span", { class: "tag warn" }, t("console.practice")) : null,
-        session.locked_bank && session.state !== "closed" ? h("span", { class: "tag warn" }, t("console.bank_locked")) : null)),
+        session.locked_bank && session.state !== "closed" ? h("span", { class: "tag warn" }, t("console.bank_locked")) : null),
+      session.bank_short ? h("p", { class: "tag warn" }, t("console.bank_short", { detail: session.bank_short })) : null),
     h("div", { class: "clock-box" }, h("span", { class: "small" }, t("console.time_left")), clock, link),
     h("dl", { class: "counts" }, COUNTS.map((name) => h("div", { class: name + (counts[name] ? "" : " nil") }, h("dt", {}, t("console.count_" + name)), h("dd", { class: "num" }, String(counts[name]))))),
     h("div", { class: "acts row" }, acts.ofSession(board).map(([label, action, kind]) => h("button", { type: "button", class: "button " + kind, onclick: action }, label))));
