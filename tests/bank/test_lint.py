@@ -82,6 +82,29 @@ def test_duplicates_and_contradictions() -> None:
     assert found(bank(one, single(2), close)) == [("bank_near_duplicate", ("B1", "N"))]
 
 
+def short(number: int, stem: str, **change: Any) -> dict[str, Any]:
+    options = [{"key": "A", "text": "正确"}, {"key": "B", "text": "错误"}]
+    return single(number, type="judgement", stem=stem, options=options, answer=["AB"[number % 2]]) | change
+
+
+ALIKE = [
+    ("高处作业人员必须系好安全带。", "高处作业人员应当系好安全带。"),
+    ("脚手架拆除时应当由上而下逐层进行。", "脚手架拆除时必须由上而下逐层进行。"),
+    ("进入施工现场必须戴好安全帽。", "进入施工现场应该戴好安全帽。"),
+    ("六级及以上大风应停止架上作业。", "六级以上大风必须停止架上作业。"),
+    ("吊钩下面不应站人。", "吊钩下面应站人。"),
+]
+
+
+def test_short_items_are_compared_sign_by_sign() -> None:
+    made = [short(2 * n + at, stem) for n, pair in enumerate(ALIKE) for at, stem in enumerate(pair)]
+    others = [short(50 + n, stem) for n, stem in enumerate(("安全带应高挂低用。", "红色表示禁止。", "红色表示警告。"))]
+    # another test asks it too, which is its own business
+    others.append(short(60, ALIKE[0][0].replace("系好", "要系"), test="theory"))
+    assert found(bank(*made, *others)) == [("bank_near_duplicate", (f"B{2 * n}", f"B{2 * n + 1}")) for n in range(5)]
+    assert not [one for one in lint(sample_bank()) if one.code == "bank_near_duplicate"]
+
+
 @pytest.mark.parametrize("size", [300, 3000])
 def test_planted_twins_are_found_in_a_bank_of_one_mould(size: int) -> None:
     """Every item begins and ends alike, as those of a template do: that alone brings none together."""
