@@ -14,8 +14,21 @@ from typing import Any
 from edge import clock
 from edge.domain.paper import responses_of
 from edge.domain.reasons import REASONS, sentence
+from edge.exam.cameras import unseen
 from edge.exam.live import LiveExam, Sitting
-from edge.store import checkins, incidents, kept, lockdown, people, progress, records, sessions, staff, timing
+from edge.store import (
+    checkins,
+    incidents,
+    kept,
+    lockdown,
+    people,
+    practical,
+    progress,
+    records,
+    sessions,
+    staff,
+    timing,
+)
 
 ALARM_SILENT_MS = 20_000
 SLOW_MS = 8_000
@@ -96,6 +109,7 @@ def board(
         "checkins": [_checkin(c, names) for c in checkins.recent(connection, session_id)],
         "incidents": _incidents(connection, session_id, names, {id_: name for id_, name, _ in members}),
         "services": services(statuses),
+        "unseen": unseen(practical.stations(connection, session_id).values(), statuses),
         "uploads": records.upload_counts(connection, session_id),
         "outages": timing.outages(connection, session_id),
     }

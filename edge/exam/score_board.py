@@ -176,7 +176,7 @@ def detail(
             {"at_ms": one.at_ms, **one.body} for one in (practical.beside(connection, work.id, me) if work else [])
         ],
         "stamps": {
-            step: {"at_ms": stamp.at_ms, "elapsed_ms": stamp.elapsed_ms}
+            step: {"at_ms": stamp.at_ms, "elapsed_ms": stamp.elapsed_ms, "recording": stamp.recording}
             for step, stamp in (practical.stamps(connection, work.id, me) if work else {}).items()
         },
         "pictures": [

@@ -132,12 +132,14 @@ def turn_clock(
     tablet: str = "",
     reason: str = "",
     ago_ms: int = 0,
+    cameras: frozenset[str] | None = None,
     op: acts.Op | None = None,
 ) -> dict[str, Any]:
     """Start, pause, resume or stop a candidate's clock; {"outcome", "state", "elapsed_ms"}.
 
     A pause, and going on after a stop, want a reason. Conflict where the clock is not in a state for that. From a
     tablet in whose place another scores now it is kept beside (outcome `stale`), and the clock stays as it is.
+    `cameras`: those that record now, where that is known.
     """
     allowed, state, runs = _CLOCK_ACTS[act]
     with transaction(connection):
@@ -161,7 +163,7 @@ def turn_clock(
         body = {"act": act, "work": work.id, "station": work.station, "elapsed_ms": work.acted_elapsed_ms}
         if said:
             body["reason_sha256"] = keep_reason(connection, session_id, "work_clock", said, by)
-        body |= _where(connection, work, ago)
+        body |= _where(connection, work, ago, cameras)
         ledger.append(connection, "work_clock", body, subject=person, session=session_id, by=by)
         answer = {
             "outcome": "applied",
@@ -200,11 +202,15 @@ def _turned(work: practical.Work, runs: bool, ago: int) -> practical.Work:
     return replace(work, timer=ExamClock(begun, runs, boot, now), acted_elapsed_ms=at_act)
 
 
-def _where(connection: sqlite3.Connection, work: practical.Work, ago: int) -> dict[str, Any]:
-    """The station's camera and the moment, so that the spot check finds the picture."""
-    station = practical.stations(connection, work.session)[work.station]
-    late = {"late_ms": ago} if ago > NOTED_LATE_MS else {}
-    return {"camera": station.camera, "ms": clock.wall_ms() - ago, **late}
+def _where(
+    connection: sqlite3.Connection, work: practical.Work, ago: int, cameras: frozenset[str] | None
+) -> dict[str, Any]:
+    """The station's camera, whether it records, and the moment, so that the spot check finds the picture."""
+    camera = practical.stations(connection, work.session)[work.station].camera
+    found: dict[str, Any] = {"camera": camera, "ms": clock.wall_ms() - ago}
+    if camera is not None and cameras is not None:
+        found["recording"] = camera in cameras
+    return found | ({"late_ms": ago} if ago > NOTED_LATE_MS else {})
 
 
 def tick(connection: sqlite3.Connection) -> int:
@@ -313,6 +319,7 @@ def mark_step(
     by: str,
     tablet: str = "",
     ago_ms: int = 0,
+    cameras: frozenset[str] | None = None,
     op: acts.Op | None = None,
 ) -> dict[str, Any]:
     """A step is finished (or open again): stamped with wall time, the candidate's clock and the station's camera.
@@ -329,10 +336,10 @@ def mark_step(
             answer: dict[str, Any] = {"outcome": "stale", "step": step, "done": done}
             acts.settle(connection, op, answer)
             return answer
-        where = _where(connection, work, ago)
+        where = _where(connection, work, ago, cameras)
         reading = elapsed(work)
         reading = max(work.acted_elapsed_ms, reading - ago) if work.timer.running else reading
-        stamp = practical.Stamp(where["ms"], reading, where["camera"]) if done else None
+        stamp = practical.Stamp(where["ms"], reading, where["camera"], where.get("recording")) if done else None
         practical.put_stamp(connection, work.id, by, step, stamp)
         body = {"work": work.id, "step": step, "done": done, "station": work.station, "elapsed_ms": reading, **where}
         ledger.append(connection, "step_scored", body, subject=person, session=session_id, by=by)

@@ -73,6 +73,8 @@ class Stamp:
     at_ms: int
     elapsed_ms: int
     camera: str | None
+    recording: bool | None = None
+    """Whether that camera recorded when the room heard of it; None: not known, or no camera."""
 
 
 # ---- what a session has
@@ -314,12 +316,17 @@ def put_stamp(connection: sqlite3.Connection, work_id: str, examiner: str, step:
     )
     if stamp is not None:
         connection.execute(
-            "INSERT INTO step_stamps (work_id, examiner_id, step_id, at_ms, elapsed_ms, camera)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (work_id, examiner, step, stamp.at_ms, stamp.elapsed_ms, stamp.camera),
+            "INSERT INTO step_stamps (work_id, examiner_id, step_id, at_ms, elapsed_ms, camera, recording)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (work_id, examiner, step, stamp.at_ms, stamp.elapsed_ms, stamp.camera, stamp.recording),
         )
 
 
 def stamps(connection: sqlite3.Connection, work_id: str, examiner: str) -> dict[str, Stamp]:
     rows = connection.execute("SELECT * FROM step_stamps WHERE work_id = ? AND examiner_id = ?", (work_id, examiner))
-    return {row["step_id"]: Stamp(row["at_ms"], row["elapsed_ms"], row["camera"]) for row in rows}
+    return {
+        r["step_id"]: Stamp(
+            r["at_ms"], r["elapsed_ms"], r["camera"], None if r["recording"] is None else bool(r["recording"])
+        )
+        for r in rows
+    }

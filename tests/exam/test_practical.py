@@ -16,7 +16,7 @@ from edge.bank.build import sample_bank
 from edge.demo import people as cast
 from edge.domain.canonical import canonical
 from edge.errors import BadInput, Conflict, NotFound, Refused
-from edge.exam import acts, practical, score_board, stations, work_pictures
+from edge.exam import acts, cameras, practical, score_board, stations, work_pictures
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.exam.practical import Signatures, score_practical
@@ -389,11 +389,28 @@ def test_a_step_is_stamped_onto_the_stations_camera(desk: DeskRoom, later: Later
     stations.mark_step(db, site.id, person, "P01", step="p1", done=True, by=ONE)
     body = site.entries("step_scored")[0].body
     assert (body["step"], body["camera"], body["elapsed_ms"], body["ms"]) == ("p1", "yard", 42_000, later.wall)
+    assert "recording" not in body
     stations.mark_step(db, site.id, person, "P01", step="p1", done=False, by=ONE)
     work = store.find_work(db, site.id, person, "P01")
     assert work is not None and store.stamps(db, work.id, ONE) == {}
+    for on, names in ((False, frozenset({"door"})), (True, frozenset({"door", "yard"}))):
+        stations.mark_step(db, site.id, person, "P01", step="p2", done=True, by=ONE, cameras=names)
+        assert site.entries("step_scored")[-1].body["recording"] is on
+        shown = score_board.detail(db, site.session, person, "P01", ONE)
+        assert shown["stamps"]["p2"]["recording"] is on
     with pytest.raises(BadInput):
         stations.mark_step(db, site.id, person, "P01", step="nope", done=True, by=ONE)
+
+
+def test_a_station_that_no_camera_films_is_said(later: Later) -> None:
+    places = [store.Station("A", "一号", "yard", "P01"), store.Station("B", "", "gone", "P01")]
+    places.append(store.Station("C", "", None, "P01"))
+    said = {"camera-yard": {"state": "recording", "mono_ms": later.mono}, "web": {"state": "serving"}}
+    assert [(one["station"], one["why"]) for one in cameras.unseen(places, said)] == [("B", "absent")]
+    later.on(cameras.OLD_MS)
+    assert [(one["station"], one["why"]) for one in cameras.unseen(places, said)] == [("A", "off"), ("B", "absent")]
+    said["camera-yard"] = {"state": "camera_stalled", "mono_ms": later.mono}
+    assert cameras.recording(said) == frozenset()
 
 
 def test_time_limits_cost_points(desk: DeskRoom, later: Later) -> None:

@@ -13,8 +13,10 @@ from pydantic import AfterValidator, Field, JsonValue
 
 from edge.exam import acts, score_board, stations
 from edge.exam import practical as rules
+from edge.exam.cameras import recording, unseen
 from edge.exam.practical import Signatures, score_practical
-from edge.store import sessions
+from edge.store import practical, sessions
+from edge.store.status import read_statuses
 from edge.web.body import Body, read
 from edge.web.room import room, room_db
 from edge.web.scoring import bp
@@ -135,6 +137,11 @@ def sheet(session: str) -> Response:
     """
     connection = room_db()
     board = score_board.board(connection, sessions.find(connection, session), signed_in_staff().id)
+    blind = {
+        one["station"]: one["why"] for one in unseen(practical.stations(connection, session).values(), _statuses())
+    }
+    for station in board["stations"]:
+        station["unseen"] = blind.get(station["id"])
     return jsonify(board | {"csrf": csrf_token()})
 
 
@@ -154,6 +161,10 @@ def _op(session: str, act: str, body: Body) -> acts.Op | None:
         return None
     facts = json.loads(body.model_dump_json(exclude=_NOT_OF_THE_OP))
     return acts.make_op(op_id, session, act, facts, signed_in_staff().id)
+
+
+def _statuses() -> dict[str, dict[str, Any]]:
+    return read_statuses(room().config.paths.status)
 
 
 def _done(op: acts.Op | None, work: Any) -> Response:
@@ -191,6 +202,7 @@ def turn_clock(session: str) -> Response:
             tablet=body.tablet,
             reason=body.reason,
             ago_ms=body.ago_ms,
+            cameras=recording(_statuses()),
             op=op,
         ),
     )
@@ -214,6 +226,7 @@ def step(session: str) -> Response:
             by=by,
             tablet=body.tablet,
             ago_ms=body.ago_ms,
+            cameras=recording(_statuses()),
             op=op,
         ),
     )

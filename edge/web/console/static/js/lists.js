@@ -87,6 +87,9 @@ export function drawServices(holder, board) {
     const words = old ? t("console.service_old", { age: age(one.age_ms) }) : fine ? t("console.service_ok") : t("console.service_trouble", { what: reason || one.state });
     return h("li", { class: "tag " + (fine ? "good" : "bad") }, (fine ? "✓ " : "⚠ ") + label(name) + "  " + words);
   });
+  if (["planned", "checkin", "running"].includes(board.session.state)) {
+    for (const one of board.unseen || []) chips.push(h("li", { class: "tag bad" }, "⚠ " + t("console.unseen_" + one.why, { station: one.title || one.station, camera: one.camera })));
+  }
   const uploads = board.uploads || {};
   replace(holder, h("h2", { class: "sr" }, t("console.services_title")), chips.length ? h("ul", {}, chips) : h("p", { class: "tag bad" }, "⚠ " + t("console.services_none")),
     h("p", { class: "uploads num small" }, uploads.results ? t("console.uploads", uploads) : ""));

@@ -35,7 +35,7 @@ function take(document_) {
   board = document_;
   got = performance.now();
   draw("head", [board.session, board.counts], drawHead);
-  draw("services", [board.services, board.uploads], () => drawServices(parts.services, board));
+  draw("services", [board.services, board.uploads, board.unseen, board.session.state], () => drawServices(parts.services, board));
   draw("outages", [board.outages, board.session.state], () => drawOutages(parts.outages, board, acts));
   draw("seats", [board.seats, board.session.state, board.session.clock.s], () => drawSeats(parts.seats, board, acts));
   draw("waiting", [board.waiting, Math.floor(board.now / 15000)], () => drawWaiting(parts.waiting, board, acts));

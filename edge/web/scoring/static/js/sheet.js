@@ -36,6 +36,10 @@ export function drawSheet(holder, app, person, rubricId, leave) {
   const full = () => detail && !detail.holders.some((one) => one.mine) && others().length >= app.board.rules.examiners;
   const waiting = () => app.signing.waiting().some((one) => one.person === person && one.rubric === rubricId);
 
+  const station = () => (detail && app.board.stations.find((one) => one.id === detail.station)) || {};
+  // Why no camera films what is done here; nothing where one does, or none is meant to.
+  const unseen = () => station().unseen || "";
+
   // `change(content)` by a tap; what was before can be had back.
   function edit(change) {
     const one = record();
@@ -154,10 +158,10 @@ export function drawSheet(holder, app, person, rubricId, leave) {
     let drawn = "";
     updates.push(() => {
       const one = app.drafts.find(person, rubricId);
-      const now = JSON.stringify([detail && detail.holders.map((x) => [x.examiner, x.tablet, x.since_ms]), one && one.stale, one && one.held, detail && detail.stale.length, detail && detail.beside]);
+      const now = JSON.stringify([detail && detail.holders.map((x) => [x.examiner, x.tablet, x.since_ms]), one && one.stale, one && one.held, detail && detail.stale.length, detail && detail.beside, unseen()]);
       if (now === drawn) return;
       drawn = now;
-      const parts = others().map((x) => h("p", { class: "notice" }, t("scoring.other_scores", { who: x.name, since: hm(x.since_ms) })));
+      const parts = (unseen() ? [h("p", { class: "notice warn" }, t("scoring.unseen_" + unseen(), { camera: station().camera }))] : []).concat(others().map((x) => h("p", { class: "notice" }, t("scoring.other_scores", { who: x.name, since: hm(x.since_ms) }))));
       if (full()) parts.push(h("div", { class: "row" }, h("button", { type: "button", class: "button", onclick: () => takeFrom(others()[0]) }, t("scoring.take_from", { who: others()[0].name }))));
       else if (elsewhere()) parts.push(h("div", { class: "notice warn" }, h("span", {}, t("scoring.own_elsewhere", { since: hm(elsewhere().since_ms) })), h("button", { type: "button", class: "button", onclick: takeHere }, t("scoring.take_here"))));
       if (one && one.held && !full()) parts.push(h("p", { class: "notice bad" }, one.held));
