@@ -195,3 +195,21 @@ def test_a_hand_in_can_be_withdrawn_until_it_is_sent(page: Page) -> None:
         """,
     )
     assert found == {"withdrawn": True, "left": ["answer"], "again": False}
+
+
+def test_an_answers_age_over_a_reload_is_not_the_tablets_clock_to_say(page: Page) -> None:
+    ages = run(
+        page,
+        """
+        const { ageOf } = await import("/exam/static/js/queue.js");
+        const { hearRoom, roomNow } = await import("/exam/static/js/clock.js");
+        const now = Date.now(), year = 365 * 86400000;
+        const found = [ageOf({ made: now + year, room: null }), ageOf({ made: now - 60000, room: null }), roomNow()];
+        hearRoom({ now: 5000000 });
+        found.push(ageOf({ made: now + year, room: 4400000 }), ageOf({ made: now - year, room: 4400000 }));
+        found.push(ageOf({ made: now - 60000, room: 9000000 }), ageOf({ made: now + year, room: 9000000 }));
+        found.push(ageOf({ madeAt: performance.now() - 700, made: now + year, room: 1 }));
+        return found.map((age) => age && Math.round(age / 100) * 100);
+        """,
+    )
+    assert ages == [None, 60_000, None, 600_000, 600_000, 60_000, None, 700]

@@ -1,5 +1,6 @@
 // The room's exam API. Every call gives {ok, status, body}; status 0 when the room did not answer.
 
+import { hearRoom, roomNow } from "./clock.js";
 import { ageOf } from "./queue.js";
 import { browserKeys } from "./watch.js";
 
@@ -63,6 +64,8 @@ export async function media(name) {
 
 // Sends one queued operation and says what its queue is to do with it.
 export async function sendOp(op) {
+  // from before a reload: how long ago it was given is the room's to say, and this page has not heard of its time yet
+  if (op.madeAt === undefined && roomNow() === null) hearRoom((await clock(0, 0)).body);
   const result = await post(op.kind === "answer" ? "answers" : op.kind, bodyOf(op));
   return Object.assign({ failure: result.body || {}, reply: result.body, status: result.status }, { outcome: outcomeOf(result) });
 }

@@ -1,7 +1,8 @@
 // The operations of one attempt, in order, until the room has each on disk.
 //
-// An operation: {attempt, n, op_id, kind: "answer"|"part"|"handin", item, value, base, made, sent, held}.
-//   value: the answer; of a part the index it was opened by. made: when, by this tablet's clock.
+// An operation: {attempt, n, op_id, kind: "answer"|"part"|"handin", item, value, base, made, room, sent, held}.
+//   value: the answer; of a part the index it was opened by. made: when, by this tablet's clock; room: by the room's, null
+//         on a page that had not heard of it yet.
 //   base: the version of the item its author saw; null while an earlier operation of the same item is still queued,
 //         whose acknowledgement brings it.
 //   sent: {tablet, seq, base}, written down before the first try, and from then on nothing of it changes, so that a
@@ -9,6 +10,8 @@
 //   held: why the room refused it, though it should not have: it is kept, shown, and tried again now and then, while
 //         those behind it go on. A newer choice takes its place.
 // One is sent at a time. A sequence number is spent only by an acknowledgement, so the numbers have no holes.
+
+import { roomNow } from "./clock.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15000;
@@ -94,9 +97,10 @@ export function createQueue(deps) {
     await add(op);
   }
 
-  // Both clocks: the steady one while this page lives, the tablet's own over a reload.
+  // All clocks: the steady one while this page lives, the room's over a reload, the tablet's own where there is no other.
   function stamp(op, delayMs) {
     op.made = Date.now();
+    op.room = roomNow();
     op.madeAt = performance.now();
     op.readyAt = op.madeAt + delayMs;
   }
@@ -288,8 +292,8 @@ export function createQueue(deps) {
 }
 
 function plain(op) {
-  const { attempt, n, op_id, kind, item, value, base, made, sent, held, resyncs } = op;
-  return { attempt, n, op_id, kind, item, value: value.slice(), base, made, sent: sent && Object.assign({}, sent), held: held || null, resyncs };
+  const { attempt, n, op_id, kind, item, value, base, made, room, sent, held, resyncs } = op;
+  return { attempt, n, op_id, kind, item, value: value.slice(), base, made, room, sent: sent && Object.assign({}, sent), held: held || null, resyncs };
 }
 
 // Whether an operation counts: given in time, or before the end and taken in grace (reply.grace).
@@ -298,11 +302,17 @@ export const isIn = (reply) => reply.outcome === "applied";
 // Values whose order means nothing are sorted when they are given, so that equal is equal.
 export const equal = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
-// How long ago an operation was given, in ms; the tablet's own clock is only asked over a reload.
+// How long ago an operation was given, in ms. Over a reload the room's time of day says so; the tablet's own, which may
+// have been set or have fallen back, only where that is not known. null: nothing can say, as when it runs backwards.
 export function ageOf(op) {
-  const age = op.madeAt === undefined ? Date.now() - (op.made || Date.now()) : performance.now() - op.madeAt;
-  return Math.min(LONGEST_AGE_MS, Math.max(0, Math.round(age)));
+  if (op.madeAt !== undefined) return bounded(performance.now() - op.madeAt);
+  const byRoom = typeof op.room === "number" && roomNow() !== null ? roomNow() - op.room : -1;
+  if (byRoom >= 0) return bounded(byRoom);
+  const byTablet = typeof op.made === "number" ? Date.now() - op.made : -1;
+  return byTablet < 0 ? null : bounded(byTablet);
 }
+
+const bounded = (age) => Math.min(LONGEST_AGE_MS, Math.max(0, Math.round(age)));
 
 // A random UUID; crypto.randomUUID is missing on old tablets and on pages without HTTPS.
 export function newId() {

@@ -46,18 +46,22 @@ async function start() {
   // it sends nothing any more, since it would stand under their name.
   const renew = async () => use(await getJSON(root + "/board"));
 
+  let heard = null;
+  const roomNow = () => heard && heard.now + performance.now() - heard.at;
+
   function use(board) {
     app.stranger = board.me.id !== facts.staff;
     if (app.stranger) return;
     byId("facts").textContent = JSON.stringify(Object.assign({}, facts, { csrf: board.csrf }));
     delete board.csrf;
+    heard = { now: board.now, at: performance.now() };
     app.board = board;
     store.put("board/" + own, board);
   }
 
   app.post = post;
   app.plainPost = send;
-  app.queue = makeQueue({ store, prefix: "op/" + own, post, changed: redraw,
+  app.queue = makeQueue({ store, prefix: "op/" + own, post, roomNow, changed: redraw,
     told: (op, reply) => {
       if (reply.outcome === "stale") toast("warn", t("scoring.act_beside"), 12);
       if (app.open) app.open.told(op, reply);

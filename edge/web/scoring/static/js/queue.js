@@ -8,19 +8,20 @@ import { reasonOf, tryAgain } from "./trying.js";
 const RETRY_MS = 3000;
 const LOAD = newId();
 
-// `post(path, body)` as postJSON; `told(op, reply)` after an answer, `refused(op, failure)` when the room says no.
-export function makeQueue({ store, prefix, post, told, refused, changed }) {
+// `post(path, body)` as postJSON; `told(op, reply)` after an answer, `refused(op, failure)` when the room says no;
+// `roomNow()`: the room's time of day, null while this page has not heard it.
+export function makeQueue({ store, prefix, post, told, refused, changed, roomNow }) {
   let ops = [];
   let busy = false;
   let timer = 0;
   let lastN = 0;
 
+  // Sent by the first `flush`, once the room's time is known.
   async function load() {
     const found = await store.under(prefix);
     ops = found.map((one) => one.value);
     lastN = ops.reduce((most, op) => Math.max(most, op.n), 0);
     changed();
-    flush();
   }
 
   const keyOf = (op) => prefix + ("000000000" + op.n).slice(-9);
@@ -29,7 +30,8 @@ export function makeQueue({ store, prefix, post, told, refused, changed }) {
   // `ago`: how long ago it happened already, in ms.
   async function add(path, body, ago = 0) {
     lastN += 1;
-    const op = { n: lastN, op_id: newId(), path, body, made: Date.now() - ago, mono: performance.now() - ago, load: LOAD, refused: null };
+    const room = roomNow();
+    const op = { n: lastN, op_id: newId(), path, body, made: Date.now() - ago, room: room && room - ago, mono: performance.now() - ago, load: LOAD, refused: null };
     ops.push(op);
     changed();
     try {
@@ -40,8 +42,10 @@ export function makeQueue({ store, prefix, post, told, refused, changed }) {
     return op;
   }
 
-  // By the clock of durations within one load of the page; after a reload the wall clock has to do.
-  const age = (op) => Math.max(0, Math.round(op.load === LOAD ? performance.now() - op.mono : Date.now() - op.made));
+  // By the clock of durations within one load of the page; after a reload by the room's time of day, and by the tablet's
+  // own only where that is not known.
+  const gone = (op) => (op.load === LOAD ? performance.now() - op.mono : op.room && roomNow() ? roomNow() - op.room : Date.now() - op.made);
+  const age = (op) => Math.max(0, Math.round(gone(op)));
 
   async function flush() {
     clearTimeout(timer);
