@@ -15,7 +15,7 @@ from edge.exam import papers
 from edge.exam.acts import Op, settle
 from edge.store import ledger, people, sessions, timing, uses
 from edge.store.db import transaction
-from edge.store.records import keep_reason
+from edge.store.records import keep_reason, reason_of
 
 MINUTE_MS = 60_000
 MAX_EXTRA_MINUTES = 240
@@ -30,7 +30,7 @@ def need_reason(reason: str) -> str:
 
 
 def open_checkin(
-    connection: sqlite3.Connection, session_id: str, bank: BankDocument, by: str, op: Op | None = None
+    connection: sqlite3.Connection, session_id: str, bank: BankDocument, by: str, op: Op | None = None, reason: str = ""
 ) -> None:
     """Draw everybody's paper and open the door. Conflict in any state but planned; BadInput for a bank too small."""
     session = sessions.find(connection, session_id)
@@ -63,16 +63,18 @@ def open_checkin(
             "draw_sha256": hashlib.sha256(canonical(record)).hexdigest(),
             "papers": {person: digest for person, _, _, _, digest in drawn},
         }
-        ledger.append(connection, "checkin_opened", body, session=session_id, by=by)
+        told = reason_of(connection, session_id, "checkin_opened", reason, by)
+        ledger.append(connection, "checkin_opened", body | told, session=session_id, by=by)
         settle(connection, op)
 
 
-def start(connection: sqlite3.Connection, session_id: str, by: str, op: Op | None = None) -> None:
+def start(connection: sqlite3.Connection, session_id: str, by: str, op: Op | None = None, reason: str = "") -> None:
     """Start the exam clock's session; the clock itself lives beside the answers."""
     with transaction(connection):
         sessions.need_state(sessions.find(connection, session_id), "checkin")
         sessions.set_state(connection, session_id, "running")
-        ledger.append(connection, "exam_started", {}, session=session_id, by=by)
+        told = reason_of(connection, session_id, "exam_started", reason, by)
+        ledger.append(connection, "exam_started", told, session=session_id, by=by)
         settle(connection, op)
 
 

@@ -25,6 +25,7 @@ from edge.exam.written import ledger_digests
 from edge.store import ledger, sessions, staff
 from edge.store import purge as store
 from edge.store.db import transaction
+from edge.store.records import reason_of
 from edge.trust.roomkeys import DataKey
 
 COLUMNS = 6
@@ -94,7 +95,9 @@ def _roster(name: str, count: int, everybody: list[staff.Staff]) -> dict[str, An
     }  # fmt: skip
 
 
-def delete(connection: sqlite3.Connection, journal: AnswerJournal, live: LiveExam, session_id: str, by: str) -> None:
+def delete(
+    connection: sqlite3.Connection, journal: AnswerJournal, live: LiveExam, session_id: str, by: str, reason: str = ""
+) -> None:
     """Remove a practice session with all that stands of it. Conflict for a session that is none."""
     session = sessions.find(connection, session_id)
     if not session.practice:
@@ -107,8 +110,9 @@ def delete(connection: sqlite3.Connection, journal: AnswerJournal, live: LiveExa
     ledger_digests(journal, connection)
     journal.submit(lambda c: store.forget_attempts(c, session_id, attempts))
     with transaction(connection):
+        told = reason_of(connection, session_id, "practice_deleted", reason, by)  # its words go with the session
         rows = store.delete_session(connection, session_id)
-        ledger.append(connection, "practice_deleted", {"rows": rows}, session=session_id, by=by)
+        ledger.append(connection, "practice_deleted", {"rows": rows} | told, session=session_id, by=by)
     live.refresh(connection)
     ledger_digests(journal, connection)
     journal.submit(lambda c: store.forget_attempts(c, session_id, attempts))  # what came in between

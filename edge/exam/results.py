@@ -22,7 +22,7 @@ from edge.trust.enrolment import Identity
 from edge.trust.verifier.resultfile import result_file
 
 
-def sign_results(connection: sqlite3.Connection, identity: Identity, session_id: str, by: str) -> int:
+def sign_results(connection: sqlite3.Connection, identity: Identity, session_id: str, by: str, reason: str = "") -> int:
     """Sign everybody's result, absent ones too, and queue them for upload; how many were signed.
 
     Conflict while a candidate who sat lacks a score sheet that policy needs, or one is in dispute. Face data of the
@@ -56,7 +56,8 @@ def sign_results(connection: sqlite3.Connection, identity: Identity, session_id:
                 ledger.append(connection, "face_data_deleted", {}, subject=who.person, session=session_id, by=by)
         unlocks.forget(connection, session_id, by)  # unlocked again after the close, to accept an answer
         sessions.set_state(connection, session_id, "signed")
-        ledger.append(connection, "results_signed", {"count": len(everyone)}, session=session_id, by=by)
+        told = records.reason_of(connection, session_id, "results_signed", reason, by)
+        ledger.append(connection, "results_signed", {"count": len(everyone)} | told, session=session_id, by=by)
     make_checkpoint(connection, identity)
     return len(everyone)
 

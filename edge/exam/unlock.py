@@ -18,6 +18,7 @@ from edge.exam.acts import Op, settle
 from edge.exam.banks import BankFile, banks_of, manifest_of, need_usable
 from edge.store import ledger, sessions, unlocks
 from edge.store.db import transaction
+from edge.store.records import reason_of
 from edge.store.sessions import Session
 from edge.trust import shares
 from edge.trust.enrolment import Identity
@@ -70,6 +71,7 @@ def unlock(
     typed: tuple[str, str],
     early_ms: int,
     op: Op,
+    reason: str = "",
 ) -> dict[str, Any]:
     """Open the session's next locked bank with the codes of slips 1 and 2; `op.by` and `op.second` stand for them.
 
@@ -104,7 +106,8 @@ def unlock(
     sealed = identity.keys.data.encrypt(share, unlocks.context(session.id, bank.name, bank.version))
     answer = {"bank": bank.name, "version": bank.version}
     with transaction(connection):
-        facts = {"way": "codes", "second": op.second}
+        told = reason_of(connection, session.id, "bank_unlocked", reason, op.by)
+        facts = {"way": "codes", "second": op.second} | told
         unlocks.keep(connection, session.id, bank.name, bank.version, sealed, facts, op.by)
         settle(connection, op, answer)
     return answer

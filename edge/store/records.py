@@ -94,6 +94,11 @@ def keep_reason(connection: sqlite3.Connection, session: str, kind: str, text: s
     return digest
 
 
+def reason_of(connection: sqlite3.Connection, session: str, kind: str, text: str, by: str | None) -> dict[str, str]:
+    """What a ledger entry says of the reason for an act: its digest, as of `keep_reason`, or nothing without one."""
+    return {"reason_sha256": keep_reason(connection, session, kind, text, by)} if text else {}
+
+
 @dataclass(frozen=True)
 class Result:
     """A signed result as it leaves the room."""

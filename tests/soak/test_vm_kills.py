@@ -173,12 +173,12 @@ def _open(machine: Machine) -> list[str]:
     """Door open, everybody in by the console, exam begun; the seat codes."""
     proctor = Person(machine.base, STAFF[0], verify=str(CA))
     proctor.sign_in("/console/")
-    board: dict[str, Any] = proctor.post(f"/console/api/{SESSION}/open-checkin")["board"]
+    board: dict[str, Any] = proctor.post(f"/console/api/{SESSION}/open-checkin", reason="开考")["board"]
     for seat in board["seats"]:
         if seat.get("person"):
             facts = {"person": seat["person"], "route": "policy", "reason": "VM"}
             board = proctor.post(f"/console/api/{SESSION}/admit", **facts)["board"]
-    proctor.post(f"/console/api/{SESSION}/start")
+    proctor.post(f"/console/api/{SESSION}/start", reason="开考")
     proctor.close()
     return [seat["seat_code"] for seat in board["seats"] if seat.get("seat_code")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from edge.store import purge as purge_rows
 from edge.store.db import connect, transaction
 from edge.web.app import create_app
 from edge.web.body import csrf_of
+from edge.web.console.acts import ACTS
 from edge.web.console.feed import difference
 from edge.web.room import Room
 from support.kinds_room import make_kinds_room
@@ -37,6 +39,8 @@ from support.serving import write_config
 
 PROCTOR, EXAMINER, SUPERVISOR, TECHNICIAN = STAFF
 WITHOUT_PRACTICAL = "UPDATE sessions SET policy = json_set(policy, '$.tests', json('[\"theory\"]'))"
+USUAL = ("open-checkin", "start", "sign", "delete-practice")
+"""Acts with a reason that mostly is the same."""
 SECOND = StaffMember("P-002", "宋监考", "proctor", "90000012", "246810")
 
 
@@ -58,7 +62,8 @@ class Desk:
 
     def act(self, act: str, session: str | None = None, **body: Any) -> Any:
         path = f"/console/api/{session or self.session}/{act}"
-        return self.client.post(path, json={"op_id": uuid.uuid4().hex} | body, headers=self.head)
+        reason = {"reason": "按计划进行"} if act in USUAL else {}
+        return self.client.post(path, json={"op_id": uuid.uuid4().hex} | reason | body, headers=self.head)
 
     def done(self, act: str, **body: Any) -> dict[str, Any]:
         answer = self.act(act, **body)
@@ -350,6 +355,38 @@ def test_what_cannot_be_taken_back_says_why(site: Desk) -> None:
     op = site.done("start")["op_id"]
     assert code_of(site.act("undo", of=op, reason="误操作")) == "undo_not_possible"
     assert code_of(site.act("undo", of="nothing-here", reason="误操作")) == "undo_unknown"
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_every_act_has_a_reason(site: Desk, act: str) -> None:
+    """An incident is its own; of the others none goes without, and none is done for asking."""
+    before = ledger.size(site.db)
+    needs = {"minutes": 5, "n": 1, "outage": "x", "of": "nothing-here", "settings": {}, "text": "停电", "person": None}
+    model, _ = ACTS[act]
+    body = {name: value for name, value in needs.items() if name in model.model_fields} | {"person": site.person(1)}
+    if act == "undo":
+        body["of"] = site.done("absent", person=site.person(1), reason="没有来")["op_id"]
+        before = ledger.size(site.db)
+    if act == "incident":
+        assert site.act(act, **body).status_code == 200
+        return
+    second = {"second": {"badge": EXAMINER.badge, "pin": EXAMINER.pin}} if model.two_persons else {}
+    assert code_of(site.act(act, reason=" ", **body, **second)) == "reason_wanted"
+    entries = [entry.kind for entry in ledger.entries(site.db)][before:]
+    assert set(entries) <= {"act_refused"}
+
+
+def test_the_reasons_of_the_usual_acts_are_kept_and_their_digests_in_the_ledger(site: Desk) -> None:
+    site.running(1)
+    site.done("close", reason="时间到")
+    for kind in ("checkin_opened", "exam_started", "exam_closed"):
+        [entry] = ledger.entries(site.db, session=site.session, kinds=(kind,))
+        row = site.db.execute(
+            "SELECT text, salt FROM reasons WHERE sha256 = ?", (entry.body["reason_sha256"],)
+        ).fetchone()
+        assert row["text"] in ("按计划进行", "时间到")
+        digest = hashlib.sha256(f"{row['salt']}\n{row['text']}".encode()).hexdigest()
+        assert digest == entry.body["reason_sha256"]
 
 
 # ---- seats

@@ -204,7 +204,7 @@ def test_a_whole_session_by_clicks(browser: Browser, room: DeskRoom, tmp_path: P
 
 def test_two_people_close_by_badge_and_pin(browser: Browser, room: DeskRoom, tmp_path: Path) -> None:
     with transaction(room.db):
-        room.db.execute("""UPDATE sessions SET policy = json_set(policy, '$.two_person', json('["close"]'))""")
+        room.db.execute("""UPDATE sessions SET policy = json_set(policy, '$.two_person', json('["close", "pause"]'))""")
     path = f"/console/{room.session}"
     with serving(room, tmp_path) as (_, base), page_of(browser, base, TABLET, "en") as page:
         room.db.execute(WITHOUT_PRACTICAL)
@@ -226,6 +226,25 @@ def test_two_people_close_by_badge_and_pin(browser: Browser, room: DeskRoom, tmp
         act(page, "结束考试")
         shot(page, "console-second", "zh")
         in_language(page, "en")
+
+        # what two people did, two take back: the notice opens the same question, and stays for a second try
+        def second(who: StaffMember) -> None:
+            dialog(page).locator("input[name=second_badge]").fill(who.badge)
+            dialog(page).locator("input[name=second_pin]").fill(who.pin)
+
+        act(page, "Pause")
+        second(EXAMINER)
+        confirm(page, "Fire drill")
+        page.locator(".undo .button").last.click()
+        dialog(page).locator(".button", has_text="Cancel").click()
+        page.locator(".undo .button").last.click()
+        second(EXAMINER)
+        shot(page, "console-undo-second", "en")
+        confirm(page)
+        expect(page.locator(".undo")).to_have_count(0)
+        assert ledger.entries(room.db, kinds=("exam_resumed",))
+        assert [e.content["by"] for e in ledger.entries(room.db, kinds=("act_confirmed",))] == [EXAMINER.id] * 2
+
         act(page, "Close the exam")
         box = dialog(page)
         box.locator("textarea[name=reason]").fill("Time is up")
@@ -241,7 +260,7 @@ def test_two_people_close_by_badge_and_pin(browser: Browser, room: DeskRoom, tmp
         box.locator("input[name=second_pin]").fill(EXAMINER.pin)
         confirm(page)
         until(lambda: sessions.find(room.db, room.session).state == "closed", 10, "closed")
-        assert ledger.entries(room.db, kinds=("act_confirmed",))[0].content["by"] == EXAMINER.id
+        assert ledger.entries(room.db, kinds=("act_confirmed",))[2].content["by"] == EXAMINER.id
         act(page, "Sign the results")
         confirm(page)
         expect(page.locator(".unplug-yes")).to_be_visible(timeout=15_000)
@@ -295,7 +314,7 @@ def test_two_hundred_seats_stay_small_and_calm(browser: Browser, room: DeskRoom,
     with serving(room, tmp_path) as (_, base), page_of(browser, base, DESK) as page:
         proctor = signed_in(base)
         session = proctor.post("/console/api/practice", candidates=200)["session"]
-        board = proctor.post(f"/console/api/{session}/open-checkin")["board"]
+        board = proctor.post(f"/console/api/{session}/open-checkin", reason="开考")["board"]
         people_there = [seat["person"] for seat in board["seats"] if seat["person"]]
         for person in people_there[:2]:
             proctor.post(f"/console/api/{session}/admit", person=person, reason="已核验证件")
@@ -321,10 +340,10 @@ def test_what_is_printed_fits_its_pages(browser: Browser, room: DeskRoom, tmp_pa
     with serving(room, tmp_path) as (_, base), page_of(browser, base, DESK, lang) as page:
         proctor = signed_in(base)
         session = proctor.post("/console/api/practice", candidates=45)["session"]
-        board = proctor.post(f"/console/api/{session}/open-checkin")["board"]
+        board = proctor.post(f"/console/api/{session}/open-checkin", reason="开考")["board"]
         for tile in [tile for tile in board["seats"] if tile["person"]][:3]:
             proctor.post(f"/console/api/{session}/admit", person=tile["person"], reason="已核验证件")
-        proctor.post(f"/console/api/{session}/start")
+        proctor.post(f"/console/api/{session}/start", reason="开考")
         for length in (2, 80, 400, 1900, 30, 30, 30, 30, 30, 30, 30):
             proctor.post(f"/console/api/{session}/incident", kind="conduct-other", text="记" * length, seat="A1")
         proctor.post(f"/console/api/{session}/close", reason="时间到")

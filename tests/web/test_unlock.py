@@ -24,18 +24,22 @@ def second(who: object = EXAMINER, pin: str | None = None) -> dict[str, str]:
 
 def test_two_persons_unlock_the_exam_runs_over_a_kill_and_is_locked_when_it_is_closed(tmp_path: Path) -> None:
     desk, codes = locked_room(tmp_path, web={"port": free_port()})
-    act, typed = f"/console/api/{desk.session}/unlock-bank", {"code1": codes[0], "code2": codes[1]}
+    act, typed = (
+        f"/console/api/{desk.session}/unlock-bank",
+        {"code1": codes[0], "code2": codes[1], "reason": "网关连不上"},
+    )
     with serving(desk, tmp_path) as (web, base):
         proctor = signed_in(base)
         bank = proctor.get(f"/console/api/{desk.session}/board")["session"]["locked_bank"]
         assert bank["ways"] == ["codes"]
         for path, body, reason in (
-            (f"/console/api/{desk.session}/open-checkin", {}, "403 .*bank_locked"),
+            (f"/console/api/{desk.session}/open-checkin", {"reason": "开考"}, "403 .*bank_locked"),
             (act, typed, "403 .*second_wanted"),
+            (act, {**typed, "reason": " ", "second": second()}, "400 .*reason_wanted"),
             (act, {**typed, "second": second(PROCTOR)}, "403 .*second_same"),
             (act, {**typed, "second": second(pin="000000")}, "403 .*sign_in_wrong"),
-            (act, {"code1": codes[0][:-1], "code2": codes[1], "second": second()}, "400 .*unlock_code_form"),
-            (act, {"code1": codes[1], "code2": codes[0], "second": second()}, "400 .*unlock_code_other"),
+            (act, {**typed, "code1": codes[0][:-1], "second": second()}, "400 .*unlock_code_form"),
+            (act, {**typed, "code1": codes[1], "code2": codes[0], "second": second()}, "400 .*unlock_code_other"),
         ):
             with pytest.raises(RuntimeError, match=reason):
                 proctor.post(path, **body)

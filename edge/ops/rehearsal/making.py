@@ -159,7 +159,7 @@ def open_the_door(room: ScratchRoom) -> tuple[Person, list[str]]:
     """Draw the papers and let everybody in; the signed-in proctor and the seat codes."""
     proctor = Person(room.base, room.proctor)
     proctor.sign_in("/console/")
-    proctor.post(f"/console/api/{SESSION}/open-checkin")
+    proctor.post(f"/console/api/{SESSION}/open-checkin", reason="演练")
     connection = open_room(room.config.paths.room_db)
     try:
         *most, last = people.candidates(connection, SESSION)
@@ -174,7 +174,7 @@ def open_the_door(room: ScratchRoom) -> tuple[Person, list[str]]:
 
 def begin(proctor: Person) -> None:
     """Start the exam for everybody."""
-    proctor.post(f"/console/api/{SESSION}/start")
+    proctor.post(f"/console/api/{SESSION}/start", reason="演练")
 
 
 def call_the_hand_in(proctor: Person) -> None:

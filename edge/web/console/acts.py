@@ -45,17 +45,17 @@ class Accept(ActBody):
     n: Annotated[int, Field(ge=1, le=1 << 52)]
 
 
-def _open_checkin(session: str, _body: ActBody, op: Op) -> None:
-    here = room()
+def _open_checkin(session: str, body: ActBody, op: Op) -> None:
+    here, reason = room(), conduct.need_reason(body.reason)
     found = sessions.find(room_db(), session)
     identity = here.identity()
     need_ready(room_db(), found, here.config, identity)
     bank = open_bank(identity, here.config.paths.bundles, found)
-    conduct.open_checkin(room_db(), session, bank, op.by, op)
+    conduct.open_checkin(room_db(), session, bank, op.by, op, reason)
 
 
-def _start(session: str, _body: ActBody, op: Op) -> None:
-    conduct.start(room_db(), session, op.by, op)
+def _start(session: str, body: ActBody, op: Op) -> None:
+    conduct.start(room_db(), session, op.by, op, conduct.need_reason(body.reason))
     room().live.set_running(session, True)
 
 
@@ -161,15 +161,16 @@ def _close(session: str, body: ActBody, op: Op) -> None:
     marking.close(room_db(), here.journal, here.live, session, bank, reason, op.by, op)
 
 
-def _sign(session: str, _body: ActBody, op: Op) -> None:
-    here = room()
+def _sign(session: str, body: ActBody, op: Op) -> None:
+    here, reason = room(), conduct.need_reason(body.reason)
     if sessions.find(room_db(), session).state != "signed":  # signed already: the files are written again
-        results.sign_results(room_db(), here.identity(), session, op.by)
+        results.sign_results(room_db(), here.identity(), session, op.by, reason)
     results.write_files(room_db(), here.identity(), session, here.config.paths.results)
 
 
-def _delete_practice(session: str, _body: ActBody, op: Op) -> Mapping[str, Any]:
-    practice.delete(room_db(), room().journal, room().live, session, op.by)
+def _delete_practice(session: str, body: ActBody, op: Op) -> Mapping[str, Any]:
+    reason = conduct.need_reason(body.reason)
+    practice.delete(room_db(), room().journal, room().live, session, op.by, reason)
     return {"deleted": session}
 
 

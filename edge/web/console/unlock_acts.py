@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from edge.errors import ExamroomError
-from edge.exam import unlock
+from edge.exam import conduct, unlock
 from edge.exam.acts import Op
 from edge.web.console.bodies import ActBody, Registry
 from edge.web.room import room, room_db
@@ -41,8 +41,9 @@ def locked_bank(session: str) -> dict[str, Any] | None:
 
 def _unlock(session: str, body: UnlockBank, op: Op) -> Mapping[str, Any]:
     here = room()
-    typed = (body.code1, body.code2)
-    return unlock.unlock(room_db(), here.identity(), here.config.paths.bundles, session, typed, _early_ms(), op)
+    typed, reason = (body.code1, body.code2), conduct.need_reason(body.reason)
+    bundles = here.config.paths.bundles
+    return unlock.unlock(room_db(), here.identity(), bundles, session, typed, _early_ms(), op, reason)
 
 
 UNLOCK_ACTS: Registry = {"unlock-bank": (UnlockBank, _unlock)}

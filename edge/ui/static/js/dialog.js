@@ -67,9 +67,9 @@ export function ask({ title, lead, fields, button, danger, act }) {
   return dialog;
 }
 
-// A reason with ready-made phrases to tap; typing stays possible.
-export function reasonField(phrases) {
-  const area = h("textarea", { name: "reason", required: true, minlength: 2, maxlength: 500 });
+// A reason with ready-made phrases to tap; typing stays possible. usual: the first stands there already.
+export function reasonField(phrases, usual) {
+  const area = h("textarea", { name: "reason", required: true, minlength: 2, maxlength: 500 }, usual ? phrases[0] : "");
   const choices = phrases.map((phrase) =>
     h("button", { type: "button", class: "button slim", onclick: () => { area.value = phrase; area.focus(); } }, phrase));
   return h("div", {}, h("label", { class: "field" }, h("span", {}, t("common.reason")), area),

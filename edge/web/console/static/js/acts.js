@@ -14,7 +14,9 @@ const EXTRA_MINUTES = [5, 10, 15, 30];
 // get(): the board on the screen.
 export function createActs(base, took, get) {
   const sender = createSender(base, took, () => get().session.two_person || []);
-  const { withReason, plain } = sender;
+  const { withReason } = sender;
+  // an act of every session, with the reason it mostly has
+  const usual = (act, lead, phrase, more) => withReason(act, t("console.act_" + act.replace("-", "_")), lead, [t("console.phrase_" + phrase)], Object.assign({ usual: true }, more));
 
   function minutesField(value) {
     const input = h("input", { name: "minutes", type: "number", min: 1, max: 240, step: 1, required: true, value, inputmode: "numeric" });
@@ -110,11 +112,11 @@ export function createActs(base, took, get) {
     // The buttons of the moment: [label, action, kind]. The first is what usually comes next.
     ofSession(board) {
       const { session, counts } = board;
-      const remove = plain("delete-practice", t("console.act_delete_practice"), t("console.lead_delete_practice"),
+      const remove = usual("delete-practice", t("console.lead_delete_practice"), "practice_over",
         { danger: true, then: () => location.assign("/console/") });
       const byState = {
-        planned: () => [[t("console.act_open_checkin"), plain("open-checkin", t("console.act_open_checkin"), t("console.lead_open_checkin")), session.locked_bank ? "" : "main"]],
-        checkin: () => [[t("console.act_start"), plain("start", t("console.act_start"), t("console.lead_start", counts)), "main"]],
+        planned: () => [[t("console.act_open_checkin"), usual("open-checkin", t("console.lead_open_checkin"), "as_planned"), session.locked_bank ? "" : "main"]],
+        checkin: () => [[t("console.act_start"), usual("start", t("console.lead_start", counts), "all_here"), "main"]],
         running: () => [
           session.clock.s === "paused"
             ? [t("console.act_resume"), withReason("resume", t("console.act_resume"), t("console.lead_resume"), [t("console.phrase_fixed")]), "main"]
@@ -123,7 +125,7 @@ export function createActs(base, took, get) {
           [t("console.act_shorten"), shorten(), ""],
           [t("console.act_close"), close(counts), "stop"],
         ],
-        closed: () => (session.practice ? [] : [[t("console.act_sign"), plain("sign", t("console.act_sign"), t("console.lead_sign") + t("console.no_way_back")), "main"]]),
+        closed: () => (session.practice ? [] : [[t("console.act_sign"), usual("sign", t("console.lead_sign") + t("console.no_way_back"), "results_checked"), "main"]]),
         signed: () => [],
       };
       const locked = session.locked_bank && session.locked_bank.ways.includes("codes");

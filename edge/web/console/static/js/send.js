@@ -7,6 +7,7 @@ import { postJSON } from "/ui/static/js/http.js";
 import { ask, reasonField, toast } from "/ui/static/js/dialog.js";
 
 const UNDO_SECONDS = 10;
+const OPPOSITE = { pause: "resume" };
 const UNDOABLE = ["absent", "deny", "retry", "admit", "hand-in", "pause"];
 
 export function newId() {
@@ -26,22 +27,35 @@ export function createSender(base, took, policy) {
   }
 
   function offerUndo(act, id, label) {
+    const op = newId();
     const button = h("button", { type: "button", class: "button slim", onclick: undo }, t("console.undo"));
     const note = h("div", { class: "notice good undo", "data-undo": act }, h("span", {}, t("console.done", { act: label })), button);
     const holder = byId("toasts");
     while (holder.children.length > 1) holder.removeChild(holder.firstChild);
     holder.append(note);
-    const gone = setTimeout(() => note.remove(), UNDO_SECONDS * 1000);
+    let gone = 0;
+    const wait = () => { gone = setTimeout(() => note.remove(), UNDO_SECONDS * 1000); };
+    wait();
 
+    async function take(second) {
+      const answer = await postJSON(base + "/undo", Object.assign({ op_id: op, of: id, reason: t("console.undo_reason", { act: label }) }, second));
+      took(answer.board, answer);
+      note.remove();
+      toast("good", t("console.undone", { act: label }));
+    }
+
+    // What takes two people to do takes two to take back; the offer stands until they have, or have thought better of it.
     async function undo() {
-      button.disabled = true;
       clearTimeout(gone);
+      const second = secondFields(["undo", act].concat(OPPOSITE[act] || []));
+      if (second) {
+        const title = t("console.undo_title", { act: label });
+        ask({ title, button: t("console.undo"), fields: second, act: (form) => take(secondOf(form)) }).addEventListener("close", wait);
+        return;
+      }
+      button.disabled = true;
       try {
-        const body = { op_id: newId(), of: id, reason: t("console.undo_reason", { act: label }) };
-        const answer = await postJSON(base + "/undo", body);
-        took(answer.board, answer);
-        note.remove();
-        toast("good", t("console.undone", { act: label }));
+        await take({});
       } catch (failure) {
         note.remove();
         toast("bad", failure.message, UNDO_SECONDS);
@@ -63,13 +77,14 @@ export function createSender(base, took, policy) {
     return badge ? { second: { badge: badge.value.trim(), pin: form.elements.second_pin.value } } : {};
   }
 
-  // An act whose only question is why. more: danger, fields, body(form), policyNames, then(answer).
+  // An act whose only question is why. `phrases`: reasons to tap. more: danger, fields, body(form), policyNames,
+  // then(answer), usual: whether the first phrase stands there already.
   function withReason(act, label, lead, phrases, more = {}) {
     return () => {
       const op = newId();
       ask({
         title: label, lead, button: label, danger: more.danger,
-        fields: [more.fields ? more.fields() : null, reasonField(phrases), secondFields([act].concat(more.policyNames || []))],
+        fields: [more.fields ? more.fields() : null, reasonField(phrases, more.usual), secondFields([act].concat(more.policyNames || []))],
         act: async (form) => {
           const body = Object.assign({ reason: form.elements.reason.value.trim() }, more.body && more.body(form), secondOf(form));
           const answer = await send(act, body, label, op);
@@ -79,21 +94,7 @@ export function createSender(base, took, policy) {
     };
   }
 
-  // An act that is its own reason.
-  function plain(act, label, lead, more = {}) {
-    return () => {
-      const op = newId();
-      ask({
-        title: label, lead, button: label, danger: more.danger, fields: [more.fields ? more.fields() : null, secondFields([act])],
-        act: async (form) => {
-          const answer = await send(act, Object.assign({}, more.body && more.body(form), secondOf(form)), label, op);
-          if (more.then) more.then(answer);
-        },
-      });
-    };
-  }
-
-  return { send, withReason, plain, secondFields, secondOf };
+  return { send, withReason };
 }
 
 // A badge reader types the number and then Enter: on to the PIN, not off with half a form.

@@ -2,7 +2,7 @@
 
 import { h } from "/ui/static/js/dom.js";
 import { t } from "/ui/static/js/text.js";
-import { ask } from "/ui/static/js/dialog.js";
+import { ask, reasonField } from "/ui/static/js/dialog.js";
 import { hm } from "/ui/static/js/time.js";
 import { newId } from "./send.js";
 
@@ -30,6 +30,7 @@ export function unlockDialog(sender, board) {
     fields: [
       codeField(1),
       codeField(2),
+      reasonField([t("console.phrase_no_gateway")], true),
       h("fieldset", { class: "second" }, h("legend", {}, t("console.unlock_second")),
         h("div", { class: "pair" },
           h("label", { class: "field" }, h("span", {}, t("console.second_badge")), h("input", { name: "second_badge", required: true, maxlength: 64, autocomplete: "off", autocapitalize: "characters", onkeydown: readerEnter })),
@@ -38,7 +39,7 @@ export function unlockDialog(sender, board) {
     act: (form) => {
       const of = form.elements;
       const second = { badge: of.second_badge.value.trim(), pin: of.second_pin.value };
-      return sender.send("unlock-bank", { code1: of.code1.value, code2: of.code2.value, second }, label, op);
+      return sender.send("unlock-bank", { reason: of.reason.value.trim(), code1: of.code1.value, code2: of.code2.value, second }, label, op);
     },
   });
 }
