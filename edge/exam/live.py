@@ -10,12 +10,14 @@ import hashlib
 import secrets
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edge.bank.model import BankDocument, MediaFile
+from edge.domain.canonical import canonical_text
 from edge.domain.masking import mask_name
 from edge.domain.paper import responses_of
 from edge.domain.timing import Limits, Opened
@@ -219,10 +221,15 @@ class LiveExam:
             raise Conflict("already_finished")
 
     def clock(self, sitting: Sitting) -> dict[str, Any]:
-        """{"s": state, "left": ms, "now": server's wall ms, "v": changes when limits do}, and what else applies."""
+        """{"s": state, "left": ms, "now": server's wall ms, "v": changes when limits do}, and what else applies.
+
+        "k" stands for what staff have set for this person's paper, and is left out where they have not.
+        """
         handed_in = sitting.id in self._handed_in
         found = self.clocks.poll(sitting.id, sitting.session.id, sitting.session.state, sitting.limits, handed_in)
-        return found | {"v": self._version}
+        settings = canonical_text(dict(sitting.settings or {})).encode()
+        wanted = {"k": zlib.crc32(settings)} if sitting.settings else {}
+        return found | {"v": self._version} | wanted
 
     def tell_clock(self, sitting: Sitting) -> dict[str, Any]:
         """As `clock`, for the candidate's own tablet: from then on it knows of a pause."""

@@ -22,7 +22,7 @@ def set_settings(
     by: str,
     op: Op | None = None,
 ) -> None:
-    """Set them, over what the candidate chose before; a page that is open shows them when it is opened again.
+    """Set them, over what the candidate chose before; a page that is open learns of them with its clock.
 
     The ledger says that it was done and not what: a need is nobody's business.
     """

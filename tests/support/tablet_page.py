@@ -20,9 +20,9 @@ PHONE, PORTRAIT, LANDSCAPE, NARROW = (360, 740), (800, 1280), (1280, 800), (320,
 FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update")
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 # what WCAG 2.2 AA asks for, and axe's own best practices
-_RUN_AXE = """async () => {
-  const found = await axe.run(document, { resultTypes: ["violations"],
-    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
+_STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_RUN_AXE = """async (runOnly) => {
+  const found = await axe.run(document, { resultTypes: ["violations"], runOnly });
   return found.violations.map((v) => [v.impact, v.id, v.nodes.map((n) => n.html).slice(0, 3)]);
 }"""
 _READ_STORE = """async () => {
@@ -104,6 +104,15 @@ def steps(page: Page) -> dict[str, str]:
     return found
 
 
+def tab_to(page: Page, wanted: str, key: str = "Tab") -> None:
+    """Press Tab until what has the focus matches `wanted`; nobody can use what cannot be reached so."""
+    for _ in range(80):
+        if page.evaluate("(css) => document.activeElement.matches(css)", wanted):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"the keyboard never reaches {wanted}")
+
+
 def paper_of(page: Page) -> dict[str, Any]:
     notes = dict(stored(page)["notes"])
     return next(value for key, value in notes.items() if key.startswith("paper/"))
@@ -120,11 +129,13 @@ def cached(page: Page) -> dict[str, str]:
     return dict(page.evaluate(_READ_CACHES))
 
 
-def axe(page: Page) -> list[Any]:
-    """What axe-core finds serious or critical on the page as it is."""
+def axe(page: Page, *rules: str) -> list[Any]:
+    """What axe-core finds serious or critical on the page as it is, by all rules or some."""
     if not page.evaluate("() => Boolean(window.axe)"):
         page.evaluate(AXE)
-    return [found for found in page.evaluate(_RUN_AXE) if found[0] in ("serious", "critical")]
+    return [
+        found for found in page.evaluate(_RUN_AXE, list(rules) or _STANDARDS) if found[0] in ("serious", "critical")
+    ]
 
 
 def too_wide(page: Page) -> bool:

@@ -5,6 +5,7 @@ Screenshots of every kind and state in both languages go to build/screens, to be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ from support.tablet_page import (
     shot_both,
     steps,
     stored,
+    tab_to,
     tablet,
     too_wide,
 )
@@ -241,13 +243,23 @@ def test_a_picture_that_does_not_come_can_be_asked_for_again(browser: Browser, r
         expect(page.locator(".media img")).to_be_visible()
 
 
-def tab_to(page: Page, wanted: str, key: str = "Tab") -> None:
-    """Press Tab until what has the focus matches `wanted`; nobody can use what cannot be reached so."""
-    for _ in range(80):
-        if page.evaluate("(css) => document.activeElement.matches(css)", wanted):
-            return
-        page.keyboard.press(key)
-    raise AssertionError(f"the keyboard never reaches {wanted}")
+FOCUS_IN_HEAD = """() => {
+  const button = document.querySelector(".head .tools .button");
+  button.focus();
+  return [getComputedStyle(button).outlineColor, getComputedStyle(document.querySelector(".head")).backgroundColor];
+}"""
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours as a browser gives them, by WCAG."""
+
+    def light(colour: str) -> float:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, bright = sorted((light(one), light(other)))
+    return (bright + 0.05) / (dark + 0.05)
 
 
 def test_the_whole_exam_by_keyboard_alone(browser: Browser, room: DeskRoom, tmp_path: Path) -> None:
@@ -260,6 +272,9 @@ def test_the_whole_exam_by_keyboard_alone(browser: Browser, room: DeskRoom, tmp_
         page.keyboard.press("Enter")
         page.locator("#question").wait_for()
         n = steps(page)
+        ring, behind = page.evaluate(FOCUS_IN_HEAD)
+        assert contrast(ring, behind) >= 3
+        page.locator("#question").focus()
         for at in range(len(n)):
             focus = page.evaluate("() => document.activeElement.outerHTML.slice(0, 200)")
             assert at == 0 or 'id="question"' in focus, focus
@@ -285,6 +300,10 @@ def test_the_whole_exam_by_keyboard_alone(browser: Browser, room: DeskRoom, tmp_
                     page.keyboard.press(key)
                 expect(page.locator(".mark-dot")).to_have_count(1)
             expect(page.locator(".item-state .line.way, .item-state .line.good")).to_be_visible()
+            if page.locator(".media button", has_text="录音").count():
+                tab_to(page, ".media button")
+                page.keyboard.press("Enter")
+                tab_to(page, "audio")
             if at < len(n) - 1:
                 tab_to(page, ".foot .button.main")
                 page.keyboard.press("Enter")
@@ -336,6 +355,18 @@ def test_text_size_contrast_and_second_language_survive_a_reload(
         expect(page.locator(".stem.more")).to_have_attribute("lang", "en")
         assert page.locator(".question .stem").first.get_attribute("lang") == "zh-CN"
         assert page.locator(".option .more").count() == 4
+        # beside the first where both have room, under it where not
+        for size, beside in ((LANDSCAPE, True), (PHONE, False)):
+            page.set_viewport_size({"width": size[0], "height": size[1]})
+            page.evaluate("() => { document.documentElement.dataset.size = '0'; }")
+            for pair in (".question .both", ".option:nth-of-type(1) .both"):
+                first, more = (page.locator(f"{pair} > span").nth(at).bounding_box() for at in (0, 1))
+                assert first is not None and more is not None
+                assert (more["x"] >= first["x"] + first["width"]) is beside, pair
+                assert (more["y"] >= first["y"] + first["height"]) is not beside, pair
+            shot(page, f"page-both-{size[0]}")
+        page.set_viewport_size({"width": PORTRAIT[0], "height": PORTRAIT[1]})
+        page.evaluate("() => { document.documentElement.dataset.size = '2'; }")
         root = page.locator("html")
         assert (root.get_attribute("data-size"), root.get_attribute("data-contrast")) == ("2", "1")
         assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(0, 0, 0)"
@@ -398,6 +429,10 @@ def test_axe_finds_nothing_serious_on_any_screen(browser: Browser, room: DeskRoo
             page.wait_for_timeout(200)
             shot(page, f"page-{name}-{lang}")
             assert axe(page) == [], name
+            page.evaluate("() => { document.documentElement.dataset.contrast = '1'; }")
+            assert axe(page, "color-contrast") == [], f"{name} in strong contrast"
+            shot(page, f"page-{name}-{lang}-strong")
+            page.evaluate("() => { document.documentElement.dataset.contrast = '0'; }")
             seen.append(name)
 
         page.goto(f"{base}/exam/")
@@ -542,6 +577,18 @@ def test_reading_aloud_is_offered_only_where_there_is_a_chinese_voice(
                     page.locator(".read").click()
                     said = [one for one in page.evaluate("() => window.said") if one != "stop"]
                     assert said[0] == "搭设前要检查什么？" and len(said) == 5
+                    # each question by itself, for who wants it so
+                    page.locator(".head .tools .button").nth(0).click()
+                    page.locator("dialog label", has_text="每题自动朗读").click()
+                    page.locator("dialog .button.main").click()
+                    page.evaluate("() => { window.said.length = 0; }")
+                    go_to(page, steps(page)["K006"])
+                    said = page.evaluate("() => window.said")
+                    assert said[0] == "stop" and "把搭设步骤按先后排好。" in said
+                    page.reload()
+                    page.locator("#question").wait_for()
+                    go_to(page, steps(page)["K004"])
+                    assert "搭设前要检查什么？" in page.evaluate("() => window.said")
 
 
 def test_parts_with_a_limit_are_begun_on_purpose_and_not_returned_to(browser: Browser, tmp_path: Path) -> None:
@@ -553,7 +600,8 @@ def test_parts_with_a_limit_are_begun_on_purpose_and_not_returned_to(browser: Br
         expect(page.locator(".cover.part")).to_contain_text("20 分钟")
         shot_both(page, "page-parts")
         assert axe(page) == []
-        page.locator(".cover .button").first.click()
+        tab_to(page, ".cover .button")  # a part, too, is begun and left by the keyboard
+        page.keyboard.press("Enter")
         expect(page.locator(".part-timer")).to_contain_text("19:5")
         page.locator("label.option").first.click()
         saved(page)
@@ -562,7 +610,8 @@ def test_parts_with_a_limit_are_begun_on_purpose_and_not_returned_to(browser: Br
         page.locator(".foot .button.main").click()
         expect(page.locator("dialog")).to_contain_text("不能再回到“安全”")
         shot(page, "page-part-box-zh")
-        page.locator("dialog .button.main").click()
+        tab_to(page, "dialog .button.main")
+        page.keyboard.press("Enter")
         expect(page.locator(".count")).to_contain_text("第 3 题")
         expect(page.locator(".foot .button").first).to_be_disabled()
         page.reload()

@@ -117,6 +117,31 @@ def test_how_a_person_needs_the_paper_goes_with_them(browser: Browser, tmp_path:
         with tablet(browser, base) as first, tablet(browser, base) as other, tablet(browser, base) as second:
             seat(other, base, codes[1])
             assert other.evaluate("() => ({ ...document.documentElement.dataset })")["size"] == "0"
+            # what staff set reaches a page that is open, and that one only
+            neighbour = person_of(proctor, room.session, codes[1])
+            asked: list[str] = []
+            other.on("request", lambda r: asked.append(r.url) if r.url.endswith("/exam/api/paper") else None)
+            wants = {"size": 1, "contrast": True}
+            proctor.post(
+                f"/console/api/{room.session}/set-settings", person=neighbour, settings=wants, reason="视力不便"
+            )
+            expect(other.locator("html[data-size='1'][data-contrast='1']")).to_be_attached(timeout=8000)
+            assert len(asked) == 1
+            # the end is near: told when it comes near, to who loads the page late, and again after added time
+            left = [299_000]
+            clock = {"s": "running", "now": 0, "v": 1}
+            other.route("**/exam/api/clock*", lambda route: route.fulfill(json={**clock, "left": left[0]}))
+
+            def told(words: str) -> None:
+                expect(other.locator("#toasts .notice", has_text=words)).to_be_visible(timeout=8000)
+
+            told("还剩 5 分钟")
+            left[0] = 900_000
+            expect(other.locator(".timer")).to_contain_text("15:00", timeout=8000)
+            left[0] = 200_000
+            told("快结束了，还剩 03:")
+            other.reload()
+            told("快结束了，还剩 03:")
             seat(first, base, codes[0])
             shown = first.evaluate("() => ({ ...document.documentElement.dataset })")
             assert (shown["size"], shown["contrast"]) == ("2", "1")
@@ -140,6 +165,6 @@ def test_how_a_person_needs_the_paper_goes_with_them(browser: Browser, tmp_path:
             shown = second.evaluate("() => ({ ...document.documentElement.dataset })")
             assert (shown["size"], shown["contrast"]) == ("3", "1")
         rows = room.db.execute("SELECT entry FROM ledger WHERE kind = 'settings_set'").fetchall()
-        assert len(rows) == 1 and b"contrast" not in bytes(rows[0]["entry"])
+        assert len(rows) == 2 and not [row for row in rows if b"contrast" in bytes(row["entry"])]
         proctor.close()
     room.db.close()

@@ -30,6 +30,7 @@ from support.tablet_page import (
     seat,
     shot_both,
     stored,
+    tab_to,
     tablet,
 )
 from support.tls_front import NAME, Certificate, Front
@@ -434,6 +435,12 @@ def test_the_page_says_what_became_of_each_answer(
         page.locator("#question").wait_for()
         if word["outcome" if "outcome" in word else "status"] in ("late", "stale", 400):
             expect(page.locator(".item-state")).to_contain_text(sentence)
+        if word.get("outcome") == "stale":  # settled by the keyboard
+            page.unroute("**/exam/api/answers")
+            tab_to(page, ".conflict .button:last-child")
+            page.keyboard.press("Enter")
+            expect(page.locator(".conflict")).to_have_count(0)
+            until(lambda: answers_of(room), 10, "the answer that was chosen is in the room")
 
 
 def test_at_the_end_the_page_waits_its_turn_and_hands_in_by_itself(

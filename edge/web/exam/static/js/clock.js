@@ -28,7 +28,7 @@ export function createClock(deps) {
     hearRoom(clock);
     heardAt = performance.now();
     end = clock.left === null || clock.left === undefined ? 0 : heardAt + clock.left;
-    if (before.s !== clock.s || before.v !== clock.v) deps.changed(clock, before);
+    if (before.s !== clock.s || before.v !== clock.v || before.k !== clock.k) deps.changed(clock, before);
   }
 
   function left() {

@@ -19,6 +19,7 @@ const IN_ORDER = {
   hotspot: (value) => value.slice().sort((a, b) => { const [x, y] = [a.split(","), b.split(",")]; return x[0] - y[0] || x[1] - y[1]; }),
 };
 const WARN_MS = 300000;
+const FAR_MS = 10000;
 const SETTINGS_MS = 10000;
 
 // env: root, store, clock, claim, shell, send(op), fetchPaper(), keep(key, note), degraded(), finished(facts), gone(failure),
@@ -31,6 +32,7 @@ export async function createSitting(env, document_, fresh, kinds, media) {
   let settings = Object.assign({}, settingsBox.PLAIN, noted && noted.unsent ? noted : document_.settings || noted);
   delete settings.unsent;
   let settingsTimer = 0;
+  let unsent = Boolean(noted && noted.unsent);
   const marks = await store.note("marks/" + attempt);
   let cover = null;
   let warned = false;
@@ -116,11 +118,29 @@ export async function createSitting(env, document_, fresh, kinds, media) {
   async function keepSettings() {
     clearTimeout(settingsTimer);
     const told = settings;
+    unsent = true;
     await env.keep("settings/" + attempt, Object.assign({ unsent: true }, told));
     const result = await env.sendSettings(told);
     if (stopped || told !== settings) return;
-    if (result.ok) await env.keep("settings/" + attempt, told);
-    else if (result.status === 0 || result.status >= 500) settingsTimer = setTimeout(keepSettings, SETTINGS_MS);
+    if (result.ok) {
+      unsent = false;
+      await env.keep("settings/" + attempt, told);
+    } else if (result.status === 0 || result.status >= 500) settingsTimer = setTimeout(keepSettings, SETTINGS_MS);
+  }
+
+  // Staff have set how this person needs the paper: it counts on the open page too, but for a choice still on its way.
+  async function takeSettings() {
+    const body = await env.fetchPaper().catch(() => null);
+    if (stopped || unsent) return;
+    if (!body) {
+      clearTimeout(settingsTimer);
+      settingsTimer = setTimeout(takeSettings, SETTINGS_MS);
+      return;
+    }
+    settings = Object.assign({}, settingsBox.PLAIN, body.settings);
+    settingsBox.apply(settings);
+    env.keep("settings/" + attempt, settings);
+    if (begun) view.show(view.index(), false);
   }
 
   function read(item) {
@@ -162,6 +182,7 @@ export async function createSitting(env, document_, fresh, kinds, media) {
   }
 
   function onClock(now, before) {
+    if (now.k !== before.k && (before.v !== null || !fresh)) takeSettings();
     if (now.s === "done" && !queue.handingIn()) {
       if (queue.empty()) env.finished({ missed: paper.lateCount() });
       else queue.kick();
@@ -200,13 +221,18 @@ export async function createSitting(env, document_, fresh, kinds, media) {
     if (!begun) return;
     const partLeft = parts.left();
     view.tick(left, partLeft);
-    if (!warned && left !== null && left < WARN_MS && left > WARN_MS - 10000 && clock.state() === "running") {
-      warned = true;
-      say(t("exam.five_minutes"), true);
-    }
+    if (clock.state() === "running" && left !== null) warn(left);
     const wanted = coverFor();
     if ((wanted ? wanted.kind : "") !== (cover ? cover.dataset.kind : "")) showCover();
     if (left === 0 && clock.state() === "running") atTheEnd();
+  }
+
+  // Once for each time that the end comes near: to who joins late or loads the page again too, and again after added time.
+  function warn(left) {
+    if (left >= WARN_MS + FAR_MS) warned = false;
+    if (warned || left >= WARN_MS || left === 0) return;
+    warned = true;
+    say(left > WARN_MS - FAR_MS ? t("exam.five_minutes") : t("exam.little_left", { left: countdown(left) }), true);
   }
 
   // ---- covers and banners

@@ -4,13 +4,11 @@ import { h } from "/ui/static/js/dom.js";
 
 // The languages a bank may bring, in their own names.
 export const LANGUAGES = {
-  en: "English", bo: "བོད་ཡིག", ug: "ئۇيغۇرچە", mn: "ᠮᠣᠩᠭᠣᠯ", kk: "قازاقشا", ko: "조선말", za: "Vahcuengh", ii: "ꆈꌠꉙ",
+  en: "English", bo: "བོད་ཡིག", ug: "ئۇيغۇرچە", mn: "ᠮᠣᠩᠭᠣᠯ", "mn-Mong": "ᠮᠣᠩᠭᠣᠯ ᠪᠢᠴᠢᠭ", kk: "قازاقشا", ko: "조선말", za: "Vahcuengh", ii: "ꆈꌠꉙ",
 };
 
 export function words(text, more, second, kind) {
   const other = second && more && more[second];
-  return [
-    h("span", { class: kind, lang: "zh-CN" }, text),
-    other ? h("span", { class: kind + " more", lang: second, dir: "auto" }, other) : null,
-  ];
+  const first = h("span", { class: kind, lang: "zh-CN" }, text);
+  return other ? h("span", { class: "both" }, first, h("span", { class: kind + " more", lang: second, dir: "auto" }, other)) : first;
 }
