@@ -243,6 +243,12 @@ def test_a_picture_that_does_not_come_can_be_asked_for_again(browser: Browser, r
         expect(page.locator(".media img")).to_be_visible()
 
 
+WRITING_OF = """async (text) => {
+  const { words } = await import("/exam/static/js/words.js");
+  const both = words("蒙古文", { mn: text }, "mn", "words");
+  document.body.append(both);
+  return getComputedStyle(both.lastChild).writingMode;
+}"""
 FOCUS_IN_HEAD = """() => {
   const button = document.querySelector(".head .tools .button");
   button.focus();
@@ -377,6 +383,8 @@ def test_text_size_contrast_and_second_language_survive_a_reload(
         page.locator("dialog .button.main").click()
         expect(page.locator(".stem.more")).to_have_attribute("dir", "auto")
         assert page.evaluate("() => getComputedStyle(document.querySelector('.stem.more')).direction") == "rtl"
+        for text, runs in (("ᠮᠣᠩᠭᠣᠯ", "vertical-lr"), ("монгол", "horizontal-tb")):
+            assert page.evaluate(WRITING_OF, text) == runs
 
 
 def test_after_a_confirmed_hand_in_nothing_of_the_paper_is_left(

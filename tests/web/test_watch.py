@@ -118,6 +118,13 @@ def test_leaving_is_told_beforehand_and_noted_as_it_begins(browser: Browser, des
         until(lambda: tile()["focus_lost"] >= 3, 10, "the board counts it")
         assert tile()["away_ms"] is None
 
+        # a reload ends the full screen: that is noted, and the next touch asks for it again
+        page.clock.run_for(12_000)
+        until(lambda: page.wait_for_timeout(50) or sent[-1][-1]["kind"] == "not_fullscreen", 10, "not full screen")
+        assert page.evaluate("() => document.fullscreenElement === null")
+        page.locator("label.option").first.click()
+        until(lambda: page.evaluate("() => document.fullscreenElement !== null"), 5, "full screen again")
+
         # an absence that is open when the exam ends ends with it
         page.evaluate(HIDE, True)
         until(lambda: tile()["away_ms"], 10, "away")

@@ -46,7 +46,16 @@ def test_every_text_stands_in_both_languages_with_the_same_placeholders() -> Non
 def test_every_text_asked_for_exists() -> None:
     whole, prefixes = _used()
     files = {"exam.static", "exam.page", "kiosk.static", "console.static", "scoring.static", "spotcheck.static"}
-    files |= {"staff.static", "staff.home", "staff.login", "staff.name", "staff.role", "setup.static"}
+    files |= {
+        "exam.paper",
+        "exam.service_worker",
+        "staff.static",
+        "staff.home",
+        "staff.login",
+        "staff.name",
+        "staff.role",
+        "setup.static",
+    }
     missing = {key for key in whole if key not in TEXTS} - files
     assert not {key for key in missing if not key.endswith((".css", ".js", ".html", ".seb"))}
     for prefix in prefixes:

@@ -4,7 +4,7 @@ import { h } from "/ui/static/js/dom.js";
 import { t } from "/ui/static/js/text.js";
 
 // The languages a bank may bring, in their own names.
-const LANGUAGES = [["", "–"], ["en", "English"], ["bo", "བོད་ཡིག"], ["ug", "ئۇيغۇرچە"], ["mn", "ᠮᠣᠩᠭᠣᠯ"], ["mn-Mong", "ᠮᠣᠩᠭᠣᠯ ᠪᠢᠴᠢᠭ"], ["kk", "قازاقشا"], ["ko", "조선말"], ["za", "Vahcuengh"], ["ii", "ꆈꌠꉙ"]];
+const LANGUAGES = [["", "–"], ["en", "English"], ["bo", "བོད་ཡིག"], ["ug", "ئۇيغۇرچە"], ["mn", "ᠮᠣᠩᠭᠣᠯ"], ["kk", "قازاقشا"], ["ko", "조선말"], ["za", "Vahcuengh"], ["ii", "ꆈꌠꉙ"]];
 
 function choice(name, label, options) {
   return h("label", { class: "field" }, h("span", {}, label),
