@@ -11,7 +11,6 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,6 +34,7 @@ from edge.ops.rehearsal.run import Crowd, Plan, count
 from edge.ops.rehearsal.shell import Shell
 from edge.ops.rehearsal.tablet import Heard
 from edge.ops.rehearsal.tally import Told
+from edge.ops.rehearsal.wire import Answer, Wire
 from edge.ops.stages import Stages
 from edge.store import ledger, rehearsals, sessions
 from edge.store.db import open_answers, transaction
@@ -229,15 +229,13 @@ def test_the_page_is_asked_for_once_and_at_the_start_only_what_a_paper_needs(tmp
     app = create_app(room.config)
     asked: list[str] = []
 
-    class Browser:
-        def get(self, url: str, **_: Any) -> Any:
-            asked.append(url)
-            with closing(app.test_client().get(url)) as answer:
-                assert answer.status_code == 200, url
-                facts = {"content": answer.data, "text": answer.text, "headers": answer.headers}
-            return SimpleNamespace(**facts, status_code=200, raise_for_status=lambda: None)
+    class Browser(Wire):
+        def ask(self, method: str, path: str, *_: Any, **__: Any) -> Answer:
+            asked.append(path)
+            with closing(app.test_client().open(path, method=method)) as answer:
+                return Answer(answer.status_code, {}, answer.data)
 
-    shell = Shell(Browser(), "")  # type: ignore[arg-type]
+    shell = Shell(Browser(""))
     shell.open()
     opened = [url.rpartition("/static/")[2] for url in asked]
     assert {"js/main.js", "js/queue.js", "js/kinds/choice.js", "exam.css"} <= set(opened)

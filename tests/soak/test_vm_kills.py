@@ -131,8 +131,8 @@ def test_pulling_the_plug_loses_no_acknowledged_answer(disk: Path) -> None:
     machine = Machine(disk)
     chance = random.Random(20)
     heard, stop, handin = Heard(), threading.Event(), threading.Event()
-    boots = [machine.power_on()]
     try:
+        boots = [machine.power_on()]
         codes = _open(machine)
         pace = Pace(0.3, 1_000_000)
         crowd = [Candidate(machine.base, code, pace, heard, n, str(CA)) for n, code in enumerate(codes)]

@@ -12,10 +12,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-import requests
+from edge.ops.rehearsal.wire import NoAnswer, Wire
 
 PAGE = "/exam/"
-TIMEOUT_S = 10.0
 _LINKS = re.compile(r"<(?:link|script)\b[^>]*?\b(?:href|src)=\"([^\"]+)\"")
 _IMPORTS = re.compile(r"^import\b[^\"';]*[\"']([^\"']+\.js)[\"']", re.M)
 _MAX_AGE = re.compile(r"max-age=(\d+)")
@@ -35,9 +34,8 @@ class Shell:
     """One tablet's page and cache. `requests` and `received` count what it has cost so far; received: bytes on the
     wire, without headers."""
 
-    def __init__(self, http: requests.Session, base: str) -> None:
-        self._http = http
-        self._base = base
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self._kept: dict[str, _Kept] = {}
         self._loaded: set[str] = set()
         self._main = PAGE
@@ -47,7 +45,7 @@ class Shell:
     def open(self) -> None:
         """The page and all that it needs, or a reload of it: kept files are asked for as their cache rules say.
 
-        RequestException when something does not come.
+        NoAnswer when something does not come.
         """
         links = [urljoin(PAGE, link) for link in _LINKS.findall(self._get(PAGE))]
         self._loaded.clear()
@@ -58,7 +56,7 @@ class Shell:
         self._load(path for path in links if path.endswith(".js"))
 
     def start(self, kinds: Collection[str], pictures: bool) -> None:
-        """What the open page loads for a paper with items of these `kinds`. RequestException as `open`."""
+        """What the open page loads for a paper with items of these `kinds`. NoAnswer as `open`."""
         names = ["sitting.js", *(["media.js"] if pictures else [])]
         names += [f"kinds/{kind}.js" for kind in _OWN_MODULE if kind in kinds]
         self._load(urljoin(self._main, name) for name in names)
@@ -79,21 +77,17 @@ class Shell:
         if kept is not None and time.monotonic() < kept.until:
             return kept.text
         asked = {"If-None-Match": kept.headers["etag"]} if kept is not None and "etag" in kept.headers else {}
-        answer = self._http.get(self._base + path, headers=asked, timeout=TIMEOUT_S)
+        answer = self._wire.ask("GET", path, headers=asked)
         self.requests += 1
-        self.received += carried(answer)
-        if answer.status_code == 304 and kept is not None:
+        self.received += answer.carried
+        if answer.status == 304 and kept is not None:
             return kept.text
-        answer.raise_for_status()
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        rules = headers.get("cache-control", "")
+        if answer.status != 200:
+            raise NoAnswer(f"{path}: {answer.status}")
+        text = answer.content.decode(errors="replace")
+        rules = answer.headers.get("cache-control", "")
         if "no-store" not in rules:
             age = _MAX_AGE.search(rules)
             fresh = int(age[1]) if age is not None and "no-cache" not in rules else 0
-            self._kept[path] = _Kept(answer.text, headers, time.monotonic() + fresh)
-        return answer.text
-
-
-def carried(answer: requests.Response) -> int:
-    """Bytes of an answer's body as they came over the wire, packed or not."""
-    return int(answer.headers.get("Content-Length") or len(answer.content))
+            self._kept[path] = _Kept(text, answer.headers, time.monotonic() + fresh)
+        return text

@@ -9,30 +9,24 @@ from __future__ import annotations
 
 import json
 import random
-import socket
-import ssl
-import struct
 import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
-from urllib.parse import urlsplit
-
-import requests
 
 from edge.domain.paper import LETTERS
-from edge.ops.rehearsal.shell import Shell, carried
+from edge.ops.rehearsal.shell import Shell
 from edge.ops.rehearsal.tally import Told
+from edge.ops.rehearsal.wire import NoAnswer, Wire
 
-TIMEOUT_S = 10.0
 POLL_S = 2.0
 RETRY_S = 0.5
 START_SPREAD_S = 1.5
+ARRIVAL_S = 0.05
+"""From one candidate's coming to the next's: they sit down one after another."""
 FLIGHT_S = 0.03
 """At most so long after sending is a connection cut."""
 
@@ -80,20 +74,18 @@ class Candidate:
     """Runs in a thread of its own; every public method blocks."""
 
     def __init__(self, base: str, code: str, pace: Pace, heard: Heard, seed: int, verify: bool | str = True) -> None:
-        self._base = base
+        self._number = seed
         self._code = code
         self._pace = pace
         self._heard = heard
         # which answer a simulated person gives is no secret
         self._random = random.Random(seed)  # noqa: S311
-        self._http = requests.Session()
-        self._http.verify = verify
-        self._http.trust_env = False
+        self._wire = Wire(base, verify)
         self._csrf = ""
         self._seq = 0
         self._attempt = ""
         self._versions: dict[str, int] = {}
-        self._shell = Shell(self._http, base)
+        self._shell = Shell(self._wire)
         self._queue: deque[dict[str, Any]] = deque()
         self._began = 0.0
         self._polled = 0.0
@@ -106,6 +98,7 @@ class Candidate:
     def sit(self, stop: threading.Event, handin: threading.Event) -> None:
         """From the seat code to the hand-in, which all send together once `handin` is set."""
         try:
+            stop.wait(self._number * ARRIVAL_S)
             claim = {"seat_code": self._code, "claim": uuid.uuid4().hex}
             start = time.perf_counter()
             if not self._open_page(stop):
@@ -134,7 +127,7 @@ class Candidate:
         except Exception as error:
             self._heard.problem(f"{type(error).__name__}: {error}"[:300])
         finally:
-            self._http.close()
+            self._wire.close()
 
     def _wait_for_start(self, stop: threading.Event) -> bool:
         while not stop.is_set():
@@ -153,7 +146,7 @@ class Candidate:
             try:
                 ask()
                 return True
-            except requests.RequestException:
+            except NoAnswer:
                 with self._heard.lock:
                     self._heard.retries += 1
                 stop.wait(RETRY_S)
@@ -227,19 +220,13 @@ class Candidate:
 
     def _lose_the_reply(self, body: dict[str, Any]) -> None:
         """Send an answer and reset the connection while it is on its way: the room has it, or not."""
-        where = urlsplit(self._base)
-        make = HTTPSConnection if where.scheme == "https" else HTTPConnection
-        options: dict[str, Any] = {"context": _context(self._http.verify)} if where.scheme == "https" else {}
-        wire = make(str(where.hostname), where.port, timeout=TIMEOUT_S, **options)
-        headers = {"Content-Type": "application/json", "X-CSRF": self._csrf}
-        headers["Cookie"] = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._http.cookies)
-        with suppress(OSError, HTTPException):
-            wire.request("POST", "/exam/api/answers", json.dumps(body).encode(), headers)
-            time.sleep(self._random.uniform(0, FLIGHT_S))
-            wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sent = json.dumps(body).encode()
+        if self._wire.cut("POST", "/exam/api/answers", sent, self._headers(), self._random.uniform(0, FLIGHT_S)):
             with self._heard.lock:
                 self._heard.cut += 1
-        wire.close()
+
+    def _headers(self) -> dict[str, str]:
+        return {"Content-Type": "application/json", "X-CSRF": self._csrf}
 
     def _heard_of(self, op_id: str, item: str, value: list[str], answer: dict[str, Any]) -> None:
         told = Told(self._attempt, item, tuple(value), answer["outcome"], answer["version"])
@@ -285,24 +272,19 @@ class Candidate:
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
         """The room's answer, or None when there was none to rely on. RuntimeError for a refusal."""
         try:
-            answer = self._http.request(
-                method, self._base + path, json=body, headers={"X-CSRF": self._csrf}, timeout=TIMEOUT_S
-            )
-            if answer.status_code >= 500 or answer.status_code == 429:
-                raise requests.ConnectionError(str(answer.status_code))
-            document: dict[str, Any] = answer.json()
-            self._carried = carried(answer)
-        except (requests.RequestException, ValueError):
+            sent = None if body is None else json.dumps(body).encode()
+            answer = self._wire.ask(method, path, sent, self._headers())
+            if answer.status >= 500 or answer.status == 429:
+                raise NoAnswer(str(answer.status))
+            document: dict[str, Any] = json.loads(answer.content)
+            self._carried = answer.carried
+        except (NoAnswer, ValueError):
             with self._heard.lock:
                 self._heard.retries += 1
             return None
-        if answer.status_code >= 400:
-            raise RuntimeError(f"{path}: {answer.status_code} {document.get('error')}")
+        if answer.status >= 400:
+            raise RuntimeError(f"{path}: {answer.status} {document.get('error')}")
         return document
-
-
-def _context(verify: bool | str | None) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
 
 
 def _shows(item: dict[str, Any]) -> bool:
