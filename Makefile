@@ -7,7 +7,7 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d%d" % sys.version_info[:2]
 CONSTRAINTS := constraints/py$(VERSION).txt
 SOURCES := pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help setup dev demo test lint soak vmtest vmkill format clean
+.PHONY: help setup dev demo test lint bench soak vmtest vmkill format clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -53,16 +53,23 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+bench: $(VENV)/.dev $(VENV)/.system ## the benchmarks against their limits (RECORD=1 writes tests/bench/measured.json)
+	$(BIN)/python tests/bench/every.py $(if $(RECORD),--record); found=$$?; \
+	$(if $(RECORD),$(BIN)/python tests/bench/readme_figures.py;) exit $$found
+
+# The README's figures follow what was measured, also where a run has failed.
 soak: $(VENV)/.dev $(VENV)/.system ## the long runs; writes tests/bench/measured.json
 	$(BIN)/python -m pytest -p no:xdist -m long
-	$(BIN)/python -m pytest -p no:xdist -m 'soak and not vm' --timeout 3600 tests/soak
+	$(BIN)/python -m pytest -p no:xdist -m 'soak and not vm' --timeout 3600 tests/soak; found=$$?; \
+	$(BIN)/python tests/bench/readme_figures.py; exit $$found
 
 vmtest: $(VENV)/.dev ## boot the units in a virtual machine until the exam page answers (root)
 	provisioning/vmtest.sh
 
 vmkill: $(VENV)/.dev ## pull the plug of that virtual machine 20 times under load (root)
 	VMTEST_KEEP=1 provisioning/vmtest.sh
-	$(BIN)/python -m pytest -p no:xdist -m vm --timeout 7200 -s tests/soak/test_vm_kills.py
+	$(BIN)/python -m pytest -p no:xdist -m vm --timeout 7200 -s tests/soak/test_vm_kills.py; found=$$?; \
+	$(BIN)/python tests/bench/readme_figures.py; exit $$found
 
 clean:
 	rm -rf build dist $(VENV)

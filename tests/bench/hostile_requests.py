@@ -108,12 +108,46 @@ def send(place: Yard, caller: Caller, request: Request) -> None:
         )
     except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, UnicodeError):
         return
+    place.count.sent += 1
     with answer:
         if answer.headers.get("Content-Type", "").startswith("text/event-stream"):
             place.count.statuses[answer.status_code] += 1
             assert caller.staff
             return
         check_answer(place, caller, request.path, request.method, answer)
+
+
+def sequences(place: Yard) -> st.SearchStrategy[list[Request]]:
+    """A tablet's operations in an order of their own: ids used again, numbers skipped, other people's items."""
+    own, others = items_of(place.paper), [item for paper in place.papers for item in items_of(paper)]
+    numbers = st.integers(1, 40) | st.sampled_from([0, -1, 2**31, 2**63])
+    body = st.fixed_dictionaries(
+        {
+            "op_id": st.sampled_from([f"sequence-{n}" for n in range(12)]) | st.uuids().map(str),
+            "seq": numbers,
+            "item": st.sampled_from([item["id"] for item in (*own, *others)]) | st.text(min_size=1, max_size=8),
+            "base_version": st.integers(0, 4) | st.just(-1),
+            "value": st.lists(st.sampled_from(["A", "B", "C", "D", "AA", "1 kg", "500,500", "", "甲"]), max_size=4),
+        },
+        optional={"age_ms": st.integers(-1, 2**40)},
+    )
+    answer = body.map(lambda found: ("/api/answers", found))
+    part = body.map(lambda found: ("/api/part", {"op_id": found["op_id"], "seq": found["seq"], "part": found["seq"]}))
+    token = st.sampled_from(["own", "own", "own", "stolen"])
+    return st.lists(
+        st.builds(
+            lambda sent, token: Request(
+                f"/exam{sent[0]}",
+                "post",
+                {"method": "POST", "url": f"{place.base}/exam{sent[0]}", "json": sent[1]},
+                token,
+            ),
+            answer | answer | part,
+            token,
+        ),
+        min_size=3,
+        max_size=12,
+    )
 
 
 # ---- bodies that break parsers
@@ -272,6 +306,7 @@ def send_raw(place: Yard, name: str, sent: bytes, seconds: float = 3.0) -> bytes
         wire.shutdown(socket.SHUT_WR)
         while part := wire.recv(65536):
             got += part
+    place.count.sent += 1
     place.count.raw += 1
     statuses = [int(code) for code in re.findall(rb"^HTTP/1\.[01] (\d{3}) ", got, re.M)]
     if not statuses:

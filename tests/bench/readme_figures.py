@@ -40,6 +40,32 @@ ROWS = {
         "{saves_to_noop} of the same server's route that writes nothing, {saves_to_bare} of a bare Flask route, "
         "{fsyncs_per_save} flushes a save, p99 {p99_to_p50} times p50",
     ),
+    "saves-pace": (
+        "考试的节奏 the pace of an exam",
+        "`.venv/bin/python tests/bench/saves.py`",
+        "{clients} 个客户端每 {pace_s} 秒保存一次：中位数 {pace_p50_ms} 毫秒，p99 {pace_p99_ms} 毫秒，"
+        "最慢 {pace_worst_ms} 毫秒 / {clients} clients, a save each {pace_s} s: median {pace_p50_ms} ms, "
+        "p99 {pace_p99_ms} ms, slowest {pace_worst_ms} ms",
+    ),
+    "saves-twice": (
+        "客户端加倍 twice the clients",
+        "`.venv/bin/python tests/bench/saves.py`",
+        "{clients} 个的两倍：每秒 {saves_per_s_twice_the_clients} 次，是同时测得的 {twice_to_once} / twice {clients}: "
+        "{saves_per_s_twice_the_clients} a second, {twice_to_once} of once beside it",
+    ),
+    "saves-slow-disk": (
+        "慢速存储卡 a slow card",
+        "`.venv/bin/python tests/bench/saves.py --fsync-ms 10`",
+        "每次刷盘多 {fsync_ms_added} 毫秒，{clients} 个客户端：每秒 {saves_per_s} 次，是不写盘请求的 {saves_to_noop}，"
+        "每次保存 {fsyncs_per_save} 次刷盘 / each flush {fsync_ms_added} ms slower, {clients} clients: {saves_per_s} a "
+        "second, {saves_to_noop} of the route that writes nothing, {fsyncs_per_save} flushes a save",
+    ),
+    "saves-mirrored": (
+        "双盘保存 with a second medium",
+        "`.venv/bin/python tests/bench/saves.py --mirror`",
+        "{clients} 个客户端：每秒 {saves_per_s} 次，是不写盘请求的 {saves_to_noop} / {clients} clients: "
+        "{saves_per_s} a second, {saves_to_noop} of the route that writes nothing",
+    ),
     "wifi": (
         "断断续续的无线网 Wi-Fi that drops",
         "`make soak`",
@@ -51,8 +77,8 @@ ROWS = {
     "hostile": (
         "恶意请求 hostile requests",
         "`make soak`",
-        "{requests} 次，{refused} 次被拒，故障 **{faults}**，改动他人数据 "
-        "**{rows_of_others_changed}** / {requests} requests, {refused} refused, **{faults}** faults, "
+        "{sent} 次，{refused} 次被拒，故障 **{faults}**，改动他人数据 "
+        "**{rows_of_others_changed}** / {sent} requests, {refused} refused, **{faults}** faults, "
         "**{rows_of_others_changed}** rows of others changed",
     ),
     "vm_kills": (
@@ -70,9 +96,10 @@ ROWS = {
     "page": (
         "翻题 changing the question",
         "`.venv/bin/python tests/bench/page.py`",
-        "处理器放慢 {cpu_slowdown} 倍，一百题的卷子边答边翻：中位数 {answering_median_ms} 毫秒，"
-        "95% 在 {answering_p95_ms} 毫秒内 / CPU slowed {cpu_slowdown} times, answering a hundred questions: "
-        "median {answering_median_ms} ms, 95 % within {answering_p95_ms} ms",
+        "首次打开 {first_load_kb} kB；处理器放慢 {cpu_slowdown} 倍，一百题的卷子边答边翻："
+        "中位数 {answering_median_ms} 毫秒，95% 在 {answering_p95_ms} 毫秒内 / {first_load_kb} kB when first opened; "
+        "CPU slowed {cpu_slowdown} times, answering a hundred questions: median {answering_median_ms} ms, "
+        "95 % within {answering_p95_ms} ms",
     ),
     "face": (
         "人脸 faces",

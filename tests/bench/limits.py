@@ -1,0 +1,64 @@
+"""What the figures must be: one place for all of them. `make bench` and `make soak` hold what they find against these.
+
+A figure that was not found (null, or not there) is a miss, too: what nobody has counted is not good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`least` and `most`: the bounds, both taken as good enough; None for no bound."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def holds(self, value: Any) -> bool:
+        if not isinstance(value, (int, float)):
+            return False
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    def __str__(self) -> str:
+        bounds = [f"{sign} {bound:g}" for sign, bound in (("≥", self.least), ("≤", self.most)) if bound is not None]
+        return " ".join(bounds)
+
+
+NONE = Limit(most=0)
+LIMITS: Mapping[str, Mapping[str, Limit]] = {
+    "saves": {
+        "saves_to_noop": Limit(least=0.75),
+        "saves_to_bare": Limit(least=0.6),
+        "fsyncs_per_save": Limit(most=0.06),
+        "p99_to_p50": Limit(most=4),
+        "twice_to_once": Limit(least=0.9),
+        "lost": NONE,
+    },
+    "saves-slow-disk": {"saves_to_noop": Limit(least=0.5), "fsyncs_per_save": Limit(most=0.06), "lost": NONE},
+    "saves-mirrored": {"lost": NONE},
+    "papers": {"ratio": Limit(most=3)},
+    "page": {"first_load_kb": Limit(most=120)},
+    "face": {"decision_to_networks": Limit(most=1.25), "embed_times_dlib": Limit(least=15)},
+    "web_kills": {"lost": NONE, "doubled": NONE},
+    "vm_kills": {"lost": NONE, "doubled": NONE, "changed": NONE},
+    "camera_kills": {"lost_s_most": Limit(most=2)},
+    "wifi": {"lost": NONE, "doubled": NONE},
+    "hostile": {"sent": Limit(least=10_000), "faults": NONE, "rows_of_others_changed": NONE},
+}
+
+
+def limit_of(name: str, figure: str) -> Limit | None:
+    return LIMITS.get(name, {}).get(figure)
+
+
+def misses(name: str, figures: Mapping[str, Any]) -> list[str]:
+    """A line for each figure of `name` that is not what it must be."""
+    found = LIMITS.get(name, {})
+    return [
+        f"{name}: {figure} is {figures.get(figure)}, must be {limit}"
+        for figure, limit in found.items()
+        if not limit.holds(figures.get(figure))
+    ]

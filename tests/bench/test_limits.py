@@ -1,0 +1,83 @@
+"""The limits of the figures: what misses one, and that nothing is measured that no limit knows. Nothing is timed here."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from bench import every, saves
+from bench.limits import LIMITS, Limit, misses
+from bench.readme_figures import ROWS, figures_table
+from soak.test_vm_kills import NEEDED
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = {"saves_to_noop": 0.75, "saves_to_bare": 0.6, "fsyncs_per_save": 0.06, "p99_to_p50": 4.0, "twice_to_once": 0.9}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"saves_to_noop": 0.749},
+        {"saves_to_bare": 0.59},
+        {"fsyncs_per_save": 0.061},
+        {"fsyncs_per_save": None},
+        {"p99_to_p50": 4.01},
+        {"twice_to_once": 0.899},
+        {"lost": 1},
+    ],
+    ids=str,
+)
+def test_a_figure_beyond_its_limit_or_not_found_is_a_miss(change: dict[str, float | None]) -> None:
+    good = {**GOOD, "lost": 0}
+    assert misses("saves", good) == []
+    [line] = misses("saves", good | change)
+    assert next(iter(change)) in line and "must be" in line
+
+
+def test_a_limit_says_itself() -> None:
+    assert [str(one) for one in (Limit(least=0.75), Limit(most=4), Limit(1, 2))] == ["≥ 0.75", "≤ 4", "≥ 1 ≤ 2"]
+
+
+def test_every_limit_has_its_line_in_the_readme_and_every_benchmark_its_file() -> None:
+    assert set(LIMITS) <= set(ROWS)
+    assert set(every.ALL) <= set(LIMITS)
+    recorded = {*LIMITS, "saves-pace", "saves-twice"}
+    assert recorded == set(ROWS)
+    assert all((ROOT / "tests" / "bench" / words[0]).is_file() for words in every.ALL.values())
+
+
+def test_every_line_of_the_readme_can_be_written() -> None:
+    machine = {"cores": 2, "arch": "x", "python": "3"}
+    measured = {
+        name: dict.fromkeys(re.findall(r"{(\w+)}", sentence), 7) | {"date": "2026-01-01", "machine": machine}
+        for name, (_, _, sentence) in ROWS.items()
+    }
+    table = figures_table(measured)
+    assert len(table.splitlines()) == len(ROWS) + 2 and "{" not in table
+
+
+def test_a_benchmark_that_gives_up_is_a_miss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.py").write_text("import sys; sys.exit('Error: wrk is missing')")
+    monkeypatch.setattr(every, "HERE", tmp_path)
+    monkeypatch.setitem(every.ALL, "papers", ("broken.py",))
+    assert every.find("papers", keep=False) == {"missed": ["papers: Error: wrk is missing"]}
+
+
+def test_a_compiler_without_headers_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gcc = tmp_path / "gcc"
+    gcc.write_text(f"#!{sys.executable}\nimport sys; sys.exit('dlfcn.h: No such file or directory')\n")
+    gcc.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(click.ClickException, match=r"test-packages.sh.*dlfcn.h"):
+        saves.shim(tmp_path, 10)
+    assert saves.shim(tmp_path, 0) == {}
+    assert "libc6-dev" in (ROOT / "provisioning" / "test-packages.sh").read_text()
+
+
+def test_what_the_power_cuts_need_is_what_vmtest_leaves() -> None:
+    script = (ROOT / "provisioning" / "vmtest.sh").read_text()
+    assert [name for name in NEEDED if f'"$vm/{name}"' not in script] == []
