@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 import re
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
 from hypothesis import strategies as st
 
 from bench.hostile import DOCUMENT, ELSEWHERE, MARK, OTHER, TIMEOUT, Caller, Yard, check_answer, items_of
+from edge.ops.rehearsal.tablet import some_answer
 
 
 def informed_document(place: Yard) -> dict[str, Any]:
@@ -94,8 +96,8 @@ def made_up(
     return st.one_of(choices)
 
 
-def send(place: Yard, caller: Caller, request: Request) -> None:
-    """Send it as this caller and look at the answer. What no HTTP client can put on the wire is not sent."""
+def send(place: Yard, caller: Caller, request: Request) -> requests.Response | None:
+    """Send it as this caller and look at the answer. What no HTTP client can put on the wire is not sent: None."""
     arguments = dict(request.arguments)
     headers = {k: v for k, v in dict(arguments.pop("headers", {})).items() if not k.startswith("X-Schemathesis")}
     if request.token != "made up":
@@ -107,47 +109,72 @@ def send(place: Yard, caller: Caller, request: Request) -> None:
             **arguments, headers=headers, cookies=cookies, timeout=TIMEOUT, allow_redirects=False, stream=True
         )
     except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, UnicodeError):
-        return
+        return None
     place.count.sent += 1
     with answer:
         if answer.headers.get("Content-Type", "").startswith("text/event-stream"):
             place.count.statuses[answer.status_code] += 1
             assert caller.staff
-            return
+            return answer
         check_answer(place, caller, request.path, request.method, answer)
+    return answer
 
 
 def sequences(place: Yard) -> st.SearchStrategy[list[Request]]:
-    """A tablet's operations in an order of their own: ids used again, numbers skipped, other people's items."""
+    """A tablet's operations in an order of their own: ids used again, numbers skipped, other people's items.
+
+    The number of each counts from the one the room expects (`play`): half of them are as an honest tablet's.
+    """
     own, others = items_of(place.paper), [item for paper in place.papers for item in items_of(paper)]
-    numbers = st.integers(1, 40) | st.sampled_from([0, -1, 2**31, 2**63])
-    body = st.fixed_dictionaries(
+    mine = [item for item in own if item["type"] != "case"]
+    honest = st.builds(
+        lambda item, seed: {"item": item["id"], "value": some_answer(item, random.Random(seed))},
+        st.sampled_from(mine),
+        st.integers(0, 1000),
+    )
+    odd = st.fixed_dictionaries(
         {
-            "op_id": st.sampled_from([f"sequence-{n}" for n in range(12)]) | st.uuids().map(str),
-            "seq": numbers,
             "item": st.sampled_from([item["id"] for item in (*own, *others)]) | st.text(min_size=1, max_size=8),
-            "base_version": st.integers(0, 4) | st.just(-1),
-            "value": st.lists(st.sampled_from(["A", "B", "C", "D", "AA", "1 kg", "500,500", "", "甲"]), max_size=4),
+            "value": st.lists(st.sampled_from(["A", "B", "AA", "1 kg", "500,500", "", "甲"]), max_size=4),
+        }
+    )
+    about = st.fixed_dictionaries(
+        {
+            "op_id": st.uuids().map(str) | st.sampled_from([f"sequence-{n}" for n in range(12)]),
+            "seq": st.sampled_from([0, 0, 0, 0, 1, -1, 1000, -(2**40), 2**63]),
         },
         optional={"age_ms": st.integers(-1, 2**40)},
     )
-    answer = body.map(lambda found: ("/api/answers", found))
-    part = body.map(lambda found: ("/api/part", {"op_id": found["op_id"], "seq": found["seq"], "part": found["seq"]}))
-    token = st.sampled_from(["own", "own", "own", "stolen"])
-    return st.lists(
-        st.builds(
-            lambda sent, token: Request(
-                f"/exam{sent[0]}",
-                "post",
-                {"method": "POST", "url": f"{place.base}/exam{sent[0]}", "json": sent[1]},
-                token,
-            ),
-            answer | answer | part,
-            token,
-        ),
-        min_size=3,
-        max_size=12,
+    version = st.sampled_from([0, 0, 0, 1, 2, -1])
+    answer = st.builds(
+        lambda what, facts, base: ("/exam/api/answers", {**facts, **what, "base_version": base}),
+        honest | odd,
+        about,
+        version,
     )
+    part = st.builds(lambda facts, n: ("/exam/api/part", {**facts, "part": n}), about, st.integers(-1, 3))
+    token = st.sampled_from(["own", "own", "own", "stolen"])
+    made = st.builds(
+        lambda sent, token: Request(
+            sent[0], "post", {"method": "POST", "url": place.base + sent[0], "json": sent[1]}, token
+        ),
+        answer | answer | part,
+        token,
+    )
+    return st.lists(made, min_size=3, max_size=12)
+
+
+def play(place: Yard, caller: Caller, sequence: list[Request]) -> None:
+    """Send a sequence with the numbers that the room expects, as far as it has said so."""
+    expected = 1
+    for request in sequence:
+        body = dict(request.arguments["json"])
+        body["seq"] += expected
+        told = send(place, caller, replace(request, arguments={**request.arguments, "json": body}))
+        if told is not None and told.status_code == 200:
+            expected = max(expected, body["seq"] + 1)
+        elif told is not None and told.status_code == 409:
+            expected = told.json().get("expected", expected)
 
 
 # ---- bodies that break parsers

@@ -1,4 +1,4 @@
-"""The limits of the figures: what misses one, and that nothing is measured that no limit knows. Nothing is timed here."""
+"""The limits of the figures: what misses one, and that nothing is measured that no limit knows. Nothing is timed."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bench.hostile import Caller, Yard, at_rest, callers, memory_kb, still_serves, wrongly_changed, yard
-from bench.hostile_requests import Request, made_up, noise, raw_requests, send, send_raw, sequences
+from bench.hostile_requests import Request, made_up, noise, play, raw_requests, send, send_raw, sequences
 from bench.measured import record
 from edge.store.ledger import check
 
@@ -92,8 +92,7 @@ def _sequences(place: Yard, candidate: Caller) -> None:
     @settings(ANEW, max_examples=SEQUENCES)
     @given(sequence=sequences(place))
     def run(sequence: list[Request]) -> None:
-        for request in sequence:
-            send(place, candidate, request)
+        play(place, candidate, sequence)
 
     run()
     _look(place, "sequences", candidate)
