@@ -6,6 +6,7 @@ Nothing here that goes to a page holds a key, an accepted text, a tolerance, a r
 from __future__ import annotations
 
 import base64
+import hashlib
 import sqlite3
 import zlib
 from collections import Counter
@@ -13,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge.bank.media import EXTENSIONS
 from edge.bank.model import (
     BankDocument,
     CaseItem,
@@ -38,10 +40,11 @@ from edge.store import sessions, uses
 
 @dataclass(frozen=True)
 class Index:
-    """A bank by id and by file name, a case's questions by their own ids too."""
+    """A bank by id and by file name, a case's questions by their own ids too. `shown`: what a page calls each file."""
 
     items: Mapping[str, Item]
     media: Mapping[str, MediaFile]
+    shown: Mapping[str, str]
 
 
 def index(bank: BankDocument) -> Index:
@@ -50,7 +53,12 @@ def index(bank: BankDocument) -> Index:
         items[item.id] = item
         if isinstance(item, CaseItem):
             items |= {sub.id: sub for sub in item.items}
-    return Index(items, bank.media)
+    return Index(items, bank.media, {name: shown_name(file) for name, file in bank.media.items()})
+
+
+def shown_name(file: MediaFile) -> str:
+    """What a page calls a file: by its content, for an author's "q12_right.png" says too much."""
+    return "m-" + hashlib.sha256(f"{file.type} {file.data}".encode()).hexdigest()[:24] + EXTENSIONS[file.type]
 
 
 # ---- drawing
@@ -211,7 +219,7 @@ def _shown(bank: Index, drawn: Mapping[str, Any], number: str) -> dict[str, Any]
         "media": [_media(bank, media.name, media.alt) for media in item.media],
     }
     if isinstance(item, ChoiceItem | OrderItem | MatchItem):
-        shown["options"] = _options(item, drawn["order"])
+        shown["options"] = _options(bank, item, drawn["order"])
     if isinstance(item, MatchItem):
         shown["left"] = [
             {"key": left.key, "text": left.text, "more": _more(item, "left", left.key)} for left in item.left
@@ -222,7 +230,7 @@ def _shown(bank: Index, drawn: Mapping[str, Any], number: str) -> dict[str, Any]
             for blank in item.blanks
         ]
     if isinstance(item, HotspotItem):
-        shown |= {"image": item.image, "aspect": item.aspect, "marks": drawn["marks"]}
+        shown |= {"image": bank.shown[item.image], "aspect": item.aspect, "marks": drawn["marks"]}
     if isinstance(item, CaseItem):
         shown["items"] = [_shown(bank, sub, f"{number}.{at}") for at, sub in enumerate(drawn["items"], start=1)]
     return shown
@@ -234,14 +242,14 @@ def _number(blank: NumberBlank) -> dict[str, Any]:
     return {"kind": "number", "unit": given, "shown_units": list(blank.shown_units)}
 
 
-def _options(item: ChoiceItem | OrderItem | MatchItem, order: Sequence[str]) -> list[dict[str, Any]]:
+def _options(bank: Index, item: ChoiceItem | OrderItem | MatchItem, order: Sequence[str]) -> list[dict[str, Any]]:
     by_key: dict[str, Option] = {option.key: option for option in item.options}
     return [
         {
             "key": LETTERS[at],
             "text": by_key[key].text,
             "more": _more(item, "options", key),
-            "image": by_key[key].image,
+            "image": bank.shown.get(by_key[key].image or ""),
         }
         for at, key in enumerate(order)
     ]
@@ -260,15 +268,16 @@ def _more(item: ChoiceItem | OrderItem | MatchItem, what: str, key: str) -> dict
 def _media(bank: Index, name: str, alt: str) -> dict[str, Any]:
     file = bank.media[name]
     kind = file.type.partition("/")[0]
-    return {"name": name, "kind": kind, "type": file.type, "alt": alt, "bytes": file.size}
+    return {"name": bank.shown[name], "kind": kind, "type": file.type, "alt": alt, "bytes": file.size}
 
 
 def media_file(paper: Mapping[str, Any], bank: Index, name: str) -> MediaFile:
-    """A file that an item of this paper shows; NotFound `media_unknown` for any other that the bank may have."""
+    """A file that an item of this paper shows, by what its page calls it; NotFound `media_unknown` for any other."""
     for part in paper["parts"]:
         for drawn in part["items"]:
-            if name in media_names(bank.items[drawn["id"]]):
-                return bank.media[name]
+            for own in media_names(bank.items[drawn["id"]]):
+                if bank.shown[own] == name:
+                    return bank.media[own]
     raise NotFound("media_unknown")
 
 

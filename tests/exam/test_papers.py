@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from edge import clock
 from edge.bank.build import content_of, sample_bank
-from edge.bank.model import BankDocument, Counted, fingerprint, parse_bank
+from edge.bank.model import BankDocument, Counted, MediaFile, fingerprint, parse_bank
 from edge.cli import main
 from edge.config import to_toml
 from edge.demo import people as cast
@@ -43,7 +43,11 @@ from support.serving import open_exam, serving
 
 BY = "P-001"
 SOURCE = {"standard": "MARK-STANDARD", "title": "MARK-TITLE", "edition": "MARK-EDITION", "clause": "MARK-CLAUSE"}
-PICTURE = base64.b64encode(b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>').decode()
+PICTURE = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 %d"/>'
+PICTURES = {
+    name: base64.b64encode(PICTURE % number).decode()
+    for number, name in enumerate(("MARK-shown.svg", "MARK-place.svg", "MARK-secret.svg"), start=1)
+}
 
 
 def an_item(name: str, kind: str, **rest: Any) -> dict[str, Any]:
@@ -67,6 +71,11 @@ ASKED = {"kind": "number", "value": "8461.27", "units": ["MARK-UNIT", "kg"], "sh
 REGION = {"shape": "rect", "coords": [461, 577, 613, 733]}
 
 
+def called(name: str) -> str:
+    """What a page calls one of PICTURES."""
+    return papers.shown_name(MediaFile(type="image/svg+xml", data=PICTURES[name]))
+
+
 def marked_bank() -> BankDocument:
     """One item of each kind, with marks in everything a candidate may not see."""
     subs = [
@@ -75,16 +84,18 @@ def marked_bank() -> BankDocument:
     ]
     translations = {"en": {"stem": "Question", "options": {"A": "first"}}}
     items = [
-        an_item("S", "single", answer=["D"], translations=translations, media=[{"name": "shown.svg", "alt": "图"}]),
+        an_item(
+            "S", "single", answer=["D"], translations=translations, media=[{"name": "MARK-shown.svg", "alt": "图"}]
+        ),
         an_item("M", "multiple", answer=["B", "C"]),
         an_item("O", "order", answer=list("DBCA")),
         an_item("P", "match", left=LEFT, answer={"1": "C", "2": "A"}),
         an_item("F", "fill", stem="一 ____ 二 ____ 三 ____", blanks=[TEXT, NUMBER, ASKED]),
-        an_item("H", "hotspot", image="place.svg", aspect=700, regions=[REGION]),
+        an_item("H", "hotspot", image="MARK-place.svg", aspect=700, regions=[REGION]),
         an_item("K", "case", points=4, items=subs),
     ]
-    items += [an_item("X", "single", answer=["A"], topic="other", media=[{"name": "secret.svg", "alt": "图"}])]
-    media = {name: {"type": "image/svg+xml", "data": PICTURE} for name in ("shown.svg", "place.svg", "secret.svg")}
+    items += [an_item("X", "single", answer=["A"], topic="other", media=[{"name": "MARK-secret.svg", "alt": "图"}])]
+    media = {name: {"type": "image/svg+xml", "data": data} for name, data in PICTURES.items()}
     draws = [
         {"type": kind, "count": 1} | ({"topics": ["MARK-TOPIC"]} if kind == "single" else {})
         for kind in ("single", "multiple", "order", "match", "fill", "hotspot", "case")
@@ -200,9 +211,9 @@ def test_the_page_gets_what_each_kind_needs(desk: DeskRoom) -> None:
     assert [o["key"] for o in single["options"]] == list("ABCD")
     assert single["stem_more"] == {"en": "Question"}
     assert [o["more"] for o in single["options"] if o["text"] == "S-A"] == [{"en": "first"}]
-    size = len(base64.b64decode(PICTURE))
+    size = len(PICTURE % 1)
     assert single["media"] == [
-        {"name": "shown.svg", "kind": "image", "type": "image/svg+xml", "alt": "图", "bytes": size}
+        {"name": called("MARK-shown.svg"), "kind": "image", "type": "image/svg+xml", "alt": "图", "bytes": size}
     ]
     assert shown["F"]["blanks"] == [
         {"kind": "text", "unit": "", "shown_units": []},
@@ -210,7 +221,7 @@ def test_the_page_gets_what_each_kind_needs(desk: DeskRoom) -> None:
         {"kind": "number", "unit": "", "shown_units": ["t", "kg"]},
     ]
     assert [left["key"] for left in shown["P"]["left"]] == ["1", "2"]
-    assert (shown["H"]["image"], shown["H"]["aspect"], shown["H"]["marks"]) == ("place.svg", 700, 1)
+    assert (shown["H"]["image"], shown["H"]["aspect"], shown["H"]["marks"]) == (called("MARK-place.svg"), 700, 1)
     assert [(sub["id"], sub["n"]) for sub in shown["K"]["items"]] == [("K.1", "7.1"), ("K.2", "7.2")]
 
 
@@ -218,18 +229,18 @@ def test_only_files_of_ones_own_paper_and_only_while_it_may_be_seen(desk: DeskRo
     with sitting(desk, plan(desk, "S-2", marked_bank())) as sat:
         hand = sat.hand()
         with pytest.raises(Conflict):
-            sat.live.media(hand.tablet, "shown.svg")
+            sat.live.media(hand.tablet, called("MARK-shown.svg"))
         sat.start()
         hand.tablet = sat.live.tablet(hand.secret)
-        for name in ("shown.svg", "place.svg"):
-            assert sat.live.media(hand.tablet, name).content() == base64.b64decode(PICTURE)
-        for name in ("secret.svg", "../room.db", "nothing"):
+        for name in ("MARK-shown.svg", "MARK-place.svg"):
+            assert sat.live.media(hand.tablet, called(name)).content() == base64.b64decode(PICTURES[name])
+        for name in (called("MARK-secret.svg"), "MARK-shown.svg", "../room.db", "nothing"):
             with pytest.raises(NotFound) as unknown:
                 sat.live.media(hand.tablet, name)
             assert unknown.value.code == "media_unknown"
         hand.hand_in()
         with pytest.raises(Conflict):
-            sat.live.media(hand.tablet, "shown.svg")
+            sat.live.media(hand.tablet, called("MARK-shown.svg"))
 
 
 ALLOWED = {
@@ -276,9 +287,11 @@ def test_no_byte_sent_to_a_candidate_holds_a_key(tmp_path: Path) -> None:
                 "8461",
                 "7319",
             }
-            for name in ("shown.svg", "place.svg", "secret.svg"):
-                assert ask("GET", f"/exam/api/media/{name}").status_code == (404 if name == "secret.svg" else 200)
-            part = ask("GET", "/exam/api/media/shown.svg", Range="bytes=1-4")
+            for name in ("MARK-shown.svg", "MARK-place.svg", "MARK-secret.svg"):
+                assert ask("GET", f"/exam/api/media/{called(name)}").status_code == (
+                    404 if name == "MARK-secret.svg" else 200
+                )
+            part = ask("GET", "/exam/api/media/" + called("MARK-shown.svg"), Range="bytes=1-4")
             assert (part.status_code, part.content) == (206, b"svg ")
             assert part.headers["Cache-Control"] == "no-store"
             assert "sandbox" in part.headers["Content-Security-Policy"]
@@ -303,7 +316,7 @@ def test_no_byte_sent_to_a_candidate_holds_a_key(tmp_path: Path) -> None:
             last = {"op_id": f"op-{number}-hand-in", "seq": len(wrong) + 1}
             assert ask("POST", "/exam/api/handin", last, **{"X-CSRF": claim["csrf"]}).status_code == 200
             assert ask("GET", "/exam/api/paper").status_code == 409
-            assert ask("GET", "/exam/api/media/shown.svg").status_code == 409
+            assert ask("GET", "/exam/api/media/" + called("MARK-shown.svg")).status_code == 409
             if number == 0:
                 for path in static_files(base):
                     assert ask("GET", path).status_code == 200, path

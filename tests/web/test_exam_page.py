@@ -225,7 +225,9 @@ def test_pictures_and_sound_come_when_asked_for_and_only_once(browser: Browser, 
         page.locator(".spot-picture.there").wait_for()
         go_to(page, n["K010"])
         expect(page.locator(".media img")).to_be_visible()
-        assert sorted(asked) == ["a.svg", "b.svg", "scaffold.svg", "signal.m4a"]
+        # by names that say nothing
+        assert len(set(asked)) == len(asked)
+        assert sorted(re.sub(r"^m-[0-9a-f]{24}", "", name) for name in asked) == [".m4a", ".svg", ".svg", ".svg"]
         page.context.set_offline(True)
         go_to(page, n["K003"])
         expect(page.locator(".slot img")).to_have_count(2)

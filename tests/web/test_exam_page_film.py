@@ -142,28 +142,28 @@ def test_a_film_and_a_recording_play_once_they_are_asked_for(
             buttons.nth(0).click()
             expect(page.locator("video")).to_be_visible()
             plays(page, "video")
-            assert asked == ["lift.webm"]
+            assert [Path(name).suffix for name in asked] == [".webm"]
             page.screenshot(path="build/screens/exam-film-zh.png")
             page.evaluate("() => document.querySelector('video').pause()")
-            for count, name in enumerate(("tone.mp3", "tone.m4a"), start=1):
+            for count, name in enumerate((".mp3", ".m4a"), start=1):
                 # each that is played takes its button's place
                 buttons.nth(0).click()
                 page.wait_for_function("(n) => document.querySelectorAll('audio').length === n", arg=count)
                 page.evaluate("() => document.querySelectorAll('audio').forEach((a) => a.id = '')")
                 page.locator("audio").last.evaluate("(a) => { a.id = 'newest'; }")
                 plays(page, "#newest")
-                assert asked[-1] == name
+                assert Path(asked[-1]).suffix == name
             ranges = page.evaluate(
-                """async (own) => {
+                """async ([own, film]) => {
                   const got = [];
                   for (const range of ["bytes=0-99", "bytes=100-", "bytes=-50", "bytes=99999999-"]) {
-                    const answer = await fetch("/exam/api/media/lift.webm", {headers: {...own, Range: range}});
+                    const answer = await fetch(film, {headers: {...own, Range: range}});
                     const bytes = (await answer.arrayBuffer()).byteLength;
                     got.push([answer.status, answer.headers.get("content-range"), bytes]);
                   }
                   return got;
                 }""",
-                sent[0],
+                [sent[0], f"/exam/api/media/{asked[0]}"],
             )
             size = len(contents["lift.webm"])
             assert ranges[:3] == [
