@@ -24,6 +24,8 @@ from edge.trust.shares import Content, new_codes
 from edge.trust.slips import need_free, write_slips
 from edge.trust.token import spaced
 
+LATEST_MS = 4_102_444_800_000
+"""The year 2100: later times nobody could read."""
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _dir = click.option("--dir", "folder", type=_FOLDER, required=True, help="网关目录 / the gateway's folder.")
@@ -99,7 +101,7 @@ def token(folder: Path, room: str, institution: str, days: int | None, as_json: 
     "--version", type=click.IntRange(1, 2**53 - 1), help="版本号，默认递增 / version; the next where none is given."
 )
 @click.option(
-    "--not-before-ms", type=click.IntRange(0, 2**53 - 1), help="启用时间 / may be opened from, ms since 1970."
+    "--not-before-ms", type=click.IntRange(0, LATEST_MS), help="启用时间 / may be opened from, ms since 1970."
 )
 @click.option("--days", type=click.IntRange(1, 3660), default=365, show_default=True)
 @click.option("--two-person", is_flag=True, help="题库由两人共管，到时放行 / a bank under two shares.")

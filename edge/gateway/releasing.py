@@ -115,7 +115,7 @@ def _planned(folder: Path, connection: Connection, caller: Caller, wanted: Relea
             refs = [roster.get("bank"), roster.get("local_bank")]
             if {"name": wanted.name, "version": wanted.version} in refs:
                 yield int(roster["session"]["planned_ms"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError):
             continue  # a roster no room could use plans nothing
 
 
