@@ -186,6 +186,11 @@ def test_an_op_id_is_done_once_over_http(site: Desk) -> None:
     assert site.done("add-time", **body)["done"] == first["done"]
     assert site.tile(1)["extra_minutes"] == 5
     assert code_of(site.act("add-time", **(body | {"minutes": 6}))) == "act_reused"
+    less = {"minutes": 4, "reason": "时长设错", "op_id": "shorten-0001"}
+    reached = site.done("shorten-time", **less)
+    assert site.done("shorten-time", **less)["people"] == reached["people"] > 0
+    assert code_of(site.act("settle-standstill", outage="o1-1", seconds=0, reason="停电")) == "outage_unknown"
+    assert code_of(site.act("set-part-limit", part=99, minutes=5, reason="停电")) == "part_unlimited"
     assert len(ledger.entries(site.db, kinds=("time_added",))) == 1
 
 
