@@ -20,6 +20,7 @@ from edge.demo import clip
 from edge.demo.people import StaffMember
 from edge.demo.tablets import Tally, questions
 from edge.domain.footage import Cause
+from edge.domain.reasons import sentence
 from edge.gateway.settings import open_province
 from edge.ops.ports import free_port
 from edge.recording.writer import Place, SegmentWriter
@@ -102,6 +103,7 @@ def test_a_candidates_whole_exam_by_thumb(
     with serving(room, tmp_path) as (_, base), page_of(browser, TABLET, lang) as page:
         proctor, codes = open_exam(base, room.session, admit=2)
         page.goto(f"{base}/exam/")
+        page.locator("#seat-code").wait_for()
         shot(page, "exam-seat", lang)
         enter_code(page, "000000")
         expect(page.locator(".notice.bad")).to_contain_text(wrong_code)
@@ -343,6 +345,7 @@ def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoo
         shot(page, "spotcheck-list", lang)
         page.goto(f"{base}/spotcheck/{room.session}")
         expect(page.locator("#check h2").first).to_be_visible()
+        expect(page.locator("#check")).to_contain_text(sentence("gap_not_started", lang))
         shot(page, "spotcheck", lang)
         page.locator(".mark-row").last.click()
         page.locator(".row .button.slim", has_text={"zh": "例行", "en": "Routine"}[lang]).click()

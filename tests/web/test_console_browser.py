@@ -180,6 +180,7 @@ def test_a_whole_session_by_clicks(browser: Browser, room: DeskRoom, tmp_path: P
         confirm(page)
         expect(entry.locator(".old")).to_contain_text("手机")
         assert len(incidents.of_session(room.db, room.session)) == 2
+        page.locator("[data-part=incidents]").scroll_into_view_if_needed()
         shot(page, "console-incident", "zh")
 
         act(page, "结束考试")
@@ -190,6 +191,7 @@ def test_a_whole_session_by_clicks(browser: Browser, room: DeskRoom, tmp_path: P
         confirm(page)
         expect(page.locator(".head .tag", has_text="结果已签发")).to_be_visible()
         expect(page.locator(".unplug-yes")).to_contain_text("可以断电", timeout=15_000)
+        page.locator(".unplug-yes").scroll_into_view_if_needed()
         shot(page, "console-end", "zh")
         assert sessions.find(room.db, room.session).state == "signed"
         for kind in ("checkin_opened", "exam_started", "exam_paused", "exam_resumed", "time_added", "exam_closed"):
@@ -221,6 +223,7 @@ def test_two_people_close_by_badge_and_pin(browser: Browser, room: DeskRoom, tmp
         expect(dialog(page).locator("textarea[name=text]")).to_have_value(re.compile("phone"))
         confirm(page)
         expect(page.locator("[data-part=incidents] li").first).to_be_visible()
+        page.locator("[data-part=incidents]").scroll_into_view_if_needed()
         shot(page, "console-incident", "en")
         in_language(page, "zh")
         act(page, "结束考试")
@@ -264,6 +267,7 @@ def test_two_people_close_by_badge_and_pin(browser: Browser, room: DeskRoom, tmp
         act(page, "Sign the results")
         confirm(page)
         expect(page.locator(".unplug-yes")).to_be_visible(timeout=15_000)
+        page.locator(".unplug-yes").scroll_into_view_if_needed()
         shot(page, "console-end", "en")
         page.goto(f"{base}{path}/forms/results")
         expect(page.locator(".root code")).to_be_visible()

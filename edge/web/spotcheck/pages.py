@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from flask import render_template
 
-from edge.domain.reasons import REASONS, sentence
+from edge.domain.footage import Cause
+from edge.domain.reasons import sentence
 from edge.store import sessions
 from edge.ui import language
 from edge.web.room import room_db
 from edge.web.spotcheck import bp
 from edge.web.staff.session import require_role
-
-GAP = "gap_"
 
 
 @bp.get("/")
@@ -24,5 +23,5 @@ def index() -> str:
 @require_role("supervisor")
 def page(session: str) -> str:
     found = sessions.find(room_db(), session)
-    causes = {code.removeprefix(GAP): sentence(code, language()) for code in REASONS if code.startswith(GAP)}
+    causes = {str(cause): sentence(cause.reason, language()) for cause in Cause}
     return render_template("spotcheck/spotcheck.html", session=found, causes=causes)

@@ -107,6 +107,7 @@ function look() {
   picture = createPicture(image, (yes) => {
     image.hidden = !yes;
     none.hidden = yes;
+    oval.toggleAttribute("hidden", !yes);  // a face is put into it; over a sentence it only crosses the words out
   });
   picture.start();
   const looking = now.state === "look";
