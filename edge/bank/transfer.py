@@ -19,7 +19,7 @@ from rich.progress import Progress
 from edge.bank.drafts import Step
 from edge.bank.exposure import add_exposure, read_exposure
 from edge.bank.imports import Imported, Wishes, import_files, write_bank, write_whole
-from edge.bank.items import Item
+from edge.bank.items import Item, media_names
 from edge.bank.model import BankDocument
 from edge.bank.problems import Problem
 from edge.bank.qti.write import package_of
@@ -191,8 +191,17 @@ def _read_back(bank: BankDocument, names: list[str], contents: list[bytes], prog
         detail = f"{first.where}: {first.sentence('zh')} / {first.sentence('en')}"
         raise BadInput("bank_export_differs", items=", ".join(items[:20]) or "-", detail=detail)
     back: dict[str, Item] = {item.id: item for item in done.bank.items}
-    if changed := [item.id for item in bank.items if back.get(item.id) != item]:
+    wanted = {item.id: item for item in bank.items}
+    if changed := [name for name in {**wanted, **back} if back.get(name) != wanted.get(name)]:
         raise BadInput("bank_export_differs", items=", ".join(changed[:20]), detail="")
+    # a workbook names files from its items: one that none shows has no place there
+    used = set().union(*(media_names(item) for item in bank.items))
+    kept = set(bank.media) if not names[0].lower().endswith(".xlsx") else used
+    if changed := sorted(name for name in kept if done.bank.media.get(name) != bank.media[name]):
+        raise BadInput("bank_export_differs", items=", ".join(changed[:20]), detail="media")
+    for name in ("bank", "title", "sample", "counted"):
+        if getattr(done.bank, name) != getattr(bank, name):
+            raise BadInput("bank_export_differs", items="-", detail=name)
     for name in ("blueprints", "rubrics"):
         if changed := [one.id for one in getattr(bank, name) if one not in getattr(done.bank, name)]:
             raise BadInput("bank_export_differs", items=", ".join(changed[:20]), detail=name)

@@ -80,7 +80,7 @@ def replay(
         done = replace(done, difference=done.difference or "result: signature or proof")
     if out is not None and done.paper is not None:
         out.write_bytes(done.paper)
-    _say(done, verified, as_json)
+    _say(done, verified, result is not None, as_json)
     sys.exit(0 if done.match else 1)
 
 
@@ -91,7 +91,8 @@ def _identity(context: Any) -> enrolment.Identity | None:
     return None
 
 
-def _say(done: again.Replay, verified: bool | None, as_json: bool) -> None:
+def _say(done: again.Replay, verified: bool | None, from_result: bool, as_json: bool) -> None:
+    """`verified`: None when nobody looked at a signature, which is said plainly where there is one to look at."""
     if as_json:
         answer = {
             "attempt": done.attempt,
@@ -100,6 +101,7 @@ def _say(done: again.Replay, verified: bool | None, as_json: bool) -> None:
             "recorded_sha256": done.recorded,
             "difference": done.difference,
             "result_verified": verified,
+            "signature_checked": verified is not None,
         }
         click.echo(json.dumps(answer, ensure_ascii=False))
         return
@@ -108,5 +110,10 @@ def _say(done: again.Replay, verified: bool | None, as_json: bool) -> None:
     else:
         click.echo(f"✗ {done.attempt}: 不同 / not the same: {done.difference}")
     if verified is None:
+        if from_result:
+            click.echo(
+                "⚠ 没有核验结果文件的签名：上面只说明试卷与文件里写的一致，文件本身可能是伪造的。请加 --root 根公钥。"
+                " / SIGNATURE NOT CHECKED: the paper is what this file says, and the file may be forged. Give --root."
+            )
         return
     click.echo("✓ 结果文件已核验 / result file verified" if verified else "✗ 结果文件核验不通过 / result file refused")

@@ -329,3 +329,23 @@ def test_one_item_alone(tmp_path: Path) -> None:
     wishes = Wishes(name="one", title={"zh": "一"}, defaults=DEFAULTS)
     done = import_files([file], wishes, lambda _label: lambda _done, _all: None)
     assert done.bank is not None and done.bank.items[0].stem == "题"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "taken"),
+    [
+        ('<mapEntry mapKey="c1" mappedValue="1"/><mapEntry mapKey="c0" mappedValue="0"/>', True),
+        ('<mapEntry mapKey="c1" mappedValue="2"/>', False),
+        ('<mapEntry mapKey="c1" mappedValue="1"/><mapEntry mapKey="c0" mappedValue="0.5"/>', False),
+        ('<mapEntry mapKey="c1" mappedValue="1"/><mapEntry mapKey="c0" mappedValue="-1"/>', False),
+        ('<mapEntry mapKey="c2" mappedValue="1"/>', False),
+    ],
+)
+def test_one_choice_that_is_worth_everything_is_the_right_one(tmp_path: Path, mapping: str, taken: bool) -> None:
+    head = ONE.replace("</responseDeclaration>", f'<mapping defaultValue="0">{mapping}</mapping></responseDeclaration>')
+    body = "<p>几根？</p>" + CHOICE
+    done = run(tmp_path, item(head, body, f'<responseProcessing template="{RP}map_response"/>'))
+    if taken:
+        assert done.bank is not None and done.bank.items[0].key().answer == ("B",)
+    else:
+        assert [problem.code for problem in done.problems] == ["bank_qti_map"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import zipfile
@@ -12,12 +13,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from edge.bank.build import content_of, sample_bank
 from edge.bank.imports import Imported, Wishes, import_files, write_bank
-from edge.bank.model import BankDocument, parse_bank
+from edge.bank.model import BankDocument, Media, MediaFile, parse_bank
 from edge.bank.qti.write import package_of
 from edge.bank.transfer import export
 from edge.bank.xlsx.write import workbook_of
 from edge.errors import BadInput, Conflict
-from support.banks import PLAIN, banks
+from support.banks import MEDIA, PLAIN, banks
 
 NO_SHRINK = [Phase.explicit, Phase.reuse, Phase.generate]  # a bank takes minutes to shrink and says enough as it is
 
@@ -133,3 +134,18 @@ def test_a_bank_of_many_items_comes_back(tmp_path: Path) -> None:
         assert archive.getinfo("imsmanifest.xml").file_size > 5_000_000
     (tmp_path / "many.zip").write_bytes(package)
     assert taken(import_files([tmp_path / "many.zip"], Wishes(), quiet)) == bank
+
+
+def test_what_an_export_does_not_keep_is_said(tmp_path: Path) -> None:
+    """Not the items alone: title, and what a file of its own is."""
+    bank = sample_bank()
+    renamed = bank.model_copy(update={"title": bank.title.model_copy(update={"zh": "题库 "})})
+    media = dict(bank.media)
+    sound = MediaFile(type="audio/mp4", data=base64.b64encode(MEDIA["m4a-by-another.name"][1]).decode())
+    media["tone"] = sound
+    shown = bank.items[0].model_copy(update={"media": [Media(name="tone", alt="声音")]})
+    heard = bank.model_copy(update={"items": [shown, *bank.items[1:]], "media": media})
+    for number, (made, detail) in enumerate(((renamed, "title"), (heard, "media"))):
+        with pytest.raises(BadInput) as differs:
+            export(made, tmp_path / f"{number}.xlsx", True, False)
+        assert (differs.value.code, differs.value.facts["detail"]) == ("bank_export_differs", detail)

@@ -575,6 +575,10 @@ def test_a_result_gives_the_same_bytes_on_another_machine(desk: DeskRoom, tmp_pa
             assert out.read_bytes() == stored
             replayed += 1
     assert replayed == 1
+    unchecked = run("paper", "replay", "--result", copy, *banks)
+    assert unchecked.exit_code == 0 and "SIGNATURE NOT CHECKED" in unchecked.output and "没有核验" in unchecked.output
+    told = json.loads(run("paper", "replay", "--result", copy, *banks, "--json").output)
+    assert (told["result_verified"], told["signature_checked"]) == (None, False)
     assert run("paper", "replay", "another", "--result", copy, *banks).exit_code == 2
     assert run("paper", "replay", "--result", copy).exit_code == 2
     assert run("paper", "replay").exit_code == 2

@@ -37,6 +37,8 @@ class Source:
     size_of: Callable[[Shown], tuple[int, int] | None]
     type_hint: str = ""
     """What our own metadata calls it, where there is any."""
+    points: Decimal = Decimal(1)
+    """What the question is worth here."""
 
 
 def is_interaction(node: Node) -> bool:
@@ -119,11 +121,12 @@ def _known(values: list[str], keys: Mapping[str, str], place: str) -> list[str]:
 
 
 def _choice(node: Node, source: Source) -> dict[str, Any]:
-    response, _ = _response(node, source, ("match",))
+    response, how = _response(node, source, ("match", "map"))
     choices = [child for child in node.elements() if child.name == "qti-simple-choice"]
     keys = _letters(choices)
     options = _options(choices, keys, source)
-    answer = _known(response.correct, keys, node.place)
+    right = response.correct if how.kind == "match" else [_only_worth(response, source.points, node.place)]
+    answer = _known(right, keys, node.place)
     if not answer:
         raise Fault("bank_qti_no_answer", where=node.place, detail=response.identifier)
     most = int(node.get("max-choices", "1")) if node.get("max-choices", "1").isdigit() else 0
@@ -135,6 +138,18 @@ def _choice(node: Node, source: Source) -> dict[str, Any]:
         raise Fault("bank_qti_cardinality", where=node.place, detail=response.cardinality)
     kind = source.type_hint if source.type_hint in ("judgement", "single") else _single_or_judgement(options)
     return {"type": kind, "options": options, "answer": answer}
+
+
+def _only_worth(response: Declared, points: Decimal, place: str) -> str:
+    """The one choice that a mapping gives all the points to and the others none: `match_correct` in other words.
+
+    Fault for any other mapping, which gives points that our scoring does not know.
+    """
+    worth = [key for key, value in response.mapping.items() if value != 0]
+    plain = response.cardinality == "single" and response.default == 0 and not response.bounded
+    if not plain or len(worth) != 1 or response.mapping[worth[0]] != points or response.correct not in ([], worth):
+        raise Fault("bank_qti_map", where=place, detail=response.identifier)
+    return worth[0]
 
 
 def _single_or_judgement(options: list[dict[str, Any]]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from lxml import etree
@@ -151,7 +152,7 @@ def _item(
     for one in interactions:
         if one.name not in BLOCKS and one.name != "qti-text-entry-interaction":
             raise Fault("bank_qti_interaction", where=one.place, element=one.name)
-    source = _source(reader, name, node, interactions, str(own.get("type", "")))
+    source = _source(reader, name, node, interactions, own)
     case = any(one.get(QUESTION) for one in body.walk()) or _mixed(interactions)
     fields = _case(body, source, meta, own, item) if case else question([body], source)
     hint = own.get("type")
@@ -180,7 +181,7 @@ def _add_units(fields: dict[str, Any], own: dict[str, Any]) -> None:
                 blank[name] = unit
 
 
-def _source(reader: _Reader, name: str, node: Node, interactions: list[Node], hint: str) -> Source:
+def _source(reader: _Reader, name: str, node: Node, interactions: list[Node], own: dict[str, Any]) -> Source:
     responses = declared(node)
     names = [one.get("response-identifier") for one in interactions]
     if len(set(names)) != len(names):
@@ -196,7 +197,13 @@ def _source(reader: _Reader, name: str, node: Node, interactions: list[Node], hi
     def size(shown: Shown) -> tuple[int, int] | None:
         return size_of(reader.file(resolve(name, shown.href)))
 
-    return Source(responses, how, place_media, size, hint)
+    return Source(responses, how, place_media, size, str(own.get("type", "")), _points(own))
+
+
+def _points(own: dict[str, Any]) -> Decimal:
+    """What our own metadata says a question is worth; 1, as the standard templates give, where it says nothing."""
+    text = str(own.get("points", ""))
+    return Decimal(text) if text.isascii() and text.isdigit() else Decimal(1)
 
 
 def _case(
@@ -213,7 +220,7 @@ def _case(
     for number, holder in enumerate(holders, start=1):
         sub_id = f"{item}.{number}"
         facts = dict(meta.get(sub_id, {}))
-        inner = Source(source.declared, source.scored, source.place_media, source.size_of, str(facts.get("type", "")))
+        inner = replace(source, type_hint=str(facts.get("type", "")), points=_points(facts))
         sub = question([holder], inner)
         names = [one.get("response-identifier") for one in holder.walk() if is_interaction(one)]
         used = {source.scored[name].group for name in names}
