@@ -99,12 +99,12 @@ class ItemBase(Part):
 
     def facts(self) -> ItemFacts:
         """What drawing a paper needs to know of the item."""
-        kind: str = getattr(self, "type")  # noqa: B009 - every subclass has its own literal
+        own = self.__dict__  # a field that a type lacks is dear to ask a model for: it makes up an exception
         return ItemFacts(
             self.id,
             self.test,
-            kind,
-            tuple(option.key for option in getattr(self, "options", ())),
+            own["type"],  # every subclass has its own literal
+            tuple(option.key for option in own.get("options", ())),
             self.points,
             self.template,
             topic=self.topic,
@@ -114,9 +114,9 @@ class ItemBase(Part):
             regimes=frozenset(self.regimes),
             local=self.local,
             exposure=self.exposure,
-            left=tuple(place.key for place in getattr(self, "left", ())),
-            places=len(getattr(self, "blanks", ())) or len(getattr(self, "regions", ())),
-            subs=tuple(sub.facts() for sub in getattr(self, "items", ())),
+            left=tuple(place.key for place in own.get("left", ())),
+            places=len(own.get("blanks", ())) or len(own.get("regions", ())),
+            subs=tuple(sub.facts() for sub in own.get("items", ())),
         )
 
     def key(self) -> Key:

@@ -6,10 +6,10 @@ Each bank is looked through once a session, before anybody is drawn for (`prepar
 candidate after another, and the quickest of several rounds counts. The banks hold the same mix of kinds, topics,
 templates, local and resting items; the blueprint draws 100 items with filters.
 
-The figure that counts is the cost for a candidate (`small_ms`, `large_ms`, `ratio`). What comes once is beside it and does
-grow with the bank: `prepare_*` a session's pools from facts that are in memory; `cold_*` all that one paper takes on a
-machine that has just parsed the bank, as `paper replay` does: facts of every item, pools, the drawing. Reading, opening and
-parsing the bank itself are in none of them.
+The figure that counts is the cost for a candidate (`small_ms`, `large_ms`, `ratio`). What comes once is beside it and
+grows with the bank: `prepare_*` a session's pools from facts that are in memory; `cold_*` all that one paper takes on a
+machine that has just parsed the bank, as `paper replay` does: facts of every item, pools, the drawing. Reading, opening
+and parsing the bank itself are in none of them.
 """
 
 from __future__ import annotations
