@@ -16,12 +16,13 @@ from edge.errors import BadInput, ExamroomError
 from edge.exam.banks import stock_of
 from edge.exam.documents import RosterDocument, TrainingClass, parse_roster
 from edge.exam.papers import local_share
-from edge.exam.roster_xlsx import STATIONS
 from edge.store import sessions
 from edge.store.db import transaction
 from edge.trust.enrolment import Identity
 
 log = logging.getLogger("examroom.planning")
+STATIONS = "工位"
+"""The sheet of a roster's workbook with the stations; here, since `web` must not load a reader of workbooks."""
 
 
 def roster_for(

@@ -22,8 +22,9 @@ from edge.bank.xlsx.sheets import open_book
 from edge.domain import residentid
 from edge.errors import BadInput, Conflict
 from edge.exam.documents import PHOTO_LIMIT
+from edge.exam.planning import STATIONS
 
-SESSION, CANDIDATES, STAFF, STATIONS = "考场", "考生", "工作人员", "工位"
+SESSION, CANDIDATES, STAFF = "考场", "考生", "工作人员"
 SESSION_KEYS = {
     "场次编号": "session.id",
     "场次名称": "session.title",
