@@ -177,7 +177,6 @@ async function finished(facts) {
 }
 
 async function finish(facts) {
-  watch.stop();
   const last = await wipe(facts, true);
   const { attempt, facts: told } = last;
   if (attempt && !rest && (await store.ops(attempt)).length) sendRest(last);
@@ -187,6 +186,7 @@ async function finish(facts) {
 
 // Everything of the paper leaves the tablet; what is needed to send what is left of its answers stays.
 async function wipe(facts, evenWithoutClaim) {
+  watch.stop();
   const noted = await store.note("last").catch(() => null);
   const attempt = claim ? claim.attempt : noted && evenWithoutClaim ? noted.attempt : "";
   const same = noted && noted.attempt === attempt ? noted : {};
