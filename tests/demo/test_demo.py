@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 import support
+from edge.config import load_config
+from edge.demo.checks import misses
+from edge.demo.footage import footage
 from edge.demo.people import CLASS_SIZE
 from edge.trust.verifier import read_root, verify_file
 from edge.trust.verifier.roots import read_witness
@@ -34,7 +37,8 @@ class Ran:
 def run_demo(folder: Path) -> Ran:
     spied = folder / "spied"
     spied.mkdir()
-    environment = os.environ | {"PYTHONPATH": str(SPY), "SPY_FOLDER": str(spied)}
+    paths = [str(SPY), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "SPY_FOLDER": str(spied)}
     done = subprocess.run(
         [sys.executable, "-m", "edge.cli", "demo", "--out", str(folder / "out")],
         capture_output=True,
@@ -56,7 +60,9 @@ def check_it_ends_well_and_says_so(ran: Ran) -> None:
     assert (summary["admitted"], summary["refused"], summary["manual"]) == (CLASS_SIZE, 1, 1)
     assert summary["by_policy"] == CLASS_SIZE - 2
     assert summary["acknowledged"] == summary["stored"] == CLASS_SIZE * 38
+    assert [summary[f"answers_{how}"] for how in ("lost", "doubled", "changed")] == [0, 0, 0]
     assert summary["retries"] > 0, "the killed web must have been noticed"
+    assert summary["footage_files"] > 3 and summary["footage_wrong"] == []
     assert [gap["cause"] for gap in summary["gaps"]] == ["killed"]
     assert summary["results"] == summary["receipts"] == CLASS_SIZE
     assert summary["doubled"] == 0 and summary["arrivals_each"][0] >= 2
@@ -96,6 +102,14 @@ def check_no_log_carries_a_name_a_number_or_a_badge(ran: Ran) -> None:
         assert person["badge"] not in text
 
 
+def check_footage_taken_away_afterwards_is_missed(ran: Ran) -> None:
+    config = load_config(ran.out / "examroom.toml")
+    assert misses(ran.summary | footage(config)) == []
+    files = sorted(config.paths.recordings.rglob("*.mp4"), key=lambda file: file.stat().st_mtime)
+    files[len(files) // 2].unlink()
+    assert misses(ran.summary | footage(config)) == ["footage files", "footage"]
+
+
 @pytest.mark.timeout(420)
 def test_the_whole_demo(tmp_path: Path) -> None:
     """One test, since one run takes two minutes: each check below looks at another side of it."""
@@ -104,3 +118,4 @@ def test_the_whole_demo(tmp_path: Path) -> None:
     check_each_library_of_the_users_choice_did_real_work(ran)
     check_what_it_leaves_verifies_with_the_root_alone(ran)
     check_no_log_carries_a_name_a_number_or_a_badge(ran)
+    check_footage_taken_away_afterwards_is_missed(ran)
