@@ -8,7 +8,7 @@ it may be empty or missing.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -145,21 +145,24 @@ def _sheet(book: Workbook, name: str) -> ReadOnlyWorksheet:
     return sheet
 
 
-def _lines(sheet: ReadOnlyWorksheet, width: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
+def _lines(sheet: ReadOnlyWorksheet, width: int) -> list[tuple[int, tuple[Any, ...]]]:
     """Row number and cells of every row that holds anything, as many as a session can have."""
-    found = 0
+    found: list[tuple[int, tuple[Any, ...]]] = []
+    rows = sheet.iter_rows(max_row=LAST_ROW, max_col=width, values_only=True)
     try:
-        for number, line in enumerate(sheet.iter_rows(max_row=LAST_ROW, max_col=width, values_only=True), start=1):
+        for number, line in enumerate(rows, start=1):
             if not any(_text(cell) for cell in line):
                 continue
-            found += 1
-            if found > ROW_LIMIT:
+            if len(found) == ROW_LIMIT:
                 raise BadInput("roster_broken", where=f"{sheet.title}!{number}", detail=f"> {ROW_LIMIT}")
-            yield number, (*line, *(None,) * (width - len(line)))
+            found.append((number, (*line, *(None,) * (width - len(line)))))
     except BadInput:
         raise
     except Exception as error:  # a sheet is read only now, and may be broken by itself
         raise BadInput("roster_unreadable", file=sheet.title) from error
+    finally:
+        rows.close()  # it holds the file open
+    return found
 
 
 def _text(value: object) -> str:
@@ -219,7 +222,7 @@ def _seats(rows: int, columns: int) -> list[dict[str, Any]]:
 
 def _rows(sheet: ReadOnlyWorksheet, columns: tuple[str, ...], optional: str = "") -> list[dict[str, Any]]:
     """A row with anything in it each; a sheet from before the `optional` last column was there still counts."""
-    lines = _lines(sheet, len(columns))
+    lines = iter(_lines(sheet, len(columns)))
     first, heading = next(lines, (1, ()))
     titles = tuple(_text(cell) for cell in heading)
     if first != 1 or titles not in (columns, tuple("" if title == optional else title for title in columns)):
