@@ -60,6 +60,7 @@ bench: $(VENV)/.dev $(VENV)/.system ## the benchmarks against their limits (RECO
 # The README's figures follow what was measured, also where a run has failed.
 soak: $(VENV)/.dev $(VENV)/.system ## the long runs; writes tests/bench/measured.json
 	$(BIN)/python -m pytest -p no:xdist -m long
+	EXAMROOM_ALL_EXAMPLES=1 $(BIN)/python -m pytest -p no:xdist -m hypothesis
 	$(BIN)/python -m pytest -p no:xdist -m 'soak and not vm' --timeout 3600 tests/soak; found=$$?; \
 	$(BIN)/python tests/bench/readme_figures.py; exit $$found
 

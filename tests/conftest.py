@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
+from support.examples import examples
 from support.rooms import DeskRoom, make_desk_room
 from support.tablet_page import CHROMIUM, chromium
 from support.tls_front import NAME
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from edge.vision.face_pack import FacePack
 
 # what is timed belongs in tests/bench: on a busy machine an example may take as long as it likes
-settings.register_profile("suite", deadline=None)
+settings.register_profile("suite", deadline=None, max_examples=examples(100))
 settings.load_profile("suite")
 
 # Begun in this order, the demo first since it takes longest and the many small tests last: they fill up the workers at

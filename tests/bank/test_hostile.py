@@ -21,6 +21,7 @@ from edge.bank.qti.write import package_of
 from edge.bank.xlsx.write import template, workbook_of
 from edge.cli import main
 from edge.errors import ExamroomError
+from support.examples import examples
 
 BANK = sample_bank()
 PACKAGE = package_of(BANK, lambda _done, _all: None)
@@ -42,7 +43,7 @@ def refused(folder: Path, name: str, content: bytes) -> None:
     assert all("{" not in problem.sentence("zh") for problem in done.problems)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     content=st.one_of(st.binary(max_size=300), st.binary(max_size=100).map(lambda raw: b"PK\3\4" + raw)),
     name=st.sampled_from(["a.zip", "a.xml", "a.xlsx", "a.json", "a"]),

@@ -20,6 +20,7 @@ from edge.bank.transfer import export
 from edge.bank.xlsx import columns as c
 from edge.cli import main
 from edge.errors import BadInput
+from support.examples import examples
 from support.workbooks import GOOD, at, book, cells, run
 
 HEAD = {
@@ -147,7 +148,7 @@ def plain(bank: BankDocument) -> list[Any]:
 
 
 @given(draw=st.data())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_made_up_blueprints_come_back(tmp_path: Path, draw: st.DataObject) -> None:
     text = st.text(st.sampled_from("安全A1 、，=<"), min_size=1, max_size=8)
     kinds = st.sampled_from(list(c.KINDS_OF_ITEM.values()))

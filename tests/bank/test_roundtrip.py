@@ -19,6 +19,7 @@ from edge.bank.transfer import export
 from edge.bank.xlsx.write import workbook_of
 from edge.errors import BadInput, Conflict
 from support.banks import MEDIA, PLAIN, banks
+from support.examples import examples
 
 NO_SHRINK = [Phase.explicit, Phase.reuse, Phase.generate]  # a bank takes minutes to shrink and says enough as it is
 
@@ -32,7 +33,7 @@ def taken(done: Imported) -> BankDocument:
     return done.bank
 
 
-@settings(max_examples=40, deadline=None, phases=NO_SHRINK, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, phases=NO_SHRINK, suppress_health_check=list(HealthCheck))
 @given(bank=banks())
 def test_any_bank_comes_back_from_qti(tmp_path_factory: pytest.TempPathFactory, bank: BankDocument) -> None:
     file = tmp_path_factory.mktemp("qti") / "bank.zip"
@@ -52,7 +53,7 @@ def in_column_order(bank: BankDocument) -> BankDocument:
     return BankDocument.model_validate(document)
 
 
-@settings(max_examples=15, deadline=None, phases=NO_SHRINK, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), deadline=None, phases=NO_SHRINK, suppress_health_check=list(HealthCheck))
 @given(bank=banks(PLAIN).map(in_column_order))
 def test_any_plain_bank_comes_back_from_a_workbook(
     tmp_path_factory: pytest.TempPathFactory, bank: BankDocument

@@ -24,6 +24,7 @@ from edge.domain.timing import (
     ruling,
     state_of,
 )
+from support.examples import examples
 
 MINUTE = 60_000
 
@@ -133,7 +134,7 @@ class ARoomsTime(RuleBasedStateMachine):
 
 
 TestARoomsTime = ARoomsTime.TestCase
-TestARoomsTime.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestARoomsTime.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
 
 
 def test_outages_are_measured_by_the_clock_that_can_be_believed() -> None:

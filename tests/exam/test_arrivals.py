@@ -23,6 +23,7 @@ from edge.store import bundles, gatewaytime, ledger, sessions
 from edge.store.db import transaction
 from edge.trust.seal import Kind, seal_bundle
 from edge.trust.signer import Ed25519Signer
+from support.examples import examples
 from support.rooms import DAY_MS, DeskRoom, make_desk_room
 
 
@@ -220,7 +221,7 @@ def paths_of(value: Any, above: str = "") -> Iterator[str]:
         yield from paths_of(one, f"{above}{key}.")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(paths_of(WHOLE))), JSON)
 def test_a_roster_with_anything_in_any_place_is_taken_or_refused_with_a_sentence(path: str, value: Any) -> None:
     try:
@@ -232,7 +233,7 @@ def test_a_roster_with_anything_in_any_place_is_taken_or_refused_with_a_sentence
         assert 0 <= found.session.planned_ms <= 4_102_444_800_000
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     st.binary(max_size=60) | st.dictionaries(st.sampled_from(sorted(cast.POLICY)), JSON).map(json.dumps).map(str.encode)
 )

@@ -25,6 +25,7 @@ from edge.trust import dsse
 from edge.trust.checkpoint import sign_note
 from edge.trust.protocol import open_receipt
 from edge.trust.signer import Ed25519Signer
+from support.examples import examples
 from support.gateways import FakeRoom, flipped, result_envelope
 
 
@@ -223,7 +224,7 @@ _BODIES = st.one_of(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(body=_BODIES, route=st.sampled_from(["results", "checkpoints"]))
 def test_no_body_brings_the_gateway_down_or_stores_anything(
     room: FakeRoom, province: Province, body: bytes, route: str
@@ -238,7 +239,7 @@ def test_no_body_brings_the_gateway_down_or_stores_anything(
     assert room.get("status").get_json()["seen"] is None
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(noise=st.binary(max_size=120), place=st.sampled_from(["token", "sign_key", "seal_key", "proof"]))
 def test_no_enrolment_body_brings_the_gateway_down(room: FakeRoom, noise: bytes, place: str) -> None:
     for body in (noise, json.dumps({place: base64.b64encode(noise).decode()}).encode()):
@@ -246,7 +247,7 @@ def test_no_enrolment_body_brings_the_gateway_down(room: FakeRoom, noise: bytes,
         assert 400 <= response.status_code < 500
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(path=st.text(max_size=30))
 def test_no_path_brings_the_gateway_down(room: FakeRoom, path: str) -> None:
     for start in ("/", "/v1/rooms/", "/v1/rooms/room-1/bundles/bank/", "/v1/rooms/room-1/bundles/"):

@@ -16,6 +16,7 @@ from edge.errors import BadInput
 from edge.recording.boxes import Layout, Started, read_layout
 from edge.recording.writer import Place, SegmentWriter
 from support.cameras import make_packets
+from support.examples import examples
 
 BOOT = "0123456789abcdef0123456789abcdef"
 
@@ -48,7 +49,7 @@ def test_a_whole_file(file: bytes) -> None:
 
 
 @given(st.integers(0, 1_000_000))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_file_cut_anywhere_keeps_its_whole_fragments(file: bytes, millionths: int) -> None:
     whole = layout_of(file)
     cut = len(file) * millionths // 1_000_000
@@ -72,7 +73,7 @@ def test_any_bytes_are_a_layout_or_bad_input(data: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_altered_bytes_are_a_layout_within_the_file_or_bad_input(file: bytes, data: st.DataObject) -> None:
     whole = layout_of(file)
     heads = [range(whole.init_length), *(range(p.offset, p.offset + 200) for p in whole.pieces)]
@@ -95,7 +96,7 @@ def test_altered_bytes_are_a_layout_within_the_file_or_bad_input(file: bytes, da
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_random_boxes_end_the_file(file: bytes, data: st.DataObject) -> None:
     whole = layout_of(file)
     box = struct.pack(">I4s", data.draw(st.integers(0, 2**32 - 1)), data.draw(st.binary(min_size=4, max_size=4)))

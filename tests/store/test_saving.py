@@ -13,6 +13,7 @@ from edge.errors import ExamroomError
 from edge.store import journal as rows
 from edge.store.db import open_answers, transaction
 from edge.store.saving import Asked, Outcome, Standings
+from support.examples import examples
 
 ATTEMPTS = ("a", "b")
 TABLETS = {"a": ("a1", "a2"), "b": ("b1",)}
@@ -105,7 +106,7 @@ def left(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
     return [tuple(row) for row in (*journal, *standing)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(acts)
 def test_in_one_pass_as_one_by_one(todo: list[Asked | str]) -> None:
     with tempfile.TemporaryDirectory() as folder:

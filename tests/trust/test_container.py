@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from edge.errors import BadInput
 from edge.trust import container
 from edge.trust.container import ContainerWriter, read_blocks, read_directory
+from support.examples import examples
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,20}", fullmatch=True)
 CONTENTS = st.dictionaries(NAMES, st.binary(max_size=300), min_size=1, max_size=6)
@@ -61,7 +62,7 @@ def test_every_shorter_or_longer_file_is_found() -> None:
         read_directory(io.BytesIO(data + b"\0"))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.binary(max_size=400) | st.binary(max_size=200).map(lambda tail: b"PK\x03\x04" + tail))
 def test_other_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(BadInput):

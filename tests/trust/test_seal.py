@@ -16,6 +16,7 @@ from edge.trust import dsse
 from edge.trust.roomkeys import DataKey, create_keys, load_keys
 from edge.trust.seal import CHUNK, BundleManifest, SealKey, open_bundle, read_manifest, seal_bundle
 from edge.trust.signer import Ed25519Signer
+from support.examples import examples
 from support.gateways import flipped
 
 ROOT = Ed25519Signer.generate()
@@ -104,7 +105,7 @@ ANYTHING = st.recursive(
 FIELDS = sorted(BundleManifest.model_fields)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.dictionaries(st.sampled_from([*FIELDS, "more"]), ANYTHING, min_size=1, max_size=2), st.integers(0, 400))
 def test_a_signed_manifest_that_says_anything_opens_or_is_refused_with_a_sentence(
     change: dict[str, object], cut: int

@@ -15,6 +15,7 @@ from edge.trust import shares
 from edge.trust.seal import SealKey, open_bundle, read_manifest, seal_bundle
 from edge.trust.shares import Content, Release, new_codes, open_slip, read_code, share_out, xor
 from edge.trust.signer import Ed25519Signer
+from support.examples import examples
 
 ROOT, KEY = Ed25519Signer.generate(), SealKey.generate()
 PLAIN = b'{"bank":"safety"}' * 9000
@@ -72,7 +73,7 @@ def test_what_the_room_holds_is_not_the_content_key() -> None:
 
 
 @given(st.binary(min_size=32, max_size=32))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_for_every_key_some_other_share_fits_one_share(key: bytes) -> None:
     """One share says nothing: whatever the key were, there is a second share that goes with this first."""
     first = SHARED.share

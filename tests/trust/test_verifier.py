@@ -28,6 +28,7 @@ from edge.trust.seal import SealKey, seal_bundle
 from edge.trust.signer import Ed25519Signer
 from edge.trust.verifier import Verdict, layout, read_root, result_file, verify_file, verify_open
 from edge.trust.verifier.roots import read_witness
+from support.examples import examples
 
 AT = 1_780_000_000_000
 
@@ -213,7 +214,7 @@ def test_a_bare_result_says_what_to_ask_for(world: World) -> None:
     assert verify(world.result, world.room.public).reason == "verify_result_bare"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "surrogatepass")))
 def test_any_bytes_get_a_verdict(data: bytes) -> None:
     verdict = verify(data, bytes(32))
@@ -234,7 +235,7 @@ def test_hostile_json_gets_a_verdict(data: bytes) -> None:
     assert not verify(data, Ed25519Signer.generate().public).ok
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_value_in_a_result_file_gets_a_verdict(world: World, data: st.DataObject) -> None:
     values = st.recursive(

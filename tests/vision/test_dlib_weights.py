@@ -8,6 +8,7 @@ from edge.errors import BadInput
 from edge.vision import packs
 from edge.vision.dlib_weights import Network, read_network
 from edge.vision.manifest import read_manifest
+from support.examples import examples
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def head(data: bytes) -> bytes:
     return _Hidden(data[:60_000])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(position=st.integers(0, 19_900), value=st.integers(0, 255), cut=st.integers(20_000, 60_000))
 def test_a_changed_and_cut_file_is_refused_by_the_one_error(head: bytes, position: int, value: int, cut: int) -> None:
     broken = bytearray(head[:cut])
@@ -66,7 +67,7 @@ def test_a_changed_and_cut_file_is_refused_by_the_one_error(head: bytes, positio
         read_network(bytes(broken))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.binary(max_size=4096))
 def test_any_bytes_are_refused(noise: bytes) -> None:
     with pytest.raises(BadInput):

@@ -276,7 +276,7 @@ def test_two_people_close_by_badge_and_pin(browser: Browser, room: DeskRoom, tmp
             one.close()
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", ["zh", pytest.param("en", marks=pytest.mark.long)])
 def test_practice_cannot_be_mistaken_for_a_real_session(
     browser: Browser, room: DeskRoom, tmp_path: Path, lang: str
 ) -> None:

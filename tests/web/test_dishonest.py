@@ -25,6 +25,7 @@ from edge.web.app import create_app
 from edge.web.body import csrf_of
 from edge.web.room import Room
 from edge.web.tries import WrongCodes, of_address
+from support.examples import examples
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import EXAMINER, PROCTOR, SUPERVISOR
 
@@ -240,7 +241,7 @@ junk = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=junk | st.fixed_dictionaries({"op_id": junk, "seq": junk, "item": junk, "base_version": junk, "value": junk})
 )
@@ -254,7 +255,7 @@ def test_hostile_bodies_change_nothing(site: Site, body: Any) -> None:
     assert site.journal() == 0
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=st.binary(max_size=300))
 def test_raw_bytes_change_nothing(site: Site, raw: bytes) -> None:
     client = site.app.test_client()

@@ -82,7 +82,7 @@ def ledger(room: DeskRoom, kind: str) -> list[dict[str, Any]]:
 # ---- long offline, clocks, refusals
 
 
-@pytest.mark.parametrize("minutes", [30, 70])
+@pytest.mark.parametrize("minutes", [30, pytest.param(70, marks=pytest.mark.long)])
 def test_minutes_without_network_and_a_reload_lose_nothing(
     browser: Browser, room: DeskRoom, tmp_path: Path, minutes: int
 ) -> None:
@@ -124,7 +124,7 @@ def answer_third(page: Page, done: set[str]) -> str:
     return item
 
 
-@pytest.mark.parametrize("hours", [2, -2, 24 * 30])
+@pytest.mark.parametrize("hours", [pytest.param(2, marks=pytest.mark.long), -2, 24 * 30])
 def test_a_tablet_whose_clock_jumps_over_a_reload_loses_nothing(
     browser: Browser, room: DeskRoom, tmp_path: Path, hours: int
 ) -> None:

@@ -22,6 +22,7 @@ from edge.trust import checkpoint, dsse
 from edge.trust.container import ContainerWriter, read_directory
 from edge.trust.evidence_format import Part
 from edge.trust.verifier import Region, Verdict, layout, verify_open
+from support.examples import examples
 
 MANIFEST, LEDGER, PROOFS, CHECKPOINT, WITNESS, CERTIFICATE = (
     "manifest.dsse.json",
@@ -327,7 +328,7 @@ def test_a_rewritten_ledger_does_not_extend_what_the_witness_signed(original: An
     assert (verdict.part, verdict.reason) == ("checkpoint", "evidence_witness_differs")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_mutation_is_accepted_and_none_is_an_exception(original: Any, data: st.DataObject) -> None:
     whole = original.data
@@ -342,7 +343,7 @@ def test_no_mutation_is_accepted_and_none_is_an_exception(original: Any, data: s
         assert not verdict.ok and verdict.sentence("zh") and verdict.as_json()["problems"]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_members_of_any_content_are_refused_without_an_exception(original: Any, data: st.DataObject) -> None:
     """The room's key signs whatever was put in, so that the parsers behind the hashes see it."""
