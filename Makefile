@@ -7,6 +7,9 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d%d" % sys.version_info[:2]
 CONSTRAINTS := constraints/py$(VERSION).txt
 SOURCES := pyproject.toml $(CONSTRAINTS)
 
+# Tests and demo start the program over and over: it has to be compiled once, not at each start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup dev demo test lint bench soak vmtest vmkill format clean
 
 help: ## this list

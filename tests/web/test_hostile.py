@@ -37,7 +37,6 @@ from bench.hostile import (
 from bench.hostile_requests import Request, made_up, odd_bodies, raw_requests, send, send_raw
 from edge.store import journal
 from edge.store.db import connect
-from support.examples import examples
 
 # the same requests each time: what is found is found in the soak run, which makes up new ones
 FIXED = settings(
@@ -80,7 +79,7 @@ op_of_a_tablet = st.fixed_dictionaries(
 )
 
 
-@settings(FIXED, max_examples=examples(25))
+@settings(FIXED, max_examples=25)
 @given(ops=st.lists(op_of_a_tablet, min_size=1, max_size=8))
 def test_sequences_of_operations(place: Yard, ops: list[dict[str, Any]]) -> None:
     """Whatever order, number, item and token: own operations are numbered without a gap, others' rows stay."""
@@ -147,7 +146,7 @@ def test_the_check_itself_can_fail(place: Yard, everybody: dict[str, Caller]) ->
 
 
 @pytest.mark.parametrize(
-    ("names", "wanted"),
+    ("names", "examples"),
     [
         (["nobody"], 90),
         (["candidate"], 130),
@@ -158,11 +157,11 @@ def test_the_check_itself_can_fail(place: Yard, everybody: dict[str, Caller]) ->
     ids=lambda value: value[-1] if isinstance(value, list) else str(value),
 )
 def test_requests_made_up_from_the_document(
-    place: Yard, everybody: dict[str, Caller], names: list[str], wanted: int
+    place: Yard, everybody: dict[str, Caller], names: list[str], examples: int
 ) -> None:
     begin(place)
 
-    @settings(FIXED, max_examples=examples(wanted))
+    @settings(FIXED, max_examples=examples)
     @given(request=made_up(place), name=st.sampled_from(names))
     def run(request: Request, name: str) -> None:
         send(place, everybody[name], request)
@@ -235,7 +234,7 @@ def test_requests_made_up_as_the_proctor_of_this_session(place: Yard, everybody:
     caller = everybody["proctor"]
     begin(place)
 
-    @settings(FIXED, max_examples=examples(60))
+    @settings(FIXED, max_examples=60)
     @given(request=made_up(place, lambda path: path.startswith(("/console", "/scoring", "/kiosk"))))
     def run(request: Request) -> None:
         send(place, caller, request)
