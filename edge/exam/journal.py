@@ -32,8 +32,9 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 TIMEOUT_S = 30.0
 BATCH = 512
-# Gathering: while the process is busy, more answers are on their way than wait. The next commit is held then until
-# ENOUGH wait, the others are done with what they had to do, or the time is up. An idle room never holds an answer.
+# Gathering: while the process is busy, or one more came within a STEP, more answers are on their way than wait. The next
+# commit is held then until ENOUGH wait, the others are done with what they had to do, or the time is up. An idle room
+# never holds an answer.
 ENOUGH = 96
 BUSY = 0.3
 STEP_S = 0.003
@@ -216,10 +217,13 @@ class AnswerJournal:
         if len(self._jobs) < 2 and self._last < 2:
             return  # nobody else has been seen lately
         end = time.monotonic() + HOLD_S
-        while len(self._jobs) < ENOUGH and (self._busy() or len(self._jobs) < self._last // 2):
+        come = True
+        while len(self._jobs) < ENOUGH and (come or self._busy() or len(self._jobs) < self._last // 2):
             if time.monotonic() > end:
                 break
+            before = len(self._jobs)
             time.sleep(STEP_S)
+            come = len(self._jobs) > before
 
     def _busy(self) -> bool:
         """Whether the process has mostly been working since this was last asked."""
