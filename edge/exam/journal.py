@@ -32,9 +32,9 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 TIMEOUT_S = 30.0
 BATCH = 512
-# Gathering: while the process is busy, or one more came within a STEP, more answers are on their way than wait. The next
-# commit is held then until ENOUGH wait, the others are done with what they had to do, or the time is up. An idle room
-# never holds an answer.
+# Gathering: while the process is busy, or one more came within a STEP, more answers are on their way than wait. The
+# next commit is held then until ENOUGH wait, the others are done with what they had to do, or the time is up. An idle
+# room never holds an answer.
 ENOUGH = 96
 BUSY = 0.3
 STEP_S = 0.003
