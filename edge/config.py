@@ -281,12 +281,16 @@ def parse_config(raw: dict[str, object], path: Path = DEFAULT_PATH) -> Config:
         raise ConfigError("config_option", path=path, option=option, detail=first["msg"]) from error
 
 
+def toml_value(value: object) -> str:
+    """JSON's strings, numbers, truth values and lists are TOML's too, but for surrogate pairs and a bare DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def to_toml(config: Config) -> str:
     """The configuration as text that `load_config` reads back; what stands at its default is left out."""
     lines: list[str] = []
     for name, section in json.loads(config.model_dump_json(exclude_none=True, exclude_defaults=True)).items():
         tables = {f"{name}.{key}": value for key, value in section.items()} if name == "camera" else {name: section}
         for title, options in tables.items():
-            # JSON's strings, numbers, truth values and lists are TOML's too
-            lines += [f"[{title}]", *(f"{key} = {json.dumps(value)}" for key, value in options.items())]
+            lines += [f"[{title}]", *(f"{key} = {toml_value(value)}" for key, value in options.items())]
     return "\n".join(lines) + "\n"

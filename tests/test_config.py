@@ -6,7 +6,7 @@ import contextlib
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge.config import Config, load_config, parse_config, to_toml
@@ -23,6 +23,7 @@ OPTIONS = [(name, option) for name, kind in SECTIONS.items() if kind for option 
 
 
 @given(st.sampled_from(OPTIONS), OPTION)
+@example(("paths", "state"), "/𠮷/\x7f\x01\"考场")
 def test_any_value_of_any_option_is_taken_or_named(place: tuple[str, str], value: object) -> None:
     section, option = place
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Engine
 
 from edge import clock
+from edge.config import toml_value
 from edge.errors import BadInput, ConfigError, Conflict
 from edge.gateway.database import open_engine
 from edge.gateway.tls import make_tls
@@ -87,7 +87,7 @@ def init_gateway(folder: Path, name: str, title: str, hosts: Sequence[str], data
     except ValueError as error:
         raise BadInput("gateway_option", option="host", detail=error) from error
     (folder / "bundles").mkdir(exist_ok=True, mode=0o700)
-    lines = [f"{option} = {json.dumps(value, ensure_ascii=False)}\n" for option, value in settings.model_dump().items()]
+    lines = [f"{option} = {toml_value(value)}\n" for option, value in settings.model_dump().items()]
     (folder / _FILE).write_text("".join(lines), encoding="utf-8")
 
 

@@ -58,7 +58,7 @@ class ScratchRoom:
         self.config = config
         self.proctor = proctor
         self._file = folder / "examroom.toml"
-        self._file.write_text(to_toml(config))
+        self._file.write_text(to_toml(config), encoding="utf-8")
         self._trace = folder / "flushes" if can_trace() else None
         self._process: subprocess.Popen[bytes] | None = None
         self._stop = threading.Event()
