@@ -245,7 +245,8 @@ def test_a_picture_from_the_tablet_reaches_the_room_without_its_notes(browser: B
         page.locator("#kept .retry").click()
         expect(page.locator(".shots li")).to_contain_text("已存到考场主机", timeout=20_000)
         expect(page.locator("#kept")).to_be_empty()
-        page.wait_for_function("document.querySelector('.shots img').naturalWidth > 0")
+        drawn = "document.querySelector('.shots img').naturalWidth > 0"
+        until(lambda: page.evaluate(drawn), 10, "the picture is drawn")
         page.locator(".shots img").scroll_into_view_if_needed()
         shot(page, "scoring-picture")
         work = practical.find_work(desk.db, SESSION, first(desk), "P01")
