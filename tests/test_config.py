@@ -23,7 +23,7 @@ OPTIONS = [(name, option) for name, kind in SECTIONS.items() if kind for option 
 
 
 @given(st.sampled_from(OPTIONS), OPTION)
-@example(("paths", "state"), "/𠮷/\x7f\x01\"考场")
+@example(("paths", "state"), '/𠮷/\x7f\x01"考场')
 def test_any_value_of_any_option_is_taken_or_named(place: tuple[str, str], value: object) -> None:
     section, option = place
     try:
