@@ -43,7 +43,7 @@ dev: $(VENV)/.demo ## a desk room that restarts its services when the code chang
 	$(BIN)/examroom demo --out build/dev --only-room --reload
 
 test: $(VENV)/.dev $(VENV)/.system ## the test suite
-	$(BIN)/python -m pytest -n 4 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev ## style, types, the import table, shell scripts
 	$(BIN)/ruff check --no-cache .

@@ -28,8 +28,23 @@ settings.load_profile("suite")
 _IN_LINE = ("checkin", "docs", "uplink", "vision", "services", "ops", "web")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_place_in_line)
+    for item in items:
+        if isinstance(item, pytest.Function) and _shares_with_its_module(item):
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}-{item.path.stem}"))
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Whole files among the parameters differ from worker to worker, by the time that is in them."""
+    return "bytes" if isinstance(val, bytes) and len(val) > 40 else None
+
+
+def _shares_with_its_module(item: pytest.Function) -> bool:
+    """Whether it uses what is made once for its module, which is made once only when one worker has all who use it."""
+    made = item._fixtureinfo.name2fixturedefs.values()
+    return any(definitions[-1].scope == "module" for definitions in made)
 
 
 def _place_in_line(item: pytest.Item) -> int:

@@ -48,8 +48,6 @@ FIXED = settings(
 )
 MEMORY_KB = 150_000
 
-pytestmark = pytest.mark.xdist_group("hostile")  # what is counted is counted in one room
-
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
