@@ -38,7 +38,7 @@ BATCH = 512
 ENOUGH = 96
 BUSY = 0.3
 STEP_S = 0.003
-HOLD_S = 0.05
+HOLD_S = 0.12
 CACHE_KIB = 16_384
 CHECKPOINT_PAGES = 8000
 """Of the log, when the keeper of the log does not keep up."""

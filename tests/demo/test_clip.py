@@ -27,7 +27,7 @@ def test_faces_are_where_the_sections_say(tmp_path: Path) -> None:
             keys += frame.key_frame
             at = round(frame.time * 1000)
             section = next((s for s in sections if s["from_ms"] <= at < s["until_ms"]), None)  # type: ignore[operator]
-            if section is None or at % 400 != 0:
+            if section is None or at % 800 != 0:
                 continue
             small = frame.reformat(width=640, height=360, format="rgb24").to_ndarray()
             faces = detector(small, 0)
@@ -38,7 +38,7 @@ def test_faces_are_where_the_sections_say(tmp_path: Path) -> None:
                 assert len(faces) == 1, at
                 assert faces[0].height() >= 110
     assert keys == 40
-    assert checked > 60
+    assert checked > 30
 
 
 def test_the_same_pictures_each_time() -> None:
