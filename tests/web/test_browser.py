@@ -317,6 +317,11 @@ def declines_while_looked_at(page: Page, room: DeskRoom, facts: dict[str, Any], 
     assert len(checkins.pending_acts(room.db)) == 2
     shot(page, "kiosk-moved-on", lang)
     page.unroute("**/kiosk/api/state")
+    expect(page.locator("h1")).to_contain_text({"zh": "请看摄像头", "en": "Please look at the camera."}[lang])
+    expect(note).to_be_visible()
+    with transaction(room.db):
+        checkins.show(room.db, "look", "face_unsure", facts | {"visit": 8})
+    expect(note).to_be_hidden(timeout=3000)  # long before its own time: there is something newer to read
 
 
 def film(desk: DeskRoom) -> None:

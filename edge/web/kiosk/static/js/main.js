@@ -15,6 +15,7 @@ const stage = byId("stage");
 const lost = byId("lost");
 const note = byId("note");
 let noteTimer = 0;
+let noteOver = null;  // what has been shown under the note
 let now = null;
 let heard = performance.now();
 let sound = localStorage.getItem("kiosk-sound") !== "off";
@@ -66,9 +67,11 @@ async function send(act) {
   poll(true);
 }
 
-// What became of a touch that was not taken: it stays over whatever is shown next, long enough to be read.
+// What became of a touch that was not taken: it stays over the screen that is shown next, long enough to be read, and
+// goes when the room has something newer to say.
 function showNote(text) {
   clearTimeout(noteTimer);
+  noteOver = null;
   setText(note, text || t("kiosk.touch_lost"));
   note.hidden = false;
   noteTimer = setTimeout(() => { note.hidden = true; }, NOTE_MS);
@@ -155,6 +158,8 @@ function take(next) {
   const before = now;
   if (before && before.v === next.v && before.at_ms === next.at_ms && before.state === next.state) return;
   now = next;
+  note.hidden = note.hidden || Boolean(noteOver);
+  noteOver = next;
   const idle = next.state === "ready" || next.state === "closed";
   // The next person starts in the screen's own language.
   if (idle && before && before.state !== next.state) setLang(HOME, false);
