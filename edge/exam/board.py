@@ -101,6 +101,7 @@ def board(
             "two_person": list(session.policy.get("two_person", [])),
             "late": session.state == "running" and timing.gate_closed(connection, session_id),
             "clock": _clock(facts),
+            "parts": _limited_parts(facts),
         },
         "now": facts.now,
         "counts": _counts(tiles),
@@ -113,6 +114,16 @@ def board(
         "uploads": records.upload_counts(connection, session_id),
         "outages": timing.outages(connection, session_id),
     }
+
+
+def _limited_parts(facts: _Facts) -> list[dict[str, Any]]:
+    """The parts that have a limit of their own, with the limit of now."""
+    found: dict[int, dict[str, Any]] = {}
+    for sitting in facts.sittings.values():
+        for number, (part, limit) in enumerate(zip(sitting.attempt.paper["parts"], sitting.limits.parts, strict=False)):
+            if limit is not None and number not in found:
+                found[number] = {"part": number, "title": part["title"], "minutes": limit // 60_000}
+    return [found[number] for number in sorted(found)]
 
 
 def _facts_of(

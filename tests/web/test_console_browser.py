@@ -21,6 +21,7 @@ from edge.ops.desk import StaffMember
 from edge.ops.ports import free_port
 from edge.store import admissions, incidents, ledger, people, sessions
 from edge.store.db import transaction
+from support.kinds_room import kinds_document, make_kinds_room
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import claimed, open_exam, serving, signed_in, until
 from support.tablet_page import in_language
@@ -365,3 +366,31 @@ def test_what_is_printed_fits_its_pages(browser: Browser, room: DeskRoom, tmp_pa
             shot(page, f"form-{name}", lang)
             page.emulate_media(media="screen")
         proctor.close()
+
+
+def test_less_time_for_one_and_another_limit_for_a_part(browser: Browser, tmp_path: Path) -> None:
+    """Both from the page alone, which shows what the limit is now."""
+    desk = make_kinds_room(tmp_path, kinds_document(test_minutes=20), web={"port": free_port(), "threads": 24})
+    with serving(desk, tmp_path) as (_, base), page_of(browser, base, DESK) as page:
+        proctor, _ = open_exam(base, desk.session)
+        sign_in(page, base, PROCTOR, f"/console/{desk.session}")
+        at_seat(page, "A1", "缩短时间")
+        expect(dialog(page)).to_contain_text("至少留一分钟")
+        dialog(page).locator("input[name=minutes]").fill("7")
+        confirm(page, "多加了七分钟")
+        taken = ledger.last(desk.db, "time_shortened", 1)[0]
+        assert (taken.body["minutes"], taken.body["people"]) == (7, 1) and taken.subject
+        act(page, "改部分时限")
+        box = dialog(page)
+        expect(box.locator("option")).to_have_text(["安全（现在 20 分钟）", "理论（现在 20 分钟）"])
+        box.locator("select").select_option(index=1)
+        expect(box.locator("input[name=minutes]")).to_have_value("20")
+        box.locator("input[name=minutes]").fill("12")
+        shot(page, "console-part-limit", "zh")
+        confirm(page, "这一部分题少")
+        board = proctor.get(f"/console/api/{desk.session}/board")
+        assert [(one["part"], one["minutes"]) for one in board["session"]["parts"]] == [(0, 20), (1, 12)]
+        act(page, "改部分时限")
+        expect(dialog(page).locator("option").nth(1)).to_contain_text("现在 12 分钟")
+        proctor.close()
+    desk.db.close()

@@ -1,7 +1,7 @@
 // What a proctor can do, each behind a dialog that says what it means and asks for the reason.
 
 import { h } from "/ui/static/js/dom.js";
-import { t } from "/ui/static/js/text.js";
+import { pick, t } from "/ui/static/js/text.js";
 import { openBox } from "/ui/static/js/dialog.js";
 import { incidentDialog } from "./incident.js";
 import { keptDialog } from "./kept.js";
@@ -18,10 +18,10 @@ export function createActs(base, took, get) {
   // an act of every session, with the reason it mostly has
   const usual = (act, lead, phrase, more) => withReason(act, t("console.act_" + act.replace("-", "_")), lead, [t("console.phrase_" + phrase)], Object.assign({ usual: true }, more));
 
-  function minutesField(value) {
+  function minutesField(value, label) {
     const input = h("input", { name: "minutes", type: "number", min: 1, max: 240, step: 1, required: true, value, inputmode: "numeric" });
     const quick = EXTRA_MINUTES.map((n) => h("button", { type: "button", class: "button slim num", onclick: () => { input.value = n; } }, String(n)));
-    return h("div", {}, h("label", { class: "field" }, h("span", {}, t("console.minutes")), input), h("div", { class: "choices" }, quick));
+    return h("div", {}, h("label", { class: "field" }, h("span", {}, t(label || "console.minutes")), input), h("div", { class: "choices" }, quick));
   }
 
   function addTime(who) {
@@ -85,8 +85,20 @@ export function createActs(base, took, get) {
         body: (form) => ({ outage: outage.id, seconds: Number(form.elements.seconds.value) }) });
   }
 
-  const shorten = () => withReason("shorten-time", t("console.act_shorten"), t("console.lead_shorten"), [t("console.phrase_wrong_limit")],
-    { danger: true, fields: () => minutesField(5), body: (form) => ({ person: null, minutes: Number(form.elements.minutes.value) }) });
+  function shorten(who) {
+    const lead = who ? t("console.lead_shorten_one", { name: who.name }) : t("console.lead_shorten");
+    return withReason("shorten-time", t("console.act_shorten"), lead, [t("console.phrase_wrong_limit")],
+      { danger: true, fields: () => minutesField(5, "console.minutes_less"), body: (form) => ({ person: who ? who.person : null, minutes: Number(form.elements.minutes.value) }) });
+  }
+
+  function partLimit() {
+    const limited = get().session.parts;
+    const choice = h("select", { name: "part" }, limited.map((one) => h("option", { value: one.part }, t("console.part_now", { title: pick(one.title), minutes: one.minutes }))));
+    const fields = h("div", {}, h("label", { class: "field" }, h("span", {}, t("console.part")), choice), minutesField(limited[0].minutes, "console.minutes_part"));
+    choice.addEventListener("change", () => { fields.querySelector("[name=minutes]").value = limited[choice.selectedIndex].minutes; });
+    withReason("set-part-limit", t("console.act_part_limit"), t("console.lead_part_limit"), [t("console.phrase_wrong_limit")],
+      { danger: true, fields: () => fields, body: (form) => ({ part: Number(form.elements.part.value), minutes: Number(form.elements.minutes.value) }) })();
+  }
 
   const close = (counts) => withReason("close", t("console.act_close"), t("console.lead_close", { working: counts.working }) + t("console.no_way_back"),
     [t("console.phrase_end"), t("console.phrase_all_in")], { danger: true });
@@ -94,6 +106,7 @@ export function createActs(base, took, get) {
   return {
     admit,
     addTime,
+    shorten,
     credit,
     confirmStandstill,
     takeBack,
@@ -122,9 +135,10 @@ export function createActs(base, took, get) {
             ? [t("console.act_resume"), withReason("resume", t("console.act_resume"), t("console.lead_resume"), [t("console.phrase_fixed")]), "main"]
             : [t("console.act_pause"), withReason("pause", t("console.act_pause"), t("console.lead_pause"), [t("console.phrase_power"), t("console.phrase_announce")]), ""],
           [t("console.act_add_time"), addTime(null), ""],
-          [t("console.act_shorten"), shorten(), ""],
+          [t("console.act_shorten"), shorten(null), ""],
+        ].concat(session.parts.length ? [[t("console.act_part_limit"), partLimit, ""]] : [], [
           [t("console.act_close"), close(counts), "stop"],
-        ],
+        ]),
         closed: () => (session.practice ? [] : [[t("console.act_sign"), usual("sign", t("console.lead_sign") + t("console.no_way_back"), "results_checked"), "main"]]),
         signed: () => [],
       };

@@ -122,6 +122,7 @@ function detail(seat, board, acts) {
   const add = (label, action, kind) => buttons.push(h("button", { type: "button", class: "button " + (kind || ""), onclick: () => { dialog.close(); action(); } }, label));
   if (running && inside) add(t("console.act_release"), acts.release(seat), "main");
   if (running && inside) add(t("console.act_add_time"), acts.addTime(seat));
+  if (running && inside) add(t("console.act_shorten"), acts.shorten(seat));
   if (running && inside) add(t("console.act_" + (seat.paused ? "resume_one" : "pause_one")), acts.pausePerson(seat));
   if (inside && !running) add(t("console.show_code"), () => acts.showCode(seat));
   if (["waiting", "expected", "absent"].includes(seat.state) && ["checkin", "running"].includes(board.session.state)) add(t("console.act_admit"), acts.admit(seat, "manual"), "main");
