@@ -80,6 +80,11 @@ class Paths(Section):
         return self.state / "results"
 
     @property
+    def scratch(self) -> Path:
+        """What a rehearsal makes and removes again, on the disk of the room."""
+        return self.state / "scratch"
+
+    @property
     def status(self) -> Path:
         return self.runtime / "status"
 

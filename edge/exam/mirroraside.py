@@ -163,7 +163,7 @@ def mirrored_files(paths: Paths, failed: Callable[[OSError], None]) -> Iterator[
 
     `failed` hears of each folder that cannot be read.
     """
-    besides = (paths.models, paths.recordings, paths.runtime, paths.tls)
+    besides = (paths.models, paths.recordings, paths.runtime, paths.tls, paths.scratch)
     for folder, folders, files in os.walk(paths.state, onerror=failed):
         here = Path(folder)
         folders[:] = [one for one in folders if here / one not in besides]

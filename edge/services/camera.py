@@ -184,23 +184,22 @@ class _Service:
         seconds = (now - self._status_ms) / 1000
         code, facts = self._state
         recorder = self._recorder
-        with suppress(OSError):
-            write_status(
-                self._config.paths.status,
-                f"camera-{self._name}",
-                camera=self._name,
-                state=_STATES.get(code, "camera_missing"),
-                reason=code,
-                facts=facts,
-                segment=recorder.segment,
-                bytes=recorder.bytes,
-                last_fragment_mono_ms=recorder.last_fragment_mono_ms,
-                fps=round(self._packets / seconds, 1) if self._status_ms and seconds > 0 else 0.0,
-                dropped=dropped + recorder.lost,
-                waiting=self._indexer.waiting,
-                salvaged=self._indexer.salvaged,
-                store=self._indexer.trouble,
-            )
+        write_status(
+            self._config.paths.status,
+            f"camera-{self._name}",
+            camera=self._name,
+            state=_STATES.get(code, "camera_missing"),
+            reason=code,
+            facts=facts,
+            segment=recorder.segment,
+            bytes=recorder.bytes,
+            last_fragment_mono_ms=recorder.last_fragment_mono_ms,
+            fps=round(self._packets / seconds, 1) if self._status_ms and seconds > 0 else 0.0,
+            dropped=dropped + recorder.lost,
+            waiting=self._indexer.waiting,
+            salvaged=self._indexer.salvaged,
+            store=self._indexer.trouble,
+        )
         self._status_ms, self._packets = now, 0
 
 

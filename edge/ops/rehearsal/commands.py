@@ -168,7 +168,7 @@ def _run(
     real = config or Config()
     if not all(check.reason is None for check in fitness.mirror(real)):
         real = real.model_copy(update={"store": real.store.model_copy(update={"mirror": None})})
-    parent = config.paths.state / "scratch" if config is not None else Path.cwd() / ".examroom-rehearsal"
+    parent = config.paths.scratch if config is not None else Path.cwd() / ".examroom-rehearsal"
     with stages("scratch room 临时考场"):
         sweep(parent, real.store.mirror)
         host = "0.0.0.0" if elsewhere else "127.0.0.1"  # noqa: S104 - the other machines are on the room's own network
