@@ -32,6 +32,7 @@ class Person:
         self._who = who
         self._http = requests.Session()
         self._http.verify = verify
+        self._http.trust_env = False  # a CA bundle or a proxy of the environment's would stand before the room's own
         self._csrf = ""
 
     def sign_in(self, landing: str) -> None:
