@@ -222,6 +222,8 @@ def test_strace_that_may_not_trace_is_not_relied_on(tmp_path: Path, monkeypatch:
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert not can_trace()
+    code, _, said = rehearse(tmp_path / "none.toml", tmp_path, "--strace")
+    assert code == 2 and "--strace" in said
 
 
 def test_the_page_is_asked_for_once_and_at_the_start_only_what_a_paper_needs(tmp_path: Path) -> None:
@@ -346,12 +348,13 @@ def test_what_is_wrong_with_another_session_is_only_said(tmp_path: Path) -> None
     room.db.close()
 
 
-def test_without_strace_the_journal_counts_its_own_flushes(tmp_path: Path) -> None:
-    words = command(tmp_path / "none.toml", "--candidates", "3", "--answers", "4", "--pace", "0.5", "--json")
-    quiet = os.environ | {"EXAMROOM_NO_STRACE": "1"}
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, env=quiet)
-    figures = json.loads(done.stdout)
-    assert figures["fsyncs_counted_by"] == "web"
+@pytest.mark.parametrize("by", ["web", "strace"])
+def test_flushes_are_counted_by_the_journal_or_from_outside(tmp_path: Path, by: str) -> None:
+    if by == "strace" and not can_trace():
+        pytest.skip("strace is not here, or may not trace; see provisioning/test-packages.sh")
+    words = ("--candidates", "3", "--answers", "4", "--pace", "0.5", *(["--strace"] if by == "strace" else []))
+    _, figures, _ = rehearse(tmp_path / "none.toml", tmp_path, *words)
+    assert figures["fsyncs_counted_by"] == by
     assert 0 < figures["fsyncs_per_save"] < 5
 
 

@@ -22,6 +22,7 @@ from edge.domain.rehearsal import LEAST_ANSWERS, SLOWEST_PACE_MS, Held, Limits, 
 from edge.errors import BadInput, Conflict, ExamroomError
 from edge.ops.rehearsal import fitness, joining
 from edge.ops.rehearsal.making import Exam, make, sample_exam, sweep
+from edge.ops.rehearsal.room import can_trace
 from edge.ops.rehearsal.run import Outcome, Plan, rehearse
 from edge.ops.stages import Stages
 from edge.store import ledger, rehearsals, sessions
@@ -45,6 +46,7 @@ NOT_COVERED = ("nginx", "TLS")
 )
 @click.option("--session", "wanted", help="Rehearse with this session's bank (default: the next planned one's).")
 @click.option("--faults", is_flag=True, help="Wi-Fi drops, and the exam service is killed half-way.")
+@click.option("--strace", "traced", is_flag=True, help="Count flushes from outside, which may make the room slower.")
 @click.option("--elsewhere", type=click.IntRange(0, MOST), default=0, help="How many of them sit at other machines.")
 @click.option("--seats-out", type=click.Path(path_type=Path, dir_okay=False), help="Write their seat codes here.")
 @click.option("--join", "url", help="Be the other machine: the address the box has printed.")
@@ -60,6 +62,7 @@ def rehearse_command(
     pace: float,
     wanted: str | None,
     faults: bool,
+    traced: bool,
     elsewhere: int,
     seats_out: Path | None,
     url: str | None,
@@ -71,10 +74,12 @@ def rehearse_command(
         raise click.BadParameter("not a number", param_hint="--pace")
     if seats is not None and url is None:
         raise click.BadParameter("needs --join", param_hint="--seats")
+    if traced and not can_trace():
+        raise click.BadParameter("strace is not here, or may not trace", param_hint="--strace")
     for number in (signal.SIGTERM, signal.SIGHUP):  # so that whoever stops it stops the scratch room with it
         signal.signal(number, lambda _number, _frame: sys.exit(1))
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 110)
-    plan = Plan(candidates, answers, pace, faults)
+    plan = Plan(candidates, answers, pace, faults, traced)
     if url is not None:
         _join(url, seats, plan, _limits(_config(context) or Config()), console, as_json)
         return
@@ -174,6 +179,8 @@ def _run(
         host = "0.0.0.0" if elsewhere else "127.0.0.1"  # noqa: S104 - the other machines are on the room's own network
         room = make(parent, plan.candidates, real, host, exam)
     try:
+        if plan.traced:
+            room.count_by_strace()
         with stages("start the exam service 启动"):
             room.start()
         if elsewhere:

@@ -30,12 +30,14 @@ SETTLE_S = 120.0
 
 @dataclass(frozen=True)
 class Plan:
-    """How many candidates sit here, how fast they answer, whether Wi-Fi drops and `web` is killed meanwhile."""
+    """How many candidates sit here, how fast they answer, whether Wi-Fi drops and `web` is killed meanwhile; whether
+    flushes are counted from outside."""
 
     candidates: int
     answers: int
     pace_s: float
     faults: bool
+    traced: bool = False
 
     @property
     def seconds(self) -> float:
