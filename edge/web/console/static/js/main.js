@@ -25,6 +25,10 @@ const parts = {
 };
 const clock = h("output", { class: "clock num", role: "timer", "aria-live": "off" });
 const link = h("p", { class: "link small", role: "status" });
+const title = h("div", { class: "title" });
+const counts = h("dl", { class: "counts" });
+const buttons = h("div", { class: "acts row" });
+replace(parts.head, title, h("div", { class: "clock-box" }, h("span", { class: "small" }, t("console.time_left")), clock, link), counts, buttons);
 
 function take(document_) {
   if (!board) {
@@ -55,19 +59,23 @@ function draw(name, content, work) {
 }
 
 function drawHead() {
-  const { session, counts } = board;
+  const { session } = board;
   const tags = { planned: "", checkin: "info", running: "good", closed: "warn", signed: "brand" };
   const paused = session.state === "running" && session.clock.s === "paused";
-  replace(parts.head,
-    h("div", { class: "title" }, h("h1", {}, session.title),
-      h("p", { class: "muted" }, [session.class, session.post].filter(Boolean).join(" · ")),
-      h("p", { class: "row" }, h("span", { class: "tag " + (paused ? "warn" : tags[session.state]) }, paused ? t("console.paused") : t("common.state_" + session.state)),
-        session.practice ? h("span", { class: "tag warn" }, t("console.practice")) : null,
-        session.locked_bank && session.state !== "closed" ? h("span", { class: "tag warn" }, t("console.bank_locked")) : null),
-      session.bank_short ? h("p", { class: "tag warn" }, t("console.bank_short", { detail: session.bank_short })) : null),
-    h("div", { class: "clock-box" }, h("span", { class: "small" }, t("console.time_left")), clock, link),
-    h("dl", { class: "counts" }, COUNTS.map((name) => h("div", { class: name + (counts[name] ? "" : " nil") }, h("dt", {}, t("console.count_" + name)), h("dd", { class: "num" }, String(counts[name]))))),
-    h("div", { class: "acts row" }, acts.ofSession(board).map(([label, action, kind]) => h("button", { type: "button", class: "button " + kind, onclick: action }, label))));
+  replace(title, h("h1", {}, session.title),
+    h("p", { class: "muted" }, [session.class, session.post].filter(Boolean).join(" · ")),
+    h("p", { class: "row" }, h("span", { class: "tag " + (paused ? "warn" : tags[session.state]) }, paused ? t("console.paused") : t("common.state_" + session.state)),
+      session.practice ? h("span", { class: "tag warn" }, t("console.practice")) : null,
+      session.locked_bank && session.state !== "closed" ? h("span", { class: "tag warn" }, t("console.bank_locked")) : null),
+    session.bank_short ? h("p", { class: "tag warn" }, t("console.bank_short", { detail: session.bank_short })) : null);
+  replace(counts, COUNTS.map((name) => h("div", { class: name + (board.counts[name] ? "" : " nil") }, h("dt", {}, t("console.count_" + name)), h("dd", { class: "num" }, String(board.counts[name])))));
+  draw("buttons", acts.ofSession(board).map(([label, , kind]) => [label, kind]), drawButtons);
+}
+
+// What a button does is looked up when it is pressed: the counts may change under a finger, the button stays.
+function drawButtons() {
+  replace(buttons, acts.ofSession(board).map(([label, , kind]) =>
+    h("button", { type: "button", class: "button " + kind, onclick: () => acts.ofSession(board).find((one) => one[0] === label)[1]() }, label)));
 }
 
 // What can be printed now; before the session too, for the case that the box dies.
