@@ -317,9 +317,9 @@ def test_what_an_examiner_is_answered_is_as_the_document_says(site: Site) -> Non
         answer = examiner.post(f"/scoring/api/{session}/{name}", json=sent, headers=head)
         assert answer.status_code == status, answer.text
         check_answer(answer, f"{base}/{name}", "post")
-    work = examiner.get(f"/scoring/api/{session}/work/{who['person']}/{who['rubric']}/board")
+    work = examiner.get(f"/scoring/api/{session}/board/{who['person']}/{who['rubric']}")
     assert work.status_code == 200
-    check_answer(work, base + "/work/{person}/{rubric}/board", "get")
+    check_answer(work, base + "/board/{person}/{rubric}", "get")
     announced = {k: who[k] for k in ("person", "rubric")} | picture
     begun = examiner.post(f"/scoring/api/{session}/pictures", json=announced, headers=head)
     assert begun.status_code == 200

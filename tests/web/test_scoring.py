@@ -90,7 +90,7 @@ def test_a_whole_candidate(examiner: Hand, desk: DeskRoom, work: dict[str, str])
     saved = examiner.post("draft", **work, tablet="t1", base=0, content=content)
     assert saved.json is not None and (saved.json["outcome"], saved.json["version"]) == ("applied", 1)
     assert examiner.post("step", **work, step="p1", done=True, tablet="t1").status_code == 200
-    seen = examiner.get(f"/work/{work['person']}/P01/board").json
+    seen = examiner.get(f"/board/{work['person']}/P01").json
     assert seen["draft"]["body"]["marks"] == {"p1d1": 1} and set(seen["stamps"]) == {"p1"}
     runs = examiner.post("score", person=work["person"], marks=[], pin=EXAMINER.pin)
     assert runs.status_code == 409 and runs.json is not None and runs.json["error"] == "clock_runs"
@@ -173,7 +173,7 @@ def test_the_board_brings_the_token_of_who_is_signed_in_now(examiner: Hand, work
 def test_another_sessions_candidate_or_rubric(examiner: Hand, work: dict[str, str]) -> None:
     assert examiner.post("clock", person="0" * 24, rubric="P01", act="start").status_code == 404
     assert examiner.post("clock", person=work["person"], rubric="P99", act="start").status_code == 404
-    assert examiner.get(f"/work/{work['person']}/P99/board").status_code == 404
+    assert examiner.get(f"/board/{work['person']}/P99").status_code == 404
 
 
 def test_a_picture_in_parts(examiner: Hand, desk: DeskRoom, app: Flask, work: dict[str, str]) -> None:

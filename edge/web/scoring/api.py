@@ -145,7 +145,7 @@ def sheet(session: str) -> Response:
     return jsonify(board | {"csrf": csrf_token()})
 
 
-@bp.get("/api/<session>/work/<person>/<rubric>/board")
+@bp.get("/api/<session>/board/<person>/<rubric>")
 @require_role("examiner", "proctor")
 def work(session: str, person: str, rubric: str) -> Response:
     """One candidate at one rubric."""

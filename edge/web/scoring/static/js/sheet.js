@@ -65,7 +65,7 @@ export function drawSheet(holder, app, person, rubricId, leave) {
 
   async function look() {
     try {
-      detail = await getJSON(app.root + "/work/" + encodeURIComponent(person) + "/" + encodeURIComponent(rubricId) + "/board");
+      detail = await getJSON(app.root + "/board/" + encodeURIComponent(person) + "/" + encodeURIComponent(rubricId));
       app.store.put(cacheKey, detail);
       clock.take(detail);
       app.drafts.adopt(person, rubricId, detail.draft);
