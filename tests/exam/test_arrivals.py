@@ -200,7 +200,8 @@ def test_the_session_and_the_note_that_its_roster_was_used_are_one_transaction(
 def test_a_roster_refused_for_its_seal_comes_again_when_it_is_sealed_anew(box: Box) -> None:
     box.roster("S-70", document("S-70"))
     file = box.desk.config.paths.bundles / "roster-S-70-1.bundle"
-    file.write_bytes(file.read_bytes()[:-1] + b"\0")
+    sealed = file.read_bytes()
+    file.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
     assert box.take() == [] and box.refusals() == {"S-70": "bundle_content"}
     assert box.take() == [] and len(ledger.entries(box.db, kinds=("bundle_refused",))) == 1
     box.roster("S-70", document("S-70"))
