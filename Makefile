@@ -28,9 +28,10 @@ $(VENV)/.demo: $(VENV)/.venv $(SOURCES)
 	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 -c $(CONSTRAINTS) -e '.[demo]'
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 -c $(CONSTRAINTS) -e '.[dev]'
-	touch $@
+# Holds the demo's packages too, and is made at once with them.
+$(VENV)/.dev: $(VENV)/.venv $(SOURCES)
+	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 -c $(CONSTRAINTS) -e '.[demo,dev]'
+	touch $(VENV)/.demo $@
 
 # What the tests need of Debian; says what is skipped where it may not install, and then looks again the next time.
 $(VENV)/.system: provisioning/test-packages.sh $(VENV)/.venv
