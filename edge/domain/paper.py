@@ -18,9 +18,10 @@ from functools import cached_property
 from typing import Any
 
 from edge.domain.filling import Filling, Lot
+from edge.domain.remaining import Remaining, Run
 
 LETTERS = "ABCDEFGH"
-ALGORITHM = 3
+ALGORITHM = 4
 """The version of the drawing, in every paper and result: a change of what a seed gives is a new number."""
 
 
@@ -97,13 +98,36 @@ class Stream:
             order[last], order[chosen] = order[chosen], order[last]
         return order
 
-    def permutation(self, size: int) -> Iterator[int]:
-        """0 to size-1 in random order, each made when it is asked for: Fisher and Yates over a dict of what moved."""
-        moved: dict[int, int] = {}
-        for place in range(size):
-            chosen = place + self.below(size - place)
-            yield moved.get(chosen, chosen)
-            moved[chosen] = moved.get(place, place)
+
+class _Tier:
+    """Items of one draw in a row where those of a lot stand together, and within it those of a template."""
+
+    def __init__(self, items: Iterable[ItemFacts], lot_of: Mapping[str, int]) -> None:
+        self.items = sorted(items, key=lambda item: (lot_of[item.id], item.template, item.id))
+        self._lot_of = lot_of
+
+    @cached_property
+    def place_of(self) -> dict[str, int]:
+        return {item.id: place for place, item in enumerate(self.items)}
+
+    @cached_property
+    def lots(self) -> dict[int, Run]:
+        found: dict[int, Run] = {}
+        for place, item in enumerate(self.items):
+            lot = self._lot_of[item.id]
+            found[lot] = (found.get(lot, (place, place))[0], place + 1)
+        return found
+
+    @cached_property
+    def templates(self) -> dict[str, list[Run]]:
+        found: dict[str, list[Run]] = {}
+        for place, item in enumerate(self.items):
+            runs = found.setdefault(item.template, [])
+            if runs and runs[-1][1] == place and self._lot_of[self.items[place - 1].id] == self._lot_of[item.id]:
+                runs[-1] = (runs[-1][0], place + 1)
+            else:
+                runs.append((place, place + 1))
+        return found
 
 
 @dataclass
@@ -114,11 +138,7 @@ class _Draw:
     place: int
     rule: Mapping[str, Any]
     items: list[ItemFacts]
-    tiers: list[list[ItemFacts]] = field(default_factory=list)
-
-    @cached_property
-    def templates(self) -> list[frozenset[str]]:
-        return [frozenset(item.template for item in tier) for tier in self.tiers]
+    tiers: list[_Tier] = field(default_factory=list)
 
 
 class Pools:
@@ -161,7 +181,7 @@ class Pools:
         for at, draw in enumerate(self._draws):
             usable = [item for item in draw.items if at in self._lots[self._lot_of[item.id]].draws]
             tiers = [[i for i in usable if i.id not in resting], [i for i in usable if i.id in resting]]
-            draw.tiers = [tier for tier in tiers if tier]
+            draw.tiers = [_Tier(tier, self._lot_of) for tier in tiers if tier]
 
     def _sorted_out(self) -> tuple[list[Lot], dict[str, int]]:
         """The lots, and which each item is in."""
@@ -245,34 +265,27 @@ class Pools:
         draw = self._draws[at]
         wanted = draw.rule["count"]
         picked: list[ItemFacts] = []
-        kept: set[int] = set()
-
-        def take(item: ItemFacts) -> None:
-            lot = self._lot_of[item.id]
-            if item.id in used or lot in kept:
-                return
-            if not filling.take(at, lot):
-                kept.add(lot)
-                return
-            used.add(item.id)
-            templates.add(item.template)
-            picked.append(item)
-
-        for tier, kinds in zip(draw.tiers, draw.templates, strict=True):
-            order = stream.permutation(len(tier))
-            again: list[ItemFacts] = []
-            # once every template of the tier has been seen, looking on would only find twins
-            while len(picked) < wanted and not kinds <= templates and (next_ := next(order, None)) is not None:
-                if tier[next_].template in templates:
-                    again.append(tier[next_])
-                else:
-                    take(tier[next_])
-            for twin in again:
-                if len(picked) == wanted:
-                    break
-                take(twin)
-            while len(picked) < wanted and (next_ := next(order, None)) is not None:
-                take(tier[next_])
+        full: set[int] = set()
+        for tier in draw.tiers:
+            for twins in (False, True):
+                gone = [(place, place + 1) for name in used if (place := tier.place_of.get(name)) is not None]
+                gone += [tier.lots[lot] for lot in full if lot in tier.lots]
+                if not twins:
+                    gone += [run for name in templates for run in tier.templates.get(name, ())]
+                left = Remaining(len(tier.items), gone)
+                while len(picked) < wanted and left.free:
+                    item = tier.items[left.choose(stream.below)]
+                    lot = self._lot_of[item.id]
+                    if not filling.take(at, lot):
+                        full.add(lot)
+                        left.take_away(*tier.lots[lot])
+                        continue
+                    used.add(item.id)
+                    templates.add(item.template)
+                    picked.append(item)
+                    place = tier.place_of[item.id]
+                    for run in [(place, place + 1)] if twins else tier.templates[item.template]:
+                        left.take_away(*run)
         return picked
 
 
