@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edge.bank.model import BankDocument
@@ -59,23 +59,23 @@ def accept(
     journal: AnswerJournal,
     session_id: str,
     person: str,
-    n: int,
+    numbers: Sequence[int],
     elapsed_ms: int,
     bank: BankDocument,
     reason: str,
     by: str,
     op: Op | None = None,
 ) -> None:
-    """Make a kept answer count, while the exam runs or before its results are signed: then its parts are scored again.
+    """Make kept answers count, by their `n` and in this order, while the exam runs or before its results are signed: then its parts are scored again.
 
-    The answer goes into the journal first, once; the ledger's word follows in one transaction with the new scores.
+    They go into the journal first, once and all or none; the ledger's word follows in one transaction with the new scores.
     """
     session = sessions.find(connection, session_id)
     sessions.need_state(session, "running", "closed")
     attempt = sessions.attempts(connection, session_id).get(person)
     if attempt is None:
         raise NotFound("candidate_unknown")
-    if journal.submit(lambda c: store.accept(c, attempt.id, n, elapsed_ms)) is None:
+    if not journal.submit(lambda c: store.accept(c, attempt.id, numbers, elapsed_ms)):
         raise NotFound("kept_unknown")
     items = papers.index(bank).items
     again = marking.score_written(journal, attempt, session, items) if session.state == "closed" else []
@@ -86,7 +86,7 @@ def accept(
             records.put_test(connection, session_id, person, record)
         body = {
             "attempt": attempt.id,
-            "journal": n,
+            "journal": list(numbers),
             "scored_again": bool(again),
             "reason_sha256": keep_reason(connection, session_id, "answer_accepted", reason, by),
         }

@@ -284,7 +284,8 @@ class ExamClocks:
         if part is not None and opened is not None and kind == "answer":
             part_end = limits.part_end(part, opened, own_clock)
             end = end if part_end is None else part_end
-        word = ruling(own, end, limits.grace_ms, age_ms)
+        # what was given within a part's time but out of reach comes in, flagged, as long as the exam takes answers
+        word = ruling(own, end, limits.end_ms + limits.grace_ms - end, age_ms)
         if word == "late":
             return Judged(elapsed, own, True, False)
         flag = self._flag(attempt, session, contact, age_ms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge import clock
@@ -78,25 +78,25 @@ def counts(connection: sqlite3.Connection, attempts: Iterable[str]) -> dict[str,
     return {r["attempt_id"]: r["n"] for r in rows}
 
 
-def accept(connection: sqlite3.Connection, attempt: str, n: int, elapsed_ms: int) -> list[str] | None:
-    """Apply a kept answer as an operation of the room's; what stands now, or None when `n` is no kept answer of theirs.
+def accept(connection: sqlite3.Connection, attempt: str, numbers: Sequence[int], elapsed_ms: int) -> bool:
+    """Apply kept answers as operations of the room's, in the order of `numbers`; of one item the last stands.
 
-    Accepted once: again, it changes nothing.
+    False, and nothing is applied, when one is no kept answer of theirs. Accepted once: again, it changes nothing.
     """
-    row = connection.execute(
-        f"SELECT j.item_id, j.value FROM journal j WHERE j.n = ? AND j.attempt_id = ? AND {_WHERE}",  # noqa: S608
-        (n, attempt),
-    ).fetchone()
-    if row is None:
-        return None
-    op_id = f"room-kept-{n}"
-    if connection.execute("SELECT 1 FROM journal WHERE op_id = ?", (op_id,)).fetchone() is None:
-        _apply(connection, attempt, op_id, row["item_id"], json.loads(row["value"]), elapsed_ms)
-    stands = connection.execute(
-        "SELECT value FROM responses WHERE attempt_id = ? AND item_id = ?", (attempt, row["item_id"])
-    ).fetchone()
-    answer: list[str] = json.loads(stands["value"])
-    return answer
+    rows = [
+        connection.execute(
+            f"SELECT j.item_id, j.value FROM journal j WHERE j.n = ? AND j.attempt_id = ? AND {_WHERE}",  # noqa: S608
+            (n, attempt),
+        ).fetchone()
+        for n in numbers
+    ]
+    if None in rows:
+        return False
+    for n, row in zip(numbers, rows, strict=True):
+        op_id = f"room-kept-{n}"
+        if connection.execute("SELECT 1 FROM journal WHERE op_id = ?", (op_id,)).fetchone() is None:
+            _apply(connection, attempt, op_id, row["item_id"], json.loads(row["value"]), elapsed_ms)
+    return True
 
 
 def _apply(

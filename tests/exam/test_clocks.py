@@ -252,6 +252,22 @@ def test_a_part_opened_out_of_reach_counts_from_then(exam: TimedExam, held: Held
     assert exam.poll(1)["p"] == {"0": 20 * MINUTE - 90_000}
 
 
+def test_what_was_given_within_a_part_and_out_of_reach_comes_in_flagged(exam: TimedExam, held: HeldTime) -> None:
+    hand = exam.hand(1)
+    first, second = exam.singles(1, 0), exam.singles(1, 1)
+    assert opened(hand, 0).outcome == "applied"
+    exam.jump(5)
+    exam.live.clocks.heard(hand.tablet.binding.tablet)
+    exam.go(30 * MINUTE, step=4000)  # out of reach for 30 minutes, over the end of the part
+    exam.live.clocks.heard(hand.tablet.binding.tablet)
+    kept = given(hand, first[0], ["A"], age_ms=20 * MINUTE)
+    assert (kept.outcome, kept.grace) == ("applied", True)
+    assert given(hand, first[1], ["A"], age_ms=14 * MINUTE).outcome == "late"  # the part was over then
+    assert given(hand, first[1], ["A"], age_ms=31 * MINUTE).outcome == "late"  # it was in reach then
+    between = given(hand, second[0], ["A"], age_ms=10 * MINUTE)
+    assert (between.outcome, between.grace) == ("applied", False)
+
+
 # ---- grace
 
 

@@ -366,7 +366,7 @@ def test_what_cannot_be_taken_back_says_why(site: Desk) -> None:
 def test_every_act_has_a_reason(site: Desk, act: str) -> None:
     """An incident is its own; of the others none goes without, and none is done for asking."""
     before = ledger.size(site.db)
-    needs = {"minutes": 5, "n": 1, "outage": "x", "of": "nothing-here", "settings": {}, "text": "停电", "person": None}
+    needs = {"minutes": 5, "n": [1], "outage": "x", "of": "nothing-here", "settings": {}, "text": "停电", "person": None}
     needs |= {"seconds": 60, "part": 0}
     model, _ = ACTS[act]
     body = {name: value for name, value in needs.items() if name in model.model_fields} | {"person": site.person(1)}
@@ -450,11 +450,11 @@ def test_a_kept_answer_counts_only_when_the_proctor_says_so(site: Desk) -> None:
     kept = site.client.get(f"/console/api/{site.session}/kept/{person}").json["kept"]
     assert [(one["value"], one["stands"], one["accepted"]) for one in kept] == [(["C"], ["A"], False)]
     assert "kept_answers" in site.tile(1)["alarms"]
-    assert code_of(site.act("accept-answer", person=person, n=kept[0]["n"], reason="")) == "reason_wanted"
-    assert code_of(site.act("accept-answer", person=person, n=999, reason="网络中断")) == "kept_unknown"
+    assert code_of(site.act("accept-answer", person=person, n=[kept[0]["n"]], reason="")) == "reason_wanted"
+    assert code_of(site.act("accept-answer", person=person, n=[999], reason="网络中断")) == "kept_unknown"
     other = site.person(2)
-    assert code_of(site.act("accept-answer", person=other, n=kept[0]["n"], reason="网络中断")) == "kept_unknown"
-    site.done("accept-answer", person=person, n=kept[0]["n"], reason="网络中断")
+    assert code_of(site.act("accept-answer", person=other, n=[kept[0]["n"]], reason="网络中断")) == "kept_unknown"
+    site.done("accept-answer", person=person, n=[kept[0]["n"]], reason="网络中断")
     assert site.room.live.paper(hand.tablet)["responses"][item]["value"] == ["C"]
     kept = site.client.get(f"/console/api/{site.session}/kept/{person}").json["kept"]
     assert kept[0]["accepted"] and kept[0]["stands"] == ["C"]
@@ -473,10 +473,28 @@ def test_a_late_answer_accepted_after_the_close_is_scored(site: Desk) -> None:
     hand.tablet = site.room.live.tablet(hand.secret)
     assert hand.answer(item, right).outcome == "late"
     kept = site.client.get(f"/console/api/{site.session}/kept/{site.person(1)}").json["kept"]
-    site.done("accept-answer", person=site.person(1), n=kept[0]["n"], reason="网络中断，时间内作答")
+    site.done("accept-answer", person=site.person(1), n=[kept[0]["n"]], reason="网络中断，时间内作答")
     after = records.tests_of(site.db, site.session)[site.person(1)]
     assert sum(after[t].points or 0 for t in after) > sum(before[t].points or 0 for t in before)
     assert ledger.entries(site.db, kinds=("answer_accepted",))[0].body["scored_again"] is True
+
+
+def test_all_that_came_late_from_one_candidate_is_accepted_at_once_or_not_at_all(site: Desk) -> None:
+    site.running(1)
+    hand = site.hand(1)
+    items = [i for i, (kind, _) in hand.tablet.sitting.options.items() if kind == "single"][:3]
+    site.done("close", reason="时间到")
+    hand.tablet = site.room.live.tablet(hand.secret)
+    for item in items:
+        assert hand.answer(item, ["A"]).outcome == "late"
+    person = site.person(1)
+    kept = [one["n"] for one in site.client.get(f"/console/api/{site.session}/kept/{person}").json["kept"]]
+    refused = site.act("accept-answer", person=person, n=[*sorted(kept), 999], reason="网络中断")
+    assert code_of(refused) == "kept_unknown" and site.tile(1)["kept"] == 3
+    site.done("accept-answer", person=person, n=sorted(kept), reason="网络中断，时间内作答")
+    assert site.tile(1)["kept"] == 0
+    entry, *others = ledger.entries(site.db, kinds=("answer_accepted",))
+    assert sorted(entry.body["journal"]) == sorted(kept) and not others
 
 
 def test_a_late_answer_to_a_case_is_scored_too(tmp_path: Path) -> None:
@@ -491,7 +509,7 @@ def test_a_late_answer_to_a_case_is_scored_too(tmp_path: Path) -> None:
     assert hand.answer(item, right).outcome == "late"
     before = records.tests_of(site.db, site.session)[site.person(1)]["theory"]
     kept = site.client.get(f"/console/api/{site.session}/kept/{site.person(1)}").json["kept"]
-    site.done("accept-answer", person=site.person(1), n=kept[0]["n"], reason="网络中断，时间内作答")
+    site.done("accept-answer", person=site.person(1), n=[kept[0]["n"]], reason="网络中断，时间内作答")
     after = records.tests_of(site.db, site.session)[site.person(1)]["theory"]
     assert (after.points or 0) > (before.points or 0)
     site.room.journal.close()

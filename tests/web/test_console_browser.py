@@ -133,6 +133,7 @@ def test_a_whole_session_by_clicks(browser: Browser, room: DeskRoom, tmp_path: P
         tally = Tally()
         tablets = claimed(base, codes, tally)
         item = next(i for part in tablets[0].paper()["parts"] for i in part["items"] if i["type"] == "single")
+        others = [i for part in tablets[1].paper()["parts"] for i in part["items"] if i["type"] == "single"]
         tablets[0].answer(item["id"], ["A"], 0)
         expect(seat(page, "A1")).to_contain_text("作答中")
         expect(seat(page, "A1")).to_contain_text(re.compile("1/[0-9]+"))
@@ -188,6 +189,18 @@ def test_a_whole_session_by_clicks(browser: Browser, room: DeskRoom, tmp_path: P
         confirm(page, "考试时间到")
         expect(page.locator(".acts .button.main")).to_have_text("签发结果")
         expect(page.locator("[data-part=unplug] .missing")).to_contain_text("还没有签发", timeout=15_000)
+
+        # what arrives after the close is kept, and all of one candidate's is accepted with one reason
+        for late in others[:2]:
+            tablets[1].answer(late["id"], ["B"], 0)
+        expect(seat(page, "A2")).to_contain_text("2 个答案迟到未计入", timeout=15_000)
+        at_seat(page, "A2", "查看留存的答案（2）")
+        expect(dialog(page).locator("tbody tr")).to_have_count(2)
+        shot(page, "console-kept", "zh")
+        dialog(page).locator(".button", has_text="2 个迟到的答案全部采用").click()
+        confirm(page, "网络中断，时间内作答")
+        expect(seat(page, "A2")).not_to_contain_text("迟到未计入")
+        assert len(ledger.entries(room.db, kinds=("answer_accepted",))[0].body["journal"]) == 2
         act(page, "签发结果")
         confirm(page)
         expect(page.locator(".head .tag", has_text="结果已签发")).to_be_visible()

@@ -303,7 +303,7 @@ def test_a_replaced_tablet_hands_what_it_could_not_send_to_the_proctor_and_keeps
         waiting = proctor.get(f"/console/api/{room.session}/kept/{person}")["kept"]
         assert [(row["value"], row["stands"], row["old_tablet"]) for row in waiting] == [(["B"], ["A"], True)]
         assert "kept_answers" in board_seat(proctor, room.session, codes[0])["alarms"]
-        accept = {"person": person, "n": waiting[0]["n"], "reason": "考生说以旧平板为准"}
+        accept = {"person": person, "n": [waiting[0]["n"]], "reason": "考生说以旧平板为准"}
         proctor.post(f"/console/api/{room.session}/accept-answer", **accept)
         assert answers_of(room)[two] == ["B"]
         expect(new.locator("#question")).to_be_visible()

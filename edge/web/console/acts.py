@@ -42,7 +42,7 @@ class Undo(ActBody):
 
 
 class Accept(ActBody):
-    n: Annotated[int, Field(ge=1, le=1 << 52)]
+    n: Annotated[list[Annotated[int, Field(ge=1, le=1 << 52)]], Field(min_length=1, max_length=1000)]
 
 
 def _open_checkin(session: str, body: ActBody, op: Op) -> None:

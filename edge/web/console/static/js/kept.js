@@ -1,4 +1,5 @@
-// Answers that came stale or late: both values side by side. The room decides nothing by itself; accepting is an act.
+// Answers that came stale or late: both values side by side. The room decides nothing by itself; accepting is an act,
+// of one answer, or of all that one candidate could not send in time.
 
 import { h, replace } from "/ui/static/js/dom.js";
 import { t } from "/ui/static/js/text.js";
@@ -24,6 +25,9 @@ export async function keptDialog(base, sender, board, who) {
     return;
   }
   const open = ["running", "closed"].includes(board.session.state);
+  const late = found.filter((one) => one.outcome === "late" && !one.accepted);
+  const all = open && late.length > 1
+    ? h("button", { type: "button", class: "button", onclick: () => { dialog.close(); acceptAll(sender, who, late); } }, t("console.act_accept_all", { count: late.length })) : null;
   const rows = found.map((one) => h("tr", {},
     h("th", { scope: "row", class: "num" }, one.item),
     h("td", {}, h("span", { class: "tag " + (one.outcome === "late" ? "warn" : "info") }, t("console.kept_" + one.outcome)), one.old_tablet ? h("span", { class: "small" }, " " + t("console.kept_old_tablet")) : null, h("br", {}), h("span", { class: "num small muted" }, hms(one.at_ms))),
@@ -32,12 +36,19 @@ export async function keptDialog(base, sender, board, who) {
     h("td", {}, one.accepted ? h("span", { class: "tag good" }, "✓ " + t("console.kept_accepted"))
       : open ? h("button", { type: "button", class: "button slim", onclick: () => { dialog.close(); accept(sender, who, one); } }, t("console.act_accept")) : null)));
   replace(body, rows.length
-    ? h("div", { class: "scroll-x" }, h("table", { class: "plain" }, h("thead", {}, h("tr", {}, ["kept_item", "kept_when", "kept_sent", "kept_stands"].map((key) => h("th", { scope: "col" }, t("console." + key))), h("th", {}))), h("tbody", {}, rows)))
+    ? h("div", {}, all, h("div", { class: "scroll-x" }, h("table", { class: "plain" }, h("thead", {}, h("tr", {}, ["kept_item", "kept_when", "kept_sent", "kept_stands"].map((key) => h("th", { scope: "col" }, t("console." + key))), h("th", {}))), h("tbody", {}, rows))))
     : h("p", { class: "muted" }, t("console.kept_none")));
 }
 
 function accept(sender, who, one) {
   const facts = { item: one.item, value: shown(one.value), stands: shown(one.stands), name: who.name };
   sender.withReason("accept-answer", t("console.act_accept"), t("console.lead_accept", facts),
-    [t("console.phrase_network_late"), t("console.phrase_two_tablets")], { body: () => ({ person: who.person, n: one.n }) })();
+    [t("console.phrase_network_late"), t("console.phrase_two_tablets")], { body: () => ({ person: who.person, n: [one.n] }) })();
+}
+
+function acceptAll(sender, who, late) {
+  const facts = { name: who.name, count: late.length, items: [...new Set(late.map((one) => one.item))].join(", ") };
+  const numbers = late.map((one) => one.n).sort((a, b) => a - b);
+  sender.withReason("accept-answer", t("console.act_accept_all", facts), t("console.lead_accept_all", facts),
+    [t("console.phrase_network_late")], { body: () => ({ person: who.person, n: numbers }) })();
 }
