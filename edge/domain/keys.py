@@ -79,6 +79,12 @@ def _number(given: str) -> re.Match[str] | None:
     return _NUMBER.fullmatch(_POINT.sub(".", plain(given)).translate(_MINUS))
 
 
+def decimal_of(text: str) -> Decimal | None:
+    """The number that `text` is, read as in a blank: a comma parts thousands and nothing else. None when it is none."""
+    found = _number(text)
+    return None if found is None or found[2] else Decimal(found[1].replace(",", ""))
+
+
 def _once(given: str, units: Sequence[str]) -> str:
     """`given` without its last unit where it says the same one before: some type what stands beside the field."""
     words = " ".join(unicodedata.normalize("NFKC", given).casefold().split())

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
+from edge.domain.keys import decimal_of
 from edge.domain.scoring import Score
 
 MINUTE_MS = 60_000
@@ -114,12 +115,9 @@ def _step(step: Mapping[str, Any], marks: Marks) -> tuple[int, list[str], bool]:
 
 
 def number(text: str) -> Decimal:
-    """A measured value as written, with a Chinese or English decimal point. ValueError when it is none."""
-    try:
-        value = Decimal(text.strip().replace("。", ".").replace("，", ".").replace(",", "."))
-    except InvalidOperation as error:
-        raise ValueError(f"not a number: {text[:20]}") from error
-    if not value.is_finite() or abs(value) >= 10**9:
+    """A measured value as written, read as a number in a blank is. ValueError when it is none, or 10^9 and more."""
+    value = decimal_of(text)
+    if value is None or abs(value) >= 10**9:
         raise ValueError(f"not a number: {text[:20]}")
     return value
 

@@ -66,9 +66,10 @@ def accept(
     by: str,
     op: Op | None = None,
 ) -> None:
-    """Make kept answers count, by their `n` and in this order, while the exam runs or before its results are signed: then its parts are scored again.
+    """Make kept answers count, by their `n` and in this order, while the exam runs or before its results are signed.
 
-    They go into the journal first, once and all or none; the ledger's word follows in one transaction with the new scores.
+    They go into the journal first, once and all or none; the ledger's word follows in one transaction with the new
+    scores, where the exam has been scored already.
     """
     session = sessions.find(connection, session_id)
     sessions.need_state(session, "running", "closed")

@@ -74,6 +74,9 @@ def test_marks_that_are_not_in_the_rubric(marks: Marks) -> None:
         (GIVING, "1.6", 500),
         (GIVING, "9", 800),
         (SPACING, "1。5", 0),
+        (SPACING, "１．５", 0),
+        (SPACING, "1,500", "zero"),  # a thousand and more, not one and a half
+        (SPACING | {"target": "1500"}, "1,500", 0),
     ],
 )
 def test_a_measured_value_falls_in_the_narrowest_band_that_holds_it(
@@ -82,7 +85,9 @@ def test_a_measured_value_falls_in_the_narrowest_band_that_holds_it(
     assert measured_loss(measure, text) == loss
 
 
-@pytest.mark.parametrize("text", ["", "abc", "NaN", "Infinity", "1e99", "--1"])
+@pytest.mark.parametrize(
+    "text", ["", "abc", "NaN", "Infinity", "1e99", "--1", "1,5", "1，5", "1,50", "1.5 mm", "1" * 10]
+)
 def test_a_measured_value_that_is_none(text: str) -> None:
     with pytest.raises(ValueError, match="not a number"):
         measured_loss(SPACING, text)

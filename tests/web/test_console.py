@@ -366,8 +366,8 @@ def test_what_cannot_be_taken_back_says_why(site: Desk) -> None:
 def test_every_act_has_a_reason(site: Desk, act: str) -> None:
     """An incident is its own; of the others none goes without, and none is done for asking."""
     before = ledger.size(site.db)
-    needs = {"minutes": 5, "n": [1], "outage": "x", "of": "nothing-here", "settings": {}, "text": "停电", "person": None}
-    needs |= {"seconds": 60, "part": 0}
+    needs = {"minutes": 5, "n": [1], "outage": "x", "of": "nothing-here", "settings": {}, "text": "停电"}
+    needs |= {"person": None, "seconds": 60, "part": 0}
     model, _ = ACTS[act]
     body = {name: value for name, value in needs.items() if name in model.model_fields} | {"person": site.person(1)}
     if act == "undo":

@@ -327,7 +327,7 @@ def test_the_tablet_counts_as_the_room_does(browser: Browser, tmp_path: Path) ->
     cases, expected = [], []
     for _ in range(300):
         counts = {one: chance.randint(1, 4) for one in chance.sample(marks, chance.randint(0, 5))}
-        values = ["1.5", "1.55", "1.5501", "1.4", "2.50", "2.51", "-3", "1。45", "1.39999"]
+        values = ["1.5", "1.55", "1.5501", "1.4", "2.50", "2.51", "-3", "1。45", "1.39999", "１．５", "1,500", "−3"]
         measured = {f"m-{step}": chance.choice(values) for step in chance.sample(steps, chance.randint(0, 4))}
         vetoes = ["v1"] if chance.random() < 0.1 else []
         stamps = {step: chance.randint(0, 900_000) for step in chance.sample(steps, chance.randint(0, 7))}

@@ -3,19 +3,16 @@
 
 const MINUTE = 60000;
 
-function decimal(text) {
-  const value = String(text).trim().replace(/[。，,]/g, ".");
-  return /^[-+]?\d+(\.\d*)?$|^[-+]?\.\d+$/.test(value) ? Number(value) : NaN;
-}
-
-export function isNumber(text) {
-  return !Number.isNaN(decimal(text));
+// As the room reads it: full-width signs are half-width ones, a comma parts thousands and nothing else.
+export function written(text) {
+  const value = String(text).normalize("NFKC").replace(/\s/g, "").replace(/(\d)。(?=\d)/g, "$1.").replace(/[\u2212\u2013]/g, "-");
+  return /^[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?$|^[-+]?\.\d+$/.test(value) ? value.replace(/,/g, "") : null;
 }
 
 // Points a measured value costs, or "zero" for its step, or "veto".
 export function measuredLoss(measure, text) {
-  const value = decimal(text);
-  if (Number.isNaN(value)) return 0;
+  const value = written(text);
+  if (value === null) return 0;
   // in whole ten-millionths, so that 1.55 is no further from 1.5 than 0.05
   const whole = (x) => Math.round(Number(x) * 10000000);
   const away = Math.abs(whole(value) - whole(measure.target));

@@ -5,7 +5,7 @@ import { h, setText } from "/ui/static/js/dom.js";
 import { pick, t } from "/ui/static/js/text.js";
 import { countdown, hms } from "/ui/static/js/time.js";
 import { ask, openBox } from "/ui/static/js/dialog.js";
-import { isNumber, measuredLoss, stepTimes, worth } from "./points.js";
+import { measuredLoss, stepTimes, worth, written } from "./points.js";
 
 const MOST = 100;
 const KEYS = ["7", "8", "9", "4", "5", "6", "1", "2", "3", ".", "0", "−"];
@@ -126,8 +126,8 @@ function keypad(one, before, done) {
   const dialog = h("dialog", { class: "box keypad", "aria-labelledby": "keypad-title" }, form);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const typed = field.value.trim().replace(/[。，,]/g, ".");
-    if (!isNumber(typed)) {
+    const typed = written(field.value);
+    if (typed === null) {
       trouble.hidden = false;
       field.focus();
       return;
