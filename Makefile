@@ -66,6 +66,8 @@ soak: $(VENV)/.dev $(VENV)/.system ## the long runs; writes tests/bench/measured
 	$(BIN)/python -m pytest -p no:xdist -m long
 	EXAMROOM_ALL_EXAMPLES=1 $(BIN)/python -m pytest -p no:xdist -m hypothesis
 	$(BIN)/python -m pytest -p no:xdist -m 'soak and not vm' --timeout 3600 tests/soak; found=$$?; \
+	if [ "$$(id -u)" = 0 ]; then $(MAKE) vmkill || found=$$?; \
+	else echo "make vmkill, the pulled plugs of a virtual machine, needs root: skipped" >&2; fi; \
 	$(BIN)/python tests/bench/readme_figures.py; exit $$found
 
 vmtest: $(VENV)/.dev ## boot the units in a virtual machine until the exam page answers (root)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from edge.bank.model import Blueprint, Id, Rubric, where
 from edge.domain import residentid
+from edge.domain.acts import Act, OneRoute
 from edge.errors import BadInput
 
 Words = Annotated[str, Field(max_length=2000, pattern=r"\S")]
@@ -256,7 +257,7 @@ class PolicyDocument(Part):
     keep_recordings_days: Annotated[int, Field(ge=1, le=3650)] = 180
     lockout: Lockout = Lockout()
     # acts that a second member of staff confirms with badge and PIN: "close", "sign", "admit", "admit-manual" ...
-    two_person: Annotated[list[Annotated[str, Field(pattern=r"^[a-z-]{2,32}$")]], Field(max_length=50)] = []
+    two_person: Annotated[list[Act | OneRoute], Field(max_length=50)] = []
     practice: bool = False
     # the tests a candidate has to pass; a session for theory alone names that alone
     tests: Annotated[list[Literal["safety", "theory", "practical"]], Field(min_length=1, max_length=3)] = [

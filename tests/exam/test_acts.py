@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge.errors import Conflict, Refused
+from edge.errors import BadInput, Conflict, Refused
 from edge.exam import conduct, incidents
 from edge.exam.acts import Op, carry_out, make_op, second_person, settle, wants_second
 from edge.exam.documents import parse_policy
@@ -131,6 +131,8 @@ def test_policy_names_the_acts_of_two_people() -> None:
     assert wants_second(policy, "admit", "manual")
     assert not wants_second(policy, "admit", "policy")
     assert not wants_second({}, "close")
+    with pytest.raises(BadInput, match=r"two_person\.1"):  # a word nobody asks for would ask nobody
+        parse_policy(marks.replace(b"admit-manual", b"clsoe"))
 
 
 def test_a_correction_is_a_further_entry_and_nothing_is_overwritten(desk: DeskRoom) -> None:

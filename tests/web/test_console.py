@@ -17,6 +17,7 @@ from edge import __version__, clock
 from edge.cli import main
 from edge.demo import people as cast
 from edge.demo.people import STAFF
+from edge.domain import acts
 from edge.domain.canonical import canonical
 from edge.domain.rehearsal import Held
 from edge.exam import written
@@ -360,6 +361,10 @@ def test_what_cannot_be_taken_back_says_why(site: Desk) -> None:
     op = site.done("start")["op_id"]
     assert code_of(site.act("undo", of=op, reason="误操作")) == "undo_not_possible"
     assert code_of(site.act("undo", of="nothing-here", reason="误操作")) == "undo_unknown"
+
+
+def test_every_act_has_its_name_in_the_domain() -> None:
+    assert set(ACTS) == acts.ACTS
 
 
 @pytest.mark.parametrize("act", ACTS)

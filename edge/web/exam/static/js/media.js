@@ -6,6 +6,8 @@ import { t } from "/ui/static/js/text.js";
 const TEXTS = { image: "exam.media_image", audio: "exam.media_audio", video: "exam.media_video" };
 const size = (bytes) => (bytes >= 1000000 ? (bytes / 1000000).toFixed(1) + " MB" : Math.max(1, Math.round(bytes / 1000)) + " kB");
 
+const label = (entry) => t(TEXTS[entry.kind] || TEXTS.image) + (entry.bytes ? " (" + size(entry.bytes) + ")" : "");
+
 // fetchBlob(name) -> Blob, or null when the room did not give it.
 export function createMedia(fetchBlob) {
   const kept = new Map();
@@ -57,9 +59,8 @@ export function createMedia(fetchBlob) {
   }
 
   function figure(entry) {
-    const label = t(TEXTS[entry.kind] || TEXTS.image) + (entry.bytes ? " (" + size(entry.bytes) + ")" : "");
     const ready = kept.has(entry.name) ? element(entry, kept.get(entry.name), false) : null;
-    const holder = onDemand(label, ready, async () => {
+    const holder = onDemand(label(entry), ready, async () => {
       const url = await get(entry.name);
       return url ? element(entry, url, true) : null;
     });
@@ -73,6 +74,8 @@ export function createMedia(fetchBlob) {
 
   return {
     get,
+    label,
+    has: (name) => kept.has(name),
     figures: (item) => (item.media || []).filter((entry) => entry.name !== item.image && !isOption(item, entry.name)).map(figure),
     // Where an option's picture goes once it has been asked for.
     slot(name) {
