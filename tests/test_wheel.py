@@ -46,6 +46,26 @@ def files_of(folder: str) -> set[str]:
     return {file.as_posix() for file in found if not LEFT_OUT & set(file.parts)}
 
 
+# `--prefix` lays files out as `--user` and a virtual environment do, `--target` puts data beside the packages
+@pytest.mark.parametrize("how", ["--target", "--prefix"])
+def test_installed_elsewhere_it_finds_its_packs(wheel: Path, tmp_path: Path, how: str) -> None:
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile"]
+    environment = {"PATH": "/usr/bin:/bin", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    # into a place of its own the installer need not know that this environment has the tree's one already
+    command = [*install, "--ignore-installed", how, tmp_path / "there", wheel]
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)
+    (typed,) = (tmp_path / "there").rglob("edge/py.typed")
+    site = typed.parents[1]
+    say = "from edge.vision import manifest; print(manifest.__file__, *manifest.known_packs())"
+    done = subprocess.run(
+        [sys.executable, "-c", say], cwd=tmp_path, env={"PYTHONPATH": str(site)}, capture_output=True, text=True
+    )
+    assert done.stderr == ""
+    imported, *packs = done.stdout.split()
+    assert Path(imported).is_relative_to(site)
+    assert packs == sorted(file.parent.name for file in (ROOT / "models").glob("*/manifest.toml"))
+
+
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_installed_in_an_empty_place_it_runs_the_demo(wheel: Path, tmp_path: Path) -> None:

@@ -70,13 +70,21 @@ class Manifest(_Part):
 
 
 def manifest_root() -> Path:
-    """The folder with one folder a pack: `models/` of a checkout, or where the wheel has put it."""
+    """The folder with one folder a pack: `models/` of a checkout, or where an installer has put the wheel's data."""
     tree = Path(__file__).parents[2]
-    return (
-        tree / "models"
-        if (tree / "pyproject.toml").is_file()
-        else Path(sysconfig.get_path("data")) / "share" / "examroom" / "models"
-    )
+    return tree / "models" if (tree / "pyproject.toml").is_file() else _installed_root(tree)
+
+
+def _installed_root(site: Path) -> Path:
+    """Where the data of the wheel whose packages stand in `site` went.
+
+    That depends on how it was installed: beside the packages (`pip install --target`), at the foot of their
+    `lib/pythonX.Y/site-packages` (a virtual environment, `--user`, `--prefix`), or where this Python says. What is
+    nearest to this package is its own, also where another version is installed in the environment that runs it.
+    """
+    foots = [site, *site.parents[:3], Path(sysconfig.get_path("data"))]
+    places = [foot / "share" / "examroom" / "models" for foot in foots]
+    return next((place for place in places if place.is_dir()), places[-1])
 
 
 def known_packs(root: Path | None = None) -> list[str]:
