@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +35,21 @@ SPREAD = {"video": 40, "ledger": 20, "proof": 20, "signature": 20}
 SIGNATURE_PARTS = ("certificate", "manifest", "checkpoint")
 
 
-@dataclass
-class Outcome:
-    """The summary and what in it is not as it must be."""
-
-    summary: dict[str, Any]
-    misses: list[str]
+def nothing_yet() -> dict[str, Any]:
+    """A summary with all its keys and nothing counted: what a demo that broke off leaves of what it did not reach."""
+    counts = ["admitted", "by_face", "manual", "by_policy", "refused", "acknowledged", "stored"]
+    counts += ["answers_lost", "answers_doubled", "answers_changed", "retries", "footage_files"]
+    counts += ["results", "results_verified", "receipts", "gateway_stored", "doubled", "alarms"]
+    counts += ["ledger_size", "flips_tried", "flips_named"]
+    lists = ["refusal_reasons", "refusals", "problems", "footage_wrong", "gaps", "arrivals_each", "flips_wrong"]
+    return {
+        **dict.fromkeys(counts, 0),
+        **{name: [] for name in lists},
+        "footage_expected_s": 0.0,
+        "footage_recorded_s": 0.0,
+        "ledger_ok": False,
+        "evidence": None,
+    }
 
 
 def people_and_answers(config: Config, tally: Tally) -> dict[str, Any]:

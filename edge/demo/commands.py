@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import requests
 from rich.console import Console
 from rich.table import Table
 
@@ -19,10 +18,10 @@ from edge.demo import checks, exam, footage
 from edge.demo.door import Door
 from edge.demo.people import CLASS_SIZE, HOPPER, STAFF, badge_of
 from edge.demo.reload import watch_code
-from edge.demo.room import CAMERA, SESSION, DemoRoom, wait_for
+from edge.demo.room import SESSION, DemoRoom
 from edge.demo.tablets import Tally
 from edge.domain.reasons import sentence
-from edge.errors import BadInput, ExamroomError
+from edge.errors import BadInput
 from edge.hardware.badge.simulator import tap
 from edge.ops.desk import Person
 from edge.ops.ports import free_port
@@ -57,19 +56,21 @@ def demo(
         raise click.BadParameter("1-65535", param_hint="--port")
     _empty(out)
     room = DemoRoom(out, port or free_port(), free_port(), camera)
-    stages = Stages(console)
+    stages, summary = Stages(console), checks.nothing_yet()
     try:
-        _set_up(room, stages)
-        if only_room or camera is not None:
-            _leave_running(room, console, reload_, SESSION)
-            return
         try:
-            outcome = _story(room, stages)
-        except (ExamroomError, RuntimeError, requests.RequestException) as error:
-            _write_summary(out, {"error": str(error)})  # a miss too: whoever reads the summary must find it
+            _set_up(room, stages)
+            if only_room or camera is not None:
+                _leave_running(room, console, reload_, SESSION)
+                return
+            _story(room, stages, summary)
+        except BaseException as error:  # a miss too: whoever reads the summary must find it, with what was counted
+            said = str(error) if isinstance(error, Exception) else ""
+            _write_summary(out, summary | {"error": said or type(error).__name__})
             raise
-        _print(console, outcome.summary, outcome.misses)
-        _write_summary(out, outcome.summary)
+        missed = checks.misses(summary)
+        _print(console, summary, missed)
+        _write_summary(out, summary)
         if keep:
             # the first session is signed: one more, so that there is something to click
             room.publish_another(ANOTHER)
@@ -77,7 +78,7 @@ def demo(
     finally:
         room.stop()
         room.stop_gateway()
-    sys.exit(1 if outcome.misses else 0)
+    sys.exit(1 if missed else 0)
 
 
 def _write_summary(out: Path, summary: dict[str, Any]) -> None:
@@ -106,11 +107,12 @@ def _set_up(room: DemoRoom, stages: Stages) -> None:
         room.publish()
     with stages("services start, bundles arrive 启动与同步") as tick:
         room.start()
+        tick(0.2, "camera 摄像头")
+        room.wait_for_camera()
         tick(0.3, "sync 同步")
-        wait_for(lambda: _entries(room, "session_planned") == 1, "the roster")
+        room.wait_for(lambda: _entries(room, "session_planned") == 1, "the roster")
         tick(0.6, "face templates 人脸模板")
-        wait_for(lambda: _entries(room, "enrolled_face") == 2, "face templates")
-        wait_for(lambda: (room.out / "run" / f"frames-{CAMERA}.ring").exists(), "camera")
+        room.wait_for(lambda: _entries(room, "enrolled_face") == 2, "face templates")
 
 
 def _entries(room: DemoRoom, kind: str) -> int:
@@ -121,7 +123,8 @@ def _entries(room: DemoRoom, kind: str) -> int:
         connection.close()
 
 
-def _story(room: DemoRoom, stages: Stages) -> checks.Outcome:
+def _story(room: DemoRoom, stages: Stages, summary: dict[str, Any]) -> None:
+    """The whole session; fills `summary` in as it is counted."""
     proctor, examiner, supervisor = (Person(room.base, who) for who in (PROCTOR, EXAMINER, SUPERVISOR))
     for person, landing in ((proctor, "/console/"), (examiner, "/scoring/"), (supervisor, "/spotcheck/")):
         person.sign_in(landing)
@@ -136,10 +139,10 @@ def _story(room: DemoRoom, stages: Stages) -> checks.Outcome:
         exam.score_practical(examiner, EXAMINER.pin, tick)
     with stages("close, sign, upload 收卷签发上传") as tick:
         exam.finish(proctor)
-        exam.wait_for_receipts(proctor, CLASS_SIZE, tick)
+        exam.wait_for_receipts(room, proctor, CLASS_SIZE, tick)
         room.command("uplink", "resend")
-        wait_for(lambda: footage.is_indexed(room.config), "the last segment", 40)
-    summary: dict[str, Any] = checks.people_and_answers(room.config, tally)
+        room.wait_for(lambda: footage.is_indexed(room.config), "the last segment", 40)
+    summary |= checks.people_and_answers(room.config, tally)
     summary |= {"refusals": [refusal["zh"] for refusal in door.refusals], "problems": tally.problems}
     summary |= footage.footage(room.config) | checks.uploads(room) | checks.ledger_proofs(room.config)
     with stages("evidence, 100 altered copies 证据") as tick:
@@ -148,7 +151,6 @@ def _story(room: DemoRoom, stages: Stages) -> checks.Outcome:
     for person in (proctor, examiner, supervisor):
         person.close()
     door.close()
-    return checks.Outcome(summary, checks.misses(summary))
 
 
 def _print(console: Console, summary: dict[str, Any], missed: list[str]) -> None:
@@ -183,7 +185,7 @@ def _print(console: Console, summary: dict[str, Any], missed: list[str]) -> None
 
 def _open_doors(room: DemoRoom, session: str) -> list[str]:
     """Check-in open, three people in, the exam started; their seat codes."""
-    wait_for(lambda: session in _planned(room), f"session {session}")
+    room.wait_for(lambda: session in _planned(room), f"session {session}")
     proctor = Person(room.base, PROCTOR)
     proctor.sign_in("/console/")
     board = proctor.post(f"/console/api/{session}/open-checkin", reason="开放签到")["board"]

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from edge.demo.people import ASTRONAUT, CLASS_SIZE, HOPPER, badge_of
-from edge.demo.room import CAMERA, SESSION, DemoRoom, wait_for
+from edge.demo.room import CAMERA, SESSION, DemoRoom
 from edge.hardware.badge.simulator import tap
 from edge.hardware.panel.simulator import press
 from edge.ops.desk import Person
@@ -80,7 +80,7 @@ class Door:
     def _tap(self, number: int, ends: set[str]) -> dict[str, Any]:
         before = self._state()["at_ms"]
         tap(self._room.reader, badge_of(number))
-        found: dict[str, Any] = wait_for(lambda: self._after(before, ends), f"badge {number}", 30)
+        found: dict[str, Any] = self._room.wait_for(lambda: self._after(before, ends), f"badge {number}", 30)
         return found
 
     def _after(self, before: int, ends: set[str]) -> dict[str, Any] | None:
@@ -88,7 +88,7 @@ class Door:
         return state if state["at_ms"] > before and state["state"] in ends else None
 
     def _kiosk_says(self, reason: str) -> None:
-        wait_for(lambda: self._state()["reason"] == reason, f"kiosk: {reason}", 10)
+        self._room.wait_for(lambda: self._state()["reason"] == reason, f"kiosk: {reason}", 10)
 
     def _state(self) -> dict[str, Any]:
         answer = self._http.get(f"{self._room.base}/kiosk/api/state", timeout=10)

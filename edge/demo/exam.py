@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edge.demo.people import CLASS_SIZE
-from edge.demo.room import CAMERA, SESSION, DemoRoom, wait_for
+from edge.demo.room import CAMERA, SESSION, DemoRoom
 from edge.demo.tablets import Tablet, Tally
 from edge.ops.desk import Person
 
@@ -90,7 +90,7 @@ def finish(proctor: Person) -> None:
     proctor.post(f"/console/api/{SESSION}/sign", reason="签发结果")
 
 
-def wait_for_receipts(proctor: Person, count: int, tick: Callable[[float, str], None]) -> None:
+def wait_for_receipts(room: DemoRoom, proctor: Person, count: int, tick: Callable[[float, str], None]) -> None:
     """Until the province has receipted everything."""
 
     def receipted() -> bool:
@@ -98,4 +98,4 @@ def wait_for_receipts(proctor: Person, count: int, tick: Callable[[float, str], 
         tick(done / count, f"{done}/{count}")
         return bool(done >= count)
 
-    wait_for(receipted, "receipts", 60)
+    room.wait_for(receipted, "receipts", 60)

@@ -1,4 +1,4 @@
-"""For developers: restart the desk room's services when a source file changes."""
+"""For developers: restart the desk room's services and its gateway when a source file changes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,39 @@ import edge
 from edge.demo.room import DemoRoom
 from edge.services.supervisor import read_pids
 
+EVERY_SECONDS = 1.0
+# what the program reads; what editors keep beside it (locks, backups, swap files) is none of it
+SOURCES = frozenset((".py", ".html", ".css", ".js", ".toml", ".json", ".svg", ".yaml", ".webmanifest"))
 
-def watch_code(room: DemoRoom, stop: threading.Event) -> None:
-    """Until `stop`: when a file of the package is newer than before, end every service; `run` starts it again."""
-    folder = Path(edge.__file__).parent
-    before = _newest(folder)
-    while not stop.wait(1.0):
-        newest = _newest(folder)
-        if newest > before:
-            before = newest
+Seen = dict[str, tuple[int, int]]
+
+
+def watch_code(room: DemoRoom, stop: threading.Event, folder: Path | None = None) -> None:
+    """Until `stop`: when a source file under `folder` (the package) is written, made, moved or deleted, start over.
+
+    The services are ended, and `run` starts them again; the gateway is started again by the room.
+    """
+    folder = folder or Path(edge.__file__).parent
+    before = _seen(folder)
+    while not stop.wait(EVERY_SECONDS):
+        now = _seen(folder)
+        if now != before:
+            before = now
             for pid in read_pids(room.config.paths.runtime).values():
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)
+            room.restart_gateway()
 
 
-def _newest(folder: Path) -> float:
-    kinds = ("*.py", "*.html", "*.css", "*.js", "*.toml")
-    return max(file.stat().st_mtime for kind in kinds for file in folder.rglob(kind))
+def _seen(folder: Path) -> Seen:
+    """Path to (time of change in ns, size). A file that goes while it is looked at was not there."""
+    found: Seen = {}
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "__pycache__"))]
+        for name in files:
+            if not name.startswith(".") and Path(name).suffix in SOURCES:
+                file = os.path.join(place, name)  # noqa: PTH118 - hundreds of them each second
+                with suppress(OSError):
+                    status = os.stat(file)  # noqa: PTH116 - the same
+                    found[file] = (status.st_mtime_ns, status.st_size)
+    return found

@@ -22,11 +22,12 @@ from edge.config import ENVIRONMENT, Config, load_config
 from edge.demo import people
 from edge.demo.clip import build_clip
 from edge.domain.canonical import canonical
-from edge.errors import Unavailable
+from edge.errors import BadInput, Unavailable
 from edge.gateway.bundles import publish
 from edge.gateway.rooms import issue_token
 from edge.gateway.settings import init_gateway, open_province
 from edge.services.supervisor import read_pids
+from edge.store.status import read_statuses
 from edge.uplink.enrol import enrol
 from edge.vision import packs
 
@@ -36,17 +37,6 @@ STATIONS = [
     {"id": "yard-2", "title": "二号工位", "camera": CAMERA, "rubric": "P01"},
 ]
 WAIT_SECONDS = 60.0
-
-
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
-    """What `condition` gives once it is true. Unavailable, naming `what`, when that takes too long."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise Unavailable("demo_waited", what=what, seconds=round(seconds))
 
 
 @dataclass
@@ -90,6 +80,21 @@ class DemoRoom:
     def button(self) -> Path:
         """The pipe that drives the mock pin of the button."""
         return self.out / "run" / "button"
+
+    @property
+    def logs(self) -> Path:
+        """A log a process."""
+        return self.out / "logs"
+
+    def wait_for(self, condition: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
+        """What `condition` gives once it is true. Unavailable, naming `what`, when that takes too long."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = condition()
+            if found:
+                return found
+            time.sleep(0.1)
+        raise Unavailable("demo_waited", what=what, seconds=round(seconds), logs=self.logs)
 
     # ---- making it
 
@@ -171,19 +176,40 @@ class DemoRoom:
     # ---- running it
 
     def start_gateway(self) -> None:
+        self._spawn_gateway()
+        ca = str(self.gateway_folder / "tls" / "ca.pem")
+        self.wait_for(lambda: _answers(f"{self.gateway_url}/v1/health", ca), "gateway")
+
+    def restart_gateway(self) -> None:
+        """Without waiting for it: code that does not run yet is mended by the next change."""
+        self.stop_gateway()
+        self._spawn_gateway()
+
+    def _spawn_gateway(self) -> None:
         command = ["gateway", "serve", "--dir", str(self.gateway_folder), "--port", str(self.gateway_port)]
         self._gateway = self._spawn(command, "gateway")
-        ca = str(self.gateway_folder / "tls" / "ca.pem")
-        wait_for(lambda: _answers(f"{self.gateway_url}/v1/health", ca), "gateway")
 
     def stop_gateway(self) -> None:
         _end(self._gateway)
         self._gateway = None
 
     def start(self) -> None:
-        logs = self.out / "logs"
-        self._run = self._spawn(["--config", str(self.config_file), "run", "--logs", str(logs)], "run")
-        wait_for(lambda: _answers(f"{self.base}/healthz", True), "web")
+        self._run = self._spawn(["--config", str(self.config_file), "run", "--logs", str(self.logs)], "run")
+        self.wait_for(lambda: _answers(f"{self.base}/healthz", True), "web")
+
+    def wait_for_camera(self) -> None:
+        """Until it gives pictures. BadInput with the camera's own sentence once it has said that it cannot open."""
+        paths = self.config.paths
+
+        def gives() -> bool:
+            if paths.ring(CAMERA).exists():
+                return True
+            status = read_statuses(paths.status).get(f"camera-{CAMERA}", {})
+            if status.get("state") == "camera_missing":
+                raise BadInput(status["reason"], **status["facts"])
+            return False
+
+        self.wait_for(gives, "camera")
 
     def stop(self) -> None:
         _end(self._run)
@@ -196,7 +222,7 @@ class DemoRoom:
         """SIGKILL to the service's whole process group, as a power cut to it alone."""
         pid = self.pid(service)
         if pid is None:
-            raise Unavailable("demo_waited", what=service, seconds=0)
+            raise Unavailable("demo_waited", what=service, seconds=0, logs=self.logs)
         os.killpg(pid, signal.SIGKILL)
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -205,10 +231,9 @@ class DemoRoom:
         return subprocess.run(full, capture_output=True, text=True, check=False)
 
     def _spawn(self, words: list[str], log: str) -> subprocess.Popen[bytes]:
-        folder = self.out / "logs"
-        folder.mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(parents=True, exist_ok=True)
         environment = os.environ | {ENVIRONMENT: str(self.config_file)}
-        with (folder / f"{log}.log").open("ab") as out:
+        with (self.logs / f"{log}.log").open("ab") as out:
             command = [sys.executable, "-m", "edge.cli", *words]
             return subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
 

@@ -15,7 +15,7 @@ import pytest
 
 import support
 from edge.config import load_config
-from edge.demo.checks import misses
+from edge.demo.checks import misses, nothing_yet
 from edge.demo.footage import footage
 from edge.demo.people import CLASS_SIZE
 from edge.trust.verifier import read_root, verify_file
@@ -67,6 +67,7 @@ def check_it_ends_well_and_says_so(ran: Ran) -> None:
     assert summary["results"] == summary["receipts"] == CLASS_SIZE
     assert summary["doubled"] == 0 and summary["arrivals_each"][0] >= 2
     assert summary["ledger_ok"] is True
+    assert list(summary) == list(nothing_yet()), "what broke off has the same keys"
     assert summary["flips_tried"] == summary["flips_named"] == 100
     for word in ("admitted", "refused", "receipts", "killed"):
         assert word in ran.printed
