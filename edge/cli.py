@@ -138,7 +138,7 @@ def service(context: Context, name: str) -> None:
 
 
 @main.command()
-@click.option("--logs", type=click.Path(path_type=Path), help="A folder for one log a service.")
+@click.option("--logs", type=click.Path(path_type=Path, file_okay=False), help="A folder for one log a service.")
 @click.pass_obj
 def run(context: Context, logs: Path | None) -> None:
     """Run every service on a desk, each a process, restarted when it dies."""

@@ -262,6 +262,7 @@ def test_a_filled_in_roster_is_not_overwritten(site: Path, tmp_path: Path) -> No
         (("uplink", "nope"), "命令的写法不对"),
         (("--nope",), "没有选项 --nope"),
         (("rehearse", "--pace", "nan", "--answers", "1", "--candidates", "1"), "--pace 的值不对"),
+        (("run", "--logs", __file__), "--logs 的值不对"),
         (("rehearse", "--seats", __file__, "--answers", "1", "--candidates", "1"), "--seats 的值不对"),
     ],
 )
