@@ -1,4 +1,4 @@
-"""`examroom demo` around its story: what it leaves when it breaks off, its options, how it waits and watches the code."""
+"""`examroom demo` around its story: what it leaves when it breaks off, its options, its waiting, its watch on code."""
 
 from __future__ import annotations
 
