@@ -64,6 +64,12 @@ class Conflict(ExamroomError):
     status = 409
 
 
+class Exists(Conflict):
+    """What the caller names to be made is there already: another name, or a wish to replace it, is wanted."""
+
+    exit_code = 2
+
+
 class TooMany(ExamroomError):
     """Too many tries or too much at once; wait and try again."""
 

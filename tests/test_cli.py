@@ -135,8 +135,10 @@ def test_a_small_site_plans_a_session_from_a_spreadsheet(site: Path, tmp_path: P
     listed = json.loads(run("session", "list", "--json", config=site).output)
     assert [row["state"] for row in listed] == ["planned"]
     again = run("session", "create", "--roster", str(roster), "--bank", str(bank), config=site)
-    assert again.exit_code == 1
+    assert again.exit_code == 2
     assert "S-001" in again.output
+    unset = run("uplink", "resend", config=site)
+    assert unset.exit_code == 2 and "url" in unset.output
     assert len(json.loads(run("session", "list", "--json", config=site).output)) == 1
 
 
@@ -249,7 +251,7 @@ def test_the_demo_removes_nothing_but_an_earlier_demo(tmp_path: Path) -> None:
 def test_a_filled_in_roster_is_not_overwritten(site: Path, tmp_path: Path) -> None:
     roster = tmp_path / "roster.xlsx"
     roster.write_bytes(b"an afternoon of typing")
-    assert run("session", "template", str(roster), config=site).exit_code == 1
+    assert run("session", "template", str(roster), config=site).exit_code == 2
     assert roster.read_bytes() == b"an afternoon of typing"
 
 

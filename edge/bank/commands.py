@@ -21,9 +21,9 @@ from edge.bank.sources import problems_in, read_source
 from edge.bank.summary import keys, summary
 from edge.bank.transfer import import_command, show_problems, template_command, write_export
 from edge.domain.canonical import canonical
-from edge.errors import BadInput
+from edge.errors import BadInput, VerificationFailed
 from edge.trust import dsse, enrolment
-from edge.trust.certificate import check
+from edge.trust.certificate import Certificate, check
 from edge.trust.enrolment import Identity
 from edge.trust.seal import seal_bundle
 from edge.trust.shares import Content, new_codes, share_out
@@ -126,9 +126,17 @@ def inspect(source: str, with_keys: bool, as_json: bool) -> None:
 
 @bank.command()
 @click.argument("source")
-@click.option("--root-key", type=click.Path(exists=True, path_type=Path), required=True, help="The signing root's key.")
 @click.option(
-    "--certificate", type=click.Path(exists=True, path_type=Path), required=True, help="The room it is sealed for."
+    "--root-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="The signing root's key.",
+)
+@click.option(
+    "--certificate",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="The room it is sealed for.",
 )
 @click.option("--version", "number", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--days", type=click.IntRange(1, 3650), default=180, show_default=True, help="How long it may be used.")
@@ -168,8 +176,8 @@ def build(
         _show(wrong)
         click.echo(f"{len(wrong)} 个错误，没有封装 / {len(wrong)} errors, nothing was sealed", err=True)
         sys.exit(1)
-    root = Ed25519Signer.load(root_key)
-    room = check(certificate.read_bytes(), root.public)
+    root = Ed25519Signer.given(root_key)
+    room = _room_of(certificate, root)
     now = clock.wall_ms()
     plain, slips, shared, more = content_of(found), [], None, {}
     if codes_out is not None:
@@ -198,6 +206,15 @@ def build(
     click.echo(f"{out}: {dsse.BUNDLE}, {len(found.items)} 题 / items, {room.room}")
     for slip in slips:
         click.echo(f"{slip}: 密码条，分别交给两个人 / a code slip; each goes to another person")
+
+
+def _room_of(certificate: Path, root: Ed25519Signer) -> Certificate:
+    """The room that it is sealed for, by the certificate that was named."""
+    try:
+        return check(certificate.read_bytes(), root.public)
+    except VerificationFailed as error:
+        error.exit_code = 2  # the file is not what it has to be
+        raise
 
 
 def as_local(found: BankDocument) -> BankDocument:

@@ -22,7 +22,7 @@ from edge.bank.problems import CHECK_FIELDS, Problem, Problems, explain, names
 from edge.bank.qti.read import read_package
 from edge.bank.rubrics import Rubric
 from edge.bank.xlsx.read import read_workbook
-from edge.errors import BadInput, Conflict
+from edge.errors import BadInput, Exists
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ITEM: TypeAdapter[Item] = TypeAdapter(Item)
@@ -173,11 +173,11 @@ def _check_parts(adapter: TypeAdapter[Any], parts: list[Any], name: str, problem
 def write_bank(bank: BankDocument, out: Path, replace: bool) -> Path:
     """`bank` as one JSON file, or as `items.json` in the folder `out`; whole or not at all.
 
-    Conflict when the file is there already and `replace` does not say that it may go.
+    Exists when the file is there already and `replace` does not say that it may go.
     """
     file = out if out.suffix.lower() == ".json" else out / "items.json"
     if file.exists() and not replace:
-        raise Conflict("file_exists", path=file)
+        raise Exists("file_exists", path=file)
     write_whole(file, json.dumps(document_of(bank), ensure_ascii=False, indent=1).encode() + b"\n")
     return file
 

@@ -13,7 +13,7 @@ from edge.bank.imports import write_whole
 from edge.bank.model import Blueprint, Rubric, parse_bank, where
 from edge.bank.sources import document_in, json_of
 from edge.domain.paper import shortages
-from edge.errors import BadInput, Conflict
+from edge.errors import BadInput, Exists
 
 _MODELS: dict[str, type[Blueprint] | type[Rubric]] = {"blueprints": Blueprint, "rubrics": Rubric}
 
@@ -21,7 +21,7 @@ _MODELS: dict[str, type[Blueprint] | type[Rubric]] = {"blueprints": Blueprint, "
 def add_part(bank: Path, field: str, file: Path, replace: bool) -> tuple[str, Path]:
     """Put the blueprint or rubric in `file` into a bank that is a folder or a JSON file; its id and the file written.
 
-    The bank with it is checked whole first. BadInput where either is wrong; Conflict `file_exists` for one whose id
+    The bank with it is checked whole first. BadInput where either is wrong; Exists `file_exists` for one whose id
     the bank has already, unless `replace`.
     """
     try:
@@ -32,7 +32,7 @@ def add_part(bank: Path, field: str, file: Path, replace: bool) -> tuple[str, Pa
     made: dict[str, Any] = part.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     document = document_in(bank) if bank.is_dir() else json_of(bank)
     if put_part(document, field, made) and not replace:
-        raise Conflict("file_exists", path=f"{bank} {part.id}")
+        raise Exists("file_exists", path=f"{bank} {part.id}")
     whole = parse_bank(json.dumps(document).encode())
     if bank.is_dir():
         target, content = bank / field / f"{part.id}.json", made

@@ -24,7 +24,7 @@ from edge.bank.model import BankDocument
 from edge.bank.problems import Problem
 from edge.bank.qti.write import package_of
 from edge.bank.xlsx.write import template, workbook_of
-from edge.errors import BadInput, Conflict
+from edge.errors import BadInput, Exists
 
 _MANY = 200  # items before a bar is worth its line
 
@@ -92,7 +92,7 @@ def import_command(
     """
     target = out if out.suffix.lower() == ".json" else out / "items.json"
     if target.exists() and not replace:
-        raise Conflict("file_exists", path=target)
+        raise Exists("file_exists", path=target)
     wishes, used = _wishes(options), read_exposure(exposure)
     with bars(as_json) as progress:
         done = import_files(files, wishes, progress)
@@ -137,7 +137,8 @@ def _tell(done: Imported, target: Path, as_json: bool) -> None:
         click.echo(f"{count} 个问题，没有导入任何题目 / {count} problems, nothing was imported", err=True)
     else:
         click.echo(f"{target}: {len(done.bank.items)} 题 / items, {len(done.bank.media)} 媒体 / media")
-    sys.exit(0 if done.bank is not None else 1)
+    if done.bank is None:  # not one item: the files are not what they have to be, and not only wrong in places
+        sys.exit(1 if done.items else 2)
 
 
 @click.command("template")
@@ -145,7 +146,7 @@ def _tell(done: Imported, target: Path, as_json: bool) -> None:
 def template_command(file: Path) -> None:
     """Write the empty workbook with its drop-downs and explanations."""
     if file.exists():
-        raise Conflict("file_exists", path=file)
+        raise Exists("file_exists", path=file)
     write_whole(file, template())
     click.echo(f"{file}")
 
@@ -153,14 +154,14 @@ def template_command(file: Path) -> None:
 def export(bank: BankDocument, out: Path, as_workbook: bool, replace: bool) -> list[Path]:
     """Write `bank` as a QTI 3.0 package, or as a workbook with its media in a zip beside it; gives the files.
 
-    What is written was read back first. BadInput names the items that did not come back as they were; Conflict
+    What is written was read back first. BadInput names the items that did not come back as they were; Exists
     when a file is there already.
     """
     media = out.with_name(out.stem + "-media.zip")
     targets = [out, media] if as_workbook and bank.media else [out]
     for target in targets:
         if target.exists() and not replace:
-            raise Conflict("file_exists", path=target)
+            raise Exists("file_exists", path=target)
     with bars() as progress:
         contents = [workbook_of(bank)] if as_workbook else [package_of(bank, progress(out.name))]
         if len(targets) > 1:

@@ -48,13 +48,18 @@ def policy_group() -> None:
 
 @policy_group.command("sign")
 @click.argument("policy", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--root-key", type=click.Path(exists=True, path_type=Path), required=True, help="The signing root's key.")
+@click.option(
+    "--root-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="The signing root's key.",
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def sign_command(policy: Path, root_key: Path, out: Path) -> None:
     """Sign POLICY (JSON) for `session create --policy`. What it does not say is at its default."""
     rules = parse_policy(policy.read_bytes())
     payload = rules.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    envelope = dsse.sign_envelope(dsse.POLICY, payload, [Ed25519Signer.load(root_key)])
+    envelope = dsse.sign_envelope(dsse.POLICY, payload, [Ed25519Signer.given(root_key)])
     part = out.with_name(f".{out.name}.part")
     try:
         part.write_bytes(envelope)

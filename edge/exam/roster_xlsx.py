@@ -20,7 +20,7 @@ from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 from edge.bank.xlsx.sheets import open_book
 from edge.domain import residentid
-from edge.errors import BadInput, Conflict
+from edge.errors import BadInput, Exists
 from edge.exam.documents import PHOTO_LIMIT
 from edge.exam.planning import STATIONS
 
@@ -102,9 +102,9 @@ def _read(book: Workbook, folder: Path) -> dict[str, Any]:
 
 
 def write_template(file: Path) -> None:
-    """An empty roster with its headings and one example a sheet. Conflict when the file is there already."""
+    """An empty roster with its headings and one example a sheet. Exists when the file is there already."""
     if file.exists():
-        raise Conflict("file_exists", path=file)
+        raise Exists("file_exists", path=file)
     book = Workbook()
     first = book.active
     if first is not None:

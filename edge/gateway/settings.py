@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from edge import clock
 from edge.config import toml_value
-from edge.errors import BadInput, ConfigError, Conflict
+from edge.errors import BadInput, ConfigError, Exists
 from edge.gateway.database import open_engine
 from edge.gateway.tls import make_tls
 from edge.trust.protocol import GatewayKey, sign_gateway_key
@@ -65,9 +65,9 @@ class Province:
 
 
 def init_gateway(folder: Path, name: str, title: str, hosts: Sequence[str], database: str = "") -> None:
-    """Make a new province in `folder`. Conflict when there is one already; nothing is changed then."""
+    """Make a new province in `folder`. Exists when there is one already; nothing is changed then."""
     if (folder / _FILE).exists() or (folder / "keys").exists():
-        raise Conflict("gateway_exists", path=folder)
+        raise Exists("gateway_exists", path=folder)
     try:
         settings = GatewaySettings(name=name, title=title, database=database)
     except ValidationError as error:

@@ -21,7 +21,7 @@ from rich.progress import Progress
 
 from edge import clock
 from edge.config import Config, Paths
-from edge.errors import BadInput, Conflict, ExamroomError, NotFound, Unavailable, VerificationFailed
+from edge.errors import BadInput, ExamroomError, Exists, NotFound, Unavailable, VerificationFailed
 from edge.exam.mirror import read_secret
 from edge.exam.mirroraside import PARTS, ROOM, TLS, TLS_FILES
 from edge.exam.mirrorwriting import ANSWERS
@@ -118,7 +118,7 @@ def restore(found: Found, state: Path, tls: Path | None = None, *, force: bool =
     """Write the room into the empty folder `state` and check it; what was restored.
 
     Its certificates go into `tls`, by default `state`/tls; what stands there is moved into a folder beside it.
-    Conflict when `state` is not empty, and VerificationFailed when the medium is damaged in its midst, unless `force`:
+    Exists when `state` is not empty, and VerificationFailed when the medium is damaged in its midst, unless `force`:
     then nothing is written; VerificationFailed also when a database is not sound.
     """
     if found.broken and not force:
@@ -127,7 +127,7 @@ def restore(found: Found, state: Path, tls: Path | None = None, *, force: bool =
     try:
         state.mkdir(parents=True, exist_ok=True)
         if any(state.iterdir()):
-            raise Conflict("restore_not_empty", path=state)
+            raise Exists("restore_not_empty", path=state)
         aside = _make_way(tls, found)
         for name, (mode, data) in found.files.items():
             _write(_inside(state, name), data, mode)
@@ -248,8 +248,8 @@ def _without_entry(answers: sqlite3.Connection, room: sqlite3.Connection) -> int
 
 
 @click.command("restore")
-@click.option("--from", "source", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="MIRROR",
-              help="第二份存储的文件夹 / the folder on the second medium.")  # fmt: skip
+@click.option("--from", "source", type=click.Path(exists=True, path_type=Path, file_okay=False), required=True,
+              metavar="MIRROR", help="第二份存储的文件夹 / the folder on the second medium.")  # fmt: skip
 @click.option("--to", "target", type=click.Path(path_type=Path, file_okay=False),
               help="空文件夹；默认是本机的数据文件夹 / an empty folder; default: this box's state folder.")  # fmt: skip
 @click.option("--tls", "tls", type=click.Path(path_type=Path, file_okay=False),
@@ -276,7 +276,7 @@ def restore_command(
         target = target or config.paths.state
         secret_file = secret_file or config.store.mirror_secret
     if target.is_dir() and any(target.iterdir()):
-        raise Conflict("restore_not_empty", path=target)
+        raise Exists("restore_not_empty", path=target)
     total = sum(file.stat().st_size for file in generations(source))
     with Progress(disable=as_json, transient=True) as progress:
         task = progress.add_task("读取 / reading", total=total or None)

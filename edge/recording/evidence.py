@@ -18,7 +18,7 @@ from edge import clock
 from edge.config import Paths
 from edge.domain.canonical import canonical
 from edge.domain.footage import Fragment, covering
-from edge.errors import BadInput, Conflict, NotFound, Unavailable, VerificationFailed
+from edge.errors import BadInput, Exists, NotFound, Unavailable, VerificationFailed
 from edge.store import ledger, segments
 from edge.store.db import transaction
 from edge.store.segments import Segment
@@ -89,7 +89,7 @@ def export_evidence(
 
     `why` is the purpose in words (kept in the file, committed to in the ledger), `by` a staff id. Closed segments
     only. Refused before anything is written or entered: BadInput (span, purpose, more than 4 GiB), NotFound (no
-    footage), Conflict (`out` exists), VerificationFailed (the certificate is not valid now). While writing:
+    footage), Exists (`out` exists), VerificationFailed (the certificate is not valid now). While writing:
     Unavailable (disk, or a footage file that is gone), VerificationFailed (footage that is not what was recorded);
     then the ledger keeps the attempt and no file is left.
     """
@@ -152,7 +152,7 @@ def _choose(
     if not all(text.strip() and len(text) <= LONGEST_TEXT for text in (why, by)) or not _speakable(why, by):
         raise BadInput("evidence_why")
     if out.exists():
-        raise Conflict("evidence_exists", path=out)
+        raise Exists("evidence_exists", path=out)
     found = [
         Chosen(segment, fragments)
         for segment in segments.between(connection, camera, from_ms, until_ms)

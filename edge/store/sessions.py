@@ -10,7 +10,7 @@ from typing import Any
 
 from edge import clock
 from edge.domain.canonical import canonical_text
-from edge.errors import Conflict, NotFound
+from edge.errors import Conflict, Exists, NotFound
 
 _STAMPS = {"checkin": "opened_ms", "running": "started_ms", "closed": "closed_ms", "signed": "signed_ms"}
 
@@ -143,9 +143,9 @@ class NewSession:
 
 
 def add(connection: sqlite3.Connection, new: NewSession) -> None:
-    """Insert the session with its institution, class and seats; Conflict when the session exists."""
+    """Insert the session with its institution, class and seats; Exists when the session exists."""
     if connection.execute("SELECT 1 FROM sessions WHERE id = ?", (new.id,)).fetchone():
-        raise Conflict("session_exists", session=new.id)
+        raise Exists("session_exists", session=new.id)
     connection.execute(
         "INSERT INTO institutions (id, name) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name",
         (new.institution["id"], new.institution["name"]),

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from edge.errors import Unavailable
+from edge.errors import BadInput, Unavailable
 
 
 class Signer(Protocol):
@@ -46,6 +46,14 @@ class Ed25519Signer:
     def load(cls, path: Path) -> Ed25519Signer:
         """Read a raw 32-byte seed; Unavailable when the file is missing or is not one."""
         return cls(Ed25519PrivateKey.from_private_bytes(read_secret(path, 32)))
+
+    @classmethod
+    def given(cls, path: Path) -> Ed25519Signer:
+        """The signing root's key from a file that somebody named. BadInput (`root_key_wrong`) for any other file."""
+        try:
+            return cls.load(path)
+        except Unavailable as error:
+            raise BadInput("root_key_wrong", path=path) from error
 
     def save(self, path: Path) -> None:
         write_secret(path, self._key.private_bytes_raw())

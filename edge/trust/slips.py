@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from edge.errors import BadInput, Conflict
+from edge.errors import BadInput, Exists
 from edge.trust.shares import SLIPS, Content, grouped
 from edge.trust.signer import write_secret
 
@@ -33,14 +33,14 @@ _LINES = (
 
 
 def need_free(folder: Path) -> None:
-    """Make `folder`. Conflict `slips_exist` when it holds slips already; BadInput when it cannot be made."""
+    """Make `folder`. Exists `slips_exist` when it holds slips already; BadInput when it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         taken = any(file.exists() for slip in SLIPS for file in _files(folder, slip))
     except OSError as error:
         raise BadInput("file_unreadable", path=folder, detail=error.strerror) from error
     if taken:
-        raise Conflict("slips_exist", path=folder)
+        raise Exists("slips_exist", path=folder)
 
 
 def write_slips(folder: Path, content: Content, codes: tuple[str, str]) -> list[Path]:

@@ -82,7 +82,9 @@ def endpoint(config: Config, identity: Identity | None, url: str | None = None, 
     """
     address = url or config.gateway.url or (identity.url if identity is not None else None)
     if not address:
-        raise Unavailable("gateway_unset")
+        unset = Unavailable("gateway_unset")
+        unset.exit_code = 2  # a command lacks its configuration
+        raise unset
     if not address.startswith("https://") or len(address) > 500:
         raise BadInput("gateway_url", url=address[:200])
     authority = ca or config.gateway.ca or (identity.ca if identity is not None else None)

@@ -17,6 +17,7 @@ from edge.cli import main
 from edge.config import load_config
 from edge.trust import dsse, enrolment
 from edge.trust.seal import read_manifest
+from edge.trust.signer import Ed25519Signer
 
 
 def run(*words: str) -> Result:
@@ -31,13 +32,13 @@ def document() -> dict[str, Any]:
 def test_export_import_and_back(tmp_path: Path) -> None:
     package, out = tmp_path / "p.zip", tmp_path / "bank.json"
     assert run("bank", "export", "sample", "--out", str(package)).exit_code == 0
-    assert run("bank", "export", "sample", "--out", str(package)).exit_code == 1
+    assert run("bank", "export", "sample", "--out", str(package)).exit_code == 2
     done = run("bank", "import", str(package), "--out", str(out), "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.output)["items"] == len(sample_bank().items)
     assert parse_bank(out.read_bytes()) == sample_bank()
     again = run("bank", "import", str(package), "--out", str(out))
-    assert again.exit_code == 1 and "没有改动" in again.output
+    assert again.exit_code == 2 and "没有改动" in again.output
     assert run("bank", "import", str(package), "--out", str(out), "--replace").exit_code == 0
     folder = tmp_path / "folder"
     assert run("bank", "import", str(package), "--out", str(folder), "--name", "new", "--title", "新").exit_code == 0
@@ -57,7 +58,7 @@ def test_two_files_become_one_bank_and_a_clash_none(tmp_path: Path) -> None:
 def test_the_template_and_its_problems(tmp_path: Path) -> None:
     file, out = tmp_path / "t.xlsx", tmp_path / "bank.json"
     assert run("bank", "template", str(file)).exit_code == 0
-    assert run("bank", "template", str(file)).exit_code == 1
+    assert run("bank", "template", str(file)).exit_code == 2
     book = load_workbook(file)
     book["题库"]["B1"], book["题库"]["B2"] = "b", "题库"
     for column, value in ((1, "Q1"), (3, "单选"), (4, "几个？"), (5, "一"), (6, "二"), (13, "C")):
@@ -141,6 +142,12 @@ def test_sealing_for_a_room_and_looking_inside(tmp_path: Path, room: tuple[Path,
     made["items"].append(made["items"][0] | {"id": "again"})
     twice = tmp_path / "twice.json"
     twice.write_text(json.dumps(made))
+    for named in ("--root-key", "--certificate"):
+        wrong = run("bank", "build", "sample", *words, named, str(twice), "--out", str(sealed))
+        assert wrong.exit_code == 2 and not sealed.exists(), wrong.output
+    stranger = tmp_path / "stranger.key"
+    Ed25519Signer.generate().save(stranger)
+    assert run("bank", "build", "sample", *words, "--root-key", str(stranger), "--out", str(sealed)).exit_code == 2
     refused = run("bank", "build", str(twice), *words, "--out", str(sealed))
     assert refused.exit_code == 1 and not sealed.exists()
     assert run("bank", "build", str(twice), *words, "--out", str(sealed), "--force-unlinted").exit_code == 0

@@ -139,8 +139,8 @@ def test_the_command_leaves_an_existing_bank_alone(tmp_path: Path) -> None:
     runner = CliRunner()
     for name, content, code in (
         ("broken.zip", PACKAGE[:1000], 2),
-        ("empty.xlsx", template(), 1),
-        ("text.xml", b"hello", 1),
+        ("empty.xlsx", template(), 2),
+        ("text.xml", b"hello", 2),
     ):
         file = tmp_path / name
         file.write_bytes(content)

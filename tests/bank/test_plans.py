@@ -208,7 +208,7 @@ def test_blueprints_and_rubrics_of_a_folder(tmp_path: Path) -> None:
     second = extra["blueprints"][1] | {"minutes": 77}
     (tmp_path / "p2.json").write_text(json.dumps(second))
     add = ("bank", "blueprint", "add", folder, "--blueprint", tmp_path / "p2.json")
-    assert call(*add).exit_code == 1
+    assert call(*add).exit_code == 2
     done = call(*add, "--replace")
     assert done.exit_code == 0 and "题目不够" in done.output
     bank = read_source(str(folder), lambda: pytest.fail("not sealed"))

@@ -207,6 +207,8 @@ def test_a_policy_nobody_signed_is_refused_by_the_command_that_signs(site: Site)
     plain = site.folder / "policy.json"
     refused = site.run(*create, "--policy", plain)
     assert refused.exit_code == 2 and "examroom session policy sign" in refused.output
+    no_key = site.run("session", "policy", "sign", plain, "--root-key", plain, "--out", site.folder / "none.json")
+    assert no_key.exit_code == 2 and "root.key" in no_key.output and "examroom enrol" not in no_key.output
     # an envelope of this root, but of another kind
     other = site.folder / "other.json"
     other.write_bytes(dsse.sign_envelope(dsse.RESULT, RULES, [Ed25519Signer.load(site.root_key)]))
@@ -296,6 +298,6 @@ def test_a_bank_without_a_blueprint_says_how_to_add_one(site: Site) -> None:
     made = {"id": "P1", "title": {"zh": "方案"}, "post": "架子工", "regime": "skilled-worker", "minutes": 20}
     plan.write_text(json.dumps({**made, "parts": [part]}))
     site.good("bank", "blueprint", "add", bank, "--blueprint", plan)
-    assert site.run("bank", "blueprint", "add", bank, "--blueprint", plan).exit_code == 1
+    assert site.run("bank", "blueprint", "add", bank, "--blueprint", plan).exit_code == 2
     site.good("bank", "blueprint", "add", bank, "--blueprint", plan, "--replace")
     site.good(*create, site.seal(bank))

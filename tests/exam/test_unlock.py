@@ -239,7 +239,7 @@ def test_the_command_line_builds_slips_and_plans_a_session(tmp_path: Path) -> No
     ]
     assert codes[0] in (out / "slip-1.html").read_text() and codes[1] not in (out / "slip-1.txt").read_text()
     again = runner.invoke(main, [*config, *build, "--two-person", "--codes-out", str(out)])
-    assert again.exit_code == 1 and "slips_exist" not in again.output
+    assert again.exit_code == 2 and "slips_exist" not in again.output
     manifest, shell = plan_sealed(desk.identity, (tmp_path / "b.bundle").read_bytes())
     assert (manifest.shares, shell.items, bool(shell.blueprints)) == (2, [], True)
     assert manifest.release is not None

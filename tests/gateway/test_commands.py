@@ -50,7 +50,7 @@ def test_init_makes_a_province_once(folder: Path) -> None:
     assert names.get_values_for_type(x509.DNSName) == ["localhost", "gateway.example"]
     root = (folder / "keys" / "root.key").read_bytes()
     again = run("init", folder)
-    assert again.exit_code == 1
+    assert again.exit_code == 2
     assert "已经有一个网关" in again.output
     assert (folder / "keys" / "root.key").read_bytes() == root
 

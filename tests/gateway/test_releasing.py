@@ -141,4 +141,4 @@ def test_the_command_publishes_with_slips_and_counts(tmp_path: Path, province: P
     typed = next(line for line in (out / "slip-2.txt").read_text().splitlines() if line.startswith("    "))
     assert open_slip(manifest.release, manifest.content, 2, read_code(typed, 2))
     assert typed.replace(" ", "") not in (province.folder / "gateway.db").read_bytes().decode("latin-1")
-    assert CliRunner().invoke(main, [*command, "--codes-out", str(out)]).exit_code == 1
+    assert CliRunner().invoke(main, [*command, "--codes-out", str(out)]).exit_code == 2

@@ -12,8 +12,10 @@ import time
 from pathlib import Path
 
 import requests
+from click.testing import CliRunner
 
 import support
+from edge.cli import main
 from edge.demo.tablets import Tally
 from edge.ops.ports import free_port
 from edge.store import ledger
@@ -120,9 +122,11 @@ def test_restore_refuses_what_it_must(tmp_path: Path) -> None:
     empty.mkdir()
     config = write_config(make_desk_room(tmp_path / "desk").config, tmp_path)
     command = [sys.executable, "-m", "edge.cli", "--config", str(config), "restore", "--from", str(empty)]
-    for target, code, word in ((full, 1, "is not empty"), (tmp_path / "new", 2, "nothing to restore")):
+    for target, code, word in ((full, 2, "is not empty"), (tmp_path / "new", 2, "nothing to restore")):
         done = subprocess.run([*command, "--to", str(target)], capture_output=True, text=True, check=False)
         assert (done.returncode, word in done.stderr) == (code, True), done.stderr
     assert not (tmp_path / "new").exists()
+    missing = CliRunner().invoke(main, ["restore", "--from", str(tmp_path / "nowhere")])
+    assert (missing.exit_code, "nowhere" in missing.output, "--from 的值不对" in missing.output) == (2, True, True)
     own = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "is not empty" in own.stderr  # by default the box's own state folder
