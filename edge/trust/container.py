@@ -25,6 +25,8 @@ _NAME = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 _LOCAL = struct.Struct("<4sHHHHHIIIHH")
 _CENTRAL = struct.Struct("<4sHHHHHHIIIHHHHHII")
 _END = struct.Struct("<4sHHHHIIH")
+NAME_AT = _LOCAL.size
+"""Where the first member's name begins."""
 LOCAL_MARK, _CENTRAL_MARK, END_MARK = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 _VERSION, _UTF8, _STORED, _TIME, _DATE = 20, 0x0800, 0, 0, 0x0021
 

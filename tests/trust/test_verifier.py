@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openpyxl import Workbook
 
 from edge.cli import main
 from edge.domain import merkle
@@ -126,6 +128,16 @@ def test_every_flipped_byte_of_a_result_file_is_named(world: World, tmp_path: Pa
             assert verdict.part == region.part or (region.part, verdict.reason) == ("container", "verify_unknown"), (
                 at, chr(world.file[at]), verdict,
             )  # fmt: skip
+
+
+def test_a_zip_of_somebody_elses_is_not_called_altered_evidence(world: World) -> None:
+    book, plain = io.BytesIO(), io.BytesIO()
+    Workbook().save(book)
+    with zipfile.ZipFile(plain, "w") as archive:
+        archive.writestr("notes.txt", "x" * 100)
+    for data in (book.getvalue(), plain.getvalue(), plain.getvalue()[:60], plain.getvalue()[1:]):
+        verdict = verify(data, world.root.public)
+        assert (verdict.ok, verdict.kind, verdict.reason) == (False, None, "verify_unknown")
 
 
 def test_parts_that_do_not_belong_together_are_not_written(world: World) -> None:

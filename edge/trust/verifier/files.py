@@ -10,14 +10,15 @@ from typing import BinaryIO
 from edge.errors import ExamroomError, NotFound
 from edge.trust import dsse, seal
 from edge.trust.certificate import Certificate
-from edge.trust.container import END_BYTES, END_MARK, LOCAL_MARK
-from edge.trust.evidence_format import Part
+from edge.trust.container import END_BYTES, END_MARK, LOCAL_MARK, NAME_AT
+from edge.trust.evidence_format import MANIFEST, README, Part
 from edge.trust.verifier.evidence import check_evidence
 from edge.trust.verifier.resultfile import check_result_file, looks_like_result_file
 from edge.trust.verifier.signed import check_certificate, peek
 from edge.trust.verifier.verdict import Kind, Problem, Verdict, problem_of, refused, verified
 
 LARGEST_DOCUMENT = 1 << 30
+_TAIL = 1 << 16  # where the names of a directory stand, the last of them at the least
 _TYPE = re.compile(rb'"payloadType":"application/vnd\.examroom\.([a-z]{1,20})\+json"')
 
 
@@ -47,12 +48,18 @@ def verify_open(file: BinaryIO, roots: Sequence[bytes], witnesses: Sequence[byte
 
 
 def is_container(file: BinaryIO) -> bool:
-    """Whether it begins or ends as an evidence container does: either mark may be the altered one."""
+    """Whether it begins or ends as an evidence container does: either may be altered, and the file may be cut.
+
+    A ZIP of somebody else's, as a spreadsheet is, has neither our first member's name nor our directory.
+    """
     length = file.seek(0, 2)
-    file.seek(max(0, length - END_BYTES))
-    tail = file.read(4)
+    file.seek(max(0, length - _TAIL))
+    tail = file.read(_TAIL)
     file.seek(0)
-    return file.read(4) == LOCAL_MARK or tail == END_MARK
+    head = file.read(NAME_AT + len(README))
+    if head[:4] != LOCAL_MARK and tail[-END_BYTES:][:4] != END_MARK:
+        return False
+    return README.encode().startswith(head[NAME_AT:]) or MANIFEST.encode() in tail
 
 
 def _check_document(data: bytes, roots: Sequence[bytes]) -> Verdict:
