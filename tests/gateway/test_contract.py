@@ -14,9 +14,11 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
+from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from edge.domain import merkle
+from edge.gateway import routes
 from edge.gateway.app import create_gateway
 from edge.gateway.bundles import publish
 from edge.gateway.rooms import suspend
@@ -91,7 +93,9 @@ def _flat(schema: Any, shared: dict[str, Any] | None = None, definitions: dict[s
 
 def check_answer(response: TestResponse, path: str, method: str) -> None:
     """Whether an answer is one the document has for this operation."""
-    said = DOCUMENT["paths"][path][method]["responses"].get(str(response.status_code))
+    responses, status = DOCUMENT["paths"][path][method]["responses"], response.status_code
+    # what an operation itself may answer is named; the default is for what belongs to none and for our own faults
+    said = responses.get(str(status)) or (responses["default"] if status in (405, 500) else None)
     assert said is not None, f"{method} {path} answered {response.status_code}: {response.text}"
     if "$ref" in said:
         said = DOCUMENT["components"]["responses"][said["$ref"].rpartition("/")[2]]
@@ -195,6 +199,50 @@ def test_every_operation_answers_as_the_document_says(client: FlaskClient, provi
     check_answer(room.get("bundles/bank/safety/1"), one, "get")
     FakeRoom(client, province).enrol()
     check_answer(room.get("status"), base + "/status", "get")
+
+
+OPERATIONS = [
+    ("status", "", "get"),
+    ("bundles", "", "get"),
+    ("bundles/{kind}/{name}/{version}", "bundles/bank/safety/1", "get"),
+    ("releases", "", "post"),
+    ("results", "", "post"),
+    ("checkpoints", "", "post"),
+]
+
+
+def test_a_locked_database_is_answered_as_the_document_says(room: FakeRoom, province: Province) -> None:
+    again = room.request(room.token())
+    event.listen(province.engine, "begin", lambda c: c.exec_driver_sql("PRAGMA busy_timeout = 0"), insert=True)
+    with province.engine.begin():
+        for path, target, method in OPERATIONS:
+            answer = room.get(target or path) if method == "get" else room.post(target or path, b"{}")
+            assert (answer.status_code, answer.get_json()["error"]) == (503, "gateway_store")
+            check_answer(answer, "/v1/rooms/{room}/" + path, method)
+        answer = room.client.post("/v1/enrol", json=again)
+        assert answer.status_code == 503
+        check_answer(answer, "/v1/enrol", "post")
+        check_answer(room.client.get("/v1/health"), "/v1/health", "get")
+    assert room.get("status").status_code == 200
+
+
+def test_what_belongs_to_no_operation_is_answered_as_the_document_says(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = client.put("/v1/health")
+    assert wrong.status_code == 405
+    check_answer(wrong, "/v1/health", "get")
+    monkeypatch.setattr(routes, "Health", None)
+    broken = client.get("/v1/health")
+    assert broken.status_code == 500
+    check_answer(broken, "/v1/health", "get")
+    assert all(
+        "default" in operation["responses"] for path in DOCUMENT["paths"].values() for operation in methods(path)
+    )
+
+
+def methods(item: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for method, operation in item.items() if method in METHODS]
 
 
 def test_every_refusal_is_one_sentence_in_two_languages(client: FlaskClient) -> None:
