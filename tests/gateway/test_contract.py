@@ -30,6 +30,15 @@ from support.gateways import FakeRoom, result_envelope
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((resources.files("edge.gateway") / "openapi.yaml").read_text("utf-8"))
 REGISTRY: Registry[Any] = Registry().with_resource("", Resource(DOCUMENT, DRAFT202012))
+# an operation's path behind the room's, the same of one that there is, and its method
+OPERATIONS = [
+    ("status", "", "get"),
+    ("bundles", "", "get"),
+    ("bundles/{kind}/{name}/{version}", "bundles/bank/safety/1", "get"),
+    ("releases", "", "post"),
+    ("results", "", "post"),
+    ("checkpoints", "", "post"),
+]
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -177,15 +186,8 @@ def test_every_operation_answers_as_the_document_says(client: FlaskClient, provi
         body = json.dumps({"note": note_text, "old_size": old, "proof": proof}).encode()
         check_answer(room.post("checkpoints", body), base + "/checkpoints", "post")
 
-    for rest, path, method in (
-        ("status", base + "/status", "get"),
-        ("bundles", base + "/bundles", "get"),
-        ("bundles/bank/safety/1", one, "get"),
-        ("releases", base + "/releases", "post"),
-        ("results", base + "/results", "post"),
-        ("checkpoints", base + "/checkpoints", "post"),
-    ):
-        target = f"/v1/rooms/{room.room}/{rest}"
+    for path, rest, method in OPERATIONS:
+        target = f"/v1/rooms/{room.room}/{rest or path}"
         for headers in (
             {},
             room.header(method.upper(), target, b"other"),
@@ -193,7 +195,7 @@ def test_every_operation_answers_as_the_document_says(client: FlaskClient, provi
         ):
             answer = client.open(target, method=method.upper(), headers=headers)
             assert answer.status_code == 401
-            check_answer(answer, path, method)
+            check_answer(answer, f"{base}/{path}", method)
     suspend(province, room.room, "检查")
     check_answer(room.get("bundles"), base + "/bundles", "get")
     check_answer(room.get("bundles/bank/safety/1"), one, "get")
@@ -201,22 +203,12 @@ def test_every_operation_answers_as_the_document_says(client: FlaskClient, provi
     check_answer(room.get("status"), base + "/status", "get")
 
 
-OPERATIONS = [
-    ("status", "", "get"),
-    ("bundles", "", "get"),
-    ("bundles/{kind}/{name}/{version}", "bundles/bank/safety/1", "get"),
-    ("releases", "", "post"),
-    ("results", "", "post"),
-    ("checkpoints", "", "post"),
-]
-
-
 def test_a_locked_database_is_answered_as_the_document_says(room: FakeRoom, province: Province) -> None:
     again = room.request(room.token())
     event.listen(province.engine, "begin", lambda c: c.exec_driver_sql("PRAGMA busy_timeout = 0"), insert=True)
     with province.engine.begin():
-        for path, target, method in OPERATIONS:
-            answer = room.get(target or path) if method == "get" else room.post(target or path, b"{}")
+        for path, rest, method in OPERATIONS:
+            answer = room.get(rest or path) if method == "get" else room.post(rest or path, b"{}")
             assert (answer.status_code, answer.get_json()["error"]) == (503, "gateway_store")
             check_answer(answer, "/v1/rooms/{room}/" + path, method)
         answer = room.client.post("/v1/enrol", json=again)
@@ -236,13 +228,8 @@ def test_what_belongs_to_no_operation_is_answered_as_the_document_says(
     broken = client.get("/v1/health")
     assert broken.status_code == 500
     check_answer(broken, "/v1/health", "get")
-    assert all(
-        "default" in operation["responses"] for path in DOCUMENT["paths"].values() for operation in methods(path)
-    )
-
-
-def methods(item: dict[str, Any]) -> list[dict[str, Any]]:
-    return [operation for method, operation in item.items() if method in METHODS]
+    operations = [o for path in DOCUMENT["paths"].values() for method, o in path.items() if method in METHODS]
+    assert operations and all("default" in operation["responses"] for operation in operations)
 
 
 def test_every_refusal_is_one_sentence_in_two_languages(client: FlaskClient) -> None:
