@@ -57,6 +57,7 @@ def holder(connection: sqlite3.Connection, badge: str) -> tuple[people.Candidate
     """The candidate at the door with this badge, and whether any session of the room has it.
 
     Of several sessions under way it is the one that checks in, then the one that still expects them, then the earlier.
+    Without one it is the last that is over in which they handed in, unless another has yet to come.
     """
     under_way = {s.id: s for s in sessions.all_sessions(connection, *OPEN_STATES)}
     everybody = people.by_badge(connection, badge)
@@ -67,7 +68,15 @@ def holder(connection: sqlite3.Connection, badge: str) -> tuple[people.Candidate
         return session.state != "checkin", settled, session.planned_ms, who.number
 
     here = [who for who in everybody if who.session in under_way]
-    return min(here, key=order, default=None), bool(everybody)
+    return min(here, key=order, default=None) or _finished(connection, everybody), bool(everybody)
+
+
+def _finished(connection: sqlite3.Connection, everybody: list[people.Candidate]) -> people.Candidate | None:
+    over = {s.id: s.planned_ms for s in sessions.all_sessions(connection, "closed", "signed")}
+    if any(who.session not in over for who in everybody):
+        return None
+    done = [who for who in everybody if who.state == "finished"]
+    return max(done, key=lambda who: over[who.session], default=None)
 
 
 def badge_facts(

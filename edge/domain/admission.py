@@ -10,7 +10,8 @@ class BadgeFacts:
     """What the room knows about a badge the moment it is tapped.
 
     `person_state` is the candidate's state in the session that is checking in, None when the badge is not on its
-    roster; `other_session` whether another session in this room has that badge.
+    roster, and `finished` also where they handed in at one that is over; `other_session` whether another session in
+    this room has that badge.
     """
 
     checkin_open: bool
@@ -32,12 +33,12 @@ class Decision:
 
 def decide_badge(facts: BadgeFacts) -> Decision:
     """What happens after the tap."""
+    if facts.person_state == "finished":
+        return Decision("refused", "already_finished")
     if not facts.checkin_open:
         return Decision("refused", "checkin_closed")
     if facts.person_state is None:
         return Decision("refused", "badge_other_session" if facts.other_session else "badge_unknown")
-    if facts.person_state == "finished":
-        return Decision("refused", "already_finished")
     if facts.person_state == "admitted":
         return Decision("refused", "already_admitted")
     if facts.person_state == "absent":

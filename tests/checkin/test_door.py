@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from edge.checkin.enrol import _context
-from edge.checkin.visit import holder
+from edge.checkin.visit import badge_facts, holder
 from edge.demo.people import ASTRONAUT, HOPPER
+from edge.domain.admission import decide_badge
 from edge.domain.reasons import sentence
 from edge.store import admissions, checkins, ledger, people, sessions
 from edge.store.db import transaction
@@ -166,6 +167,35 @@ def test_every_other_tap_has_its_own_sentence(doorway: Doorway) -> None:
     assert doorway.kiosk.reason == "already_finished"
     reasons = {entry.body["reason"] for entry in ledger.entries(doorway.desk.db, kinds=("checkin",))}
     assert {"no_template", "badge_unknown", "already_admitted", "already_finished"} <= reasons
+
+
+@pytest.mark.parametrize(
+    ("state", "now", "told"),
+    [
+        ("finished", None, "already_finished"),
+        ("finished", "running", "already_finished"),
+        ("finished", "planned", "checkin_closed"),
+        ("absent", None, "checkin_closed"),
+        ("absent", "running", "badge_other_session"),
+    ],
+)
+@pytest.mark.parametrize("over", ["closed", "signed"])
+def test_who_handed_in_is_told_so_also_when_the_session_is_over(
+    tmp_path: Path, over: str, state: str, now: str | None, told: str
+) -> None:
+    """`now`: the state of another session, which has them on its roster where it has yet to come."""
+    desk = make_desk_room(tmp_path)
+    with transaction(desk.db) as db:
+        who = next(c for c in people.candidates(db, "S-1") if c.number == HOPPER)
+        people.set_state(db, "S-1", who.person, state)
+        sessions.set_state(db, "S-1", over)
+        if now is not None:
+            second_session(db, now)
+        if now == "planned":
+            people.add_candidate(db, "S-2", who.person, 99, who.badge, None)
+    found, anywhere = holder(desk.db, who.badge or "")
+    assert decide_badge(badge_facts(desk.db, None, found, anywhere)).reason == told
+    desk.db.close()
 
 
 def second_session(db: sqlite3.Connection, state: str) -> None:
