@@ -25,6 +25,8 @@ _RUN_AXE = """async (runOnly) => {
   const found = await axe.run(document, { resultTypes: ["violations"], runOnly });
   return found.violations.map((v) => [v.impact, v.id, v.nodes.map((n) => n.html).slice(0, 3)]);
 }"""
+SWITCH = "() => document.querySelector('.button.corner, .tools .button[lang]').click()"
+"""A tablet's page into its other language."""
 _READ_STORE = """async () => {
   const said = (asked) => new Promise((resolve, reject) => {
     asked.onsuccess = () => resolve(asked.result); asked.onerror = () => reject(asked.error);
@@ -152,7 +154,7 @@ def shot_both(page: Page, name: str) -> None:
     """As it stands and in the other language, by the page's own switch; it ends as it began."""
     for _ in range(2):
         shot(page, f"{name}-{'en' if page.evaluate('() => document.documentElement.lang') == 'en' else 'zh'}")
-        page.evaluate("() => document.querySelector('.button.corner, .tools .button[lang]').click()")
+        page.evaluate(SWITCH)
 
 
 def in_language(page: Page, lang: str) -> None:

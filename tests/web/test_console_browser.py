@@ -24,12 +24,13 @@ from edge.store.db import transaction
 from support.kinds_room import kinds_document, make_kinds_room
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import claimed, open_exam, serving, signed_in, until
-from support.tablet_page import in_language
+from support.tablet_page import in_language, shot_both
 
 CHROMIUM = "/usr/bin/chromium"
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
 DESK, TABLET = (1280, 800), (820, 1180)
 PROCTOR, EXAMINER, _, _ = STAFF
+OTHER = {"zh": "en", "en": "zh"}
 WITHOUT_PRACTICAL = "UPDATE sessions SET policy = json_set(policy, '$.tests', json('[\"theory\"]'))"
 
 pytestmark = [
@@ -307,14 +308,17 @@ def test_practice_cannot_be_mistaken_for_a_real_session(
         expect(page.locator(".practice-band")).to_contain_text(word)
         proctor, codes = open_exam(base, session, admit=2)
         expect(page.locator(".slot .seat:not(.free)")).to_have_count(4)
-        shot(page, "console-practice", lang)
+        for shown in (OTHER[lang], lang):
+            in_language(page, shown)
+            expect(page.locator(".slot .seat:not(.free)")).to_have_count(4)
+            shot(page, "console-practice", shown)
         tablet = page.context.new_page()
         tablet.goto(f"{base}/exam/")
         for digit in codes[0]:
             tablet.locator(".numpad .key", has_text=digit).first.click()
         tablet.locator(".numpad .key.go").click()
         expect(tablet.locator("body.practice")).to_be_visible()
-        shot(tablet, "exam-practice", lang)
+        shot_both(tablet, "exam-practice")
         tablet.close()
         page.goto(f"{base}/console/{session}/forms/sign-in")
         expect(page.locator(".sheet.practice .not-real")).to_contain_text(word)
@@ -378,6 +382,11 @@ def test_what_is_printed_fits_its_pages(browser: Browser, room: DeskRoom, tmp_pa
             assert len(re.findall(rb"/Type\s*/Page\b(?!s)", printed)) == len(heights), name
             shot(page, f"form-{name}", lang)
             page.emulate_media(media="screen")
+        in_language(page, OTHER[lang])
+        page.emulate_media(media="print")
+        for name in FORMS:
+            page.goto(f"{base}/console/{session}/forms/{name}")
+            shot(page, f"form-{name}", OTHER[lang])
         proctor.close()
 
 

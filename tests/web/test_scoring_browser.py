@@ -6,7 +6,8 @@ Screenshots of what was seen go to build/screens, to be looked at.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from edge.store import pictures as picture_rows
 from edge.store.db import transaction
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import serving, until
-from support.tablet_page import axe, too_wide
+from support.tablet_page import axe, in_language, too_wide
 
 CHROMIUM = "/usr/bin/chromium"
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
@@ -66,9 +67,10 @@ def make_room(folder: Path, **policy: object) -> DeskRoom:
 
 
 @contextmanager
-def tablet(browser: Browser, base: str, who: StaffMember) -> Iterator[tuple[BrowserContext, Page]]:
+def tablet(browser: Browser, base: str, who: StaffMember, lang: str = "zh") -> Iterator[tuple[BrowserContext, Page]]:
     """A tablet of its own, signed in at the score sheets; any script error on it fails the test."""
     context = browser.new_context(viewport={"width": TABLET[0], "height": TABLET[1]}, locale="zh-CN")
+    context.add_cookies([{"name": "lang", "value": lang, "url": base}])
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -89,6 +91,37 @@ def first(desk: DeskRoom) -> str:
 def shot(page: Page, name: str) -> None:
     SCREENS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENS / f"{name}.png")
+
+
+def in_both(page: Page, name: str, ready: Callable[[], object], opened: Callable[[str], object] | None = None) -> None:
+    """A picture as it stands and one in English; `ready` brings the page back to that after each load.
+
+    `opened` opens the page in a language: by the room, unless there is none to ask.
+    """
+    shot(page, f"{name}-zh")
+    for lang in ("en", "zh"):
+        (opened or (lambda lang: in_language(page, lang)))(lang)
+        ready()
+        if lang == "en":
+            shot(page, f"{name}-en")
+
+
+def keeps_both(page: Page) -> Callable[[str], None]:
+    """Takes the page in both languages while there is a room; then the page opens in either without one."""
+    pages = {lang: page.context.request.get(f"{page.url}?lang={lang}").text() for lang in ("en", "zh")}
+
+    def opened(lang: str) -> None:
+        page.evaluate(
+            """async (html) => {
+                 const name = (await caches.keys()).find((one) => one.startsWith("examroom-scoring"));
+                 const cache = await caches.open(name);
+                 await cache.put(location.pathname, new Response(html, { headers: { "Content-Type": "text/html" } }));
+               }""",
+            pages[lang],
+        )
+        page.reload()
+
+    return opened
 
 
 def measure(page: Page, value: str) -> None:
@@ -114,15 +147,19 @@ def test_a_sheet_without_the_room_is_kept_over_a_reload_and_signed_when_it_is_ba
         page.locator(".workclock .button.main").click()
         work = until(lambda: practical.find_work(desk.db, SESSION, first(desk), "P01"), 10, "the clock starts")
         assert work.timer.running
+        opened = keeps_both(page)
         web.kill()
         page.locator(".plus").first.click()
         page.locator(".stepdone").first.click()
         measure(page, "1.52")
         expect(page.locator(".where")).to_contain_text("只在这台平板上")
         expect(page.locator("#kept")).to_contain_text("没有连上考场主机", timeout=15_000)
-        shot(page, "scoring-offline")
-        page.reload()
-        page.locator(".person-row").first.click()
+
+        def open_sheet() -> None:
+            page.locator(".person-row").first.click()
+            expect(page.locator("#kept")).not_to_be_empty(timeout=15_000)
+
+        in_both(page, "scoring-offline", open_sheet, opened)
         expect(page.locator(".count").first).to_have_text("1")
         expect(page.locator("#measure-m1")).to_contain_text("1.52")
         expect(page.locator(".stepdone").first).to_have_attribute("aria-pressed", "true")
@@ -139,8 +176,8 @@ def test_a_sheet_without_the_room_is_kept_over_a_reload_and_signed_when_it_is_ba
                })"""
         )
         assert ONE.pin not in kept and "p1d1" in kept
-        shot(page, "scoring-waits-for-pin")
-        page.reload()
+        kept_there = expect(page.locator("#kept"))
+        in_both(page, "scoring-waits-for-pin", lambda: kept_there.to_contain_text("PIN", timeout=15_000), opened)
         expect(page.locator("#kept")).to_contain_text("等待输入 PIN")
         assert sheets.sheets(desk.db, SESSION) == []
         web.start()
@@ -164,10 +201,15 @@ def test_two_tablets_of_one_examiner(browser: Browser, tmp_path: Path) -> None:
         expect(page.locator(".where")).to_contain_text("已存到考场主机")
         context.set_offline(True)  # or it would take over what the second one saves, as it should
         with tablet(browser, base, ONE) as (_, second):
-            second.locator(".person-row").first.click()
+
+            def open_sheet() -> None:
+                second.locator(".person-row").first.click()
+                expect(second.locator(".banners button").first).to_be_visible()
+                expect(second.locator(".count").first).to_have_text("1")
+
+            open_sheet()
+            in_both(second, "scoring-two-tablets", open_sheet)
             expect(second.locator(".banners")).to_contain_text("另一台平板")
-            expect(second.locator(".count").first).to_have_text("1")
-            shot(second, "scoring-two-tablets")
             second.locator(".banners button").first.click()
             expect(second.locator(".banners")).not_to_contain_text("改在这台评", timeout=10_000)
             second.locator(".plus").nth(1).click()
@@ -234,9 +276,14 @@ def test_a_picture_from_the_tablet_reaches_the_room_without_its_notes(browser: B
         page.set_input_files("#shot", {"name": "p.png", "mimeType": "image/png", "buffer": bytes(made)})
         expect(page.locator("#kept .refused")).to_contain_text("现在不收", timeout=20_000)
         page.reload()
-        page.locator(".person-row").first.click()
+
+        def open_sheet() -> None:
+            page.locator(".person-row").first.click()
+            expect(page.locator(".shots li")).to_contain_text(re.compile("现在不收|not now"))
+
+        open_sheet()
+        in_both(page, "scoring-refused", open_sheet)
         expect(page.locator(".shots li")).to_contain_text("现在不收")
-        shot(page, "scoring-refused")
         sign(page, ONE)
         expect(page.locator(".signbox .notice.bad")).to_contain_text("现在不收")
         page.keyboard.press("Escape")
@@ -245,10 +292,17 @@ def test_a_picture_from_the_tablet_reaches_the_room_without_its_notes(browser: B
         page.locator("#kept .retry").click()
         expect(page.locator(".shots li")).to_contain_text("已存到考场主机", timeout=20_000)
         expect(page.locator("#kept")).to_be_empty()
-        drawn = "document.querySelector('.shots img').naturalWidth > 0"
-        until(lambda: page.evaluate(drawn), 10, "the picture is drawn")
-        page.locator(".shots img").scroll_into_view_if_needed()
-        shot(page, "scoring-picture")
+
+        def drawn() -> None:
+            until(lambda: page.evaluate("document.querySelector('.shots img')?.naturalWidth > 0"), 10, "it is drawn")
+            page.locator(".shots img").scroll_into_view_if_needed()
+
+        def open_again() -> None:
+            page.locator(".person-row").first.click()
+            drawn()
+
+        drawn()
+        in_both(page, "scoring-picture", open_again)
         work = practical.find_work(desk.db, SESSION, first(desk), "P01")
         assert work is not None
         found = picture_rows.of_work(desk.db, work.id)
@@ -273,19 +327,21 @@ def test_a_killed_room_loses_no_running_clock(browser: Browser, tmp_path: Path) 
         assert work.timer.elapsed_ms > 0 and not work.timer.running
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing_serious_and_nothing_is_too_wide(browser: Browser, tmp_path: Path, dark: bool) -> None:
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_axe_finds_nothing_serious_and_nothing_is_too_wide(browser: Browser, tmp_path: Path, lang: str) -> None:
+    """By day and, in Chinese, by night: the button is pressed from within, since a dialog may be over it."""
     desk = make_room(tmp_path, examiners=2, signatures=True)
-    with serving(desk, tmp_path) as (_, base), tablet(browser, base, ONE) as (_, page):
-        if dark:
-            page.locator("#dark").click()
+    with serving(desk, tmp_path) as (_, base), tablet(browser, base, ONE, lang) as (_, page):
         found: dict[str, object] = {}
 
         def look(name: str) -> None:
-            page.wait_for_timeout(300)
-            shot(page, f"scoring-{name}-{'dark' if dark else 'light'}")
-            if serious := axe(page):
-                found[name] = serious
+            for light in ("light", "dark") if lang == "zh" else ("light",):
+                page.wait_for_timeout(300)
+                shot(page, f"scoring-{name}-{lang}-{light}")
+                if serious := axe(page):
+                    found[f"{name} {light}"] = serious
+                if lang == "zh":
+                    page.evaluate("document.getElementById('dark').click()")
             page.set_viewport_size({"width": 360, "height": 760})
             assert not too_wide(page), name
             page.set_viewport_size({"width": TABLET[0], "height": TABLET[1]})
