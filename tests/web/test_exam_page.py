@@ -6,7 +6,7 @@ Screenshots of every kind and state in both languages go to build/screens, to be
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -441,7 +441,8 @@ def test_axe_finds_nothing_serious_on_any_screen(browser: Browser, room: DeskRoo
     with serving(room, tmp_path) as (_, base), tablet(browser, base, PORTRAIT, lang) as page:
         seen: list[str] = []
 
-        def look(name: str) -> None:
+        def look(name: str, again: Callable[[], object] = lambda: None) -> None:
+            """`again`: what leads to this screen once more, where the language's switch draws it afresh."""
             page.wait_for_timeout(200)
             shot(page, f"page-{name}-{lang}")
             assert axe(page) == [], name
@@ -451,23 +452,30 @@ def test_axe_finds_nothing_serious_on_any_screen(browser: Browser, room: DeskRoo
             page.evaluate("() => { document.documentElement.dataset.contrast = '0'; }")
             if name not in ("settings", "map", "handin"):  # a dialog's words stay as it was opened
                 page.evaluate(SWITCH)
+                again()
                 for contrast, more in (("1", "-strong"), ("0", "")):
                     page.evaluate("(wanted) => { document.documentElement.dataset.contrast = wanted; }", contrast)
                     shot(page, f"page-{name}-{'en' if lang == 'zh' else 'zh'}{more}")
                 page.evaluate(SWITCH)
+                again()
             seen.append(name)
 
         page.goto(f"{base}/exam/")
         page.locator("#seat-code").wait_for()
-        enter_code(page, "000000")
-        expect(page.locator(".notice.bad")).to_be_visible()
-        look("seat-wrong")
+
+        def wrong_code() -> None:
+            enter_code(page, "000000")
+            expect(page.locator(".notice.bad")).to_be_visible()
+
+        wrong_code()
+        look("seat-wrong", wrong_code)
         proctor, codes = open_exam(base, room.session)
         enter_code(page, codes[0])
         page.locator(".person").wait_for()
         look("confirm")
-        page.locator(".two .button").first.click()
-        look("not-me")
+        not_me = page.locator(".two .button").first
+        not_me.click()
+        look("not-me", not_me.click)
         page.locator(".two .button.main").click()
         page.locator("#question").wait_for()
         n = steps(page)
