@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -12,10 +16,34 @@ from hypothesis import strategies as st
 
 from edge.bank.build import content_of, read_folder, sample_bank
 from edge.bank.lint import lint, near_duplicates
-from edge.bank.model import parse_bank
+from edge.bank.model import CaseItem, ItemBase, parse_bank
 from edge.errors import BadInput
 
 BANK = sample_bank()
+ARTICLE = r"第[一二三四五六七八九十百]+条"
+PARAGRAPH = r"第\d+\.\d+\.\d+条"
+STANDARD = re.compile(r"(GB|GBZ|JGJ|CJJ)(/T)? \d+-(\d{4})")
+REPLACED = {"JGJ 46-2005", "GB 2894-2008", "GB 5144-2006", "GB 2811-2007", "GB 6095-2009", "JGJ 80-91"}
+ALIKE = 0.6
+"""Two stems with so large a part in common ask the same, whatever their options."""
+
+
+def questions() -> Iterator[ItemBase]:
+    """Every item, and every question of a case."""
+    for item in BANK.items:
+        yield item
+        if isinstance(item, CaseItem):
+            yield from item.items
+
+
+def like(one: str, other: str, limit: float) -> bool:
+    """Whether the larger part of two stems is the same; most pairs are told apart by the signs they have."""
+    match = SequenceMatcher(None, one, other, autojunk=False)
+    return match.real_quick_ratio() >= limit and match.quick_ratio() >= limit and match.ratio() >= limit
+
+
+def bare(stem: str) -> str:
+    return re.sub(r"[\W_]", "", stem)
 
 
 def test_the_sample_is_large_enough_marked_and_clean() -> None:
@@ -32,8 +60,23 @@ def test_the_sample_is_large_enough_marked_and_clean() -> None:
 
 
 def test_every_item_names_its_standard_edition_and_clause() -> None:
-    for item in BANK.items:
-        assert item.source.standard and item.source.edition and item.source.clause, item.id
+    """A law's articles have Chinese numbers, a standard's paragraphs three; a chapter or a heading is no clause."""
+    sources = [(item.id, item.source) for item in questions()]
+    sources += [(step.id, step.source) for rubric in BANK.rubrics for step in rubric.steps if step.source]
+    for name, source in sources:
+        number = STANDARD.fullmatch(source.standard)
+        form = PARAGRAPH if number else ARTICLE
+        assert re.fullmatch(rf"{form}(、{form})*", source.clause), (name, source.clause)
+        assert source.standard not in REPLACED and source.title, name
+        assert source.edition == number[3] if number else re.match(r"\d{4}", source.edition), (name, source.edition)
+
+
+def test_no_two_stems_ask_the_same() -> None:
+    stems = [(item.id, bare(item.stem)) for item in questions()]
+    found = [(a, b) for (a, one), (b, other) in combinations(stems, 2) if like(one, other, ALIKE)]
+    assert found == []
+    twins = "下面哪种活，必须取得特种作业操作资格证书才能干？", "下面哪些人要先取得特种作业操作资格证书，才能上岗？"
+    assert like(*map(bare, twins), ALIKE), "whatever their options"
 
 
 def test_keys_are_spread() -> None:
