@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
+from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
 from edge.bank.imports import Wishes, import_files
@@ -270,3 +274,73 @@ def test_what_is_typed_into_the_template_stays_as_it_is() -> None:
     for name, columns in c.COLUMNS.items():
         letters = [get_column_letter(at) for at in range(1, len(columns) + 1)]
         assert {made[name].column_dimensions[letter].number_format for letter in letters} == {"@"}
+
+
+def test_nothing_that_stands_in_a_workbook_is_passed_over(tmp_path: Path) -> None:
+    made = book({c.CHOICE: [GOOD, GOOD | {"编号": "Q2"}, GOOD | {"编号": "Q3"}]})
+    copied, own = made.copy_worksheet(made[c.CHOICE]), made.create_sheet("计算题")
+    copied.title = "题目(2)"
+    own["C4"] = 5
+    made.create_sheet("Sheet1")["B2"] = " "
+    sheet = made[c.CHOICE]
+    local = get_column_letter([cell.value for cell in sheet[1]].index("本地题") + 1)
+    sheet[f"{local}2"] = "是"
+    sheet.merge_cells(f"{local}2:{local}4")
+    sheet.merge_cells("A30:B31")  # below everything
+    for place in ("AN3", "AN4", "DD3"):
+        sheet[place] = "草稿"
+    bank = made[c.BANK]
+    bank["A9"], bank["B9"], bank["A10"], bank["D10"], bank["A11"], bank["B11"] = (
+        "样 题",
+        "是",
+        "英文名称",
+        "x",
+        "样题",
+        "否",
+    )
+    bank["B4"] = "否"
+    bank.merge_cells("B2:B3")
+    assert cells(run(tmp_path, made)) == [
+        (f"{c.BANK}!B2:B3", "", "bank_cell_merged"),
+        (f"{c.BANK}!A9", "", "bank_row_unknown"),
+        (f"{c.BANK}!D10", "", "bank_cell_beside"),
+        (f"{c.BANK}!A11", "", "bank_row_twice"),
+        (f"{c.CHOICE}!{local}2:{local}4", "", "bank_cell_merged"),
+        (f"{c.CHOICE}!AN3", "", "bank_column_unnamed"),
+        (f"{c.CHOICE}!DD3", "", "bank_column_unnamed"),
+        ("题目(2)!A1", "", "bank_sheet_unknown"),
+        ("计算题!C4", "", "bank_sheet_unknown"),
+    ]
+
+
+def test_raised_and_struck_words(tmp_path: Path) -> None:
+    def rich(*runs: tuple[str, str]) -> CellRichText:
+        fonts = {"up": InlineFont(vertAlign="superscript"), "down": InlineFont(vertAlign="subscript")}
+        fonts |= {"out": InlineFont(strike=True), "bold": InlineFont(b=True)}
+        return CellRichText(*(TextBlock(fonts[how], text) if how else text for how, text in runs))
+
+    line = {
+        "题干": rich(("", "10"), ("up", "3"), ("", " 与 CO"), ("down", "2"), ("bold", " 几")),
+        "选项A": rich(("", "2"), ("up", "x")),
+        "选项B": rich(("", "不"), ("out", "可以"), ("", "行")),
+    }
+    made = book({c.CHOICE: [GOOD | {"题干": line["题干"]}, GOOD | line | {"编号": "Q2"}]})
+    made[c.CHOICE]["A4"] = "Q3"
+    made[c.CHOICE]["A4"].font = Font(strike=True)
+    found = [(at(c.CHOICE, "选项A", 3), "Q2", "bank_cell_index"), (at(c.CHOICE, "选项B", 3), "Q2", "bank_cell_struck")]
+    assert cells(run(tmp_path, made)) == [*found, (at(c.CHOICE, "编号", 4), "Q3", "bank_cell_struck")]
+    made[c.CHOICE].delete_rows(3, 2)
+    done = run(tmp_path, made)
+    assert done.bank is not None and done.bank.items[0].stem == "10³ 与 CO₂ 几"
+
+
+def test_what_is_empty_costs_nothing_and_no_sheet_goes_on_for_ever(tmp_path: Path) -> None:
+    made = book({c.CHOICE: [GOOD]})
+    sheet = made[c.CHOICE]
+    sheet["XFD1048576"], sheet["A400000"] = " ", "\n"
+    sheet["B500000"].font = Font(bold=True)
+    began = time.process_time()
+    done = run(tmp_path, made)
+    assert done.bank is not None and time.process_time() - began < 3  # twenty and more, a row at a time
+    sheet["A100001"] = "Q2"
+    assert (f"{c.CHOICE}!100001", "", "bank_sheet_long") in cells(run(tmp_path, made))

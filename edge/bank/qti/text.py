@@ -15,6 +15,7 @@ from lxml import etree
 from edge.bank.items import BLANK
 from edge.bank.problems import Fault, names
 from edge.bank.qti.tree import QTI3, Node
+from edge.bank.signs import lowered, raised
 
 KEEP = "data-examroom-space"
 _BLOCKS = names(
@@ -24,8 +25,6 @@ _BLOCKS = names(
 _INLINE = names("span b strong i em u small big tt code kbd samp var cite q abbr acronym dfn a label bdo")
 _DROPPED = names("qti-feedback-inline qti-feedback-block qti-stylesheet qti-companion-materials-info")
 _MEDIA = names("img object audio video picture")
-_RAISED = str.maketrans("0123456789+-=()n−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ⁻")
-_LOWERED = str.maketrans("0123456789+-=()−", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎₋")
 _RUN = re.compile(r"[ \t\r\n]+")
 # a line wrapped in the file between two Chinese signs has no space in it
 _WRAPPED = re.compile(r"(?<=[\u2e80-\u9fff\uff00-\uffef])[ \t]*[\r\n][ \t\r\n]*(?=[\u2e80-\u9fff\uff00-\uffef])")
@@ -126,11 +125,11 @@ class _Reader:
             raise Fault("bank_qti_element", where=node.place, element=name)
 
     def index(self, node: Node) -> None:
-        table = _RAISED if node.name == "sup" else _LOWERED
         text = node.text().strip()
-        if any(ord(sign) not in table for sign in text):
+        signs = raised(text) if node.name == "sup" else lowered(text)
+        if signs is None:
             raise Fault("bank_qti_element", where=node.place, element=f"{node.name} {text[:20]}")
-        self.pieces.append(text.translate(table))
+        self.pieces.append(signs)
 
 
 def shown_of(node: Node) -> Shown:

@@ -13,7 +13,7 @@ from edge.bank.package import Package, open_package
 from edge.bank.problems import Fault, Problems
 from edge.bank.xlsx import columns as c
 from edge.bank.xlsx import plans
-from edge.bank.xlsx.sheets import Row, bank_facts, open_book, rows_of
+from edge.bank.xlsx.sheets import Row, bank_facts, open_book, other_sheets, rows_of
 from edge.domain.paper import LETTERS
 
 _SEVERAL = re.compile(r"[、;；\n]")
@@ -23,11 +23,12 @@ _TRUE = {"正确": "A", "对": "A", "√": "A", "错误": "B", "错": "B", "×":
 def read_workbook(path: Path, media: Path | None, pool: MediaPool, problems: Problems, step: Step) -> Batch:
     """The bank in a workbook. BadInput when it is none; what is wrong inside goes to `problems`."""
     package = None if media is None else open_package(media)
-    book = open_book(path)
+    book = open_book(path, rich=True)
     batch = Batch()
     try:
         batch.facts = bank_facts(book, path, problems)
-        rows = {name: list(rows_of(book, path, name, problems)) for name in c.COLUMNS}
+        rows = {name: list(rows_of(book, name, problems)) for name in c.COLUMNS}
+        other_sheets(book, problems)
     finally:
         book.close()
     if not any(rows[name] for name in c.SHEETS) and not problems.found:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 from edge.bank.problems import Fault, Problems
 from edge.bank.xlsx import columns as c
-from edge.bank.xlsx.cells import EMPTY, FORMULA, Value, value_of
+from edge.bank.xlsx.cells import EMPTY, Value
+from edge.bank.xlsx.lines import Lines, first_line, read_lines
 from edge.errors import BadInput
 
 LIMIT = 100_000_000
@@ -21,13 +23,14 @@ UNPACKED = 500_000_000
 
 
 class Row:
-    """One line of a sheet: the text of each column's cell, and where it is."""
+    """One line of a sheet: the text of each column's cell, and where it is. `columns` and `values` are by the column's
+    place in the sheet, from 1."""
 
-    def __init__(self, sheet: str, number: int, columns: tuple[c.Column, ...], values: tuple[Value, ...]) -> None:
+    def __init__(self, sheet: str, number: int, columns: Mapping[int, c.Column], values: Mapping[int, Value]) -> None:
         self.sheet, self.number = sheet, number
-        self._at = {column.field: at for at, column in enumerate(columns, start=1)}
-        self._titles = {column.field: column.title for column in columns}
-        given = list(zip(columns, values, strict=False))
+        self._at = {column.field: at for at, column in columns.items()}
+        self._titles = {column.field: column.title for column in columns.values()}
+        given = [(column, values[at]) for at, column in columns.items() if at in values]
         self._text = {column.field: value.text for column, value in given}
         faults = {column.field: value.fault_in(column.number) for column, value in given}
         self._faults = {field: code for field, code in faults.items() if code is not None}
@@ -65,8 +68,9 @@ class Row:
         return Fault(code, where=self.cell(at), **facts)
 
 
-def open_book(path: Path, unpacked: int = UNPACKED) -> Workbook:
-    """The workbook, its sheets not read yet. BadInput when it is none, or not safe to unpack (above so many bytes)."""
+def open_book(path: Path, unpacked: int = UNPACKED, rich: bool = False) -> Workbook:
+    """The workbook, its sheets not read yet; `rich` keeps the fonts of words within a cell. BadInput when it is none,
+    or not safe to unpack (above so many bytes)."""
     try:
         if path.stat().st_size > LIMIT:
             raise BadInput("bank_too_large", file=path.name, detail=f"> {LIMIT // 1_000_000} MB")
@@ -78,7 +82,7 @@ def open_book(path: Path, unpacked: int = UNPACKED) -> Workbook:
             for info in infos:
                 if info.filename.endswith((".xml", ".rels")) and _declares(archive, info):
                     raise BadInput("bank_unsafe", file=path.name, detail=f"{info.filename}: DTD")
-        return load_workbook(path, read_only=True)
+        return load_workbook(path, read_only=True, rich_text=rich)
     except BadInput:
         raise
     except OSError as error:
@@ -98,13 +102,21 @@ def bank_facts(book: Workbook, path: Path, problems: Problems) -> dict[str, Any]
         problems.add(path.name, "", "bank_sheet_missing", sheet=c.BANK)
         return {}
     found: dict[str, str] = {}
-    for number, (head, value) in enumerate(_values(book, path, c.BANK, 2, problems), start=1):
-        if (title := head.text) not in c.BANK_ROWS:
+    read = _values(book, c.BANK, problems)
+    _merged(c.BANK, [area for area in read.merged if area.min_row < area.max_row], read, 1, problems)
+    for number, line in read.lines:
+        title, value = line.get(1, EMPTY).text, line.get(2, EMPTY)
+        if title not in c.BANK_ROWS:
+            problems.add(f"{c.BANK}!{get_column_letter(min(line))}{number}", "", "bank_row_unknown", given=title[:40])
             continue
+        for at in line.keys() - {1, 2}:
+            problems.add(f"{c.BANK}!{get_column_letter(at)}{number}", "", "bank_cell_beside")
         if code := value.fault_in(number=False):
             problems.add(f"{c.BANK}!B{number}", "", code, field=title, given=value.text[:40])
         elif value.text:
             field = c.BANK_ROWS[title][0]
+            if field in found:
+                problems.add(f"{c.BANK}!A{number}", "", "bank_row_twice", given=title)
             found[field] = value.text
             if field == "sample" and found[field] not in c.YES_NO:
                 problems.add(f"{c.BANK}!B{number}", "", "bank_field_choice", field=title, expected="是、否")
@@ -119,58 +131,75 @@ def bank_facts(book: Workbook, path: Path, problems: Problems) -> dict[str, Any]
     return facts
 
 
-def _values(book: Workbook, path: Path, name: str, width: int, problems: Problems) -> list[tuple[Value, ...]]:
+def other_sheets(book: Workbook, problems: Problems) -> None:
+    """Sheets that hold something and are none of the template's: what stands there would be left out."""
+    seen = set()
+    for sheet in book.worksheets:
+        name = sheet.title
+        known = name in (c.BANK, c.NOTES) or name in c.COLUMNS
+        if isinstance(sheet, ReadOnlyWorksheet) and (not known or name in seen):
+            try:
+                line = first_line(sheet)
+            except Exception:  # it cannot be told what it holds
+                line = (1, {1: EMPTY})
+            if line is not None:
+                place = f"{name}!{get_column_letter(min(line[1]))}{line[0]}"
+                problems.add(place, "", "bank_sheet_unknown", sheet=name, known="、".join(c.COLUMNS))
+        seen.add(name)
+
+
+def _values(book: Workbook, name: str, problems: Problems) -> Lines:
     try:
-        lines = [[value_of(cell) for cell in line] for line in book[name].iter_rows(max_col=width)]
-        if any(value.fault == FORMULA for line in lines for value in line):
-            lines = _worked_out(path, name, width, lines)
+        return read_lines(book[name])
+    except Fault as fault:
+        problems.add(fault.where, "", fault.code, **fault.facts)
     except Exception as error:  # a sheet is only read now, and may be broken by itself
         problems.add(name, "", "bank_sheet_broken", sheet=name, detail=type(error).__name__)
-        return []
-    return [(*line, *(EMPTY,) * (width - len(line))) for line in lines]
+    return Lines()
 
 
-def _worked_out(path: Path, name: str, width: int, lines: list[list[Value]]) -> list[list[Value]]:
-    """The same, with the words that the file keeps as a formula's result; a formula without any stays a fault."""
-    book = load_workbook(path, read_only=True, data_only=True)
-    try:
-        again = [[value_of(cell) for cell in line] for line in book[name].iter_rows(max_col=width)]
-    finally:
-        book.close()
-    for line, kept in zip(lines, again, strict=False):
-        for at, (value, result) in enumerate(zip(line, kept, strict=False)):
-            if value.fault == FORMULA and result.words:
-                line[at] = result
-    return lines
+def _merged(name: str, areas: list[Any], read: Lines, first: int, problems: Problems) -> None:
+    """Merged ranges from row `first` to the last: only one cell of each holds what all of it shows."""
+    last = read.lines[-1][0] if read.lines else 0
+    for area in areas:
+        if area.max_row >= first and area.min_row <= last:
+            problems.add(f"{name}!{area.coord}", "", "bank_cell_merged", cells=area.coord)
 
 
-def rows_of(book: Workbook, path: Path, name: str, problems: Problems) -> Iterator[Row]:
+def rows_of(book: Workbook, name: str, problems: Problems) -> Iterator[Row]:
     """The rows of a sheet that hold anything; unknown, repeated and missing columns are problems, and every cell that
-    does not hold the words it shows. An item's row with such a cell is not given."""
+    does not hold the words it shows or has no column to belong to. An item's row with such a cell is not given."""
     if name not in book.sheetnames:
         return  # a bank without such items needs no such sheet
     columns = c.COLUMNS[name]
-    lines = _values(book, path, name, max(len(columns), 1) + 40, problems)
-    if not lines:
+    read = _values(book, name, problems)
+    if not read.lines:
         return
-    titles = [value.text for value in lines[0]]
-    order = []
-    for at, title in enumerate(titles, start=1):
+    lines = list(read.lines)
+    titles = lines.pop(0)[1] if lines[0][0] == 1 else {}
+    _merged(name, read.merged, read, 2, problems)
+    shown: dict[int, c.Column] = {}
+    for at, title in sorted(titles.items()):
         place = f"{name}!{get_column_letter(at)}1"
-        known = next((column for column in columns if column.title == title), None)
-        if title and known is None:
-            problems.add(place, "", "bank_column_unknown", column=title)
-        elif known in order and known is not None:
-            problems.add(place, "", "bank_column_twice", column=title)
-        order.append(known)
+        known = next((column for column in columns if column.title == title.text), None)
+        if known is None:
+            problems.add(place, "", "bank_column_unknown", column=title.text)
+        elif known in shown.values():
+            problems.add(place, "", "bank_column_twice", column=title.text)
+        else:
+            shown[at] = known
     for needed in ("编号", "题干", "文件", "译文", "方案编号", "题数", "行"):
-        if any(column.title == needed for column in columns) and needed not in titles:
+        if any(column.title == needed for column in columns) and needed not in {one.title for one in shown.values()}:
             problems.add(f"{name}!1", "", "bank_column_missing", column=needed)
             return
-    shown = tuple(column or c.Column("", f"-{at}", "", "") for at, column in enumerate(order))
-    missing = tuple(column for column in columns if column not in order)
-    for number, line in enumerate(lines[1:], start=2):
-        row = Row(name, number, (*shown, *missing), line[: len(shown)])
+    missing = (column for column in columns if column not in shown.values())
+    places = shown | dict(enumerate(missing, start=max(titles) + 1))
+    told = set(titles)
+    for number, line in lines:
+        for at in sorted(line.keys() - told):
+            problems.add(f"{name}!{get_column_letter(at)}{number}", "", "bank_column_unnamed")
+            told.add(at)
+        row = Row(name, number, places, {at: value for at, value in line.items() if at in shown})
         # rows of plans and score sheets hang together: without one, others would be reported that are right
         if not row.empty() and (not row.tell(problems) or name in (c.PLANS, c.SCORES)):
             yield row
