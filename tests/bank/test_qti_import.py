@@ -152,6 +152,7 @@ def test_blanks_words_and_numbers(tmp_path: Path) -> None:
     whole = f"<responseCondition><responseIf><and><or>{words}</or>{number}</and>{add}</responseIf></responseCondition>"
     joint = only(tmp_path, item(head, body, f"<responseProcessing>{whole}</responseProcessing>"))
     assert joint.rule == "all-or-nothing"
+    assert (found.points, joint.points) == (2, 1)
 
 
 def test_accepted_variants_by_an_even_mapping(tmp_path: Path) -> None:
@@ -334,18 +335,79 @@ def test_one_item_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mapping", "taken"),
     [
-        ('<mapEntry mapKey="c1" mappedValue="1"/><mapEntry mapKey="c0" mappedValue="0"/>', True),
-        ('<mapEntry mapKey="c1" mappedValue="2"/>', False),
-        ('<mapEntry mapKey="c1" mappedValue="1"/><mapEntry mapKey="c0" mappedValue="0.5"/>', False),
-        ('<mapEntry mapKey="c1" mappedValue="1"/><mapEntry mapKey="c0" mappedValue="-1"/>', False),
-        ('<mapEntry mapKey="c2" mappedValue="1"/>', False),
+        ('<mapEntry mapKey="c1" mappedValue="1"/><mapEntry mapKey="c0" mappedValue="0"/>', 1),
+        ('<mapEntry mapKey="c1" mappedValue="2"/>', 2),
+        ('<mapEntry mapKey="c1" mappedValue="0.5"/>', "bank_qti_points"),
+        ('<mapEntry mapKey="c1" mappedValue="1"/><mapEntry mapKey="c0" mappedValue="0.5"/>', "bank_qti_map"),
+        ('<mapEntry mapKey="c1" mappedValue="1"/><mapEntry mapKey="c0" mappedValue="-1"/>', "bank_qti_map"),
+        ('<mapEntry mapKey="c1" mappedValue="-1"/>', "bank_qti_map"),
+        ('<mapEntry mapKey="c2" mappedValue="1"/>', "bank_qti_map"),
     ],
 )
-def test_one_choice_that_is_worth_everything_is_the_right_one(tmp_path: Path, mapping: str, taken: bool) -> None:
+def test_one_choice_that_is_worth_everything_is_the_right_one(tmp_path: Path, mapping: str, taken: int | str) -> None:
     head = ONE.replace("</responseDeclaration>", f'<mapping defaultValue="0">{mapping}</mapping></responseDeclaration>')
     body = "<p>几根？</p>" + CHOICE
     done = run(tmp_path, item(head, body, f'<responseProcessing template="{RP}map_response"/>'))
-    if taken:
+    if isinstance(taken, int):
         assert done.bank is not None and done.bank.items[0].key().answer == ("B",)
+        assert done.bank.items[0].points == taken
     else:
-        assert [problem.code for problem in done.problems] == ["bank_qti_map"]
+        assert [problem.code for problem in done.problems] == [taken]
+
+
+def gives(worth: str) -> str:
+    test = '<match><variable identifier="RESPONSE"/><correct identifier="RESPONSE"/></match>'
+    score = f'<setOutcomeValue identifier="SCORE"><baseValue baseType="float">{worth}</baseValue></setOutcomeValue>'
+    rule = f"<responseCondition><responseIf>{test}{score}</responseIf></responseCondition>"
+    return f"<responseProcessing>{rule}</responseProcessing>"
+
+
+@pytest.mark.parametrize(
+    ("worth", "taken"), [("5", 5), ("1.0", 1), ("0.5", None), ("1.5", None), ("101", None), ("1e20", None)]
+)
+def test_points_are_what_the_item_gives(tmp_path: Path, worth: str, taken: int | None) -> None:
+    mapping = f'<mapping defaultValue="0"><mapEntry mapKey="五" mappedValue="{worth}"/></mapping>'
+    word = declared("RESPONSE", "string", "五", more=mapping)
+    entry = '<p>写 <textEntryInteraction responseIdentifier="RESPONSE"/></p>'
+    whole = item(ONE, "<p>几根？</p>" + CHOICE, gives(worth), name="whole")
+    mapped = item(word, entry, f'<responseProcessing template="{RP}map_response"/>', name="mapped")
+    # what the bank's owner says is for items that do not say
+    plain = item(ONE, "<p>几步？</p>" + CHOICE, name="plain")
+    done = run(tmp_path, whole, mapped, plain, defaults=DEFAULTS | {"points": 3})
+    if taken is None:
+        assert [(p.item, p.code) for p in done.problems] == [(n, "bank_qti_points") for n in ("whole", "mapped")]
+    else:
+        assert done.bank is not None and [one.points for one in done.bank.items] == [taken, taken, 3]
+
+
+def test_a_score_that_starts_above_nothing(tmp_path: Path) -> None:
+    for start, codes in (("0.0", []), ("1", ["bank_qti_start"])):
+        document = item(ONE, "<p>几根？</p>" + CHOICE).replace(
+            'baseType="float"/>',
+            f'baseType="float"><defaultValue><value>{start}</value></defaultValue></outcomeDeclaration>',
+            1,
+        )
+        assert [problem.code for problem in run(tmp_path, document).problems] == codes
+
+
+def test_blanks_that_are_right_together_beside_others_and_uneven_mappings(tmp_path: Path) -> None:
+    """Equal shares would not be what the item gives."""
+    entries = "".join(f'<textEntryInteraction responseIdentifier="{name}"/> ' for name in "ABC")
+    match = {n: f'<match><variable identifier="{n}"/><correct identifier="{n}"/></match>' for n in "ABC"}
+    add = (
+        '<setOutcomeValue identifier="SCORE"><sum><variable identifier="SCORE"/>'
+        '<baseValue baseType="float">1</baseValue></sum></setOutcomeValue>'
+    )
+    tests = (f"<and>{match['A']}{match['B']}</and>", match["C"])
+    rules = "".join(f"<responseCondition><responseIf>{test}{add}</responseIf></responseCondition>" for test in tests)
+    head = "".join(declared(name, "string", "x") for name in "ABC")
+    joint = item(head, f"<p>写 {entries}</p>", f"<responseProcessing>{rules}</responseProcessing>", name="joint")
+    head = "".join(
+        declared(n, "string", "x", more=f'<mapping><mapEntry mapKey="x" mappedValue="{worth}"/></mapping>')
+        for n, worth in zip("ABC", "112", strict=True)
+    )
+    total = "".join(f'<mapResponse identifier="{name}"/>' for name in "ABC")
+    score = f'<setOutcomeValue identifier="SCORE"><sum>{total}</sum></setOutcomeValue>'
+    uneven = item(head, f"<p>写 {entries}</p>", f"<responseProcessing>{score}</responseProcessing>", name="uneven")
+    found = [(problem.item, problem.code) for problem in run(tmp_path, joint, uneven).problems]
+    assert found == [("joint", "bank_qti_processing"), ("uneven", "bank_qti_weights")]

@@ -18,11 +18,12 @@ TEMPLATES = {"match_correct": "match", "map_response": "map", "map_response_poin
 
 @dataclass(frozen=True)
 class Scored:
-    """How one response is scored. `group` numbers the condition it stands in, `weight` is what that condition adds."""
+    """How one response is scored. `group` numbers the condition it stands in, `weight` is what that condition adds;
+    None for a standard template, which says no worth, and for a mapping, which says its own."""
 
     kind: str
     """match: equals the declared answer; number; strings; map; point."""
-    weight: Decimal = Decimal(1)
+    weight: Decimal | None = None
     group: int = 0
     tolerance: Decimal = Decimal(0)
     strings: tuple[str, ...] = ()
@@ -44,12 +45,12 @@ class Declared:
 
 
 def number(text: str) -> Decimal:
-    """Fault unless `text` is a finite number."""
+    """Fault unless `text` is a finite number, and no power of ten that only serves to stop who counts with it."""
     try:
         value = Decimal(text.strip())
     except InvalidOperation as error:
         raise Fault("bank_qti_number", detail=text.strip()[:30]) from error
-    if not value.is_finite():
+    if not value.is_finite() or abs(value.adjusted()) > 30:
         raise Fault("bank_qti_number", detail=text.strip()[:30])
     return value
 
@@ -83,6 +84,7 @@ def declared(item: Node) -> dict[str, Declared]:
 def scored(item: Node, responses: Iterable[str]) -> dict[str, Scored]:
     """How each of `responses` is scored. Fault when the item does not say, or says what we cannot do."""
     wanted = list(responses)
+    _starts_at_nothing(item)
     processing = next((node for node in item.elements() if node.name == "qti-response-processing"), None)
     if processing is None:
         raise Fault("bank_qti_unscored", detail=", ".join(wanted))
@@ -92,6 +94,14 @@ def scored(item: Node, responses: Iterable[str]) -> dict[str, Scored]:
     if lacking := [name for name in wanted if name not in found]:
         raise Fault("bank_qti_unscored", detail=", ".join(lacking))
     return found
+
+
+def _starts_at_nothing(item: Node) -> None:
+    for node in item.elements():
+        if node.name == "qti-outcome-declaration" and node.get("identifier") == "SCORE":
+            values = [number(value.text()) for value in node.all("qti-value")]
+            if any(values):
+                raise Fault("bank_qti_start", where=node.place, detail=values[0])
 
 
 def _template(address: str) -> Scored:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -37,8 +37,8 @@ class Source:
     size_of: Callable[[Shown], tuple[int, int] | None]
     type_hint: str = ""
     """What our own metadata calls it, where there is any."""
-    points: Decimal = Decimal(1)
-    """What the question is worth here."""
+    points: Decimal | None = None
+    """What our own metadata says it is worth, where there is any."""
 
 
 def is_interaction(node: Node) -> bool:
@@ -46,7 +46,8 @@ def is_interaction(node: Node) -> bool:
 
 
 def question(nodes: list[Node], source: Source) -> dict[str, Any]:
-    """Type, stem and what belongs to the type. Fault, with its element where one is to blame."""
+    """Type, stem, what belongs to the type, and points where the item says them. Fault, with its element where one is
+    to blame."""
     blocks = [one for node in nodes for one in node.walk() if is_interaction(one)]
     words = words_of(*nodes)
     bodies = [one for one in blocks if one.name in BLOCKS]
@@ -60,7 +61,16 @@ def question(nodes: list[Node], source: Source) -> dict[str, Any]:
     fields["stem"] = words.text
     if words.shown:
         fields["media"] = media_of(words.shown, source.place_media)
+    worth = fields.pop("worth", None)
+    if source.points is None and worth is not None:
+        fields["points"] = _points(worth)
     return fields
+
+
+def _points(worth: Decimal) -> int:
+    if not 1 <= worth <= 100 or worth != int(worth):
+        raise Fault("bank_qti_points", detail=worth)
+    return int(worth)
 
 
 def media_of(shown: list[Shown], place: Callable[[Shown], str]) -> list[dict[str, str]]:
@@ -125,7 +135,11 @@ def _choice(node: Node, source: Source) -> dict[str, Any]:
     choices = [child for child in node.elements() if child.name == "qti-simple-choice"]
     keys = _letters(choices)
     options = _options(choices, keys, source)
-    right = response.correct if how.kind == "match" else [_only_worth(response, source.points, node.place)]
+    worth = how.weight
+    right = response.correct
+    if how.kind == "map":
+        only, worth = _only_worth(response, source.points, node.place)
+        right = [only]
     answer = _known(right, keys, node.place)
     if not answer:
         raise Fault("bank_qti_no_answer", where=node.place, detail=response.identifier)
@@ -133,23 +147,35 @@ def _choice(node: Node, source: Source) -> dict[str, Any]:
     if response.cardinality == "multiple":
         if most and most < len(answer):
             raise Fault("bank_qti_max_choices", where=node.place, detail=most)
-        return {"type": "multiple", "options": options, "answer": answer, "rule": "all-or-nothing"}
+        fields = {"type": "multiple", "options": options, "answer": answer, "rule": "all-or-nothing"}
+        return fields | {"worth": worth}
     if response.cardinality != "single":
         raise Fault("bank_qti_cardinality", where=node.place, detail=response.cardinality)
     kind = source.type_hint if source.type_hint in ("judgement", "single") else _single_or_judgement(options)
-    return {"type": kind, "options": options, "answer": answer}
+    return {"type": kind, "options": options, "answer": answer, "worth": worth}
 
 
-def _only_worth(response: Declared, points: Decimal, place: str) -> str:
-    """The one choice that a mapping gives all the points to and the others none: `match_correct` in other words.
+def _only_worth(response: Declared, points: Decimal | None, place: str) -> tuple[str, Decimal]:
+    """The one choice that a mapping gives all the points to and the others none, and those points: `match_correct` in
+    other words.
 
     Fault for any other mapping, which gives points that our scoring does not know.
     """
-    worth = [key for key, value in response.mapping.items() if value != 0]
+    given = [(key, value) for key, value in response.mapping.items() if value != 0]
     plain = response.cardinality == "single" and response.default == 0 and not response.bounded
-    if not plain or len(worth) != 1 or response.mapping[worth[0]] != points or response.correct not in ([], worth):
+    if not plain or len(given) != 1 or response.correct not in ([], [given[0][0]]):
         raise Fault("bank_qti_map", where=place, detail=response.identifier)
-    return worth[0]
+    if given[0][1] < 0 or points not in (None, given[0][1]):
+        raise Fault("bank_qti_map", where=place, detail=response.identifier)
+    return given[0]
+
+
+def _even(values: Iterable[Decimal], response: Declared, place: str = "") -> Decimal:
+    """The worth that all of a mapping's right values have, apart from those that have none. Fault for any other."""
+    worth = {value for value in values if value != 0}
+    if len(worth) != 1 or min(worth) < 0 or response.default != 0 or response.bounded:
+        raise Fault("bank_qti_map", where=place, detail=response.identifier)
+    return worth.pop()
 
 
 def _single_or_judgement(options: list[dict[str, Any]]) -> str:
@@ -159,13 +185,14 @@ def _single_or_judgement(options: list[dict[str, Any]]) -> str:
 
 
 def _order(node: Node, source: Source) -> dict[str, Any]:
-    response, _ = _response(node, source, ("match",))
+    response, how = _response(node, source, ("match",))
     choices = [child for child in node.elements() if child.name == "qti-simple-choice"]
     keys = _letters(choices)
     return {
         "type": "order",
         "options": _options(choices, keys, source),
         "answer": _known(response.correct, keys, node.place),
+        "worth": how.weight,
     }
 
 
@@ -181,15 +208,13 @@ def _match(node: Node, source: Source) -> dict[str, Any]:
     own = len(set(names)) == len(names) and all(_OWN_LEFT.fullmatch(name) for name in names)
     places = {name: name[1] if own else str(at) for at, name in enumerate(names, start=1)}
     keys = _letters(second)
-    pairs = list(response.correct)
+    pairs, worth = list(response.correct), how.weight
     if how.kind == "map":
-        worth = {value for value in response.mapping.values() if value != 0}
-        if len(worth) != 1 or min(worth) < 0 or response.default != 0 or response.bounded:
-            raise Fault("bank_qti_map", where=node.place, detail=response.identifier)
+        each = _even(response.mapping.values(), response, node.place)
         mapped = [pair for pair, value in response.mapping.items() if value != 0]
         if pairs and sorted(map(str.split, pairs)) != sorted(map(str.split, mapped)):
             raise Fault("bank_qti_map", where=node.place, detail=response.identifier)
-        pairs = mapped
+        pairs, worth = mapped, each * len(mapped)
     answer: dict[str, str] = {}
     for pair in pairs:
         left, _, right = pair.strip().partition(" ")
@@ -210,23 +235,31 @@ def _match(node: Node, source: Source) -> dict[str, Any]:
         "options": _options(second, keys, source),
         "answer": answer,
         "rule": "all-or-nothing" if how.kind == "match" else "partial",
+        "worth": worth,
     }
 
 
 def _fill(words: Words, source: Source) -> dict[str, Any]:
     if not words.entries:
         raise Fault("bank_qti_no_interaction")
-    blanks, hows = [], []
+    blanks, hows, worths = [], [], []
     for name in words.entries:
         response = source.declared.get(name)
         if response is None:
             raise Fault("bank_qti_undeclared", detail=name)
-        hows.append(source.scored[name])
-        blanks.append(_blank(response, hows[-1]))
-    if len({how.weight for how in hows}) > 1:
-        raise Fault("bank_qti_weights", detail=", ".join(str(how.weight) for how in hows))
-    together = len(hows) > 1 and len({how.group for how in hows}) == 1 and all(how.kind != "map" for how in hows)
-    return {"type": "fill", "blanks": blanks, "rule": "all-or-nothing" if together else "partial"}
+        how = source.scored[name]
+        blanks.append(_blank(response, how))
+        hows.append(how)
+        worths.append(_even(response.mapping.values(), response) if how.kind == "map" else how.weight)
+    if len(set(worths)) > 1:
+        raise Fault("bank_qti_weights", detail=", ".join(map(str, worths)))
+    groups = {how.group for how in hows if how.kind != "map"}
+    together = len(hows) > 1 and len(groups) == 1 and all(how.kind != "map" for how in hows)
+    # some of the blanks right together, others each by itself
+    if not together and len(groups) < sum(how.kind != "map" for how in hows):
+        raise Fault("bank_qti_processing", detail=", ".join(words.entries)[:80])
+    worth = worths[0] if together or worths[0] is None else worths[0] * len(worths)
+    return {"type": "fill", "blanks": blanks, "rule": "all-or-nothing" if together else "partial", "worth": worth}
 
 
 def _blank(response: Declared, how: Scored) -> dict[str, Any]:
@@ -241,9 +274,7 @@ def _blank(response: Declared, how: Scored) -> dict[str, Any]:
     if how.kind == "strings":
         return {"kind": "text", "accepted": list(how.strings)}
     if how.kind == "map" and response.base == "string":
-        worth = {value for value in response.mapping.values() if value != 0}
-        if len(worth) != 1 or min(worth) < 0 or response.default != 0 or response.bounded:
-            raise Fault("bank_qti_map", detail=name)
+        _even(response.mapping.values(), response)
         return {"kind": "text", "accepted": [key for key, value in response.mapping.items() if value != 0]}
     if how.kind != "match" or response.base != "string":
         raise Fault("bank_qti_processing", detail=name)
@@ -254,7 +285,8 @@ def _blank(response: Declared, how: Scored) -> dict[str, Any]:
 
 def _hotspot(node: Node, source: Source) -> dict[str, Any]:
     points = node.name == "qti-select-point-interaction"
-    response, _ = _response(node, source, ("point",) if points else ("match",))
+    response, how = _response(node, source, ("point",) if points else ("match",))
+    worth = how.weight
     picture = next((child for child in node.elements() if child.name in ("img", "object", "picture")), None)
     if picture is None:
         raise Fault("bank_qti_element", where=node.place, element=node.name)
@@ -263,9 +295,10 @@ def _hotspot(node: Node, source: Source) -> dict[str, Any]:
     if size is None or not all(size):
         raise Fault("bank_qti_picture_size", where=picture.place, file=shown.href[:80])
     if points:
-        worth = {value for _, _, value in response.areas}
-        if len(worth) != 1 or min(worth) <= 0 or response.default != 0 or response.bounded:
+        values = [value for _, _, value in response.areas]
+        if not all(values):
             raise Fault("bank_qti_map", where=node.place, detail=response.identifier)
+        worth = _even(values, response, node.place) * len(values)
         areas = [(shape, coords) for shape, coords, _ in response.areas]
     else:
         spots = {
@@ -289,6 +322,7 @@ def _hotspot(node: Node, source: Source) -> dict[str, Any]:
         "aspect": _share(size[1], size[0]),
         "regions": [_region(shape, coords, size) for shape, coords in areas],
         "rule": "partial" if points else "all-or-nothing",
+        "worth": worth,
     }
 
 

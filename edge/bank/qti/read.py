@@ -200,10 +200,10 @@ def _source(reader: _Reader, name: str, node: Node, interactions: list[Node], ow
     return Source(responses, how, place_media, size, str(own.get("type", "")), _points(own))
 
 
-def _points(own: dict[str, Any]) -> Decimal:
-    """What our own metadata says a question is worth; 1, as the standard templates give, where it says nothing."""
+def _points(own: dict[str, Any]) -> Decimal | None:
+    """What our own metadata says a question is worth."""
     text = str(own.get("points", ""))
-    return Decimal(text) if text.isascii() and text.isdigit() else Decimal(1)
+    return Decimal(text) if text.isascii() and text.isdigit() else None
 
 
 def _case(
@@ -233,7 +233,6 @@ def _case(
             raise Fault("bank_qti_type", where=holder.place, detail=f"{hint} / {sub['type']}")
         if not facts:
             facts = {key: own[key] for key in _INHERITED if key in own}
-            facts["points"] = int(source.scored[names[0]].weight)
         fields["items"].append({**sub, **facts, "id": sub_id})
     if "points" not in own:
         points = [str(sub.get("points", "")) for sub in fields["items"]]

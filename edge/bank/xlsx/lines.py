@@ -81,6 +81,7 @@ def _parser(sheet: ReadOnlyWorksheet, source: Any) -> _Parser:
 
 def _lines(sheet: ReadOnlyWorksheet, parser: _Parser) -> Iterator[Line]:
     for number, cells in parser.parse():
+        parser.row_dimensions.clear()  # heights of a million rows that nobody filled in
         line = {}
         for cell in cells:
             if cell["value"] is not None:
