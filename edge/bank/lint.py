@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge.bank import near
+from edge.bank import near, stems
 from edge.bank.items import (
     BLANK,
     CaseItem,
@@ -41,6 +41,7 @@ ENOUGH = 10
 _WARNINGS = frozenset(
     (
         "bank_near_duplicate",
+        "bank_same_stem",
         "bank_template",
         "bank_media_unused",
         "bank_exposed",
@@ -124,8 +125,17 @@ def _duplicates(items: Sequence[Item]) -> Iterator[Finding]:
 
 
 def near_duplicates(items: Sequence[Item], limit: float = NEAR) -> list[Finding]:
-    """Pairs that are nearly the same."""
-    return [Finding("bank_near_duplicate", (a, b), f"{likeness:.2f}") for a, b, likeness in near.alike(items, limit)]
+    """Items that are nearly the same, or ask the same; each pair once."""
+    pairs = near.alike(items, limit)
+    known = {(one, other) for one, other, _ in pairs}
+    return [
+        *(Finding("bank_near_duplicate", (one, other), f"{likeness:.2f}") for one, other, likeness in pairs),
+        *(Finding("bank_same_stem", tuple(one.id for one in group), "") for group in stems.same_stems(items, known)),
+        *(
+            Finding("bank_near_duplicate", ids, f"{likeness:.2f}")
+            for ids, likeness in stems.same_statements(items, known)
+        ),
+    ]
 
 
 def _single(items: Iterable[Item]) -> Iterator[Item]:

@@ -103,7 +103,7 @@ def alike(items: Sequence[Item], limit: float = NEAR) -> list[tuple[str, str, fl
 
 def _meetings(texts: Sequence[str], length: int) -> Iterator[tuple[int, int]]:
     """Pairs of places, earlier first, whose texts have some rare runs of `length` in common."""
-    runs, often = _numbered(texts, length)
+    runs, often = numbered(texts, length)
     posts: dict[int, array[int]] = {}
     for at, own in enumerate(runs):
         rare = sorted(own, key=lambda run: (often[run], run))[: ceil(len(own) * INDEXED) + TOGETHER]
@@ -141,7 +141,7 @@ def _runs(text: str, length: int) -> set[str]:
     return {text[at : at + length] for at in range(max(1, len(text) - length + 1))}
 
 
-def _numbered(texts: Sequence[str], length: int) -> tuple[list[array[int]], array[int]]:
+def numbered(texts: Sequence[str], length: int) -> tuple[list[array[int]], array[int]]:
     """Each text's runs of `length` as numbers, and how many texts have each number."""
     often = array("I", bytes(4 * BUCKETS))
     numbered = []

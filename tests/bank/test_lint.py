@@ -105,6 +105,43 @@ def test_short_items_are_compared_sign_by_sign() -> None:
     assert not [one for one in lint(sample_bank()) if one.code == "bank_near_duplicate"]
 
 
+def asked(number: int, stem: str, key: str, **change: Any) -> dict[str, Any]:
+    """A single choice with this key and distractors of its own."""
+    options = [{"key": "A", "text": key}, *single(number)["options"][1:]]
+    return single(number, stem=stem, options=options) | change
+
+
+def test_what_asks_the_same_is_found_under_other_distractors_types_and_units() -> None:
+    rope = "使用安全绳时，绳钩应当挂在什么地方？"
+    height = fill(20, units=["m"]) | {"stem": "临边防护栏杆的上杆离地面____。"}
+    height["blanks"][0]["value"] = "1.2"
+    rail = [height, asked(21, "临边防护栏杆的上杆离地面（ ）。", "1.2米")]
+    rail.append(asked(22, "临边防护栏杆的上杆离地面应为（ ）。", "１.２ m"))
+    made = [
+        *(asked(1, rope, "上方牢固的构件"), asked(2, rope, "上方牢固的构件")),
+        *(
+            asked(3, "开关箱里的保护器动作电流是多少", "30毫安"),
+            asked(4, "开关箱里的保护器，动作电流是多少？", "30 mA"),
+        ),
+        *rail,
+        *(short(30, "安全带应高挂低用。"), asked(31, "安全带使用时应当（ ）", "高挂低用")),
+        # a frame is no question, and another number or another test is another matter
+        *(asked(40 + n, "下列关于脚手架的说法，正确的是", phrase(random.Random(n), 4)) for n in range(5)),
+        *(asked(50 + n, "下列做法正确的是", phrase(random.Random(60 + n), 4)) for n in range(5)),
+        *(asked(70, "扣件拧紧力矩不应小于多少", "40"), asked(71, "扣件拧紧力矩不应大于多少", "65")),
+        asked(80, rope, "上方牢固的构件", test="theory"),
+    ]
+    assert set(found(bank(*made))) == {
+        ("bank_same_stem", ("B1", "B2")),
+        ("bank_same_stem", ("B3", "B4")),
+        ("bank_same_stem", ("B20", "B21")),
+        ("bank_near_duplicate", ("B20", "B22")),
+        ("bank_near_duplicate", ("B30", "B31")),
+    }
+    twins = [asked(90, "下列做法正确的是", "先断电再救人"), asked(91, "下列哪种做法正确", "先断电，再救人")]
+    assert found(bank(*twins)) == [("bank_near_duplicate", ("B90", "B91"))]
+
+
 @pytest.mark.parametrize("size", [300, 3000])
 def test_planted_twins_are_found_in_a_bank_of_one_mould(size: int) -> None:
     """Every item begins and ends alike, as those of a template do: that alone brings none together."""
