@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from edge.domain.keys import BlankKey, Key, RegionKey, plain
+from edge.domain.keys import BlankKey, Key, RegionKey, cased
 from edge.domain.paper import LETTERS, ItemFacts
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -171,13 +171,13 @@ class NumberBlank(Part):
     units: Annotated[list[Unit], Field(max_length=10)] = []
     """Units that are right, best first; without `shown_units` the first is given. Empty: the number has none."""
     shown_units: Annotated[list[Unit], Field(max_length=10)] = []
-    """The units to choose from, right and wrong; empty: the unit is not asked."""
+    """The units to choose from, right and wrong, MPa and mPa being two; empty: the unit is not asked."""
 
     @model_validator(mode="after")
     def a_right_unit_is_shown(self) -> NumberBlank:
         if len(set(self.shown_units)) != len(self.shown_units):
             raise ValueError("two of the units shown are the same")
-        if self.shown_units and not {plain(one) for one in self.shown_units} & {plain(one) for one in self.units}:
+        if self.shown_units and not {cased(one) for one in self.shown_units} & {cased(one) for one in self.units}:
             raise ValueError("none of the units shown is right")
         return self
 

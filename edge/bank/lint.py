@@ -49,6 +49,7 @@ _WARNINGS = frozenset(
         "bank_longest",
         "bank_option_refers",
         "bank_sample_mixed",
+        "bank_unit_case",
         "bank_unit_certain",
     )
 )
@@ -93,7 +94,7 @@ def lint(bank: BankDocument, max_exposure: int | None = None) -> list[Finding]:
         *_duplicates(bank.items),
         *near_duplicates(bank.items),
         *_empty_keys(bank.items),
-        *_certain_units(bank.items),
+        *_asked_units(bank.items),
         *_translations(bank.items),
         *_media(bank),
         *_crowded(bank.items),
@@ -159,14 +160,17 @@ def _empty_keys(items: Iterable[Item]) -> Iterator[Finding]:
                     yield Finding("bank_key_empty", (item.id,), f"region {number}")
 
 
-def _certain_units(items: Iterable[Item]) -> Iterator[Finding]:
-    """Blanks whose unit is asked, and every choice is right."""
+def _asked_units(items: Iterable[Item]) -> Iterator[Finding]:
+    """Blanks whose unit is asked where every choice is right, or two differ by their case alone."""
     for item in _single(items):
         for number, blank in enumerate(item.blanks if isinstance(item, FillItem) else (), start=1):
             if isinstance(blank, NumberBlank) and blank.shown_units:
                 right = {plain(unit) for unit in blank.units}
                 if all(plain(unit) in right for unit in blank.shown_units):
                     yield Finding("bank_unit_certain", (item.id,), f"{BLANK} {number}")
+                shown = Counter(map(plain, blank.shown_units))
+                if alike := [unit for unit in blank.shown_units if shown[plain(unit)] > 1]:
+                    yield Finding("bank_unit_case", (item.id,), f"{BLANK} {number}: {', '.join(alike)}")
 
 
 def _says(text: str) -> bool:

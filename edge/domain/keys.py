@@ -1,14 +1,14 @@
 """What is right: the key of an item, and whether a word, a number or a mark on a picture meets it.
 
 Written answers are compared as people mean them: full-width and half-width characters are one, spaces and case do not
-count. What is kept is what the candidate typed.
+count. What is kept is what the candidate typed. A unit that was chosen is compared with its case: MPa is not mPa.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
@@ -55,7 +55,12 @@ class Key:
 
 def plain(text: str) -> str:
     """`text` as it is compared: half-width, no spaces, no case."""
-    return "".join(unicodedata.normalize("NFKC", text).split()).casefold()
+    return cased(text).casefold()
+
+
+def cased(text: str) -> str:
+    """`text` as a unit to choose is compared: half-width, no spaces, its case as it stands."""
+    return "".join(unicodedata.normalize("NFKC", text).split())
 
 
 def blank_right(key: BlankKey, given: str) -> bool:
@@ -63,10 +68,11 @@ def blank_right(key: BlankKey, given: str) -> bool:
     accepted one may be."""
     if key.kind == "text":
         return plain(given) in {plain(accepted) for accepted in key.accepted}
-    units = {plain(unit) for unit in key.units}
-    found = _number(given)
+    same = cased if key.unit_asked else plain
+    units = {same(unit) for unit in key.units}
+    found = _number(same(given))
     if found is not None and found[2] and found[2] not in units:
-        found = _number(_once(given, key.units))
+        found = _number(same(_once(given, key.units, same)))
     if found is None or found[2] not in (units if key.unit_asked else units | {""}):
         return False
     with localcontext() as context:
@@ -74,9 +80,9 @@ def blank_right(key: BlankKey, given: str) -> bool:
         return abs(Decimal(found[1].replace(",", "")) - key.value) <= key.tolerance
 
 
-def _number(given: str) -> re.Match[str] | None:
-    """The number that `given` begins with, and what stands after it."""
-    return _NUMBER.fullmatch(_POINT.sub(".", plain(given)).translate(_MINUS))
+def _number(compared: str) -> re.Match[str] | None:
+    """The number that an answer begins with, and what stands after it."""
+    return _NUMBER.fullmatch(_POINT.sub(".", compared).translate(_MINUS))
 
 
 def decimal_of(text: str) -> Decimal | None:
@@ -85,14 +91,16 @@ def decimal_of(text: str) -> Decimal | None:
     return None if found is None or found[2] else Decimal(found[1].replace(",", ""))
 
 
-def _once(given: str, units: Sequence[str]) -> str:
-    """`given` without its last unit where it says the same one before: some type what stands beside the field."""
-    words = " ".join(unicodedata.normalize("NFKC", given).casefold().split())
+def _once(given: str, units: Sequence[str], same: Callable[[str], str]) -> str:
+    """`given` without its last unit where the same one was said before, in whatever case: some type what stands beside
+    the field, and then choose."""
+    words = unicodedata.normalize("NFKC", given).split()
     for unit in units:
-        tail = " " + " ".join(unicodedata.normalize("NFKC", unit).casefold().split())
-        before = _number(words.removesuffix(tail)) if words.endswith(tail) else None
-        if before is not None and before[2] == plain(unit):
-            return words.removesuffix(tail)
+        last = len(unicodedata.normalize("NFKC", unit).split())
+        if len(words) > last and same("".join(words[-last:])) == same(unit):
+            before = _number(plain("".join(words[:-last])))
+            if before is not None and before[2] == plain(unit):
+                return before[1] + unit
     return given
 
 

@@ -183,7 +183,9 @@ def test_a_unit_that_is_asked_has_a_wrong_choice_and_a_right_one() -> None:
         fill(2, units=["mm"], shown_units=["mm", "m"]),
     ]
     assert found(bank(*asked, fill(3, units=["mm"]))) == [("bank_unit_certain", ("B1",))]
-    for units, shown in ((["mm"], ["cm"]), ([], ["cm"]), (["mm"], ["mm", "mm"])):
+    cased = fill(4, units=["MPa"], shown_units=["MPa", "mPa", "kPa"])
+    assert found(bank(cased)) == [("bank_unit_case", ("B4",))]
+    for units, shown in ((["mm"], ["cm"]), ([], ["cm"]), (["mm"], ["mm", "mm"]), (["MPa"], ["mPa", "kPa"])):
         with pytest.raises(ValueError, match="units shown"):
             bank(fill(1, units=units, shown_units=shown))
 
