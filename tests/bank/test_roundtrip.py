@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from edge.bank.build import content_of, sample_bank
 from edge.bank.imports import Imported, Wishes, import_files, write_bank
+from edge.bank.items import Bilingual
 from edge.bank.model import BankDocument, Media, MediaFile, parse_bank
 from edge.bank.qti.write import package_of
 from edge.bank.transfer import export
@@ -108,13 +109,18 @@ def test_written_json_reads_back(tmp_path: Path) -> None:
 def test_what_a_format_cannot_hold_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     document = json.loads(content_of(sample_bank()))
     document["items"] = document["items"][:2]
-    document["items"][1]["stem"] = "bell \x07"
     document |= {"blueprints": [], "media": {}}
-    bank = BankDocument.model_validate(document)
-    for name in ("bank.zip", "bank.xlsx"):
-        with pytest.raises(BadInput) as refused:
-            export(bank, tmp_path / name, name.endswith("xlsx"), False)
-        assert refused.value.code in ("bank_not_xml", "bank_not_sheet")
+    for sign in ("\x07", "\ufffe"):
+        document["items"][1]["stem"] = f"bell {sign}"
+        bank = BankDocument.model_validate(document)
+        for name in ("bank.zip", "bank.xlsx"):
+            with pytest.raises(BadInput) as refused:
+                export(bank, tmp_path / name, name.endswith("xlsx"), False)
+            assert refused.value.code in ("bank_not_xml", "bank_not_sheet")
+            assert refused.value.facts["item"] == document["items"][1]["id"]
+    named = bank.model_copy(update={"items": bank.items[:1], "title": Bilingual(zh="题库 \ufffe")})
+    with pytest.raises(BadInput):
+        export(named, tmp_path / "bank.xlsx", True, False)
     document["items"][1]["stem"] = " spaces at both ends "
     bank = BankDocument.model_validate(document)
     assert export(bank, tmp_path / "bank.zip", False, False)

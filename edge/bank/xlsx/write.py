@@ -22,6 +22,8 @@ from edge.errors import BadInput
 
 ROWS = 50_000
 TEXT = "@"
+# no XML document can hold these signs
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 Fields = Mapping[str, Any]
 
 
@@ -34,8 +36,13 @@ def workbook_of(bank: BankDocument) -> bytes:
     """`bank` as a workbook; media stay files of their own. BadInput names an item that the template cannot hold."""
     rows: dict[str, list[dict[str, str]]] = {}
     for item in bank.items:
+        own: dict[str, list[dict[str, str]]] = {}
         try:
-            _item_rows(item_fields(item), rows)
+            _item_rows(item_fields(item), own)
+            for sheet, lines in own.items():
+                if unwritable := _UNWRITABLE.search("".join(text for line in lines for text in line.values())):
+                    raise ValueError(repr(unwritable[0]))
+                rows.setdefault(sheet, []).extend(lines)
         except ValueError as error:
             raise BadInput("bank_not_sheet", item=item.id, detail=str(error)) from error
     for blueprint in bank.blueprints:
@@ -51,7 +58,10 @@ def workbook_of(bank: BankDocument) -> bytes:
     head["已计场次"] = counted
     try:
         return _bytes(_book(head, rows))
-    except IllegalCharacterError as error:
+    except (
+        IllegalCharacterError,
+        ValueError,
+    ) as error:  # the second is lxml's, for a sign that XML has no way to write
         raise BadInput("bank_not_sheet", item="-", detail=repr(str(error)[:60])) from error
 
 
