@@ -143,13 +143,25 @@ def _unsafe(name: str, info: zipfile.ZipInfo) -> str | None:
     return None
 
 
-def resolve(base: str, href: str) -> str:
-    """The package path that `href` in the file `base` means; Fault when it leads out of the package."""
+def resolve(base: str, href: str, *folders: str) -> str:
+    """The package path that `href` in the file `base` means; `folders` are the `xml:base` around it, outermost first.
+
+    Fault when it names no file, or leads out of the package.
+    """
+    if not href.strip():
+        raise Fault("bank_file_unnamed")
     try:
         parts = urlsplit(href.strip())
+        around = [urlsplit(folder.strip()) for folder in folders]
     except ValueError as error:
         raise Fault("bank_file_outside", file=href[:80]) from error
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(base), unquote(parts.path)))
+    if outside := next((one for one in around if one.scheme or one.netloc), None):
+        raise Fault("bank_file_outside", file=outside.geturl()[:80])
+    folder = posixpath.dirname(base)
+    for one in around:
+        # as with any URL, what stands after the last slash of a base is a file and no folder
+        folder = posixpath.join(folder, posixpath.dirname(unquote(one.path)))
+    path = posixpath.normpath(posixpath.join(folder, unquote(parts.path)))
     if parts.scheme or parts.netloc or not parts.path or path.startswith(("/", "../")) or path in ("..", "."):
         raise Fault("bank_file_outside", file=href[:80])
     return path

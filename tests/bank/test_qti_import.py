@@ -411,3 +411,39 @@ def test_blanks_that_are_right_together_beside_others_and_uneven_mappings(tmp_pa
     uneven = item(head, f"<p>写 {entries}</p>", f"<responseProcessing>{score}</responseProcessing>", name="uneven")
     found = [(problem.item, problem.code) for problem in run(tmp_path, joint, uneven).problems]
     assert found == [("joint", "bank_qti_processing"), ("uneven", "bank_qti_weights")]
+
+
+def test_other_programs_ways_to_name_a_file_and_to_lay_out_a_value(tmp_path: Path) -> None:
+    """`xml:base`, a resource without href, and values on lines of their own."""
+    values = declared("RESPONSE", "identifier", "\n  c1\n")
+    picture = '<div xml:base="../img/"><p><img src="a.png" alt="一张图"/></p></div>'
+    files = {"bank/items/q.xml": item(values, f"<p>几根？</p>{picture}{CHOICE}"), "bank/img/a.png": png(1)}
+    path = tmp_path / "package.zip"
+
+    def read(resource: str, base: str = "bank/") -> Imported:
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+            archive.writestr(
+                "imsmanifest.xml",
+                '<manifest xmlns="http://www.imsglobal.org/xsd/imscp_v1p1" identifier="M">'
+                f'<resources xml:base="{base}">'
+                f'<resource identifier="R" type="imsqti_item_xmlv2p1" xml:base="items/" {resource}</resource>'
+                "</resources></manifest>",
+            )
+        wishes = Wishes(name="foreign", title={"zh": "外来"}, defaults=DEFAULTS)
+        return import_files([path], wishes, lambda _label: lambda _done, _all: None)
+
+    for resource in ('href="q.xml"><file href="q.xml"/>', '><file href="q.xml"/>'):
+        done = read(resource)
+        assert done.bank is not None, [(p.where, p.sentence("en")) for p in done.problems]
+        assert isinstance(done.bank.items[0], ChoiceItem) and done.bank.items[0].answer == ["B"]
+        assert [media.name for media in done.bank.items[0].media] == list(done.bank.media) == ["a.png"]
+    for resource, base, code in (
+        (">", "bank/", "bank_file_unnamed"),
+        ('><file href="q.xml"/><file href="r.xml"/>', "bank/", "bank_file_unnamed"),
+        ('href="q.xml">', "../bank/", "bank_file_outside"),
+        ('href="q.xml">', "http://e/bank/", "bank_file_outside"),
+        ('href="q.xml">', "/bank/", "bank_file_outside"),
+    ):
+        assert code in [problem.code for problem in read(resource, base).problems]

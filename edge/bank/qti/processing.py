@@ -66,12 +66,16 @@ def declared(item: Node) -> dict[str, Declared]:
             for name in ("qti-correct-response", "qti-mapping", "qti-area-mapping")
         )
         worth = mapping or areas
+        # the space around an identifier or a number is the file's own layout; in words it may be meant
+        tidy = str if node.get("base-type") == "string" else _one_line
         found[node.get("identifier")] = Declared(
             node.get("identifier"),
             node.get("cardinality"),
             node.get("base-type"),
-            [value.text() for value in correct.all("qti-value")] if correct else [],
-            {e.get("map-key"): number(e.get("mapped-value")) for e in mapping.all("qti-map-entry")} if mapping else {},
+            [tidy(value.text()) for value in correct.all("qti-value")] if correct else [],
+            {tidy(e.get("map-key")): number(e.get("mapped-value")) for e in mapping.all("qti-map-entry")}
+            if mapping
+            else {},
             [(e.get("shape"), e.get("coords"), number(e.get("mapped-value"))) for e in areas.all("qti-area-map-entry")]
             if areas
             else [],
@@ -79,6 +83,10 @@ def declared(item: Node) -> dict[str, Declared]:
             bool(worth and (worth.get("lower-bound") or worth.get("upper-bound"))),
         )
     return found
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def scored(item: Node, responses: Iterable[str]) -> dict[str, Scored]:

@@ -17,7 +17,7 @@ from edge.bank.qti.metadata import SPACE, UNITS, lom_difficulty, read_fields, re
 from edge.bank.qti.processing import declared, scored
 from edge.bank.qti.questions import BLOCKS, Source, is_interaction, media_of, question
 from edge.bank.qti.text import Shown, words_of
-from edge.bank.qti.tree import MANIFEST_LIMIT, Node, parse, read_qti
+from edge.bank.qti.tree import BASE, MANIFEST_LIMIT, Node, parse, read_qti
 
 MANIFEST = "imsmanifest.xml"
 QUESTION = "data-examroom-question"
@@ -83,22 +83,34 @@ def _manifest(reader: _Reader, name: str, batch: Batch) -> list[tuple[str, etree
             raise Fault("bank_meta_json", detail="counted")
     jobs: list[tuple[str, etree._Element | None]] = []
     for resource in root.iter("{*}resource"):
-        kind, href = resource.get("type", ""), resource.get("href", "")
+        kind = resource.get("type", "")
         identifier = resource.get("identifier", "")
         try:
             if "item" in kind and kind.startswith("ims"):
-                jobs.append((resolve(name, href), resource))
+                jobs.append((_file_of(name, resource), resource))
             elif (media := next(resource.iter(f"{{{SPACE}}}media"), None)) is not None:
-                path = resolve(name, href)
+                path = _file_of(name, resource)
                 reader.media[path] = reader.pool.add(path, reader.file(path), media.get("type"), media.get("name"))
             elif (extra := next(resource.iter(f"{{{SPACE}}}extra"), None)) is not None:
-                _extra(reader, resolve(name, href), str(extra.get("of")), batch)
+                _extra(reader, _file_of(name, resource), str(extra.get("of")), batch)
         except Fault as fault:
             place = f"{reader.label(name)} <resource> {resource.sourceline}"
             reader.problems.add(place, identifier, fault.code, **fault.facts)
     if not jobs:
         raise Fault("bank_no_items", file=name)
     return jobs
+
+
+def _file_of(manifest: str, resource: etree._Element) -> str:
+    """The file of a resource: its href, or its one file where it has none; each below the `xml:base` around it."""
+    element = resource
+    if not resource.get("href"):
+        files = resource.findall("{*}file")
+        if len(files) != 1:
+            raise Fault("bank_file_unnamed")
+        element = files[0]
+    folders = [one.get(BASE) for one in (element, *element.iterancestors()) if one.get(BASE)]
+    return resolve(manifest, element.get("href", ""), *reversed(folders))
 
 
 def _extra(reader: _Reader, path: str, of: str, batch: Batch) -> None:
@@ -189,13 +201,13 @@ def _source(reader: _Reader, name: str, node: Node, interactions: list[Node], ow
     how = scored(node, names)
 
     def place_media(shown: Shown) -> str:
-        path = resolve(name, shown.href)
+        path = resolve(name, shown.href, *shown.folders)
         if path not in reader.media:
             reader.media[path] = reader.pool.add(path, reader.file(path))
         return reader.media[path]
 
     def size(shown: Shown) -> tuple[int, int] | None:
-        return size_of(reader.file(resolve(name, shown.href)))
+        return size_of(reader.file(resolve(name, shown.href, *shown.folders)))
 
     return Source(responses, how, place_media, size, str(own.get("type", "")), _points(own))
 

@@ -40,6 +40,8 @@ class Shown:
     place: str
     width: int = 0
     height: int = 0
+    folders: tuple[str, ...] = ()
+    """The `xml:base` around it."""
 
 
 @dataclass
@@ -145,7 +147,7 @@ def shown_of(node: Node) -> Shown:
     alt = node.get("alt") or node.get("aria-label") or node.get("title")
     if not alt and node.name == "object":
         alt = _RUN.sub(" ", node.text()).strip()
-    return Shown(href, alt, node.place, _pixels(node.get("width")), _pixels(node.get("height")))
+    return Shown(href, alt, node.place, _pixels(node.get("width")), _pixels(node.get("height")), node.folders)
 
 
 def _pixels(text: str) -> int:

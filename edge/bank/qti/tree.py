@@ -31,6 +31,7 @@ _ONE_WORD = names(
 )
 _CAPITAL = re.compile("[A-Z]")
 _SPACE = "{http://www.w3.org/XML/1998/namespace}"
+BASE = f"{_SPACE}base"
 
 
 @dataclass
@@ -41,6 +42,8 @@ class Node:
     attrs: dict[str, str]
     line: int
     children: list[Node | str] = field(default_factory=list)
+    folders: tuple[str, ...] = ()
+    """The `xml:base` that hold here, outermost first."""
 
     def get(self, name: str, default: str = "") -> str:
         return self.attrs.get(name, default)
@@ -115,17 +118,19 @@ def _name(tag: str, version: int) -> str:
     return name
 
 
-def _node(element: etree._Element, version: int) -> Node:
+def _node(element: etree._Element, version: int, folders: tuple[str, ...] = ()) -> Node:
     attrs = {}
     for key, value in element.attrib.items():
         space, name = _split(str(key))
         attrs["xml:" + name if "{" + space + "}" == _SPACE else _kebab(name)] = str(value)
-    node = Node(_name(str(element.tag), version), attrs, int(element.sourceline or 0))
+    if own := attrs.get("xml:base"):
+        folders = (*folders, own)
+    node = Node(_name(str(element.tag), version), attrs, int(element.sourceline or 0), folders=folders)
     if element.text:
         node.children.append(str(element.text))
     for child in element:
         if isinstance(child.tag, str):
-            node.children.append(_node(child, version))
+            node.children.append(_node(child, version, folders))
         else:  # an entity that was not resolved
             raise Fault("bank_xml_dtd")
         if child.tail:
