@@ -344,3 +344,27 @@ def test_what_is_empty_costs_nothing_and_no_sheet_goes_on_for_ever(tmp_path: Pat
     assert done.bank is not None and time.process_time() - began < 3  # twenty and more, a row at a time
     sheet["A100001"] = "Q2"
     assert (f"{c.CHOICE}!100001", "", "bank_sheet_long") in cells(run(tmp_path, made))
+
+
+def test_a_pasted_picture_is_named_by_its_cell(tmp_path: Path) -> None:
+    made, file, pasted = book({c.CHOICE: [GOOD]}), tmp_path / "b.xlsx", tmp_path / "pasted.xlsx"
+    made.save(file)
+    part = f"xl/worksheets/sheet{made.sheetnames.index(c.CHOICE) + 1}.xml"
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    anchors = "".join(
+        f"<x:twoCellAnchor><x:from><x:col>3</x:col><x:row>{row}</x:row></x:from><x:{what}/></x:twoCellAnchor>"
+        for row, what in ((1, "pic"), (2, "sp"))  # a shape is no picture
+    )
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(pasted, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        assert part in old.namelist()
+        new.writestr(
+            part.replace("sheets/", "sheets/_rels/") + ".rels",
+            '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+            f'<Relationship Id="rId1" Type="{kind}/drawing" Target="../drawings/drawing1.xml"/></Relationships>',
+        )
+        space = "http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"
+        new.writestr("xl/drawings/drawing1.xml", f'<x:wsDr xmlns:x="{space}">{anchors}</x:wsDr>')
+    done = import_files([pasted], Wishes(), lambda _label: lambda _done, _all: None)
+    assert cells(done) == [(f"{c.CHOICE}!D2", "", "bank_sheet_picture")]

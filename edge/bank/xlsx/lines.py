@@ -12,8 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from openpyxl.cell.read_only import ReadOnlyCell
+from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
+from openpyxl.packaging.relationship import get_dependents, get_rels_path
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 from openpyxl.worksheet._reader import VALUE_TAG, WorkSheetParser
+from openpyxl.xml.constants import SHEET_DRAWING_NS
+from openpyxl.xml.functions import fromstring
 
 from edge.bank.problems import Fault
 from edge.bank.xlsx.cells import Value, value_of
@@ -26,11 +30,13 @@ Line = tuple[int, dict[int, Value]]
 
 @dataclass
 class Lines:
-    """The rows of a sheet that hold anything, in order, and its merged ranges."""
+    """The rows of a sheet that hold anything, in order; its merged ranges; what is pasted over it."""
 
     lines: list[Line] = field(default_factory=list)
     merged: list[Any] = field(default_factory=list)
     """openpyxl's CellRange."""
+    pictures: list[tuple[int, int]] = field(default_factory=list)
+    """Row and column of the cell that each picture is pasted over."""
 
 
 class _Parser(WorkSheetParser):  # type: ignore[misc]
@@ -58,6 +64,7 @@ def read_lines(sheet: ReadOnlyWorksheet) -> Lines:
         if parser.merged_cells is not None:
             found.merged = list(parser.merged_cells.mergeCell)
     found.lines.sort(key=lambda line: line[0])
+    found.pictures = _pictures(sheet)
     return found
 
 
@@ -65,6 +72,19 @@ def first_line(sheet: ReadOnlyWorksheet) -> Line | None:
     """The first row that holds anything."""
     with sheet._get_source() as source:
         return next(_lines(sheet, _parser(sheet, source)), None)
+
+
+def _pictures(sheet: ReadOnlyWorksheet) -> list[tuple[int, int]]:
+    archive, path = sheet.parent._archive, get_rels_path(sheet._worksheet_path)
+    if path not in archive.namelist():
+        return []
+    places = []
+    for drawing in get_dependents(archive, path).find(SpreadsheetDrawing._rel_type):
+        for anchor in fromstring(archive.read(drawing.target)):
+            if next(anchor.iter(f"{{{SHEET_DRAWING_NS}}}pic"), None) is not None:
+                row, column = (anchor.findtext(f".//{{{SHEET_DRAWING_NS}}}{name}", "0") for name in ("row", "col"))
+                places.append((int(row) + 1, int(column) + 1))
+    return sorted(places)
 
 
 def _parser(sheet: ReadOnlyWorksheet, source: Any) -> _Parser:

@@ -178,6 +178,8 @@ def rows_of(book: Workbook, name: str, problems: Problems) -> Iterator[Row]:
     lines = list(read.lines)
     titles = lines.pop(0)[1] if lines[0][0] == 1 else {}
     _merged(name, read.merged, read, 2, problems)
+    for number, at in read.pictures:
+        problems.add(f"{name}!{get_column_letter(at)}{number}", "", "bank_sheet_picture")
     shown: dict[int, c.Column] = {}
     for at, title in sorted(titles.items()):
         place = f"{name}!{get_column_letter(at)}1"
