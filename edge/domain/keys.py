@@ -87,7 +87,7 @@ def _number(compared: str) -> re.Match[str] | None:
 
 def decimal_of(text: str) -> Decimal | None:
     """The number that `text` is, read as in a blank: a comma parts thousands and nothing else. None when it is none."""
-    found = _number(text)
+    found = _number(plain(text))
     return None if found is None or found[2] else Decimal(found[1].replace(",", ""))
 
 
