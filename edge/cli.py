@@ -6,7 +6,6 @@ Groups are loaded when they are used, so a room without the gateway's extra stil
 from __future__ import annotations
 
 import importlib
-import os
 import signal
 import socket
 import sys
@@ -20,6 +19,7 @@ from edge import __version__
 from edge.config import Config, config_path, load_config
 from edge.errors import BadInput, ExamroomError, Unavailable
 from edge.usage import file_error, usage_sentence
+from edge.why import why
 
 # command -> (module, attribute, extra it needs, one line for --help)
 _LAZY = {
@@ -160,7 +160,7 @@ def _need_port(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
-        raise Unavailable("port_taken", host=host, port=port, detail=os.strerror(error.errno or 0)) from error
+        raise Unavailable("port_taken", host=host, port=port, detail=why(error)) from error
 
 
 if __name__ == "__main__":

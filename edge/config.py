@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, Wrong
+from edge.why import where, why
 
 DEFAULT_PATH = Path("/etc/examroom/examroom.toml")
 ENVIRONMENT = "EXAMROOM_CONFIG"
@@ -27,11 +27,6 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Pin = Annotated[int, Field(ge=0, le=27)]
 
 
-def _wrong(said: str) -> PydanticCustomError:
-    """What a check of ours says, without the words pydantic puts before a ValueError."""
-    return PydanticCustomError("wrong", "{said}", {"said": said})
-
-
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -40,9 +35,9 @@ class Section(BaseModel):
     def is_what_it_looks_like(cls, value: Any, info: ValidationInfo) -> Any:
         """`true` is no number, although Python counts with it; no file and no host has a NUL in its name."""
         if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
-            raise _wrong("不能是 true 或 false / it cannot be true or false")
+            raise Wrong("config_truth")
         if isinstance(value, str) and "\0" in value:
-            raise _wrong("含有不能用的字符 / it has a character that cannot be used")
+            raise Wrong("input_character")
         return value
 
 
@@ -132,9 +127,9 @@ class Badge(Section):
     @model_validator(mode="after")
     def can_be_read(self) -> Self:
         if self.backend != "none" and not self.device:
-            raise _wrong(f'backend = "{self.backend}" 需要 device / it needs a device')
+            raise Wrong("config_device", backend=self.backend)
         if self.min_length > self.max_length:
-            raise _wrong("min_length 大于 max_length / min_length is above max_length")
+            raise Wrong("config_lengths")
         return self
 
 
@@ -157,7 +152,7 @@ class Panel(Section):
         names: dict[int, str] = {}
         for name in ("button", "red", "yellow", "green", "buzzer"):
             if (other := names.setdefault(getattr(self, name), name)) != name:
-                raise _wrong(f"{other} 和 {name} 用了同一个引脚 / {other} and {name} are on the same pin")
+                raise Wrong("config_pin", first=other, second=name)
         return self
 
 
@@ -196,7 +191,7 @@ class Gateway(Section):
         except ValueError:
             good = False
         if value and (not good or " " in value or len(value) > 500):
-            raise _wrong("应为 https://地址:端口 / it should be https://ADDRESS:PORT")
+            raise Wrong("config_address")
         return value
 
 
@@ -253,7 +248,7 @@ class Config(Section):
         given = "camera" in self.checkin.model_fields_set
         if given and self.camera and self.checkin.camera not in self.camera:
             known = ", ".join(self.camera)
-            raise _wrong(f"[checkin] camera：没有摄像头 / no such camera: {self.checkin.camera} ({known})")
+            raise Wrong("config_camera", camera=self.checkin.camera, known=known)
         return self
 
 
@@ -273,7 +268,7 @@ def load_config(given: Path | None = None) -> Config:
     except FileNotFoundError as error:
         raise ConfigError("config_missing", path=path) from error
     except (OSError, ValueError, RecursionError) as error:  # whatever tomllib makes of what is no TOML
-        raise ConfigError("config_unreadable", path=path, detail=error) from error
+        raise ConfigError("config_unreadable", path=path, detail=why(error)) from error
     return parse_config(raw, path)
 
 
@@ -281,9 +276,8 @@ def parse_config(raw: dict[str, object], path: Path = DEFAULT_PATH) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"]) or "-"
-        raise ConfigError("config_option", path=path, option=option, detail=first["msg"]) from error
+        found = where(error)
+        raise ConfigError("config_option", path=path, option=found["where"], detail=found["detail"]) from error
 
 
 def toml_value(value: object) -> str:

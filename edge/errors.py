@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from edge.domain.reasons import sentence
+from edge.domain.reasons import LANGUAGES, Words, bare, sentence, words
 
 
 class ExamroomError(Exception):
@@ -21,6 +21,11 @@ class ExamroomError(Exception):
 
     def sentence(self, language: str = "zh") -> str:
         return sentence(self.code, language, **self.facts)
+
+    @property
+    def words(self) -> Words:
+        """What it says in each language, to stand inside another sentence."""
+        return {language: bare(self.sentence(language)) for language in LANGUAGES}
 
     def __str__(self) -> str:
         return f"{self.sentence('zh')} / {self.sentence('en')}"
@@ -86,3 +91,17 @@ class VerificationFailed(ExamroomError):
     """A signature, hash or proof does not hold."""
 
     status = 422
+
+
+class Wrong(ValueError):
+    """What a check finds wrong with a value, in catalogued words; whoever knows the file and place makes a sentence of
+    it. Models of pydantic's and functions of the domain raise it as the ValueError that it is.
+    """
+
+    def __init__(self, code: str, /, **facts: object) -> None:
+        self.code, self.facts = code, facts
+        super().__init__(self.words["en"])
+
+    @property
+    def words(self) -> Words:
+        return words(self.code, **self.facts)

@@ -8,24 +8,11 @@ import os
 import click
 
 from edge.errors import BadInput, ExamroomError, Unavailable
+from edge.why import why
 
-# errno -> Chinese; of these the first three are a wrong argument, the others a machine that will not
-_ARGUMENT = {
-    errno.ENOENT: "没有这个文件或目录",
-    errno.EISDIR: "这是目录，不是文件",
-    errno.ENOTDIR: "路径里有一段是文件，不是目录",
-    errno.EEXIST: "已经有同名的文件",
-    errno.ENAMETOOLONG: "名字太长",
-}
-_MACHINE = {
-    errno.EACCES: "没有权限",
-    errno.EPERM: "不允许",
-    errno.ENOSPC: "磁盘已满",
-    errno.EDQUOT: "配额已满",
-    errno.EROFS: "磁盘只读",
-    errno.EIO: "磁盘读写出错",
-    errno.EMFILE: "打开的文件太多",
-}
+# a wrong argument, and a machine that will not; anything else is a fault of ours
+_ARGUMENT = {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
+_MACHINE = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE}
 
 
 def usage_sentence(error: click.UsageError) -> str | None:
@@ -50,11 +37,9 @@ def _hint(error: click.BadParameter) -> str:
 
 def file_error(error: OSError) -> ExamroomError | None:
     """The sentence for a file or disk that fails; None for what is no file's failure."""
-    number = error.errno or 0
-    known = _ARGUMENT.get(number) or _MACHINE.get(number)
-    if known is None:
+    if error.errno not in _ARGUMENT | _MACHINE:
         return None
-    kind = BadInput if number in _ARGUMENT else Unavailable
+    kind = BadInput if error.errno in _ARGUMENT else Unavailable
     if not isinstance(error.filename, (str, bytes)):  # a write to what is open already names no file
-        return kind("disk_failed", zh=known, en=os.strerror(number))
-    return kind("file_failed", path=os.fsdecode(error.filename), zh=known, en=os.strerror(number))
+        return kind("disk_failed", detail=why(error))
+    return kind("file_failed", path=os.fsdecode(error.filename), detail=why(error))

@@ -282,7 +282,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path, site: Pat
     assert (inside.exit_code, "不是目录" in inside.output, len(inside.output.splitlines())) == (2, True, 2)
     full = run("session", "template", "/dev/full/x.xlsx", config=site)
     assert full.exit_code == 2
-    assert "Not a directory" in full.output
+    assert "a file, not a folder" in full.output
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")

@@ -11,7 +11,9 @@ from typing import Any
 from edge.bank.items import Item
 from edge.bank.model import BankDocument, parse_bank
 from edge.domain.canonical import canonical
+from edge.domain.reasons import words
 from edge.errors import BadInput
+from edge.why import why
 
 
 def read_folder(folder: Path | Traversable) -> BankDocument:
@@ -43,7 +45,7 @@ def put_part(document: dict[str, Any], field: str, part: dict[str, Any]) -> bool
     """Put a blueprint or rubric into a bank's document, in the place of one of its id; whether there was one."""
     parts = document.setdefault(field, [])
     if not isinstance(parts, list):
-        raise BadInput("bank_broken", where=field, detail="not a list")
+        raise BadInput("bank_broken", where=field, detail=words("input_list"))
     for at, known in enumerate(parts):
         if isinstance(known, dict) and known.get("id") == part.get("id"):
             parts[at] = part
@@ -82,7 +84,7 @@ def _read(file: Traversable) -> dict[str, Any]:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BadInput("bank_broken", where=file.name, detail=str(error)[:200]) from error
+        raise BadInput("bank_broken", where=file.name, detail=why(error)) from error
     if not isinstance(document, dict):
-        raise BadInput("bank_broken", where=file.name, detail="not an object")
+        raise BadInput("bank_broken", where=file.name, detail=words("input_object"))
     return document

@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 import click
 from pydantic import Field, ValidationError
 
-from edge.bank.model import BankDocument, Counted, Id, Part, where
+from edge.bank.model import BankDocument, Counted, Id, Part
 from edge.bank.sources import json_of
 from edge.domain.reasons import LANGUAGES, sentence
 from edge.errors import BadInput
+from edge.why import where
 
 
 class ExposureFile(Part):

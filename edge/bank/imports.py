@@ -23,6 +23,7 @@ from edge.bank.qti.read import read_package
 from edge.bank.rubrics import Rubric
 from edge.bank.xlsx.read import read_workbook
 from edge.errors import BadInput, Exists
+from edge.why import why
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ITEM: TypeAdapter[Item] = TypeAdapter(Item)
@@ -194,4 +195,4 @@ def write_whole(file: Path, content: bytes) -> None:
         part.replace(file)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise BadInput("bank_unwritable", file=file, detail=error.strerror or "-") from error
+        raise BadInput("bank_unwritable", file=file, detail=why(error)) from error

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge.domain.keys import BlankKey, Key, RegionKey, cased
 from edge.domain.paper import LETTERS, ItemFacts
+from edge.errors import Wrong
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -137,11 +138,11 @@ class ChoiceItem(ItemBase):
     def answer_fits_options(self) -> ChoiceItem:
         keys = _distinct(self.options)
         if len(set(self.answer)) != len(self.answer) or set(self.answer) - set(keys):
-            raise ValueError("the answer is not among the options")
+            raise Wrong("bank_answer_unknown")
         if self.type != "multiple" and len(self.answer) != 1:
-            raise ValueError("this type has exactly one right option")
+            raise Wrong("bank_answer_one")
         if self.type == "multiple" and len(self.answer) < 2:
-            raise ValueError("multiple choice has at least two right options")
+            raise Wrong("bank_answer_two")
         return self
 
     def key(self) -> Key:
@@ -176,9 +177,9 @@ class NumberBlank(Part):
     @model_validator(mode="after")
     def a_right_unit_is_shown(self) -> NumberBlank:
         if len(set(self.shown_units)) != len(self.shown_units):
-            raise ValueError("two of the units shown are the same")
+            raise Wrong("bank_unit_twice")
         if self.shown_units and not {cased(one) for one in self.shown_units} & {cased(one) for one in self.units}:
-            raise ValueError("none of the units shown is right")
+            raise Wrong("bank_unit_wrong")
         return self
 
 
@@ -202,7 +203,7 @@ class FillItem(ItemBase):
     @model_validator(mode="after")
     def stem_has_the_blanks(self) -> FillItem:
         if len(re.findall(BLANK, self.stem)) != len(self.blanks):
-            raise ValueError(f"the stem has not as many {BLANK} as there are blanks")
+            raise Wrong("bank_blank_count")
         return self
 
     def key(self) -> Key:
@@ -219,7 +220,7 @@ class OrderItem(ItemBase):
     @model_validator(mode="after")
     def answer_is_an_order(self) -> OrderItem:
         if sorted(self.answer) != sorted(_distinct(self.options)):
-            raise ValueError("the answer does not name every option once")
+            raise Wrong("bank_order_incomplete")
         return self
 
     def key(self) -> Key:
@@ -244,9 +245,9 @@ class MatchItem(ItemBase):
     def answer_matches_all(self) -> MatchItem:
         keys = _distinct(self.options)
         if sorted(self.answer) != sorted(place.key for place in self.left):
-            raise ValueError("the answer does not match every left side once")
+            raise Wrong("bank_match_incomplete")
         if set(self.answer.values()) - set(keys):
-            raise ValueError("the answer is not among the options")
+            raise Wrong("bank_answer_unknown")
         return self
 
     def key(self) -> Key:
@@ -264,11 +265,11 @@ class Region(Part):
     def shape_has_its_coords(self) -> Region:
         count = len(self.coords)
         if (self.shape == "circle" and count != 3) or (self.shape == "rect" and count != 4):
-            raise ValueError("this shape has another number of coordinates")
+            raise Wrong("check_region_count")
         if self.shape == "poly" and (count < 6 or count % 2):
-            raise ValueError("a polygon has at least three points of two coordinates")
+            raise Wrong("check_region_polygon")
         if self.shape == "rect" and not (self.coords[0] < self.coords[2] and self.coords[1] < self.coords[3]):
-            raise ValueError("the rectangle is empty")
+            raise Wrong("check_region_empty")
         return self
 
 
@@ -299,12 +300,12 @@ class CaseItem(ItemBase):
     @model_validator(mode="after")
     def items_belong(self) -> CaseItem:
         if sum(item.points for item in self.items) != self.points:
-            raise ValueError("the sub-items' points do not add up to the case's")
+            raise Wrong("bank_case_points")
         for number, item in enumerate(self.items, start=1):
             if item.id != f"{self.id}.{number}":
-                raise ValueError(f"sub-item {number} is not called {self.id}.{number}")
+                raise Wrong("bank_case_id")
             if item.test != self.test:
-                raise ValueError("a sub-item belongs to another test")
+                raise Wrong("bank_case_test")
         return self
 
     @property
@@ -321,9 +322,9 @@ Item = Annotated[
 def _distinct(options: list[Option]) -> list[str]:
     keys = [option.key for option in options]
     if len(set(keys)) != len(keys):
-        raise ValueError("two options have one key")
+        raise Wrong("bank_option_key_twice")
     if len({(option.text, option.image) for option in options}) != len(keys):
-        raise ValueError("two options have one text")
+        raise Wrong("bank_option_text_twice")
     return keys
 
 

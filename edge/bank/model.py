@@ -8,7 +8,7 @@ import hashlib
 import json
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from edge.bank.items import (
     BLANK,
@@ -44,7 +44,8 @@ from edge.bank.items import (
 )
 from edge.bank.rubrics import Deduction, Rubric, Step, Trade, Veto
 from edge.domain.canonical import canonical
-from edge.errors import BadInput
+from edge.errors import BadInput, Wrong
+from edge.why import where
 
 __all__ = [
     "BLANK",
@@ -92,7 +93,6 @@ __all__ = [
     "fingerprint",
     "media_names",
     "parse_bank",
-    "where",
 ]
 
 MEDIA_LIMIT = 8_000_000
@@ -149,9 +149,9 @@ class MediaFile(Part):
         try:
             content = base64.b64decode(value, validate=True)
         except binascii.Error as error:
-            raise ValueError("the file is not base64") from error
+            raise Wrong("input_base64") from error
         if not content:
-            raise ValueError("the file is empty")
+            raise Wrong("check_file_empty")
         return value
 
     def content(self) -> bytes:
@@ -188,10 +188,10 @@ class BankDocument(Part):
         for item in self.items:
             for name in {item.id, *item.responses}:
                 if name in seen:
-                    raise ValueError(f"item {name} stands twice")
+                    raise Wrong("check_item_twice", item=name)
                 seen.add(name)
             if lacking := sorted(media_names(item) - self.media.keys()):
-                raise ValueError(f"item {item.id} shows {lacking[0]}, which the bank does not have")
+                raise Wrong("check_item_media", item=item.id, file=lacking[0])
         return self
 
 
@@ -211,11 +211,3 @@ def parse_bank(content: bytes) -> BankDocument:
         return BankDocument.model_validate(json.loads(content))
     except (ValueError, RecursionError) as error:
         raise BadInput("bank_broken", **where(error)) from error
-
-
-def where(error: Exception) -> dict[str, str]:
-    """The first problem of a failed check, as facts for a sentence."""
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
-        return {"where": ".".join(str(part) for part in first["loc"]) or "-", "detail": first["msg"]}
-    return {"where": "-", "detail": str(error)[:200]}

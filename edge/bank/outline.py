@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from edge.bank.model import BankDocument, Bilingual, Blueprint, Rubric
 from edge.domain.paper import ItemFacts
+from edge.domain.reasons import words
 from edge.errors import BadInput
 
 _ALL = ("test", "type", "topic", "difficulty", "posts", "levels", "regimes", "local")
@@ -52,7 +53,7 @@ def stock(facts: Mapping[str, Any]) -> list[ItemFacts]:
                 )
                 found.append(item)
     except (KeyError, TypeError, ValueError) as error:
-        raise BadInput("bank_broken", where="stock", detail=str(error)[:200]) from error
+        raise BadInput("bank_broken", where="stock", detail=words("check_facts")) from error
     return found
 
 
@@ -69,7 +70,7 @@ def outlined(name: str, facts: Mapping[str, Any]) -> BankDocument:
             media={},
         )
     except (KeyError, TypeError, ValidationError) as error:
-        raise BadInput("bank_broken", where="facts", detail=str(error)[:200]) from error
+        raise BadInput("bank_broken", where="facts", detail=words("check_facts")) from error
 
 
 def _row(item: ItemFacts) -> tuple[Any, ...]:

@@ -15,7 +15,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from edge.bank.problems import Fault
+from edge.domain.reasons import words
 from edge.errors import BadInput
+from edge.why import why
 
 FILES = 200_000
 ONE = 16_000_000
@@ -49,10 +51,10 @@ def open_package(path: Path) -> Package:
         if start.startswith(b"PK"):
             return _zip(path)
         if path.stat().st_size > ONE:
-            raise BadInput("bank_too_large", file=path.name, detail=f"> {ONE // 1_000_000} MB")
+            raise BadInput("bank_too_large", file=path.name, detail=words("check_above", most=ONE // 1_000_000))
         return Package(path.name, frozenset([path.name]), lambda _name, _limit: path.read_bytes())
     except OSError as error:
-        raise BadInput("bank_unreadable", file=path.name, detail=error.strerror or str(error)) from error
+        raise BadInput("bank_unreadable", file=path.name, detail=why(error)) from error
 
 
 def _folder(path: Path) -> Package:
@@ -60,7 +62,7 @@ def _folder(path: Path) -> Package:
     size = 0
     for file in path.rglob("*"):
         if file.is_symlink():
-            raise BadInput("bank_unsafe", file=path.name, detail=f"{file.relative_to(path)}: link")
+            raise BadInput("bank_unsafe", file=path.name, detail=words("unsafe_link", name=file.relative_to(path)))
         if file.is_file():
             names.add(file.relative_to(path).as_posix())
             size += file.stat().st_size
@@ -73,7 +75,7 @@ def _folder(path: Path) -> Package:
                 raise Fault("bank_file_large", file=name, most=limit // 1_000_000)
             return file.read_bytes()
         except OSError as error:
-            raise Fault("bank_file_broken", file=name, detail=error.strerror or "-") from error
+            raise Fault("bank_file_broken", file=name, detail=why(error)) from error
 
     return Package(path.name, frozenset(names), read)
 
@@ -82,7 +84,7 @@ def _zip(path: Path) -> Package:
     try:
         archive = zipfile.ZipFile(path)  # stays open for as long as the package is read
     except Exception as error:  # a broken zip fails in more ways than the module has names for
-        raise BadInput("bank_unreadable", file=path.name, detail="zip") from error
+        raise BadInput("bank_unreadable", file=path.name, detail=words("check_zip")) from error
     entries: dict[str, zipfile.ZipInfo] = {}
     size = 0
     try:
@@ -91,9 +93,9 @@ def _zip(path: Path) -> Package:
                 continue
             name = _name(info)
             if problem := _unsafe(name, info):
-                raise BadInput("bank_unsafe", file=path.name, detail=f"{name[:80]!r}: {problem}")
+                raise BadInput("bank_unsafe", file=path.name, detail=words(problem, name=name[:80]))
             if name in entries:
-                raise BadInput("bank_unsafe", file=path.name, detail=f"{name[:80]!r}: twice")
+                raise BadInput("bank_unsafe", file=path.name, detail=words("unsafe_twice", name=name[:80]))
             entries[name] = info
             size += info.file_size
             _limits(path.name, len(entries), size)
@@ -108,14 +110,16 @@ def _zip(path: Path) -> Package:
         try:
             return archive.read(info)
         except Exception as error:  # zlib, CRC, struct, EOF: all mean the same to who reads the message
-            raise Fault("bank_file_broken", file=name, detail=type(error).__name__) from error
+            raise Fault("bank_file_broken", file=name, detail=words("check_member_damaged")) from error
 
     return Package(path.name, frozenset(entries), read)
 
 
 def _limits(label: str, files: int, size: int) -> None:
     if files > FILES or size > ALL:
-        raise BadInput("bank_too_large", file=label, detail=f"> {FILES} files or {ALL // 1_000_000} MB")
+        raise BadInput(
+            "bank_too_large", file=label, detail=words("check_many_files", files=FILES, most=ALL // 1_000_000)
+        )
 
 
 def _name(info: zipfile.ZipInfo) -> str:
@@ -133,13 +137,13 @@ def _name(info: zipfile.ZipInfo) -> str:
 
 def _unsafe(name: str, info: zipfile.ZipInfo) -> str | None:
     if name.startswith("/") or "\\" in name or "\0" in name or ":" in name.split("/")[0] or ".." in name.split("/"):
-        return "path"
+        return "unsafe_path"
     if stat.S_ISLNK(info.external_attr >> 16):
-        return "link"
+        return "unsafe_link"
     if info.flag_bits & 0x1:
-        return "encrypted"
+        return "unsafe_encrypted"
     if info.file_size > 1_000_000 and info.file_size > RATIO * max(1, info.compress_size):
-        return "bomb"
+        return "unsafe_bomb"
     return None
 
 

@@ -10,10 +10,11 @@ import click
 
 from edge.bank.build import document_of, put_part
 from edge.bank.imports import write_whole
-from edge.bank.model import Blueprint, Rubric, parse_bank, where
+from edge.bank.model import Blueprint, Rubric, parse_bank
 from edge.bank.sources import document_in, json_of
 from edge.domain.paper import shortages
 from edge.errors import BadInput, Exists
+from edge.why import where
 
 _MODELS: dict[str, type[Blueprint] | type[Rubric]] = {"blueprints": Blueprint, "rubrics": Rubric}
 

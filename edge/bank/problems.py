@@ -7,47 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge.domain.reasons import LANGUAGES, sentence
+from edge.errors import Wrong
+from edge.why import KINDS, detail, limits, place
 
-# pydantic's own kinds of error, by our sentence
-_KINDS = {
-    "missing": "bank_field_missing",
-    "extra_forbidden": "bank_field_unknown",
-    "string_too_short": "bank_field_empty",
-    "string_too_long": "bank_field_long",
-    "string_pattern_mismatch": "bank_field_form",
-    "literal_error": "bank_field_choice",
-    "union_tag_invalid": "bank_field_choice",
-    "union_tag_not_found": "bank_field_missing",
-    "greater_than_equal": "bank_field_range",
-    "less_than_equal": "bank_field_range",
-    "greater_than": "bank_field_range",
-    "less_than": "bank_field_range",
-    "int_parsing": "bank_field_number",
-    "int_type": "bank_field_number",
-    "int_from_float": "bank_field_number",
-    "decimal_parsing": "bank_field_number",
-    "decimal_type": "bank_field_number",
-    "finite_number": "bank_field_number",
-    "bool_parsing": "bank_field_choice",
-    "too_short": "bank_field_few",
-    "too_long": "bank_field_many",
-}
-# the models' own checks, by a piece of their message
-_CHECKS = {
-    "the answer is not among the options": "bank_answer_unknown",
-    "exactly one right option": "bank_answer_one",
-    "at least two right options": "bank_answer_two",
-    "the stem has not as many": "bank_blank_count",
-    "does not name every option once": "bank_order_incomplete",
-    "does not match every left side once": "bank_match_incomplete",
-    "two options have one key": "bank_option_key_twice",
-    "two options have one text": "bank_option_text_twice",
-    "do not add up to the case's": "bank_case_points",
-    "belongs to another test": "bank_case_test",
-    "is not called": "bank_case_id",
-    "none of the units shown is right": "bank_unit_wrong",
-    "two of the units shown": "bank_unit_twice",
-}
+# the kinds of error (edge.why) that a bank has sentences of its own for, which name the field and what was given
+_FIELDS = {kind: f"bank_field_{kind}" for kind in ("missing", "unknown", "empty", "long", "form", "choice", "range")}
+_FIELDS |= {"few": "bank_field_few", "many": "bank_field_many", "truth": "bank_field_choice"}
+_FIELDS |= dict.fromkeys(("number", "whole"), "bank_field_number")
 # where a check of the whole item is best shown
 CHECK_FIELDS = {
     "bank_answer_unknown": ("answer",),
@@ -107,26 +73,11 @@ class Problems:
 
 def explain(error: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
     """Reason code and facts for one of pydantic's errors."""
-    kind, message = str(error["type"]), str(error["msg"])
-    place = ".".join(str(part) for part in error["loc"]) or "-"
-    if kind == "value_error":
-        for piece, code in _CHECKS.items():
-            if piece in message:
-                return code, {"field": place}
-        return "bank_field_wrong", {"field": place, "detail": message.removeprefix("Value error, ")}
-    context = error.get("ctx", {})
-    limit = next((context[name] for name in ("ge", "le", "gt", "lt") if name in context), "")
-    bound = {"greater_than_equal": "≥", "less_than_equal": "≤", "greater_than": ">", "less_than": "<"}.get(kind, "")
-    facts: dict[str, object] = {
-        "field": place,
-        "detail": message,
-        "given": _short(error.get("input")),
-        "bound": f"{bound} {limit}",
-        "most": context.get("max_length", ""),
-        "least": context.get("min_length", ""),
-        "expected": context.get("expected") or context.get("expected_tags") or "true, false",
-    }
-    return _KINDS.get(kind, "bank_field_wrong"), facts
+    own = error.get("ctx", {}).get("error")
+    if isinstance(own, Wrong) and own.code.startswith("bank_"):  # a sentence by itself
+        return own.code, {"field": place(error)}
+    facts = {"field": place(error), "detail": detail(error), "given": _short(error.get("input")), **limits(error)}
+    return _FIELDS.get(KINDS.get(str(error["type"]), ""), "bank_field_wrong"), facts
 
 
 def names(text: str) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from edge.bank.items import Bilingual, Id, Source, Text
+from edge.errors import Wrong
 
 
 def _number_text(value: object) -> object:
@@ -38,9 +39,9 @@ class Band(Part):
     @model_validator(mode="after")
     def one_of_both(self) -> Band:
         if (self.deduct is None) == (self.points is None):
-            raise ValueError("a band says either what is deducted or what is given")
+            raise Wrong("check_band_both")
         if Decimal(self.within) < 0:
-            raise ValueError("a distance is not below zero")
+            raise Wrong("check_band_below")
         return self
 
 
@@ -61,10 +62,10 @@ class Measure(Part):
     def bands_widen(self) -> Measure:
         widths = [Decimal(band.within) for band in self.bands]
         if widths != sorted(set(widths)):
-            raise ValueError("the bands do not widen")
+            raise Wrong("check_bands_narrow")
         for band in self.bands:
             if band.points is not None and (self.points is None or band.points > self.points):
-                raise ValueError("a band gives more points than the measure has")
+                raise Wrong("check_band_points")
         return self
 
 
@@ -91,7 +92,7 @@ class Step(Part):
     @model_validator(mode="after")
     def time_has_a_limit(self) -> Step:
         if self.over is not None and self.minutes is None:
-            raise ValueError("overtime without a time limit")
+            raise Wrong("check_overtime")
         return self
 
 
@@ -125,10 +126,10 @@ class Rubric(Part):
     @model_validator(mode="after")
     def adds_up(self) -> Rubric:
         if sum(step.points for step in self.steps) != self.points:
-            raise ValueError("the steps' points do not add up to the sheet's")
+            raise Wrong("check_steps_points")
         ids = [step.id for step in self.steps] + [veto.id for veto in self.vetoes]
         for step in self.steps:
             ids += [deduction.id for deduction in step.deductions] + [measure.id for measure in step.measures]
         if len(set(ids)) != len(ids):
-            raise ValueError("an id stands twice")
+            raise Wrong("check_id_twice")
         return self

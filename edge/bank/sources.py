@@ -16,9 +16,11 @@ from edge.bank.items import Item, media_names
 from edge.bank.media import EXTENSIONS, kind_of
 from edge.bank.model import BankDocument, parse_bank
 from edge.bank.problems import Problem, Problems, explain
+from edge.domain.reasons import words
 from edge.errors import BadInput
 from edge.trust.enrolment import Identity
-from edge.trust.seal import open_bundle, read_manifest
+from edge.trust.seal import open_bundle, read_manifest, what_it_is
+from edge.why import why
 
 LIMIT = 1_500_000_000
 _ITEM: TypeAdapter[Item] = TypeAdapter(Item)
@@ -73,7 +75,7 @@ def document_in(folder: Path) -> dict[str, Any]:
     if (folder / "media").is_dir():
         files = document.setdefault("media", {})
         if not isinstance(files, dict):
-            raise BadInput("bank_broken", where="media", detail="not an object")
+            raise BadInput("bank_broken", where="media", detail=words("input_object"))
         for file in sorted((folder / "media").iterdir()):
             if file.is_file() and not file.is_symlink():
                 files.setdefault(file.name, _media(file))
@@ -86,26 +88,26 @@ def _media(file: Path) -> dict[str, str]:
     if kind == "video/mp4" and file.suffix.lower() == EXTENSIONS["audio/mp4"]:
         kind = "audio/mp4"
     if kind is None:
-        raise BadInput("bank_broken", where=f"media/{file.name}", detail="type")
+        raise BadInput("bank_broken", where=f"media/{file.name}", detail=words("check_media_type"))
     return {"type": kind, "data": base64.b64encode(content).decode()}
 
 
 def _content(path: Path) -> bytes:
     try:
         if path.stat().st_size > LIMIT:
-            raise BadInput("bank_too_large", file=path.name, detail=f"> {LIMIT // 1_000_000} MB")
+            raise BadInput("bank_too_large", file=path.name, detail=words("check_above", most=LIMIT // 1_000_000))
         return path.read_bytes()
     except OSError as error:
-        raise BadInput("bank_unreadable", file=path.name, detail=error.strerror or "-") from error
+        raise BadInput("bank_unreadable", file=path.name, detail=why(error)) from error
 
 
 def _json(name: str, content: bytes) -> dict[str, Any]:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise BadInput("bank_broken", where=name, detail=str(error)[:200]) from error
+        raise BadInput("bank_broken", where=name, detail=why(error)) from error
     if not isinstance(document, dict):
-        raise BadInput("bank_broken", where=name, detail="not an object")
+        raise BadInput("bank_broken", where=name, detail=words("input_object"))
     return document
 
 
@@ -124,7 +126,7 @@ def _open(content: bytes, identity: Identity, now: bool) -> BankDocument:
     at_ms = clock.wall_ms() if now else read_manifest(content, roots).not_before_ms
     manifest, plain = open_bundle(content, roots, identity.certificate.room, identity.keys.seal, at_ms)
     if manifest.kind != "bank":
-        raise BadInput("bank_broken", where=manifest.name, detail=manifest.kind)
+        raise BadInput("bank_broken", where=manifest.name, detail=what_it_is(manifest))
     return parse_bank(plain)
 
 

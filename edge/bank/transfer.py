@@ -24,6 +24,7 @@ from edge.bank.model import BankDocument
 from edge.bank.problems import Problem
 from edge.bank.qti.write import package_of
 from edge.bank.xlsx.write import template, workbook_of
+from edge.domain.reasons import LANGUAGES, bare, words
 from edge.errors import BadInput, Exists
 
 _MANY = 200  # items before a bar is worth its line
@@ -189,12 +190,13 @@ def _read_back(bank: BankDocument, names: list[str], contents: list[bytes], prog
     if done.bank is None:
         first = done.problems[0]
         items = sorted({problem.item for problem in done.problems if problem.item})
-        detail = f"{first.where}: {first.sentence('zh')} / {first.sentence('en')}"
+        said = {language: bare(first.sentence(language)) for language in LANGUAGES}
+        detail = words("input_at", where=first.where, detail=said)
         raise BadInput("bank_export_differs", items=", ".join(items[:20]) or "-", detail=detail)
     back: dict[str, Item] = {item.id: item for item in done.bank.items}
     wanted = {item.id: item for item in bank.items}
     if changed := [name for name in {**wanted, **back} if back.get(name) != wanted.get(name)]:
-        raise BadInput("bank_export_differs", items=", ".join(changed[:20]), detail="")
+        raise BadInput("bank_export_differs", items=", ".join(changed[:20]), detail="items")
     # a workbook names files from its items: one that none shows has no place there
     used = set().union(*(media_names(item) for item in bank.items))
     kept = set(bank.media) if not names[0].lower().endswith(".xlsx") else used

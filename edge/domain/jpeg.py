@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge.errors import Wrong
+
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended and progressive: what cameras and browsers write."""
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})
@@ -21,40 +23,40 @@ class Jpeg:
 def read_jpeg(data: bytes) -> Jpeg:
     """ValueError when it does not begin, go on and end as a JPEG does, or has no picture in it."""
     if data[:3] != b"\xff\xd8\xff":
-        raise ValueError("no JPEG signature")
+        raise Wrong("jpeg_start")
     if data.rstrip(b"\x00")[-2:] != b"\xff\xd9":
-        raise ValueError("the end is missing")
+        raise Wrong("jpeg_end")
     at, exif, size = 2, False, None
     while True:
         marker, at = _marker(data, at)
         if marker in _BARE:
             continue
         if marker == 0xD9:
-            raise ValueError("no picture in it")
+            raise Wrong("jpeg_empty")
         length = int.from_bytes(data[at : at + 2], "big")
         if length < 2 or at + length > len(data):
-            raise ValueError("a part reaches past the end")
+            raise Wrong("jpeg_broken")
         body = data[at + 2 : at + length]
         if marker == 0xE1:
             exif = True  # Exif and XMP alike
         if marker in _FRAMES:
             if size is not None or len(body) < 6:
-                raise ValueError("its frame is broken")
+                raise Wrong("jpeg_broken")
             size = int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")
         if marker == 0xDA:
             break
         at += length
     if size is None or not size[0] or not size[1]:
-        raise ValueError("no picture in it")
+        raise Wrong("jpeg_empty")
     return Jpeg(size[0], size[1], exif)
 
 
 def _marker(data: bytes, at: int) -> tuple[int, int]:
     """The marker at `at` and where its part begins; 0xFF may be repeated before it."""
     if at >= len(data) or data[at] != 0xFF:
-        raise ValueError("a marker is missing")
+        raise Wrong("jpeg_broken")
     while at < len(data) and data[at] == 0xFF:
         at += 1
     if at >= len(data) or data[at] == 0x00:
-        raise ValueError("a marker is missing")
+        raise Wrong("jpeg_broken")
     return data[at], at + 1

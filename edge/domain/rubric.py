@@ -13,6 +13,7 @@ from typing import Any
 
 from edge.domain.keys import decimal_of
 from edge.domain.scoring import Score
+from edge.errors import Wrong
 
 MINUTE_MS = 60_000
 
@@ -87,9 +88,9 @@ def _check_ids(rubric: Mapping[str, Any], marks: Marks) -> None:
     given = (("deduction", marks.counts), ("veto", marks.vetoes), ("measure", marks.measured), ("step", marks.step_ms))
     unknown = sorted(one for kind, ids in given for one in ids if one not in known[kind])
     if unknown:
-        raise ValueError(f"not in the rubric: {', '.join(unknown)}")
+        raise Wrong("marks_unknown", ids=", ".join(unknown))
     if any(count < 0 for count in marks.counts.values()):
-        raise ValueError("a deduction cannot be counted less than no times")
+        raise Wrong("marks_negative")
 
 
 def _step(step: Mapping[str, Any], marks: Marks) -> tuple[int, list[str], bool]:
@@ -115,10 +116,10 @@ def _step(step: Mapping[str, Any], marks: Marks) -> tuple[int, list[str], bool]:
 
 
 def number(text: str) -> Decimal:
-    """A measured value as written, read as a number in a blank is. ValueError when it is none, or 10^9 and more."""
+    """A measured value as written, read as a number in a blank is. Wrong when it is none, or 10^9 and more."""
     value = decimal_of(text)
     if value is None or abs(value) >= 10**9:
-        raise ValueError(f"not a number: {text[:20]}")
+        raise Wrong("marks_number", given=text[:20])
     return value
 
 

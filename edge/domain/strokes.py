@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edge.errors import Wrong
+
 WIDTH, HEIGHT = 1000, 400
 MOST_STROKES = 60
 MOST_POINTS = 2000
@@ -13,14 +15,14 @@ LEAST_POINTS = 8
 def check_strokes(strokes: Sequence[Sequence[int]]) -> list[list[int]]:
     """The strokes as they were given. ValueError when they cannot be a signature or are too many."""
     if not 1 <= len(strokes) <= MOST_STROKES:
-        raise ValueError(f"{len(strokes)} strokes")
+        raise Wrong("stroke_count", count=len(strokes), most=MOST_STROKES)
     points = 0
     for stroke in strokes:
         if len(stroke) < 2 or len(stroke) % 2:
-            raise ValueError("a stroke of half a point")
+            raise Wrong("stroke_half")
         points += len(stroke) // 2
         if any(not 0 <= x <= WIDTH for x in stroke[::2]) or any(not 0 <= y <= HEIGHT for y in stroke[1::2]):
-            raise ValueError("a point outside the field")
+            raise Wrong("stroke_outside")
     if not LEAST_POINTS <= points <= MOST_POINTS:
-        raise ValueError(f"{points} points")
+        raise Wrong("stroke_points", count=points, least=LEAST_POINTS, most=MOST_POINTS)
     return [list(stroke) for stroke in strokes]

@@ -131,7 +131,7 @@ def _ready(
     try:
         policy = parse_policy(_open(connection, here, paths, newest))
     except ExamroomError as error:
-        raise _Waits("roster_waits_policy_usable", {"version": newest.version, "detail": error}) from error
+        raise _Waits("roster_waits_policy_usable", {"version": newest.version, "detail": error.words}) from error
     return _Planned(roster, policy, main, local)
 
 

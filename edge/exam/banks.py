@@ -19,7 +19,7 @@ from edge.errors import BadInput, Refused, Unavailable
 from edge.store import unlocks
 from edge.store.sessions import Session
 from edge.trust.enrolment import Identity
-from edge.trust.seal import BundleManifest, open_bundle, read_manifest
+from edge.trust.seal import BundleManifest, open_bundle, read_manifest, what_it_is
 
 SAMPLE_FILE = "sample"
 """Stands for the bank that ships with the product, in a practice session: no file, no seal, nothing secret."""
@@ -87,7 +87,7 @@ def _read(bundles: Path, bank: BankFile) -> bytes:
 
 def _need_same(manifest: BundleManifest, bank: BankFile) -> None:
     if (manifest.kind, manifest.name, manifest.version) != ("bank", bank.name, bank.version):
-        raise BadInput("bank_broken", where=bank.file, detail=f"{manifest.kind} {manifest.name}")
+        raise BadInput("bank_broken", where=bank.file, detail=what_it_is(manifest))
 
 
 def manifest_of(identity: Identity, bundles: Path, bank: BankFile) -> BundleManifest:
@@ -151,7 +151,7 @@ def plan_sealed(identity: Identity, data: bytes) -> tuple[BundleManifest, BankDo
     if manifest.shares == 1:
         return open_sealed(identity, data)
     if manifest.kind != "bank":
-        raise BadInput("bank_broken", where=manifest.name, detail=manifest.kind)
+        raise BadInput("bank_broken", where=manifest.name, detail=what_it_is(manifest))
     need_usable(identity, manifest)
     return manifest, outlined(manifest.name, manifest.facts)
 
@@ -165,7 +165,7 @@ def open_sealed(
     at_ms = read_manifest(data, roots).not_before_ms if whenever else clock.wall_ms()
     manifest, content = open_bundle(data, roots, room, identity.keys.seal, at_ms, share)
     if manifest.kind != "bank":
-        raise BadInput("bank_broken", where=manifest.name, detail=manifest.kind)
+        raise BadInput("bank_broken", where=manifest.name, detail=what_it_is(manifest))
     return manifest, parse_bank(content)
 
 

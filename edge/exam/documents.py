@@ -11,10 +11,12 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from edge.bank.model import Blueprint, Id, Rubric, where
+from edge.bank.model import Blueprint, Id, Rubric
 from edge.domain import residentid
 from edge.domain.acts import Act, OneRoute
-from edge.errors import BadInput
+from edge.domain.reasons import words
+from edge.errors import BadInput, Wrong
+from edge.why import where
 
 Words = Annotated[str, Field(max_length=2000, pattern=r"\S")]
 Name = Annotated[str, Field(max_length=100, pattern=r"^[^\r\n\t]*\S[^\r\n\t]*$")]
@@ -74,7 +76,7 @@ class Document(Part):
             return value
         number = value.upper()
         if not residentid.holds(number):
-            raise ValueError("身份证号位数或校验位不对 / not a resident id number: its length or check digit is wrong")
+            raise Wrong("check_id_number")
         return number
 
 
@@ -110,9 +112,9 @@ class CandidateRow(Part):
             try:
                 decoded = base64.b64decode(value, validate=True)
             except binascii.Error as error:
-                raise ValueError("the photo is not base64") from error
+                raise Wrong("input_base64") from error
             if not 0 < len(decoded) <= PHOTO_LIMIT:
-                raise ValueError("the photo is empty or larger than 2 MB")
+                raise Wrong("check_photo")
         return value
 
 
@@ -128,7 +130,7 @@ class StaffRow(Part):
     @model_validator(mode="after")
     def chiefs_examine(self) -> StaffRow:
         if self.chief and self.role != "examiner":
-            raise ValueError("only an examiner can be chief")
+            raise Wrong("check_chief")
         return self
 
 
@@ -163,24 +165,27 @@ class RosterDocument(Part):
     @model_validator(mode="after")
     def nothing_twice(self) -> RosterDocument:
         seats = [seat.seat for seat in self.seats]
-        _once("seats", seats)
-        _once("places", [(seat.row, seat.column) for seat in self.seats])
-        _once("candidate numbers", [c.number for c in self.candidates])
-        _once("documents", [(c.document.type, c.document.number) for c in self.candidates])
-        _once("badges", [c.badge for c in self.candidates if c.badge] + [s.badge for s in self.staff])
-        _once("assigned seats", [c.seat for c in self.candidates if c.seat])
-        _once("staff ids", [s.id for s in self.staff])
-        if unknown := {c.seat for c in self.candidates if c.seat} - set(seats):
-            raise ValueError(f"seat {sorted(str(u) for u in unknown)[0]} is not in the room")
+        _once("seats", _each("seats", seats, "seat"))
+        _once("places", _each("seats", [(seat.row, seat.column) for seat in self.seats], "row"))
+        _once("numbers", _each("candidates", [c.number for c in self.candidates], "number"))
+        documents = [(c.document.type, c.document.number) for c in self.candidates]
+        _once("documents", _each("candidates", documents, "document"))
+        badges = _each("candidates", [c.badge for c in self.candidates], "badge")
+        _once("badges", badges + _each("staff", [s.badge for s in self.staff], "badge"))
+        _once("assigned", _each("candidates", [c.seat for c in self.candidates], "seat"))
+        _once("staff", _each("staff", [s.id for s in self.staff], "id"))
+        for at, c in enumerate(self.candidates):
+            if c.seat and c.seat not in seats:
+                raise Wrong("check_seat_unknown", seat=c.seat, at=f"candidates.{at}.seat")
         if len(self.candidates) > len(seats):
-            raise ValueError("there are more candidates than seats")
+            raise Wrong("check_seats_few")
         if self.local_bank is not None and self.local_bank.name == self.bank.name:
-            raise ValueError("the local bank has the name of the province's")
+            raise Wrong("check_local_name")
         roles = {member.role for member in self.staff}
         if "proctor" not in roles:
-            raise ValueError("no proctor among the staff: nobody could open the session")
+            raise Wrong("check_no_proctor")
         if self.all_rubrics and "examiner" not in roles:
-            raise ValueError("no examiner among the staff, although there is a practical test")
+            raise Wrong("check_no_examiner")
         return self
 
     @property
@@ -190,26 +195,39 @@ class RosterDocument(Part):
     @model_validator(mode="after")
     def rubrics_and_stations_fit(self) -> RosterDocument:
         ids = [rubric.id for rubric in self.all_rubrics]
-        _once("rubrics", ids)
-        _once("stations", [station.id for station in self.stations])
+        _once("rubrics", _each("rubrics", ids, "id"))
+        _once("stations", _each("stations", [station.id for station in self.stations], "id"))
         if unknown := sorted({station.rubric for station in self.stations} - set(ids)):
-            raise ValueError(f"a station has rubric {unknown[0]}, which the roster does not have")
+            raise Wrong("check_station_rubric", rubric=unknown[0])
         idle = set(ids) - {station.rubric for station in self.stations}
         if taken := sorted(idle & {station.id for station in self.stations}):
-            raise ValueError(f"a station has the id of rubric {taken[0]}, which has no station of its own")
+            raise Wrong("check_station_taken", rubric=taken[0])
         on_paper = {part.test for part in self.blueprint.parts}
         if any(rubric.test in on_paper for rubric in self.all_rubrics):
-            raise ValueError("the safety test is both on paper and on a score sheet")
+            raise Wrong("check_safety_twice")
         return self
 
 
-def _once(what: str, values: Sequence[Hashable]) -> None:
-    """Says which places are the same, not what stands there: it may be somebody's document number."""
-    seen: dict[Hashable, int] = {}
-    for place, value in enumerate(values, start=1):
-        if value in seen:
-            raise ValueError(f"{what}: row {seen[value]} and row {place} are the same")
-        seen[value] = place
+def _each(part: str, values: Sequence[Hashable], field: str) -> list[tuple[str, Hashable]]:
+    """Each value that is there with its place in the document."""
+    return [(f"{part}.{at}.{field}", value) for at, value in enumerate(values) if value is not None]
+
+
+def _once(what: str, values: list[tuple[str, Hashable]]) -> None:
+    """Says which places are the same, not what stands there: it may be somebody's document number.
+
+    `at` and `other` are the places as a document has them, for whoever knows a better name for them.
+    """
+    seen: dict[Hashable, str] = {}
+    for place, value in values:
+        if (other := seen.setdefault(value, place)) != place:
+            rows = {"first": _row(other), "second": _row(place)}
+            raise Wrong("check_same", what=words(f"what_{what}"), **rows, at=place, other=other)
+
+
+def _row(place: str) -> dict[str, str]:
+    part, at, _ = place.split(".")
+    return words("check_row", list=words(f"list_{part}"), at=int(at) + 1)
 
 
 class PassMarks(Part):
@@ -289,7 +307,7 @@ class PolicyDocument(Part):
     @model_validator(mode="after")
     def lockdown_agrees(self) -> PolicyDocument:
         if self.lockdown == "none" and self.seb is not None and self.seb.required:
-            raise ValueError("lockdown: none contradicts seb.required")
+            raise Wrong("check_lockdown")
         return self
 
 
@@ -310,7 +328,7 @@ def _parse(model: type[Model], content: bytes, code: str) -> Model:
     try:
         document = json.loads(content)
         if (place := _unwritable(document)) is not None:
-            raise BadInput(code, where=place, detail="含有不能用的字符 / has a character that cannot be used")
+            raise BadInput(code, where=place, detail=words("input_character"))
         return model.model_validate(document)
     except (ValueError, OverflowError, RecursionError) as error:
         raise BadInput(code, **where(error)) from error

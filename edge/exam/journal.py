@@ -26,6 +26,7 @@ from edge.store.journal import Recorded
 from edge.store.reserve import Reserve, disk_full
 from edge.store.saving import Asked, Standings
 from edge.store.wal import Wal, checkpoints
+from edge.why import why
 
 log = logging.getLogger("examroom.exam.journal")
 T = TypeVar("T")
@@ -239,7 +240,7 @@ class AnswerJournal:
             error = self._try(batch)
         self._mirrored()  # after a failure too: what the database has is what counts, not what was said of it
         if error is not None:
-            failure = Unavailable("journal_failed", detail=error)
+            failure = Unavailable("journal_failed", detail=why(error))
             for job in batch:
                 own = job.error if not isinstance(job.error, sqlite3.Error) else None
                 job.result, job.error = None, own or failure

@@ -28,6 +28,7 @@ from typing import Any
 from edge.config import Config
 from edge.errors import ConfigError
 from edge.exam.mirrorwriting import Batch, Writing
+from edge.why import why
 
 log = logging.getLogger("examroom.exam.mirror")
 SECRET_LENGTH = 12
@@ -58,7 +59,7 @@ def read_secret(file: Path | None) -> bytes | None:
     try:
         secret = file.read_bytes().strip()
     except OSError as error:
-        raise ConfigError("mirror_secret_unreadable", path=file, detail=error) from error
+        raise ConfigError("mirror_secret_unreadable", path=file, detail=why(error)) from error
     if len(secret) < SECRET_LENGTH:
         raise ConfigError("mirror_secret_short", path=file, least=SECRET_LENGTH)
     return secret

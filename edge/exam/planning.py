@@ -12,6 +12,7 @@ from typing import Any
 from edge.bank.model import BankDocument, Blueprint, Rubric
 from edge.domain.canonical import canonical
 from edge.domain.paper import ItemFacts, shortages
+from edge.domain.reasons import words
 from edge.errors import BadInput, ExamroomError
 from edge.exam.banks import stock_of
 from edge.exam.documents import RosterDocument, TrainingClass, parse_roster
@@ -19,8 +20,11 @@ from edge.exam.papers import local_share
 from edge.store import sessions
 from edge.store.db import transaction
 from edge.trust.enrolment import Identity
+from edge.why import own
 
 log = logging.getLogger("examroom.planning")
+CELLS = "cells"
+"""Of a spreadsheet's roster: each place of the document, with dots between, and the sheet and cell it came from."""
 STATIONS = "工位"
 """The sheet of a roster's workbook with the stations; here, since `web` must not load a reader of workbooks."""
 
@@ -33,13 +37,14 @@ def roster_for(
     BadInput for what is wrong with it, for a station whose camera or score sheet is not there, and for a bank without a
     blueprint or score sheet for its class.
     """
+    cells = sheets.get(CELLS, {})
+    sheets = {name: part for name, part in sheets.items() if name != CELLS}
     stations = sheets["stations"]
     for station in stations:
         if station["camera"] is not None and station["camera"] not in cameras:
-            known = ", ".join(sorted(cameras)) or "-"
-            detail = f"没有摄像机 / no such camera: {station['camera']} ({known})"
+            detail = words("check_no_camera", camera=station["camera"], known=", ".join(sorted(cameras)) or "-")
             raise BadInput("roster_broken", where=f"{STATIONS} {station['id']}", detail=detail)
-    first = parse_roster(canonical({**sheets, **more, "stations": [], "blueprint": bank.blueprints[0].model_dump()}))
+    first = _parsed({**sheets, **more, "stations": [], "blueprint": bank.blueprints[0].model_dump()}, cells)
     blueprint = blueprint_for(bank, first.class_)
     rubrics = rubrics_for(bank, first.class_, blueprint, [station["rubric"] for station in stations])
     whole = {
@@ -48,7 +53,26 @@ def roster_for(
         "blueprint": blueprint.model_dump(),
         "rubrics": [rubric.model_dump(by_alias=True) for rubric in rubrics],
     }
-    return parse_roster(canonical(whole))
+    return _parsed(whole, cells)
+
+
+def _parsed(document: Mapping[str, Any], cells: Mapping[str, str]) -> RosterDocument:
+    """`parse_roster`; where that refuses, its BadInput names sheet and cell in the place of the document's path."""
+    try:
+        return parse_roster(canonical(document))
+    except BadInput as error:
+        facts = error.facts | {"where": _cell(str(error.facts["where"]), cells)}
+        if (found := own(error.__cause__)) is not None and "other" in found.facts:
+            rows = {"first": _cell(str(found.facts["other"]), cells), "second": facts["where"]}
+            facts["detail"] = words(found.code, **found.facts | rows)
+        raise BadInput(error.code, **facts) from error
+
+
+def _cell(path: str, cells: Mapping[str, str]) -> str:
+    """The cell of a place in the document, or of the nearest thing around it that has one; else the place itself."""
+    parts = path.split(".")
+    around = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next((cells[one] for one in around if one in cells), path)
 
 
 def blueprint_for(bank: BankDocument, group: TrainingClass) -> Blueprint:
@@ -73,8 +97,7 @@ def rubrics_for(bank: BankDocument, group: TrainingClass, blueprint: Blueprint, 
     by_id = {rubric.id: rubric for rubric in bank.rubrics}
     if named:
         if unknown := next((one for one in named if one not in by_id), None):
-            known = ", ".join(by_id) or "-"
-            detail = f"题库没有此评分表 / the bank has no such score sheet: {unknown} ({known})"
+            detail = words("check_no_rubric", rubric=unknown, known=", ".join(by_id) or "-")
             raise BadInput("roster_broken", where=STATIONS, detail=detail)
         found = [by_id[one] for one in dict.fromkeys(named)]
         _need_rubrics(found, group)

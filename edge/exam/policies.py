@@ -15,6 +15,7 @@ from edge.exam.documents import PolicyDocument, parse_policy
 from edge.trust import dsse
 from edge.trust.enrolment import Identity
 from edge.trust.signer import Ed25519Signer
+from edge.why import why
 
 LOCAL_POLICY = {"version": 1, "pass": {"safety": 60, "theory": 60, "practical": 60}}
 """Where nobody signed one: no item from a local bank, 60 per cent in each test."""
@@ -66,5 +67,5 @@ def sign_command(policy: Path, root_key: Path, out: Path) -> None:
         part.replace(out)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise BadInput("policy_unwritable", file=out, detail=error.strerror or "-") from error
+        raise BadInput("policy_unwritable", file=out, detail=why(error)) from error
     click.echo(f"{out}: {policy_digest(rules.model_dump(by_alias=True))}")

@@ -16,6 +16,7 @@ from typing import Any
 
 from edge import clock
 from edge.domain.canonical import canonical
+from edge.domain.reasons import words
 from edge.domain.rubric import Marks, evaluate, missing, settle, step_times
 from edge.domain.scoring import TESTS, Score
 from edge.domain.strokes import check_strokes
@@ -26,6 +27,7 @@ from edge.store import ledger, people, pictures, practical, records, sessions, s
 from edge.store.db import transaction
 from edge.store.records import keep_reason
 from edge.trust.roomkeys import DataKey
+from edge.why import why
 
 DEFAULT_DIFFERENCE = 10
 
@@ -92,7 +94,7 @@ def score_practical(
         try:
             outcome = evaluate(rubric, facts)
         except ValueError as error:
-            raise BadInput("rubric_wrong", detail=error) from error
+            raise BadInput("rubric_wrong", detail=why(error)) from error
         shown = sorted(p.sha256 for p in pictures.of_work(connection, work.id, by) if p.done)
         if lacking := set(shots) - set(shown):
             raise Conflict("pictures_missing", count=len(lacking))
@@ -128,7 +130,7 @@ def score_practical(
         sheets.add_sheet(connection, session_id, sheet)
         for name, plain in strokes.items():
             if data_key is None:
-                raise BadInput("drawing_wrong", detail="no key")
+                raise BadInput("drawing_wrong", detail=words("stroke_key"))
             sheets.add_signature(connection, sheet.id, name, data_key.encrypt(plain, f"{sheet.id}/{name}".encode()))
         entry: dict[str, Any] = {"rubric": rubric["id"], "test": rubric["test"], "sheet_sha256": digest}
         entry |= {"version": version, "station": work.station, "pictures": len(shown)}
@@ -163,7 +165,7 @@ def _strokes(session: sessions.Session, given: Signatures) -> dict[str, bytes]:
     try:
         return {name: canonical(check_strokes(lines)) for name, lines in drawn.items() if lines is not None}
     except ValueError as error:
-        raise BadInput("drawing_wrong", detail=error) from error
+        raise BadInput("drawing_wrong", detail=why(error)) from error
 
 
 def _may_sign(

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from edge import clock
 from edge.bank.build import sample_bank
-from edge.bank.model import Part, where
+from edge.bank.model import Part
 from edge.errors import Conflict
 from edge.exam.banks import SAMPLE_FILE
 from edge.exam.documents import PolicyDocument, RosterDocument
@@ -27,6 +27,7 @@ from edge.store import purge as store
 from edge.store.db import transaction
 from edge.store.records import reason_of
 from edge.trust.roomkeys import DataKey
+from edge.why import where
 
 COLUMNS = 6
 MINUTES = 30

@@ -24,6 +24,7 @@ from edge.store import sessions
 from edge.trust import dsse
 from edge.trust.enrolment import Identity
 from edge.trust.verifier.resultfile import frame_of
+from edge.why import why
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def read_bank(path: Path, identity: Identity | None) -> BankDocument:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise BadInput("bank_broken", where=path.name, detail=error.strerror) from error
+        raise BadInput("bank_broken", where=path.name, detail=why(error)) from error
     if identity is not None and b"\n" in data and _is_envelope(data.partition(b"\n")[0]):
         return open_sealed(identity, data, whenever=True)[1]
     return parse_bank(data)

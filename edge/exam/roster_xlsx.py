@@ -22,7 +22,7 @@ from edge.bank.xlsx.sheets import open_book
 from edge.domain import residentid
 from edge.errors import BadInput, Exists
 from edge.exam.documents import PHOTO_LIMIT
-from edge.exam.planning import STATIONS
+from edge.exam.planning import CELLS, STATIONS
 
 SESSION, CANDIDATES, STAFF = "考场", "考生", "工作人员"
 SESSION_KEYS = {
@@ -76,7 +76,11 @@ def read_sheets(file: Path) -> dict[str, Any]:
 
 def _read(book: Workbook, folder: Path) -> dict[str, Any]:
     facts = _session(_sheet(book, SESSION))
+    candidates = _rows(_sheet(book, CANDIDATES), CANDIDATE_COLUMNS)
+    staff = _rows(_sheet(book, STAFF), STAFF_COLUMNS, CHIEF)
+    stations = _rows(_sheet(book, STATIONS), STATION_COLUMNS) if STATIONS in book.sheetnames else []
     return {
+        CELLS: _cells(facts, candidates=candidates, staff=staff, stations=stations),
         "version": 1,
         "institution": {"id": facts["institution.id"], "name": facts["institution.name"]},
         "class": {
@@ -93,12 +97,31 @@ def _read(book: Workbook, folder: Path) -> dict[str, Any]:
             "minutes": facts["session.minutes"],
         },
         "seats": _seats(facts["rows"], facts["columns"]),
-        "candidates": [_candidate(row, folder) for row in _rows(_sheet(book, CANDIDATES), CANDIDATE_COLUMNS)],
-        "staff": [_staff(row) for row in _rows(_sheet(book, STAFF), STAFF_COLUMNS, CHIEF)],
-        "stations": [_station(row) for row in _rows(_sheet(book, STATIONS), STATION_COLUMNS)]
-        if STATIONS in book.sheetnames
-        else [],
+        "candidates": [_candidate(row, folder) for row in candidates],
+        "staff": [_staff(row) for row in staff],
+        "stations": [_station(row) for row in stations],
     }
+
+
+# the document's fields of each column, in the order of the sheets
+FIELDS = {
+    "candidates": ("number", "name", "document.type", "document", "badge", "seat", "photo", "consent", "extra_minutes"),
+    "staff": ("id", "name", "role", "badge", "pin_hash", "chief"),
+    "stations": ("id", "title", "camera", "rubric"),
+}
+
+
+def _cells(facts: Mapping[str, Any], **sheets: list[dict[str, Any]]) -> dict[str, str]:
+    """Each place of the document and the cell it is read from; a whole row has sheet and number."""
+    columns = {"candidates": CANDIDATE_COLUMNS, "staff": STAFF_COLUMNS, "stations": STATION_COLUMNS}
+    found = {name: str(facts[f"{name}@"]) for name in SESSION_KEYS.values()}
+    found["session.planned_ms"] = found["session.planned"]
+    for part, rows in sheets.items():
+        for at, row in enumerate(rows):
+            found[f"{part}.{at}"] = str(row["@"])
+            for field, column in zip(FIELDS[part], columns[part], strict=True):
+                found[f"{part}.{at}.{field}"] = str(row[f"{column}@"])
+    return found
 
 
 def write_template(file: Path) -> None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from edge import clock
+from edge.domain.reasons import words
 from edge.domain.timing import ExamClock
 from edge.errors import BadInput, Conflict, NotFound
 from edge.exam import acts
@@ -327,7 +328,7 @@ def mark_step(
     From a tablet in whose place another scores now it is kept beside (outcome `stale`), and no stamp changes.
     """
     if step not in {one["id"] for one in find_rubric(connection, session_id, rubric)["steps"]}:
-        raise BadInput("rubric_wrong", detail=step)
+        raise BadInput("rubric_wrong", detail=words("marks_unknown", ids=step))
     with transaction(connection):
         work = _open(connection, session_id, person, rubric)
         ago = _believed(ago_ms)

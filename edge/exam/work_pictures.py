@@ -11,11 +11,13 @@ import sqlite3
 from typing import Any
 
 from edge.domain.jpeg import read_jpeg
+from edge.domain.reasons import words
 from edge.errors import BadInput, Conflict, NotFound
 from edge.exam.stations import OPEN_STATES, find_rubric, take_slot, work_of
 from edge.store import ledger, people, pictures, practical, sessions
 from edge.store.db import transaction
 from edge.trust.roomkeys import DataKey
+from edge.why import why
 
 PART_BYTES = 48 * 1024
 MOST_BYTES = 1_500_000
@@ -47,7 +49,7 @@ def begin(
         if known is None and len(own) >= most(session):
             raise Conflict("pictures_full", count=most(session))
         if known is not None and known.bytes != size:
-            raise BadInput("picture_wrong", detail="size")
+            raise BadInput("picture_wrong", detail=words("picture_size"))
         picture = pictures.begin(connection, work.id, by, sha256, size, -(-size // PART_BYTES))
     return {"picture": picture.id, "parts": picture.parts, "done": picture.done, "have": have(connection, picture)}
 
@@ -104,15 +106,15 @@ def add_part(
 
 def _look(whole: bytes, sha256: str) -> tuple[int, int]:
     if hashlib.sha256(whole).hexdigest() != sha256:
-        raise BadInput("picture_wrong", detail="sha256")
+        raise BadInput("picture_wrong", detail=words("picture_hash"))
     try:
         found = read_jpeg(whole)
     except ValueError as error:
-        raise BadInput("picture_wrong", detail=error) from error
+        raise BadInput("picture_wrong", detail=why(error)) from error
     if found.exif:
         raise BadInput("picture_exif")
     if max(found.width, found.height) > MOST_PIXELS:
-        raise BadInput("picture_wrong", detail=f"{found.width}x{found.height}")
+        raise BadInput("picture_wrong", detail=words("picture_pixels", width=found.width, height=found.height))
     return found.width, found.height
 
 

@@ -9,7 +9,8 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from edge.errors import BadInput, ExamroomError, NotFound, Unavailable
+from edge.errors import BadInput, ExamroomError, NotFound
+from edge.gateway.database import unavailable
 from edge.gateway.page import pages
 from edge.gateway.results import error_body
 from edge.gateway.routes import api
@@ -62,7 +63,7 @@ def _known(error: Exception) -> ExamroomError:
         return wrapped
     log.error("%s %s failed", request.method, request.url_rule, exc_info=error)
     if isinstance(error, SQLAlchemyError):
-        return Unavailable("gateway_store", detail=type(error).__name__)
+        return unavailable(error)
     return Fault("gateway_fault")
 
 

@@ -13,6 +13,7 @@ import click
 
 from edge.bank.model import parse_bank
 from edge.bank.outline import outline
+from edge.domain.reasons import words
 from edge.errors import BadInput
 from edge.gateway import bundles, results, rooms
 from edge.gateway.page import overview
@@ -23,6 +24,7 @@ from edge.trust.seal import Kind
 from edge.trust.shares import Content, new_codes
 from edge.trust.slips import need_free, write_slips
 from edge.trust.token import spaced
+from edge.why import why
 
 LATEST_MS = 4_102_444_800_000
 """The year 2100: later times nobody could read."""
@@ -186,7 +188,7 @@ def intake(folder: Path, file: Path, out: Path, as_json: bool) -> None:
     try:
         bundles.write_file(out, answer.model_dump_json().encode())
     except OSError as error:
-        raise BadInput("file_unreadable", path=out, detail=error.strerror) from error
+        raise BadInput("file_unreadable", path=out, detail=why(error)) from error
     counted = {name: sum(item.outcome == name for item in items) for name in ("stored", "repeated", "refused")}
     facts = {"room": carried.room, "receipts": str(out), **counted}
     _print(as_json, facts, f"{carried.room}: {counted}", f"回执 / receipts: {out}")
@@ -216,19 +218,21 @@ def _check_form(context: Any, kind: Kind, data: bytes) -> None:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise BadInput("content_form", kind=kind, detail=str(error)[:100]) from error
+        raise BadInput("content_form", kind=words(f"kind_{kind}"), detail=why(error)) from error
     missing = _NEEDED[kind] - set(document) if isinstance(document, dict) else _NEEDED[kind]
     if missing:
-        raise BadInput("content_form", kind=kind, detail=", ".join(sorted(missing)))
+        raise BadInput(
+            "content_form", kind=words(f"kind_{kind}"), detail=words("check_lacks", names=", ".join(sorted(missing)))
+        )
     try:
         context.check_document(kind, data)
     except BadInput as error:
-        detail = f"{error.facts.get('where')}: {error.facts.get('detail')}"
-        raise BadInput("content_form", kind=kind, detail=detail) from error
+        detail = words("input_at", where=error.facts.get("where"), detail=error.facts.get("detail"))
+        raise BadInput("content_form", kind=words(f"kind_{kind}"), detail=detail) from error
 
 
 def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise BadInput("file_unreadable", path=file, detail=error.strerror) from error
+        raise BadInput("file_unreadable", path=file, detail=why(error)) from error

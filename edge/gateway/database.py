@@ -7,8 +7,10 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from edge.domain.reasons import words
 from edge.errors import ConfigError, Unavailable
 from edge.gateway.tables import metadata
+from edge.why import why
 
 # A row: its columns are those of the query. SQLAlchemy's own generic for it changed its form between 2.0 and 2.1.
 Record: TypeAlias = Any
@@ -21,7 +23,8 @@ def open_engine(url: str) -> Engine:
     try:
         engine = create_engine(url)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise ConfigError("gateway_database", detail=error) from error
+        detail = words("db_driver" if isinstance(error, ModuleNotFoundError) else "db_url")
+        raise ConfigError("gateway_database", detail=detail) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _settings)
         event.listen(engine, "begin", _begin)
@@ -29,8 +32,13 @@ def open_engine(url: str) -> Engine:
         metadata.create_all(engine)
     except SQLAlchemyError as error:
         engine.dispose()
-        raise Unavailable("gateway_store", detail=type(error).__name__) from error
+        raise unavailable(error) from error
     return engine
+
+
+def unavailable(error: SQLAlchemyError) -> Unavailable:
+    """What is said of a database that does not do what it is asked."""
+    return Unavailable("gateway_store", detail=why(getattr(error, "orig", None) or error))
 
 
 def reading(engine: Engine) -> Engine:

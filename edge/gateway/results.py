@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, insert, select, tuple_, update
 
 from edge import clock
+from edge.domain.reasons import is_words
 from edge.errors import Conflict, ExamroomError, NotFound, Refused
 from edge.gateway.alarms import log_request, raise_alarm
 from edge.gateway.database import Record, reading
@@ -16,7 +17,7 @@ from edge.gateway.rooms import lock_room, seen_tree
 from edge.gateway.settings import Province
 from edge.gateway.tables import epochs, results
 from edge.trust import dsse
-from edge.trust.protocol import ErrorBody, Receipt, ResultHead, ResultItem, result_head, sign_receipt
+from edge.trust.protocol import IN_ENGLISH, ErrorBody, Receipt, ResultHead, ResultItem, result_head, sign_receipt
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,12 @@ def _refused(error: ExamroomError) -> ResultItem:
 
 def error_body(error: ExamroomError) -> ErrorBody:
     """A refusal as both sides know it."""
-    facts = {name: value if isinstance(value, int) else str(value)[:200] for name, value in error.facts.items()}
+    facts: dict[str, str | int] = {}
+    for name, value in error.facts.items():
+        if isinstance(value, Mapping) and is_words(value):
+            facts |= {name: value["zh"][:200], name + IN_ENGLISH: value["en"][:200]}
+        else:
+            facts[name] = value if isinstance(value, int) else str(value)[:200]
     return ErrorBody(
         error=error.code, zh=error.sentence("zh"), en=error.sentence("en"), facts=facts, time_ms=clock.wall_ms()
     )

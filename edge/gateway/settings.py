@@ -19,6 +19,7 @@ from edge.gateway.database import open_engine
 from edge.gateway.tls import make_tls
 from edge.trust.protocol import GatewayKey, sign_gateway_key
 from edge.trust.signer import Ed25519Signer
+from edge.why import where, why
 
 DAY_MS = 86_400_000
 HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -71,8 +72,8 @@ def init_gateway(folder: Path, name: str, title: str, hosts: Sequence[str], data
     try:
         settings = GatewaySettings(name=name, title=title, database=database)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput("gateway_option", option=first["loc"][0], detail=first["msg"]) from error
+        found = where(error)
+        raise BadInput("gateway_option", option=found["where"], detail=found["detail"]) from error
     folder.mkdir(parents=True, exist_ok=True)
     now = clock.wall_ms()
     root, key = Ed25519Signer.generate(), Ed25519Signer.generate()
@@ -85,7 +86,7 @@ def init_gateway(folder: Path, name: str, title: str, hosts: Sequence[str], data
     try:
         make_tls(folder / "tls", settings.title, [*HOSTS, *hosts], datetime.fromtimestamp(now / 1000, UTC))
     except ValueError as error:
-        raise BadInput("gateway_option", option="host", detail=error) from error
+        raise BadInput("gateway_option", option="host", detail=why(error)) from error
     (folder / "bundles").mkdir(exist_ok=True, mode=0o700)
     lines = [f"{option} = {toml_value(value)}\n" for option, value in settings.model_dump().items()]
     (folder / _FILE).write_text("".join(lines), encoding="utf-8")
@@ -99,11 +100,10 @@ def open_province(folder: Path) -> Province:
     except FileNotFoundError as error:
         raise ConfigError("gateway_missing", path=folder) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"])
-        raise ConfigError("config_option", path=file, option=option, detail=first["msg"]) from error
+        found = where(error)
+        raise ConfigError("config_option", path=file, option=found["where"], detail=found["detail"]) from error
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError("config_unreadable", path=file, detail=error) from error
+        raise ConfigError("config_unreadable", path=file, detail=why(error)) from error
     root = Ed25519Signer.load(folder / "keys" / "root.key")
     key = Ed25519Signer.load(folder / "keys" / "gateway.key")
     statement = (folder / "keys" / "gateway.json").read_bytes()

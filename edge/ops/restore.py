@@ -21,6 +21,7 @@ from rich.progress import Progress
 
 from edge import clock
 from edge.config import Config, Paths
+from edge.domain.reasons import words
 from edge.errors import BadInput, ExamroomError, Exists, NotFound, Unavailable, VerificationFailed
 from edge.exam.mirror import read_secret
 from edge.exam.mirroraside import PARTS, ROOM, TLS, TLS_FILES
@@ -33,6 +34,7 @@ from edge.store.pages import apply
 from edge.trust import certificate, roomtls
 from edge.trust.roomkeys import LOST
 from edge.trust.signer import write_secret
+from edge.why import why
 
 Step = Callable[[int], None]
 
@@ -136,7 +138,7 @@ def restore(found: Found, state: Path, tls: Path | None = None, *, force: bool =
         for name, database in found.databases.items():
             _write(state / name, database, 0o644)
     except OSError as error:
-        raise Unavailable("store_unavailable", path=error.filename or state, detail=error) from error
+        raise Unavailable("store_unavailable", path=error.filename or state, detail=why(error)) from error
     _forget_signing(state)
     try:
         return _checked(found, state) | _reached(found, tls, aside)
@@ -210,7 +212,7 @@ def _checked(found: Found, state: Path) -> dict[str, Any]:
             for name, connection in ((ANSWERS, answers), (ROOM, room)):
                 said = connection.execute("PRAGMA integrity_check").fetchone()[0]
                 if said != "ok":
-                    raise VerificationFailed("restore_damaged", path=name, detail=said)
+                    raise VerificationFailed("restore_damaged", path=name, detail=words("db_CORRUPT"))
             entries, _ = ledger.check(room)
             again = _without_entry(answers, room)
             ledger.note(room, "room_restored", {"upto_ms": found.upto_ms})
@@ -219,7 +221,7 @@ def _checked(found: Found, state: Path) -> dict[str, Any]:
             answers.close()
             room.close()
     except sqlite3.DatabaseError as error:
-        raise VerificationFailed("restore_damaged", path=state, detail=error) from error
+        raise VerificationFailed("restore_damaged", path=state, detail=why(error)) from error
     return {
         "room": found.room,
         "from": str(found.path),

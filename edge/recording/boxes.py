@@ -89,7 +89,7 @@ def read_layout(file: BinaryIO) -> Layout:
         moov = _content(file, length, moov_length, head)
         track, started = _track(moov), _started(moov)
     except _Broken as error:
-        raise BadInput("footage_not_mp4", detail=error) from None
+        raise BadInput("footage_not_mp4") from error
     pieces = list[Piece]()
     at = init = length + moov_length
     while at < size:
@@ -125,7 +125,7 @@ def read_piece(file: BinaryIO, at: int, size: int, track: Track) -> Piece:
             raise _Broken("no mdat of the size its moof gives")
         return Piece(at, length + data_length, start, duration, key)
     except _Broken as error:
-        raise BadInput("footage_not_mp4", detail=error) from None
+        raise BadInput("footage_not_mp4") from error
 
 
 def _header(file: BinaryIO, at: int, size: int) -> tuple[bytes, int, int]:

@@ -30,6 +30,7 @@ from edge.trust.container import MAX_BYTES, ContainerWriter
 from edge.trust.enrolment import Identity
 from edge.trust.evidence_format import FragmentFact, FragmentTable, InitFact, Manifest, MemberFact, Range, SegmentFact
 from edge.trust.verifier.slice import proof_line
+from edge.why import why
 
 LONGEST_TEXT = 500
 _ROOM_FOR_THE_REST = 64 << 20
@@ -275,7 +276,7 @@ def _write_file(
             os.close(folder)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise Unavailable("evidence_unwritable", path=out, detail=error.strerror or error) from error
+        raise Unavailable("evidence_unwritable", path=out, detail=why(error)) from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise

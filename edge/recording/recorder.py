@@ -23,6 +23,7 @@ from edge.hardware.camera.source import TICKS, Packet, VideoFormat
 from edge.recording.indexer import Abandoned, Closed, Job, Note
 from edge.recording.retention import free_mb
 from edge.recording.writer import Place, SegmentWriter
+from edge.why import why
 
 _log = logging.getLogger(__name__)
 STEP_MS = 500
@@ -185,7 +186,7 @@ class Recorder:
         detail = errno.errorcode.get(error.errno or 0, "?") if isinstance(error, OSError) else str(error)
         if self.trouble is None:
             self._note("write-failed", detail=detail)
-        self.trouble = ("recording_write_failed", {"camera": self._camera, "detail": detail})
+        self.trouble = ("recording_write_failed", {"camera": self._camera, "detail": why(error)})
 
     def _note(self, state: str, **facts: object) -> None:
         self._put(Note("recording", {"camera": self._camera, "state": state, **facts}))

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from edge import clock
 from edge.config import Config
 from edge.domain.footage import Cause
+from edge.domain.reasons import is_words
 from edge.errors import BadInput, ConfigError, ExamroomError, Unavailable
 from edge.hardware.camera import CameraSource, Picture, open_camera
 from edge.recording.indexer import Indexer
@@ -154,7 +155,7 @@ class _Service:
         self._recorder.finish(Cause.CAMERA_MISSING)
         if self._state[0] != error.code:
             _log.error("%s", error)
-        self._state = (error.code, {k: str(v) for k, v in error.facts.items()})
+        self._state = (error.code, {k: v if is_words(v) else str(v) for k, v in error.facts.items()})
         self._report(0)
         stop.wait(_REOPEN_S / 2)
         self._report(0)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge import clock
+from edge.domain.reasons import is_words
 from edge.store.meta import get_meta, set_meta
 
 FACT_LENGTH = 200
@@ -128,9 +129,16 @@ def _note(row: BundleRow, reason: str | None, facts: Mapping[str, object] | None
     return json.dumps(said | {"facts": _told(facts or {})} | more)
 
 
-def _told(facts: Mapping[str, object]) -> dict[str, str]:
-    """Facts as any page can take them."""
-    return {name: str(value)[:FACT_LENGTH].encode("utf-8", "replace").decode() for name, value in facts.items()}
+def _told(facts: Mapping[str, object]) -> dict[str, Any]:
+    """Facts as any page can take them; words stay in both languages."""
+    return {
+        name: _told(value) if isinstance(value, Mapping) and is_words(value) else _text(value)
+        for name, value in facts.items()
+    }
+
+
+def _text(value: object) -> str:
+    return str(value)[:FACT_LENGTH].encode("utf-8", "replace").decode()
 
 
 def _noted(connection: sqlite3.Connection, key: str) -> dict[str, Any]:

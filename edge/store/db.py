@@ -16,6 +16,7 @@ from typing import Any
 from edge.errors import Unavailable
 from edge.store.answers_schema import ANSWERS, ANSWERS_MIGRATIONS
 from edge.store.room_schema import ROOM, ROOM_MIGRATIONS
+from edge.why import why
 
 BUSY_MS = 5000
 SHORT_BUSY_MS = 1000
@@ -46,7 +47,7 @@ def _open(path: Path, name: str, migrations: Mapping[str, str]) -> sqlite3.Conne
             _prepare(path, name, migrations)
             connection = connect(path)
     except (OSError, sqlite3.Error) as error:
-        raise Unavailable("store_unavailable", path=path, detail=error) from error
+        raise Unavailable("store_unavailable", path=path, detail=why(error)) from error
     return connection
 
 
@@ -119,7 +120,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
-        raise _unavailable(error) or Unavailable("store_busy", detail=error) from error
+        raise _unavailable(error) or Unavailable("store_busy", detail=why(error)) from error
     try:
         yield connection
     except BaseException as error:
@@ -131,7 +132,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         _roll_back(connection)
-        raise Unavailable("store_unavailable", path=ROOM_STORE, detail=error) from error
+        raise Unavailable("store_unavailable", path=ROOM_STORE, detail=why(error)) from error
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
@@ -144,9 +145,9 @@ def _unavailable(error: BaseException) -> Unavailable | None:
     """What to say where the store, and not the statement, is at fault; None for every other error."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY if isinstance(error, sqlite3.Error) else 0
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return Unavailable("store_busy", detail=error)
+        return Unavailable("store_busy", detail=why(error))
     if code in _DISK:
-        return Unavailable("store_unavailable", path=ROOM_STORE, detail=error)
+        return Unavailable("store_unavailable", path=ROOM_STORE, detail=why(error))
     return None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from edge import clock
 from edge.domain.canonical import canonical_text
+from edge.domain.reasons import words
 from edge.errors import Conflict, Exists, NotFound
 
 _STAMPS = {"checkin": "opened_ms", "running": "started_ms", "closed": "closed_ms", "signed": "signed_ms"}
@@ -116,7 +117,7 @@ def _session(row: sqlite3.Row) -> Session:
 def need_state(session: Session, *states: str) -> None:
     """Conflict unless the session is in one of `states`."""
     if session.state not in states:
-        raise Conflict("session_state", state=session.state)
+        raise Conflict("session_state", state=words(f"state_{session.state}"))
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from edge.trust import dsse
 from edge.trust.certificate import Hex32, RoomId
 from edge.trust.seal import Kind
 from edge.trust.signer import Signer, verify
+from edge.why import where
 
 MAX_BATCH = 50
 MAX_ENVELOPE = 256 * 1024
@@ -29,6 +30,7 @@ SKEW_MS = 5 * 60 * 1000
 SCHEME = "Examroom"
 GATEWAY = dsse.PREFIX + "gateway+json"
 RELEASE = dsse.PREFIX + "release+json"
+IN_ENGLISH = "_en"
 _REQUEST = dsse.PREFIX + "request"
 _ENROL = dsse.PREFIX + "enrol"
 
@@ -47,7 +49,9 @@ class Body(BaseModel):
 
 
 class ErrorBody(Body):
-    """What every refusal says. `facts` fill the sentence again in the reader's own catalogue."""
+    """What every refusal says. `facts` fill the sentence again in the reader's own catalogue; one that is words comes
+    twice, in Chinese and, with `IN_ENGLISH` after its name, in English.
+    """
 
     error: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
     zh: Annotated[str, Field(max_length=2000)]
@@ -236,9 +240,7 @@ def parse(model: type[Model], data: bytes) -> Model:
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "JSON"
-        raise BadInput("body_wrong", where=where[:200], detail=first["msg"][:200]) from error
+        raise BadInput("body_wrong", **where(error)) from error
 
 
 def authorization(signer: Signer, room: str, epoch: int, method: str, target: str, body: bytes, time_ms: int) -> str:
@@ -325,8 +327,7 @@ def _model(model: type[Model], payload: dict[str, object]) -> Model:
     try:
         return model.model_validate_json(json.dumps(payload))
     except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise BadInput("payload_wrong", where=where[:200]) from error
+        raise BadInput("payload_wrong", where=where(error)["where"]) from error
 
 
 def _request_message(room: str, epoch: int, method: str, target: str, body: bytes, time_ms: int, nonce: str) -> bytes:

@@ -24,6 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from edge.errors import Unavailable
 from edge.trust.addresses import Address
 from edge.trust.signer import write_secret
+from edge.why import why
 
 CA_DAYS = 3652
 SERVER_DAYS = 397
@@ -84,7 +85,7 @@ def make(
             fcntl.flock(lock, fcntl.LOCK_EX)
             return _make(folder, names, addresses, now, new_ca)
     except (OSError, ValueError) as error:
-        raise Unavailable("tls_unusable", path=folder, detail=error) from error
+        raise Unavailable("tls_unusable", path=folder, detail=why(error)) from error
 
 
 def load(folder: Path) -> RoomTls:
@@ -95,7 +96,7 @@ def load(folder: Path) -> RoomTls:
     except FileNotFoundError as error:
         raise Unavailable("tls_missing", path=folder) from error
     except (OSError, ValueError) as error:
-        raise Unavailable("tls_unusable", path=folder, detail=error) from error
+        raise Unavailable("tls_unusable", path=folder, detail=why(error)) from error
     return RoomTls(ca, server, *_named(server))
 
 

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from edge.domain.reasons import Words, words
 from edge.errors import BadInput, Refused, VerificationFailed
 from edge.trust import dsse
 from edge.trust.shares import Content, Release, Shared, check_share, xor
@@ -129,6 +130,11 @@ def seal_bundle(
     )
     without = {"shares", "release"} if shared is None else set()
     return dsse.sign_envelope(dsse.BUNDLE, manifest.model_dump(exclude=without), signers) + b"\n" + sealed
+
+
+def what_it_is(manifest: BundleManifest) -> Words:
+    """For a sentence about a bundle of another kind than the one wanted."""
+    return words("check_bundle_kind", kind=words(f"kind_{manifest.kind}"), name=manifest.name)
 
 
 def read_manifest(data: bytes, keys: Sequence[bytes]) -> BundleManifest:

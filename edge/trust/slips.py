@@ -8,6 +8,7 @@ from pathlib import Path
 from edge.errors import BadInput, Exists
 from edge.trust.shares import SLIPS, Content, grouped
 from edge.trust.signer import write_secret
+from edge.why import why
 
 _PAGE = """<!doctype html>
 <html lang="zh-CN"><meta charset="utf-8"><title>{title}</title>
@@ -38,7 +39,7 @@ def need_free(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         taken = any(file.exists() for slip in SLIPS for file in _files(folder, slip))
     except OSError as error:
-        raise BadInput("file_unreadable", path=folder, detail=error.strerror) from error
+        raise BadInput("file_unreadable", path=folder, detail=why(error)) from error
     if taken:
         raise Exists("slips_exist", path=folder)
 
@@ -58,7 +59,7 @@ def write_slips(folder: Path, content: Content, codes: tuple[str, str]) -> list[
                 write_secret(file, what.encode())
                 written.append(file)
         except OSError as error:
-            raise BadInput("file_unreadable", path=folder, detail=error.strerror) from error
+            raise BadInput("file_unreadable", path=folder, detail=why(error)) from error
     return written
 
 

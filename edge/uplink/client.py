@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from edge import clock
 from edge.config import Config
-from edge.domain.reasons import REASONS
+from edge.domain.reasons import REASONS, bare
 from edge.errors import (
     BadInput,
     Conflict,
@@ -30,6 +30,7 @@ from edge.errors import (
 )
 from edge.trust.enrolment import Identity
 from edge.trust.protocol import (
+    IN_ENGLISH,
     BundleItem,
     BundleList,
     CheckpointAnswer,
@@ -46,6 +47,7 @@ from edge.trust.protocol import (
     authorization,
 )
 from edge.uplink.patience import wait_for
+from edge.why import why
 
 log = logging.getLogger("examroom.uplink")
 
@@ -255,7 +257,7 @@ class GatewayClient:
             except requests.RequestException:
                 raise
             except OSError as error:
-                raise Unavailable("bundle_storage", name=item.name, detail=error.strerror) from error
+                raise Unavailable("bundle_storage", name=item.name, detail=why(error)) from error
 
 
 class _ClockSkew(NotSignedIn):
@@ -301,11 +303,14 @@ def _check(status: int, content: bytes, good: tuple[int, ...]) -> None:
     kind = _CLASSES.get(status, Unavailable)
     if body.error in REASONS:
         raise kind(body.error, **_facts(body))
-    raise kind("gateway_refused", detail=body.zh)
+    raise kind("gateway_refused", detail={"zh": bare(body.zh), "en": bare(body.en)})
 
 
-def _facts(body: ErrorBody) -> dict[str, str | int]:
-    return {name: value for name, value in body.facts.items() if name not in ("self", "code")}
+def _facts(body: ErrorBody) -> dict[str, object]:
+    given = {name: value for name, value in body.facts.items() if name not in ("self", "code")}
+    twice = {name for name in given if name + IN_ENGLISH in given}
+    single = {name: value for name, value in given.items() if name.removesuffix(IN_ENGLISH) not in twice}
+    return single | {name: {"zh": str(given[name]), "en": str(given[name + IN_ENGLISH])} for name in twice}
 
 
 def _sha256(path: Path) -> str:

@@ -26,6 +26,7 @@ from edge.uplink import outbox
 from edge.uplink.client import GatewayClient, endpoint
 from edge.uplink.enrol import enrol as enrol_room
 from edge.uplink.enrol import enrol_local
+from edge.why import why
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _json = click.option("--json", "as_json", is_flag=True, help="输出一个 JSON 对象 / print one JSON object.")
@@ -148,7 +149,7 @@ def export_file(context: Any, file: Path, as_json: bool) -> None:
             os.fsync(out.fileno())
         part.replace(file)
     except OSError as error:
-        raise BadInput("file_unreadable", path=file, detail=error.strerror) from error
+        raise BadInput("file_unreadable", path=file, detail=why(error)) from error
     facts = {"file": str(file), "room": content.room, "results": len(content.envelopes)}
     _print(as_json, facts, f"{file}: {len(content.envelopes)} 份成绩 / results")
 
@@ -165,7 +166,7 @@ def import_file(context: Any, file: Path, as_json: bool) -> None:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise BadInput("file_unreadable", path=file, detail=error.strerror) from error
+        raise BadInput("file_unreadable", path=file, detail=why(error)) from error
     with _room(config) as connection:
         done = outbox.import_receipts(connection, identity, parse(ReceiptsFile, data))
     _print(as_json, asdict(done), f"新回执 / new {done.new}, 相同 / same {done.same}")

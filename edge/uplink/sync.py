@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.config import Paths
+from edge.domain.reasons import words
 from edge.errors import BadInput, Conflict, ExamroomError, Refused, Unavailable
 from edge.store import bundles, ledger
 from edge.store.db import transaction
@@ -19,6 +20,7 @@ from edge.trust.enrolment import Identity
 from edge.trust.protocol import BundleItem
 from edge.trust.seal import BundleManifest, read_manifest
 from edge.uplink.client import GatewayClient
+from edge.why import why
 
 _HEADROOM = 64 * 1024 * 1024
 # a roster is no use before its policy and bank
@@ -60,7 +62,7 @@ def sync_bundles(
         except Unavailable:
             raise
         except OSError as error:
-            raise Unavailable("bundle_storage", name=item.name, detail=error.strerror or "-") from error
+            raise Unavailable("bundle_storage", name=item.name, detail=why(error)) from error
         except ExamroomError as error:
             memory.refused[item.sha256] = error.code
             refused.append((*key, error.code))
@@ -102,7 +104,7 @@ def _take(
     part = paths.bundles / f".{item.sha256}.part"
     room_left = os.statvfs(paths.bundles)
     if item.size > room_left.f_bavail * room_left.f_frsize - _HEADROOM:
-        raise Unavailable("bundle_storage", name=item.name, detail="no space")
+        raise Unavailable("bundle_storage", name=item.name, detail=words("os_ENOSPC"))
     client.fetch_bundle(item, part)
     try:
         manifest = check_bundle(part.read_bytes(), identity, item, client.now_ms())

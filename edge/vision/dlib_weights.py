@@ -71,9 +71,9 @@ def read_network(data: bytes) -> Network:
     try:
         network = _network(reader)
     except (IndexError, ValueError, OverflowError, UnicodeDecodeError) as error:
-        raise BadInput("weights_unreadable", at=reader.at, detail=error) from error
+        raise BadInput("weights_unreadable", at=reader.at) from error
     if reader.at != len(data):
-        raise BadInput("weights_unreadable", at=reader.at, detail="bytes are left over")
+        raise BadInput("weights_unreadable", at=reader.at)
     return network
 
 

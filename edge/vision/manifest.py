@@ -11,7 +11,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge.domain.faces import Threshold
-from edge.errors import ConfigError, NotFound
+from edge.domain.reasons import words
+from edge.errors import ConfigError, NotFound, Wrong
+from edge.why import where, why
 
 FILE = "manifest.toml"
 
@@ -37,7 +39,7 @@ class Limits(_Part):
     @model_validator(mode="after")
     def _ordered(self) -> Limits:
         if self.accept > self.refuse:
-            raise ValueError("accept is above refuse")
+            raise Wrong("pack_limits")
         return self
 
 
@@ -52,7 +54,7 @@ class Manifest(_Part):
     @model_validator(mode="after")
     def _one_of_each(self) -> Manifest:
         if {source.role for source in self.source} != {"embedder", "landmarks"}:
-            raise ValueError("one embedder and one landmarks file are needed")
+            raise Wrong("pack_sources")
         return self
 
     def role(self, role: str) -> Source:
@@ -100,11 +102,10 @@ def read_manifest(pack: str, root: Path | None = None) -> Manifest:
     try:
         manifest = Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"]) or "-"
-        raise ConfigError("pack_manifest", path=path, option=option, detail=first["msg"]) from error
+        found = where(error)
+        raise ConfigError("pack_manifest", path=path, option=found["where"], detail=found["detail"]) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError("pack_manifest", path=path, option="-", detail=error) from error
+        raise ConfigError("pack_manifest", path=path, option="-", detail=why(error)) from error
     if manifest.name != pack:
-        raise ConfigError("pack_manifest", path=path, option="name", detail=f"the folder is called {pack}")
+        raise ConfigError("pack_manifest", path=path, option="name", detail=words("pack_folder", pack=pack))
     return manifest

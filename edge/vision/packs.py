@@ -21,6 +21,7 @@ from edge.errors import Unavailable, VerificationFailed
 from edge.vision.dlib_weights import INPUT, OUTPUT, read_network
 from edge.vision.face_pack import CHIP, FacePack, Picture, open_session
 from edge.vision.manifest import Manifest, Source, known_packs, read_manifest
+from edge.why import why
 
 Progress = Callable[[float, str], None]
 
@@ -69,7 +70,7 @@ def install(pack: str, models_dir: Path, progress: Progress | None = None, root:
             finally:
                 shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
-        raise Unavailable("pack_unwritable", path=models_dir, detail=error.strerror or error) from error
+        raise Unavailable("pack_unwritable", path=models_dir, detail=why(error)) from error
     _tell(progress, 1.0, "pack_step_done")
     return target
 

@@ -11,6 +11,7 @@ from flask import request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge.errors import BadInput, Refused
+from edge.why import where
 
 M = TypeVar("M", bound=BaseModel)
 SHORT = 16 * 1024
@@ -25,9 +26,7 @@ def read(model: type[M]) -> M:
     try:
         return model.model_validate_json(_raw())
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "-"
-        raise BadInput("body_wrong", where=place, detail=first["msg"]) from error
+        raise BadInput("body_wrong", **where(error)) from error
 
 
 def _raw() -> bytes:

@@ -21,6 +21,7 @@ from edge.store.db import connect
 from edge.store.reserve import Reserve
 from edge.trust import enrolment
 from edge.web.tries import WrongCodes
+from edge.why import why
 
 Later = Callable[[sqlite3.Connection], object]
 
@@ -77,7 +78,7 @@ def _connection(name: str, path: Any) -> sqlite3.Connection:
         try:
             g.setdefault(name, connect(path))
         except sqlite3.Error as error:
-            raise Unavailable("store_unavailable", path=path.name, detail=error) from error
+            raise Unavailable("store_unavailable", path=path.name, detail=why(error)) from error
     return cast(sqlite3.Connection, g.get(name))
 
 

@@ -186,7 +186,7 @@ def test_a_unit_that_is_asked_has_a_wrong_choice_and_a_right_one() -> None:
     cased = fill(4, units=["MPa"], shown_units=["MPa", "mPa", "kPa"])
     assert found(bank(cased)) == [("bank_unit_case", ("B4",))]
     for units, shown in ((["mm"], ["cm"]), ([], ["cm"]), (["mm"], ["mm", "mm"]), (["MPa"], ["mPa", "kPa"])):
-        with pytest.raises(ValueError, match="units shown"):
+        with pytest.raises(ValueError, match="units to choose from"):
             bank(fill(1, units=units, shown_units=shown))
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from edge.bank.problems import Fault, names
+from edge.domain.reasons import words
 
 XML_LIMIT = 5_000_000
 MANIFEST_LIMIT = 100_000_000
@@ -83,10 +84,16 @@ def parse(content: bytes, limit: int = XML_LIMIT) -> etree._Element:
     try:
         root = etree.fromstring(content, parser)
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
-        raise Fault("bank_xml_broken", detail=str(error)[:120]) from error
+        raise Fault("bank_xml_broken", detail=_told(error)) from error
     if root.getroottree().docinfo.internalDTD is not None:  # written in UTF-16, say
         raise Fault("bank_xml_dtd")
     return root
+
+
+def _told(error: Exception) -> dict[str, str]:
+    """libxml2 says it in English; where it is, in numbers."""
+    line, column = getattr(error, "position", None) or (None, None)
+    return words("input_xml", line=line, column=column) if line else words("input_other", kind=type(error).__name__)
 
 
 def read_qti(content: bytes) -> Node:

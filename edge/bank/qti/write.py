@@ -18,6 +18,7 @@ from edge.bank.qti.metadata import SPACE, write_fields, write_item
 from edge.bank.qti.read import MANIFEST, QUESTION
 from edge.bank.qti.text import write_inline, write_words
 from edge.bank.qti.tree import QTI3
+from edge.domain.reasons import words
 from edge.errors import BadInput
 
 _CP = "http://www.imsglobal.org/xsd/qti/qtiv3p0/imscp_v1p1"
@@ -65,7 +66,7 @@ def package_of(bank: BankDocument, step: Callable[[int, int], None]) -> bytes:
             facts = _resource(resources, f"I{number:06d}", "imsqti_item_xmlv3p0", path)
             write_item(facts, fields)
         except ValueError as error:  # a sign that XML has no way to write
-            raise BadInput("bank_not_xml", item=item.id, detail=str(error)[:120]) from error
+            raise BadInput("bank_not_xml", item=item.id, detail=words("check_xml_sign")) from error
         for name in sorted(media_names(item)):
             etree.SubElement(facts.getparent(), f"{{{_CP}}}dependency", {"identifierref": media_ids[name][0]})
         step(number, len(bank.items))

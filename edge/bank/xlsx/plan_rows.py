@@ -8,6 +8,7 @@ from typing import Any
 
 from edge.bank.model import Blueprint, Rubric
 from edge.bank.xlsx import columns as c
+from edge.errors import Wrong
 
 Line = dict[str, str]
 _SEPARATORS = re.compile(r"[、;；\n]")
@@ -20,7 +21,7 @@ def blueprint_rows(blueprint: Blueprint) -> list[Line]:
     before = None
     for part in document["parts"]:
         if part["title"]["zh"] == before:
-            raise ValueError(f"{before!r}: 相邻两部分同名 / two parts in a row with one title")
+            raise Wrong("check_titles_alike", given=before)
         before = part["title"]["zh"]
         head = {f"part.{name}": text for name, text in _flat(part, ("title", "minutes")).items()}
         head["part.test"] = _word(c.TESTS, part["test"])
@@ -84,7 +85,7 @@ def _flat(fields: Mapping[str, Any], names: Sequence[str]) -> Line:
 
 def _safe(values: list[str]) -> list[str]:
     if bad := [value for value in values if _SEPARATORS.search(value)]:
-        raise ValueError(f"{bad[0]!r}: 、;；")
+        raise Wrong("check_separator", given=bad[0], signs="、;；")
     return values
 
 

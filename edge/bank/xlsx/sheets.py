@@ -16,7 +16,9 @@ from edge.bank.problems import Fault, Problems
 from edge.bank.xlsx import columns as c
 from edge.bank.xlsx.cells import EMPTY, Value
 from edge.bank.xlsx.lines import Lines, first_line, read_lines
+from edge.domain.reasons import words
 from edge.errors import BadInput
+from edge.why import why
 
 LIMIT = 100_000_000
 UNPACKED = 500_000_000
@@ -73,22 +75,22 @@ def open_book(path: Path, unpacked: int = UNPACKED, rich: bool = False) -> Workb
     or not safe to unpack (above so many bytes)."""
     try:
         if path.stat().st_size > LIMIT:
-            raise BadInput("bank_too_large", file=path.name, detail=f"> {LIMIT // 1_000_000} MB")
+            raise BadInput("bank_too_large", file=path.name, detail=words("check_above", most=LIMIT // 1_000_000))
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
             dense = any(i.file_size > 50_000_000 and i.file_size > 500 * max(1, i.compress_size) for i in infos)
             if dense or sum(i.file_size for i in infos) > unpacked:
-                raise BadInput("bank_unsafe", file=path.name, detail="bomb")
+                raise BadInput("bank_unsafe", file=path.name, detail=words("unsafe_bomb", name=path.name))
             for info in infos:
                 if info.filename.endswith((".xml", ".rels")) and _declares(archive, info):
-                    raise BadInput("bank_unsafe", file=path.name, detail=f"{info.filename}: DTD")
+                    raise BadInput("bank_unsafe", file=path.name, detail=words("unsafe_dtd", name=info.filename[:80]))
         return load_workbook(path, read_only=True, rich_text=rich)
     except BadInput:
         raise
     except OSError as error:
-        raise BadInput("bank_unreadable", file=path.name, detail=error.strerror or "-") from error
+        raise BadInput("bank_unreadable", file=path.name, detail=why(error)) from error
     except Exception as error:  # a spreadsheet can be broken in more ways than its reader has names for
-        raise BadInput("bank_unreadable", file=path.name, detail="xlsx") from error
+        raise BadInput("bank_unreadable", file=path.name, detail=words("check_workbook")) from error
 
 
 def _declares(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
@@ -153,8 +155,8 @@ def _values(book: Workbook, name: str, problems: Problems) -> Lines:
         return read_lines(book[name])
     except Fault as fault:
         problems.add(fault.where, "", fault.code, **fault.facts)
-    except Exception as error:  # a sheet is only read now, and may be broken by itself
-        problems.add(name, "", "bank_sheet_broken", sheet=name, detail=type(error).__name__)
+    except Exception:  # a sheet is only read now, and may be broken by itself
+        problems.add(name, "", "bank_sheet_broken", sheet=name)
     return Lines()
 
 

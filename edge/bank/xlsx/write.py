@@ -18,7 +18,8 @@ from edge.bank.build import item_fields
 from edge.bank.model import BankDocument
 from edge.bank.xlsx import columns as c
 from edge.bank.xlsx.plan_rows import blueprint_rows, rubric_rows
-from edge.errors import BadInput
+from edge.domain.reasons import words
+from edge.errors import BadInput, Wrong
 
 ROWS = 50_000
 TEXT = "@"
@@ -40,16 +41,16 @@ def workbook_of(bank: BankDocument) -> bytes:
         try:
             _item_rows(item_fields(item), own)
             for sheet, lines in own.items():
-                if unwritable := _UNWRITABLE.search("".join(text for line in lines for text in line.values())):
-                    raise ValueError(repr(unwritable[0]))
+                if _UNWRITABLE.search("".join(text for line in lines for text in line.values())):
+                    raise Wrong("check_control")
                 rows.setdefault(sheet, []).extend(lines)
-        except ValueError as error:
-            raise BadInput("bank_not_sheet", item=item.id, detail=str(error)) from error
+        except Wrong as error:
+            raise BadInput("bank_not_sheet", item=item.id, detail=error.words) from error
     for blueprint in bank.blueprints:
         try:
             rows.setdefault(c.PLANS, []).extend(blueprint_rows(blueprint))
-        except ValueError as error:
-            raise BadInput("bank_not_sheet", item=blueprint.id, detail=str(error)) from error
+        except Wrong as error:
+            raise BadInput("bank_not_sheet", item=blueprint.id, detail=error.words) from error
     for rubric in bank.rubrics:
         rows.setdefault(c.SCORES, []).extend(rubric_rows(rubric))
     sample = "是" if bank.sample else ""
@@ -58,11 +59,9 @@ def workbook_of(bank: BankDocument) -> bytes:
     head["已计场次"] = counted
     try:
         return _bytes(_book(head, rows))
-    except (
-        IllegalCharacterError,
-        ValueError,
-    ) as error:  # the second is lxml's, for a sign that XML has no way to write
-        raise BadInput("bank_not_sheet", item="-", detail=repr(str(error)[:60])) from error
+    # the second is lxml's, for a sign that XML has no way to write
+    except (IllegalCharacterError, ValueError) as error:
+        raise BadInput("bank_not_sheet", item="-", detail=words("check_control")) from error
 
 
 def _bytes(book: Workbook) -> bytes:
@@ -147,7 +146,7 @@ def _item_rows(item: Fields, rows: dict[str, list[dict[str, str]]], case: str = 
         row |= {"type": _word(c.TYPES, kind), "answer": "".join(item["answer"])}
     elif kind == "fill":
         if len(item["blanks"]) > c.BLANKS:
-            raise ValueError(f"> {c.BLANKS} 空 / blanks")
+            raise Wrong("check_blanks", most=c.BLANKS)
         for n, blank in enumerate(item["blanks"], start=1):
             row |= _blank(n, blank)
     elif kind == "order":
@@ -168,8 +167,8 @@ def _item_rows(item: Fields, rows: dict[str, list[dict[str, str]]], case: str = 
             _media(rows, item["id"], option["key"], option["image"], "")
     for media in item.get("media", ()):
         _media(rows, item["id"], "题干", media["name"], media["alt"])
-    for language, words in item.get("translations", {}).items():
-        texts = {"题干": words["stem"], **words.get("options", {}), **words.get("left", {})}
+    for language, said in item.get("translations", {}).items():
+        texts = {"题干": said["stem"], **said.get("options", {}), **said.get("left", {})}
         for place, text in texts.items():
             line = {"item": item["id"], "language": language, "place": place, "text": text}
             rows.setdefault(c.WORDS, []).append(line)
@@ -196,7 +195,7 @@ def _joined(blank: Fields, name: str) -> str:
 
 def _safe(values: list[str], separators: str) -> list[str]:
     if bad := [value for value in values if re.search(f"[{re.escape(separators)}]", value)]:
-        raise ValueError(f"{bad[0]!r}: {separators}")
+        raise Wrong("check_separator", given=bad[0], signs=separators)
     return values
 
 

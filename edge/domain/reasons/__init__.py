@@ -2,15 +2,20 @@
 
 One TOML file an area; each entry is `[code]` with `zh` and `en`, whose `{placeholders}` are the facts of the case.
 The code is what the ledger keeps; the sentence is what a person reads.
+
+A fact is a number, a name, or words of this catalogue in both languages (`words`): each sentence takes its own.
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
 LANGUAGES = ("zh", "en")
+Words = dict[str, str]
+"""A fact that is said in words: {"zh": .., "en": ..}."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,22 @@ class Reason:
     def sentence(self, language: str, **facts: object) -> str:
         """The sentence with its facts filled in; a missing fact shows as its name rather than failing."""
         template = self.en if language == "en" else self.zh
-        return template.format_map(_Facts(facts))
+        taken = "en" if language == "en" else "zh"
+        return template.format_map(_Facts({name: _in(fact, taken) for name, fact in facts.items()}))
 
 
 class _Facts(dict[str, object]):
     def __missing__(self, key: str) -> str:
         return "{" + key + "}"
+
+
+def _in(fact: object, language: str) -> object:
+    return fact[language] if is_words(fact) and isinstance(fact, Mapping) else fact
+
+
+def is_words(fact: object) -> bool:
+    """Whether a fact is words in both languages."""
+    return isinstance(fact, Mapping) and fact.keys() == {"zh", "en"}
 
 
 def _load() -> dict[str, Reason]:
@@ -50,3 +65,13 @@ REASONS: dict[str, Reason] = _load()
 def sentence(code: str, language: str = "zh", **facts: object) -> str:
     """The sentence of `code`; KeyError when the catalogue has no such code, which a test rules out."""
     return REASONS[code].sentence(language, **facts)
+
+
+def words(code: str, /, **facts: object) -> Words:
+    """{"zh": .., "en": ..} of `code` for a fact of another sentence: without its full stop. JSON takes it as it is."""
+    return {language: bare(sentence(code, language, **facts)) for language in LANGUAGES}
+
+
+def bare(text: str) -> str:
+    """A sentence without its full stop, to stand inside another."""
+    return text.removesuffix("。").removesuffix(".")

@@ -16,9 +16,11 @@ from av.video.codeccontext import VideoCodecContext
 
 from edge import clock
 from edge.config import Camera
+from edge.domain.reasons import words
 from edge.errors import Unavailable
 from edge.hardware.camera.pictures import from_frame
 from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, probe
+from edge.why import why
 
 BACKLOG_S = 10
 
@@ -47,7 +49,7 @@ class CaptureCamera:
         self._lock = threading.Lock()
         self._format: VideoFormat | None = None
         self._picture: Picture | None = None
-        self._failure: str | None = None
+        self._failure: dict[str, str] | None = None
         self._dropped = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._capture, name=f"capture-{name}", daemon=True)
@@ -87,9 +89,9 @@ class CaptureCamera:
     def _capture(self) -> None:
         try:
             self._encode_all()
-            self._failure = "the stream ended"
+            self._failure = words("camera_ended")
         except (av.FFmpegError, OSError, ValueError) as error:
-            self._failure = str(error)
+            self._failure = why(error)
 
     def _encode_all(self) -> None:
         encoder: VideoCodecContext | None = None

@@ -20,6 +20,7 @@ from edge.config import Camera
 from edge.errors import BadInput, Unavailable
 from edge.hardware.camera.pictures import from_frame
 from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat
+from edge.why import why
 
 BACKLOG_MS = 10_000
 
@@ -114,7 +115,7 @@ class FileCamera:
                     raise BadInput("camera_format", camera=self._name, source=self._source)
                 self._container.seek(0)
             except av.FFmpegError as error:
-                raise Unavailable("camera_failed", camera=self._name, detail=error.strerror) from error
+                raise Unavailable("camera_failed", camera=self._name, detail=why(error)) from error
             self._loop = high - low
             self._shift += self._loop
 

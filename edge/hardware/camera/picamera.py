@@ -18,6 +18,7 @@ from edge.config import Camera
 from edge.errors import Unavailable
 from edge.hardware.camera.pictures import face_size, from_bgr
 from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, probe
+from edge.why import why
 
 BACKLOG_S = 10
 
@@ -39,7 +40,7 @@ class PiCamera:
         self._lock = threading.Lock()
         self._format: VideoFormat | None = None
         self._picture: Picture | None = None
-        self._failure: str | None = None
+        self._failure: dict[str, str] | None = None
         self._dropped = 0
         self._last_ticks = -1
         self._began_ms: int | None = None
@@ -63,7 +64,7 @@ class PiCamera:
             self._start(H264Encoder, Packets(), pictures)
         except (RuntimeError, OSError) as error:
             self._camera.close()
-            raise Unavailable("camera_failed", camera=name, detail=error) from error
+            raise Unavailable("camera_failed", camera=name, detail=why(error)) from error
 
     def _start(self, encoder: Any, output: Any, pictures: bool) -> None:
         options = self._options
@@ -113,7 +114,7 @@ class PiCamera:
             try:
                 self._format = probe(data)
             except (ValueError, OSError) as error:
-                self._failure = str(error)
+                self._failure = why(error)
                 return
             self._began_ms = now - (timestamp_us or 0) // 1000
         since_us = (now - self._began_ms) * 1000 if timestamp_us is None else timestamp_us

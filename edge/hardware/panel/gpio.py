@@ -23,6 +23,7 @@ from edge.hardware.panel import LAMPS, Panel, PanelState, Pattern, SilentPanel
 from edge.hardware.panel.control import ControlPipe
 from edge.hardware.panel.patterns import SHOWS, STEADY, Rhythm
 from edge.hardware.panel.presses import PressFilter
+from edge.why import why
 
 _log = logging.getLogger(__name__)
 # gpiozero has a thread a button to see how long it is held, which nothing here asks; close waits for it this long.
@@ -69,9 +70,10 @@ class GpioPanel:
                     undo.callback(device.close)
                     undo.callback(device.off)
                     self._outputs[name] = device
+                name = "button"
                 self._button = Button(options.button, pull_up=True, hold_time=_HOLD_S, pin_factory=factory)
             except (PinInvalidPin, GPIOPinInUse) as error:
-                raise ConfigError("panel_pins", detail=error) from error
+                raise ConfigError("panel_pins", detail=f"{name} = {getattr(options, name)}") from error
             undo.callback(self._button.close)
             self._button.when_pressed = self._went_down
             self._button.when_released = self._went_up
@@ -81,7 +83,7 @@ class GpioPanel:
                 try:
                     control = ControlPipe(options.control, acts)
                 except OSError as error:
-                    raise ConfigError("panel_control", path=options.control, detail=error.strerror) from error
+                    raise ConfigError("panel_control", path=options.control, detail=why(error)) from error
                 undo.callback(control.close)
             self._undo = undo.pop_all()
 

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from edge import __version__, clock
 from edge.config import Config
-from edge.domain.reasons import sentence
+from edge.domain.reasons import is_words, sentence
 from edge.domain.rehearsal import LEAST_ANSWERS, SLOWEST_PACE_MS, Held, Limits, enough, shortcomings
 from edge.errors import BadInput, Conflict, ExamroomError
 from edge.ops.rehearsal import fitness, joining
@@ -163,7 +163,10 @@ def _hard_enough(held: Held) -> fitness.Check:
 
 
 def _figures(check: fitness.Check) -> dict[str, Any]:
-    return {name: fact if isinstance(fact, (int, float)) else str(fact) for name, fact in check.facts.items()}
+    return {
+        name: fact if isinstance(fact, (int, float)) or is_words(fact) else str(fact)
+        for name, fact in check.facts.items()
+    }
 
 
 def _run(

@@ -6,6 +6,7 @@ the same program on the same disk and processor, beside whatever else the box is
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -26,6 +27,7 @@ from edge.errors import Unavailable
 from edge.ops.desk import StaffMember
 from edge.store.status import read_statuses
 
+log = logging.getLogger("examroom.rehearsal")
 START_S = 60.0
 RESTART_S = 0.5
 STATUS_S = 5.0
@@ -82,7 +84,8 @@ class ScratchRoom:
             if self.answers():
                 return
             time.sleep(0.1)
-        raise Unavailable("rehearsal_no_web", detail=self._said())
+        log.error("%s", self._said())
+        raise Unavailable("rehearsal_no_web")
 
     def answers(self) -> bool:
         with suppress(requests.RequestException):

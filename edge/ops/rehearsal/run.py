@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import sqlite3
 import threading
@@ -19,6 +20,8 @@ from edge.ops.rehearsal.tablet import Candidate, Heard, Pace
 from edge.ops.rehearsal.tally import hold_against, out_of_order
 from edge.store import journal
 from edge.store.db import connect
+
+log = logging.getLogger("examroom.rehearsal")
 
 Tick = Callable[[float, str], None]
 Look = Callable[[], None]
@@ -179,7 +182,9 @@ def _claimed(connection: sqlite3.Connection, crowd: Crowd, wanted: int, tick: Ti
         if done >= wanted:
             return
         time.sleep(0.2)
-    raise Unavailable("rehearsal_not_claimed", wanted=wanted, done=done, detail="; ".join(crowd.heard.problems[:3]))
+    for problem in crowd.heard.problems[:3]:
+        log.error("%s", problem)
+    raise Unavailable("rehearsal_not_claimed", wanted=wanted, done=done)
 
 
 def _answering(room: ScratchRoom, plan: Plan, crowd: Crowd, tick: Tick, look: Look) -> bool:

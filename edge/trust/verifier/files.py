@@ -16,6 +16,7 @@ from edge.trust.verifier.evidence import check_evidence
 from edge.trust.verifier.resultfile import check_result_file, looks_like_result_file
 from edge.trust.verifier.signed import check_certificate, peek
 from edge.trust.verifier.verdict import Kind, Problem, Verdict, problem_of, refused, verified
+from edge.why import why
 
 LARGEST_DOCUMENT = 1 << 30
 _TAIL = 1 << 16  # where the names of a directory stand, the last of them at the least
@@ -33,7 +34,7 @@ def verify_file(path: Path, roots: Sequence[bytes], witnesses: Sequence[bytes] =
         with path.open("rb") as file:
             return verify_open(file, roots, witnesses)
     except OSError as error:
-        raise NotFound("verify_file_missing", path=path, detail=error.strerror or error) from error
+        raise NotFound("verify_file_missing", path=path, detail=why(error)) from error
 
 
 def verify_open(file: BinaryIO, roots: Sequence[bytes], witnesses: Sequence[bytes] = ()) -> Verdict:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from edge.domain import merkle
 from edge.domain.canonical import canonical
+from edge.domain.reasons import LANGUAGES, bare
 from edge.errors import BadInput, ExamroomError
 from edge.trust import checkpoint as checkpoints
 from edge.trust import dsse
@@ -28,6 +29,7 @@ from edge.trust.verifier.signed import (
     strict_json,
 )
 from edge.trust.verifier.verdict import Problem, Verdict, problem_of, refused, verified
+from edge.why import why
 
 MEDIA_TYPE = "application/vnd.examroom.result-file+json"
 # The fixed bytes of the canonical form, and the part of the value that stands after each of them.
@@ -68,10 +70,12 @@ def result_file(
             }
         )
     except (ExamroomError, ValueError, TypeError, KeyError) as error:
-        raise BadInput("result_file_parts", detail=error) from error
+        raise BadInput("result_file_parts", detail=why(error)) from error
     checked = _check([data[start:end] for _, start, end in frame_of(data)], certificate)
     if isinstance(checked, Problem):
-        raise BadInput("result_file_parts", detail=checked.sentence("en"))
+        raise BadInput(
+            "result_file_parts", detail={language: bare(checked.sentence(language)) for language in LANGUAGES}
+        )
     return data
 
 

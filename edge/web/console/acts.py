@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from edge.domain.reasons import words
 from edge.errors import BadInput, Conflict, NotFound
 from edge.exam import accepting, conduct, doorway, incidents, marking, practice, results, undo
 from edge.exam.acts import Op
@@ -176,7 +177,7 @@ def _delete_practice(session: str, body: ActBody, op: Op) -> Mapping[str, Any]:
 
 def _person(body: ActBody) -> str:
     if body.person is None:
-        raise BadInput("body_wrong", where="person", detail="missing")
+        raise BadInput("body_wrong", where="person", detail=words("input_missing"))
     return body.person
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge.domain.reasons import words
 from edge.errors import BadInput
 from edge.exam import conduct, lockdown
 from edge.exam.acts import Op
@@ -11,7 +12,7 @@ from edge.web.room import room_db
 
 def _exempt(session: str, body: ActBody, op: Op) -> None:
     if body.person is None:
-        raise BadInput("body_wrong", where="person", detail="missing")
+        raise BadInput("body_wrong", where="person", detail=words("input_missing"))
     lockdown.exempt(room_db(), session, body.person, conduct.need_reason(body.reason), op.by, op)
 
 

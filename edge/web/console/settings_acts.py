@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge.domain.reasons import words
 from edge.errors import BadInput
 from edge.exam import conduct, person_settings
 from edge.exam.acts import Op
@@ -16,7 +17,7 @@ class SetSettings(ActBody):
 
 def _set(session: str, body: SetSettings, op: Op) -> None:
     if body.person is None:
-        raise BadInput("body_wrong", where="person", detail="missing")
+        raise BadInput("body_wrong", where="person", detail=words("input_missing"))
     wanted, reason = body.settings.model_dump(), conduct.need_reason(body.reason)
     person_settings.set_settings(room_db(), room().journal, session, body.person, wanted, reason, op.by, op)
 

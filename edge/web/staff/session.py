@@ -12,6 +12,7 @@ from flask import g, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from edge import clock
+from edge.domain.reasons import words
 from edge.errors import NotSignedIn, Refused
 from edge.exam import pins
 from edge.store import ledger, staff
@@ -136,7 +137,7 @@ def require_role(*roles: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             looks = request.method in ("GET", "HEAD")
             held = _held(who, (request.view_args or {}).get("session"), roles)
             if not held & set(roles) and not ("technician" in held and looks):
-                raise Refused("role_wrong", role=who.role)
+                raise Refused("role_wrong", role=words(f"role_{who.role}"))
             if not looks:
                 check_csrf(request.cookies.get(COOKIE, ""))
             return view(*args, **kwargs)
@@ -152,7 +153,9 @@ def _held(who: staff.Staff, session: str | None, roles: tuple[str, ...]) -> set[
         return all_roles(who)
     role = role_for(who, session)
     if role is None:
-        raise Refused("session_not_yours" if all_roles(who) & set(roles) else "role_wrong", role=who.role)
+        raise Refused(
+            "session_not_yours" if all_roles(who) & set(roles) else "role_wrong", role=words(f"role_{who.role}")
+        )
     return {role}
 
 
