@@ -106,6 +106,7 @@ _PLAIN: dict[type, str] = {
     UnicodeEncodeError: "input_character",
     RecursionError: "input_nested",
     OverflowError: "input_size",
+    ValueError: "input_unreadable",
     binascii.Error: "input_base64",
 }
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from edge.errors import Unavailable
+from edge.errors import Unavailable, Wrong
 from edge.trust.addresses import Address
 from edge.trust.signer import write_secret
 from edge.why import why
@@ -165,7 +165,7 @@ def _make_server(
 ) -> x509.Certificate:
     ca_key = _read_key(folder / "ca.key")
     if ca_key.public_key() != ca.public_key():
-        raise ValueError("ca.key does not belong to ca.crt")
+        raise Wrong("tls_other_key")
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Exam room {names[0]}"[:64])])
     alternative = [*(x509.DNSName(name) for name in names), *(x509.IPAddress(one) for one in addresses)]
@@ -242,7 +242,7 @@ def _usage(*, certificates: bool) -> x509.KeyUsage:
 def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
     key = serialization.load_pem_private_key(path.read_bytes(), None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{path.name} is no elliptic-curve key")
+        raise Wrong("tls_no_key", file=path.name)
     return key
 
 

@@ -66,14 +66,14 @@ class Network:
 
 
 def read_network(data: bytes) -> Network:
-    """The network in the bytes of the `.dat` file. BadInput (`weights_unreadable`) for anything else."""
+    """The network in the bytes of the `.dat` file. BadInput for anything else."""
     reader = _Reader(data)
     try:
         network = _network(reader)
     except (IndexError, ValueError, OverflowError, UnicodeDecodeError) as error:
         raise BadInput("weights_unreadable", at=reader.at) from error
     if reader.at != len(data):
-        raise BadInput("weights_unreadable", at=reader.at)
+        raise BadInput("weights_left_over", at=reader.at)
     return network
 
 

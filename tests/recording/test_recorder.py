@@ -12,6 +12,7 @@ import pytest
 from edge.clock import Instant, TimeQuality
 from edge.config import Recording
 from edge.domain.footage import Cause
+from edge.domain.reasons import words
 from edge.hardware.camera.source import Packet, VideoFormat
 from edge.recording.indexer import Abandoned, Closed, Job, Note
 from edge.recording.recorder import Recorder
@@ -141,7 +142,7 @@ def test_a_disk_that_fails_is_a_state_and_tried_again(bench: Bench, monkeypatch:
 
     monkeypatch.setattr(SegmentWriter, "_append", fails)
     bench.play(25, 60)
-    assert bench.recorder.trouble == ("recording_write_failed", {"camera": "door", "detail": "EIO"})
+    assert bench.recorder.trouble == ("recording_write_failed", {"camera": "door", "detail": words("os_EIO")})
     monkeypatch.setattr(SegmentWriter, "_append", real)
     bench.play(60, 140)
     bench.recorder.finish(Cause.STOPPED)

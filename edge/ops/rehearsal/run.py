@@ -22,7 +22,6 @@ from edge.store import journal
 from edge.store.db import connect
 
 log = logging.getLogger("examroom.rehearsal")
-
 Tick = Callable[[float, str], None]
 Look = Callable[[], None]
 """Called every moment of a rehearsal; raises to end it."""
