@@ -25,6 +25,9 @@ from edge.store.reserve import LOW, Reserve, free_bytes
 from edge.trust import enrolment
 from edge.ui import as_error, error_response, init_ui, language
 from edge.web import console, exam, kiosk, scoring, setup, spotcheck, staff
+from edge.web.exam.api import COOKIE as TABLET_COOKIE
+from edge.web.exam.refusals import note_refusal as note_tablet_refusal
+from edge.web.kiosk.api import note_refusal as note_kiosk_refusal
 from edge.web.packed import pack
 from edge.web.room import Room, close_connections
 from edge.web.staff.session import csrf_token, current, roles_held
@@ -109,12 +112,23 @@ def _quietly_current() -> staff_rows.Staff | None:
 
 
 def _note_refusal(error: ExamroomError) -> None:
-    """What staff tried and were refused is history too; written behind, since the answer does not wait for it."""
+    """What was tried and refused is history too; written behind, since the answer does not wait for it.
+
+    Each act of staff; what they only look at, tablets and the kiosk as `edge.web.refused` bounds it.
+    """
+    here: Room = current_app.extensions["examroom"]
+    acting = request.method == "POST"
+    body: dict[str, Any] = {"reason": error.code, "act": (request.url_rule.rule if request.url_rule else "")}
+    if request.blueprint == "exam":
+        note_tablet_refusal(error, body, TABLET_COOKIE)
+    elif request.blueprint == "kiosk" and "/api/" in body["act"]:
+        note_kiosk_refusal(error, body)
+    if not acting and error.status != 403:
+        return
     who = _quietly_current()
-    if who is not None:
-        by, body = who.id, {"reason": error.code, "act": (request.url_rule.rule if request.url_rule else "")}
-        room_of = current_app.extensions["examroom"]
-        room_of.later.put(lambda connection: ledger.note(connection, "act_refused", body, by=by))
+    if who is None or (not acting and here.known.take((who.id, error.code, body["act"])) is None):
+        return
+    here.later.put(lambda connection: ledger.note(connection, "act_refused", body, by=who.id))
 
 
 def _answer(error: Exception) -> BaseResponse:
@@ -126,7 +140,7 @@ def _answer(error: Exception) -> BaseResponse:
         return error.get_response()
     if known.status >= 500 and not isinstance(error, ExamroomError):
         log.error("a request failed", exc_info=error)
-    if request.method == "POST" and 400 <= known.status < 500:
+    if 400 <= known.status < 500:
         _note_refusal(known)
     page = request.method == "GET" and "/api/" not in request.path
     if page and isinstance(known, NotSignedIn) and known.code in _SIGN_IN:

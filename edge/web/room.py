@@ -20,6 +20,7 @@ from edge.exam.mirror import Mirror
 from edge.store.db import connect
 from edge.store.reserve import Reserve
 from edge.trust import enrolment
+from edge.web.refused import Refusals
 from edge.web.tries import WrongCodes
 from edge.why import why
 
@@ -42,6 +43,9 @@ class Room:
     asked_elsewhere: dict[str, int] = field(default_factory=dict)
     reports: dict[str, dict[str, int]] = field(default_factory=dict)
     wrong_codes: WrongCodes = field(default_factory=WrongCodes)
+    strangers: Refusals = field(default_factory=lambda: Refusals(30, 2000))
+    known: Refusals = field(default_factory=lambda: Refusals(60, 5000))
+    """What of refused requests may still go into the ledger: of anybody, and of tablets and people that are known."""
     lockdown: Lockdown = field(default_factory=Lockdown)
     mirror: Mirror | None = None
     reserve: Reserve | None = None

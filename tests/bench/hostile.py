@@ -53,7 +53,7 @@ ENGLISH = re.compile(r"[A-Za-z]+ [a-z]+")
 TIMEOUT = 20.0
 # written by the process itself, whoever asks
 OF_THE_ROOM = {"answers.exam_clock", "answers.digests", "room.checkpoints", "room.ledger_nodes"}
-LEDGER_OF_NOBODY = {"tablet_refused", "staff_refused", "answers", "act_refused"}
+LEDGER_OF_NOBODY = {"tablet_refused", "request_refused", "staff_refused", "answers", "act_refused"}
 
 Row = tuple[tuple[str, Any], ...]
 Tables = dict[str, Counter[Row]]

@@ -23,6 +23,7 @@ from edge.store import admissions, ledger, people, sessions
 from edge.store.db import connect
 from edge.web.app import create_app
 from edge.web.body import csrf_of
+from edge.web.refused import Refusals
 from edge.web.room import Room
 from edge.web.tries import WrongCodes, of_address
 from support.examples import examples
@@ -107,6 +108,47 @@ def test_wrong_codes_are_slowed_down_and_noted(site: Site) -> None:
     while not site.room.later.empty():
         site.room.later.get()(site.desk.db)
     assert len(ledger.entries(site.desk.db, kinds=("tablet_refused",))) == 10
+
+
+def test_what_tablets_kiosk_and_lookers_were_refused_is_in_the_ledger_once_a_minute(site: Site) -> None:
+    client, paper = site.tablet(1)
+    csrf, handin = {"X-CSRF": paper["csrf"]}, {"op_id": str(uuid.uuid4()), "seq": paper["next_seq"]}
+    other, forged, kiosk = (site.app.test_client() for _ in range(3))
+    forged.set_cookie("examroom_tablet", "x" * 43, path="/exam")
+    for _ in range(3):
+        refused(other.post("/exam/api/claim", json={"seat_code": site.code(1)}), "tablet_other", "seat_taken")
+        refused(client.post("/exam/api/answers", json=an_answer(paper, item="X-1"), headers=csrf), "item_not_on_paper")
+        refused(client.post("/exam/api/answers", data="{", headers=csrf), "body_wrong")
+        refused(client.post("/exam/api/handin", json=handin), "csrf_wrong")
+        refused(forged.get("/exam/api/paper"), "tablet_unknown")
+        refused(other.get("/exam/api/paper"), "tablet_unknown")
+        refused(kiosk.post("/kiosk/api/act", json={"act": "press", "v": 77}), "kiosk_moved_on")
+        refused(kiosk.get("/kiosk/api/state", environ_overrides={"REMOTE_ADDR": "10.0.0.9"}), "kiosk_unpaired")
+    examiner, _ = site.staff(EXAMINER)
+    for _ in range(3):
+        assert examiner.get(f"/console/api/{site.desk.session}/board").status_code == 403
+    while not site.room.later.empty():
+        site.room.later.get()(site.desk.db)
+    noted = ledger.entries(site.desk.db, kinds=("request_refused", "act_refused"))
+    people_of = {entry.body["reason"]: entry.content.get("subject") for entry in noted}
+    assert [entry.body["reason"] for entry in noted] == list(people_of), "each once"
+    person = next(c.person for c in people.candidates(site.desk.db, site.desk.session) if c.number == 1)
+    with_seat = {"tablet_other", "item_not_on_paper", "body_wrong", "csrf_wrong"}
+    assert {reason for reason, subject in people_of.items() if subject == person} == with_seat
+    assert set(people_of) - with_seat == {"tablet_unknown", "kiosk_moved_on", "kiosk_unpaired", "role_wrong"}
+
+
+def test_a_stranger_cannot_fill_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("edge.web.refused.time.monotonic", lambda: now[0])
+    bound = Refusals(a_minute=5, a_day=8)
+    assert sum(bound.take((address, "body_wrong")) is not None for address in range(1000)) == 5
+    assert bound.take((0, "body_wrong")) is None, "the same once a minute"
+    now[0] += 61
+    assert bound.take((0, "body_wrong")) == 995, "what was left out is said"
+    assert sum(bound.take() is not None for _ in range(100)) == 2, "and so many a day"
+    now[0] += 86_400
+    assert bound.take((0, "body_wrong")) is not None
 
 
 def test_a_room_behind_one_router_is_not_locked_out_by_one_tablet_nor_guessed_by_made_up_ones() -> None:

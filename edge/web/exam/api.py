@@ -6,7 +6,7 @@ import io
 from functools import lru_cache
 from typing import Annotated, Any
 
-from flask import Response, jsonify, request, send_file
+from flask import Response, g, jsonify, request, send_file
 from pydantic import AfterValidator, Field
 from werkzeug.sansio.http import parse_cookie
 
@@ -89,10 +89,12 @@ def claim() -> Response:
         attempt = here.live.attempt_of(body.seat_code)
         if attempt is not None:  # the proctor sees at the seat that a second tablet asks for it
             here.asked_elsewhere[attempt] = clock.wall_ms()
+            g.seat_asked_for = next((s for s in here.live.all_sittings() if s.id == attempt), None)
         raise
     except NotFound:
         here.wrong_codes.add(who, body.device or "")
-        here.later.put(_note_wrong_code)
+        if here.strangers.take() is not None:
+            here.later.put(_note_wrong_code)
         raise
     sitting = tablet.sitting
     here.seen[sitting.id] = clock.wall_ms()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import secrets
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response, jsonify, request
 from pydantic import Field
 
 from edge import clock
 from edge.domain.reasons import sentence
-from edge.errors import Conflict, NotSignedIn
+from edge.errors import Conflict, ExamroomError, NotSignedIn
 from edge.store import checkins, ledger
 from edge.store.db import transaction
 from edge.store.meta import get_meta, set_meta
@@ -20,6 +20,7 @@ from edge.store.ring import RingReader
 from edge.store.status import read_statuses
 from edge.web.body import Body, read
 from edge.web.kiosk import bp
+from edge.web.refused import HOUR_S, MINUTE_S, note
 from edge.web.room import room, room_db
 from edge.web.staff.session import require_role, signed_in_staff
 
@@ -41,6 +42,17 @@ def check_paired() -> None:
     given = request.cookies.get(COOKIE, "")
     if wanted is None or not hmac.compare_digest(given.encode(), wanted.encode()):
         raise NotSignedIn("kiosk_unpaired")
+
+
+def note_refusal(error: ExamroomError, body: dict[str, Any]) -> None:
+    """A touch that came too late, or a screen nobody paired: once a minute, or an hour for what only reads."""
+    here, window = room(), MINUTE_S if request.method == "POST" else HOUR_S
+    if error.code == "kiosk_unpaired":
+        left_out = here.strangers.take((request.remote_addr, error.code), window)
+    else:
+        left_out = here.known.take(("kiosk", error.code), window)
+    if left_out is not None:
+        note(here.later, body, left_out)
 
 
 def _door_is_held() -> bool:
