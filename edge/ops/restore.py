@@ -250,7 +250,7 @@ def _without_entry(answers: sqlite3.Connection, room: sqlite3.Connection) -> int
 
 
 @click.command("restore")
-@click.option("--from", "source", type=click.Path(exists=True, path_type=Path, file_okay=False), required=True,
+@click.option("--from", "source", type=click.Path(path_type=Path, file_okay=False), required=True,
               metavar="MIRROR", help="第二份存储的文件夹 / the folder on the second medium.")  # fmt: skip
 @click.option("--to", "target", type=click.Path(path_type=Path, file_okay=False),
               help="空文件夹；默认是本机的数据文件夹 / an empty folder; default: this box's state folder.")  # fmt: skip
@@ -272,6 +272,8 @@ def restore_command(
     as_json: bool,
 ) -> None:
     """从第二份存储恢复考场 / Rebuild the room from its second medium."""
+    if not source.is_dir():
+        raise NotFound("restore_from_nothing", path=source)
     if target is None or (secret_file is None and context.config_file.exists()):
         config: Config = context.config()
         tls = tls or (config.paths.tls if target in (None, config.paths.state) else None)
