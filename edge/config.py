@@ -156,14 +156,25 @@ class Panel(Section):
         return self
 
 
+Part = Annotated[float, Field(ge=0, le=1)]
+
+
 class Checkin(Section):
-    """The flow at the door."""
+    """The flow at the door. `zone`: where candidates stand in the picture: left, top, right, bottom, as parts of it."""
 
     camera: Name = "door"
     pack: Name = "dlib"
+    zone: tuple[Part, Part, Part, Part] = (0.15, 0.0, 0.85, 1.0)
     frames: Annotated[int, Field(ge=1, le=20)] = 3
     look_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
     show_seconds: Annotated[float, Field(gt=0, le=60)] = 4.0
+
+    @model_validator(mode="after")
+    def its_zone_has_room(self) -> Self:
+        left, top, right, bottom = self.zone
+        if left >= right or top >= bottom:
+            raise Wrong("config_zone")
+        return self
 
 
 class Recording(Section):

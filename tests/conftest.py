@@ -91,6 +91,32 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_models() -> Path:
+    """The files that the packs `yunet` and `liveness` are made of, where the folder beside the checkout has them."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "models"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/models beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def more_models(models_dir: Path, shared_models: Path) -> Path:
+    """The models directory with `yunet` and `liveness` in it too."""
+    from edge.vision import packs
+
+    for name in ("yunet", "liveness"):
+        packs.install(name, models_dir, origin=str(shared_models))
+    return models_dir
+
+
+@pytest.fixture(scope="session")
+def yunet(more_models: Path) -> FacePack:
+    from edge.vision import packs
+
+    return packs.load("yunet", more_models)
+
+
+@pytest.fixture(scope="session")
 def pack(models_dir: Path) -> FacePack:
     from edge.vision import packs
 

@@ -250,7 +250,7 @@ class Door:
         if self._pack is None or visit.template is None:
             return None
         visit.last_frame = frame.number
-        return glance(self._pack, frame, visit.template)
+        return glance(self._pack, frame, visit.template, self._config.checkin.zone)
 
     def _decide(self, visit: Visit) -> None:
         if self._pack is None:

@@ -9,7 +9,7 @@ import numpy as np
 from edge.domain.faces import Evidence
 from edge.store.ring import Frame
 from edge.vision.face_pack import FacePack
-from edge.vision.quality import measure, several
+from edge.vision.quality import WHOLE, Zone, choose, measure, several
 from edge.vision.template import Template
 
 
@@ -21,12 +21,15 @@ class Glance:
     guidance: str | None
 
 
-def glance(pack: FacePack, frame: Frame, template: Template) -> Glance:
-    """Detect, judge, and only when the picture is fit, embed and compare."""
+def glance(pack: FacePack, frame: Frame, template: Template, zone: Zone = WHOLE) -> Glance:
+    """Detect, choose the candidate in the zone, judge, and only when the picture is fit, embed and compare."""
     picture = np.frombuffer(frame.bgr, np.uint8).reshape(frame.height, frame.width, 3)
-    faces = pack.detect(picture)
-    if not faces or several(faces):
-        return Glance(None, "face_several" if faces else "face_none")
+    found = pack.detect(picture)
+    faces = choose(found, (frame.height, frame.width), zone)
+    if not faces:
+        return Glance(None, "face_outside" if found else "face_none")
+    if several(faces):
+        return Glance(None, "face_several")
     quality = measure(picture, faces[0])
     if quality.codes:
         return Glance(None, quality.codes[0])

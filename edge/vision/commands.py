@@ -20,19 +20,27 @@ def faces() -> None:
 
 @faces.command()
 @click.argument("pack", default="dlib")
+@click.option("--from", "origin", metavar="FOLDER|URL", help="Where the pack's files are, if not where it says itself.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
-def install(context: Any, pack: str, as_json: bool) -> None:
-    """Convert and check a pack from its installed Python package; nothing is downloaded."""
+def install(context: Any, pack: str, origin: str | None, as_json: bool) -> None:
+    """Make a pack ready: fetch what it needs, check it against the pinned hashes, convert it.
+
+    `dlib` comes from its installed Python package and downloads nothing. A download that broke off goes on where it
+    stopped when this is run again. Only files with the pinned SHA-256 are taken.
+    """
     config: Config = context.config()
     if as_json:
-        path = packs.install(pack, config.paths.models)
+        path = packs.install(pack, config.paths.models, origin=origin)
         click.echo(json.dumps({"pack": pack, "version": read_manifest(pack).version, "path": str(path)}))
         return
     with Progress() as bar:
         task = bar.add_task(pack, total=1.0)
         path = packs.install(
-            pack, config.paths.models, lambda share, words: bar.update(task, completed=share, description=words)
+            pack,
+            config.paths.models,
+            lambda share, words: bar.update(task, completed=share, description=words),
+            origin=origin,
         )
     click.echo(str(path))
 
@@ -45,8 +53,13 @@ def list_command(context: Any, as_json: bool) -> None:
     config: Config = context.config()
     found = packs.installed(config.paths.models)
     rows = [
-        {"pack": name, "version": version, "installed": any((i.name, i.version) == (name, version) for i in found)}
-        for name, version in ((name, read_manifest(name).version) for name in known_packs())
+        {
+            "pack": manifest.name,
+            "version": manifest.version,
+            "installed": any((i.name, i.version) == (manifest.name, manifest.version) for i in found),
+            "untested": manifest.untested,
+        }
+        for manifest in map(read_manifest, known_packs())
     ]
     rows += [{"pack": i.name, "version": i.version, "installed": True} for i in found if not i.current]
     if as_json:
@@ -54,4 +67,5 @@ def list_command(context: Any, as_json: bool) -> None:
         return
     for row in rows:
         state = "已安装 installed" if row["installed"] else "未安装 not installed"
+        state += "  未经测试 untested" if row.get("untested") else ""
         click.echo(f"{row['pack']}  {row['version']}  {state}")

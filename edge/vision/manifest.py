@@ -1,4 +1,4 @@
-"""The manifests of the face packs: where each pack's files come from, their hashes, its thresholds."""
+"""The manifests of the packs: where each pack's files come from, their hashes, its thresholds and what they rest on."""
 
 from __future__ import annotations
 
@@ -17,19 +17,43 @@ from edge.why import where, why
 
 FILE = "manifest.toml"
 
+Role = Literal["embedder", "landmarks", "detector", "liveness27", "liveness40"]
+# kind -> the files it is made of
+KINDS: dict[str, frozenset[str]] = {
+    "dlib": frozenset({"embedder", "landmarks"}),
+    "yunet": frozenset({"embedder", "detector"}),
+    "sface": frozenset({"embedder", "detector"}),
+    "liveness": frozenset({"liveness27", "liveness40"}),
+}
+
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Source(_Part):
-    """One file of an installed Python distribution, by its import package; `file` is relative to that package."""
+    """One file: of an installed Python distribution (`package`, by its import name), or fetched (no `package`).
 
-    role: Literal["embedder", "landmarks"]
-    package: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    `file` is relative to the package; a fetched one's is its plain name. `url`: where it is published; None where no
+    lasting address is known. `sha256` and `size` are None while nobody has established them: then it is not installed.
+    """
+
+    role: Role
+    package: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    url: Annotated[str, Field(pattern=r"^https://[^\s]+$", max_length=500)] | None = None
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")]
-    size: Annotated[int, Field(ge=1, le=1 << 30)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    size: Annotated[int, Field(ge=1, le=1 << 30)] | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Source:
+        if self.package is not None and (self.url is not None or self.sha256 is None or self.size is None):
+            raise ValueError("a file of a package has size and sha256 and no url")
+        if self.package is None and "/" in self.file:
+            raise ValueError("a fetched file has a plain name")
+        if (self.size is None) != (self.sha256 is None):
+            raise ValueError("size and sha256 stand together")
+        return self
 
 
 class Limits(_Part):
@@ -43,31 +67,80 @@ class Limits(_Part):
         return self
 
 
-class Manifest(_Part):
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-    kind: Literal["dlib"]
-    licence: Annotated[str, Field(min_length=1)]
-    revision: Annotated[int, Field(ge=1)]
-    threshold: Limits
-    source: Annotated[list[Source], Field(min_length=2, max_length=2)]
+class Calibration(_Part):
+    """What the threshold rests on: the false match rate found at `accept`, on whom, in how many comparisons.
+
+    fmr_at_most: the rate that finding is compatible with (95 %, one-sided), counted by pairs of people, since
+    comparisons of the same two people are not independent.
+    """
+
+    fmr: Annotated[float, Field(ge=0, le=1)]
+    fmr_at_most: Annotated[float, Field(ge=0, le=1)]
+    measured_on: Annotated[str, Field(min_length=1)]
+    people: Annotated[int, Field(ge=2)]
+    comparisons: Annotated[int, Field(ge=1)]
+
+
+class LiveLimits(_Part):
+    """Of the mean live score (0 to 1) over the frames of a look: from `live` on it is a person, up to `spoof` not."""
+
+    live: Annotated[float, Field(gt=0, lt=1)]
+    spoof: Annotated[float, Field(gt=0, lt=1)]
+    measured_on: Annotated[str, Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _one_of_each(self) -> Manifest:
-        if {source.role for source in self.source} != {"embedder", "landmarks"}:
-            raise Wrong("pack_sources")
+    def _ordered(self) -> LiveLimits:
+        if self.spoof > self.live:
+            raise Wrong("pack_live_order")
+        return self
+
+
+class Manifest(_Part):
+    """untested: nobody has run this pack with its weights; it is measured (`evaluate`), never taken at the door."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    kind: Literal["dlib", "yunet", "sface", "liveness"]
+    licence: Annotated[str, Field(min_length=1)]
+    revision: Annotated[int, Field(ge=1)]
+    untested: bool = False
+    threshold: Limits | None = None
+    calibration: Calibration | None = None
+    liveness: LiveLimits | None = None
+    source: Annotated[list[Source], Field(min_length=1, max_length=4)]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Manifest:
+        roles = [source.role for source in self.source]
+        if len(roles) != len(set(roles)) or set(roles) != KINDS[self.kind]:
+            raise Wrong("pack_sources", roles=", ".join(sorted(KINDS[self.kind])))
+        if (self.liveness is not None) != (self.kind == "liveness"):
+            raise Wrong("pack_liveness")
+        if (self.threshold is not None) != (self.kind != "liveness"):
+            raise Wrong("pack_threshold")
+        if (self.calibration is None) != (self.untested or self.kind == "liveness"):
+            raise Wrong("pack_calibration")
         return self
 
     def role(self, role: str) -> Source:
         return next(source for source in self.source if source.role == role)
 
     @property
+    def compares(self) -> bool:
+        """Whether it is a pack that compares faces, not one that judges whether a face is alive."""
+        return self.threshold is not None
+
+    @property
     def version(self) -> str:
         """12 hex digits that change with any source file and with the revision: what makes templates comparable."""
-        text = "\n".join([self.name, str(self.revision), self.role("embedder").sha256, self.role("landmarks").sha256])
+        hashes = [self.role(role).sha256 or "unknown" for role in sorted(KINDS[self.kind])]
+        text = "\n".join([self.name, str(self.revision), *hashes])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def limits(self) -> Threshold:
+        """The pack's distances; ConfigError (`pack_not_faces`) for a pack that compares none."""
+        if self.threshold is None:
+            raise ConfigError("pack_not_faces", pack=self.name)
         return Threshold(self.threshold.accept, self.threshold.refuse)
 
 

@@ -16,19 +16,38 @@ from typing import Any
 
 import numpy as np
 
+from edge.domain.liveness import LiveThreshold
 from edge.domain.reasons import sentence
-from edge.errors import Unavailable, VerificationFailed
+from edge.errors import ConfigError, Unavailable, VerificationFailed
 from edge.vision.dlib_weights import INPUT, OUTPUT, read_network
-from edge.vision.face_pack import CHIP, FacePack, Picture, open_session
+from edge.vision.download import obtain
+from edge.vision.embedders import DlibEmbedder, SfaceEmbedder
+from edge.vision.face import CHIP, Picture, open_session
+from edge.vision.face_pack import FacePack
+from edge.vision.hog import HogDetector
+from edge.vision.liveness import SIDE as LIVE_SIDE
+from edge.vision.liveness import Liveness
 from edge.vision.manifest import Manifest, Source, known_packs, read_manifest
+from edge.vision.template import LENGTH
+from edge.vision.yunet import OUTPUTS as YUNET_OUTPUTS
+from edge.vision.yunet import YunetDetector, network_input
 from edge.why import why
 
 Progress = Callable[[float, str], None]
 
 EMBEDDER = "embedder.onnx"
 LANDMARKS = "landmarks.dat"
+# role -> the file's name in an installed pack
+FILES = {
+    "embedder": EMBEDDER,
+    "landmarks": LANDMARKS,
+    "detector": "detector.onnx",
+    "liveness27": "liveness27.onnx",
+    "liveness40": "liveness40.onnx",
+}
 RECORD = "pack.json"
 LOCK = ".install.lock"
+DOWNLOADS = ".downloads"
 # dlib and onnxruntime add in another order; on x86 they differ by 3e-7.
 EQUAL_WITHIN = 1e-5
 
@@ -43,32 +62,41 @@ class Installed:
     current: bool
 
 
-def install(pack: str, models_dir: Path, progress: Progress | None = None, root: Path | None = None) -> Path:
+def install(
+    pack: str,
+    models_dir: Path,
+    progress: Progress | None = None,
+    root: Path | None = None,
+    origin: str | None = None,
+) -> Path:
     """Make the pack ready under `models_dir` and return its folder; nothing is done where it already stands whole.
 
-    The sources are looked up in installed packages (without importing them), checked against the manifest's SHA-256,
-    converted, run beside the original on a fixed input, and moved into place in one rename. `progress` is told the
-    share done (0 to 1) and a sentence. `root` is the folder of the manifests, the product's own by default.
+    Files of installed packages are looked up (without importing them), others fetched (`download`) from `origin`, a
+    folder or an address, or from where the manifest says; each is checked against the manifest's SHA-256. The networks
+    are converted or run once, and moved into place in one rename. `progress` is told the share done (0 to 1) and a
+    sentence. `root` is the folder of the manifests, the product's own by default.
 
     NotFound `pack_unknown`; Unavailable `pack_source_missing`, `pack_unwritable`; VerificationFailed
-    `pack_source_differs`, `pack_self_check`; BadInput `weights_unreadable`.
+    `pack_source_differs`, `pack_self_check`, `pack_network_differs`; BadInput `weights_unreadable`; and what
+    `download.obtain` raises.
     """
     manifest = read_manifest(pack, root)
     target = models_dir / f"{manifest.name}-{manifest.version}"
     try:
         models_dir.mkdir(parents=True, exist_ok=True)
         with _locked(models_dir / LOCK):
-            if not _damaged_file(target):
+            if not _damaged_file(target, manifest):
                 _tell(progress, 1.0, "pack_step_done")
                 return target
             part = models_dir / f".{target.name}.part"
             shutil.rmtree(part, ignore_errors=True)
             try:
                 part.mkdir()
-                _build(manifest, part, progress)
+                _build(manifest, part, models_dir / DOWNLOADS, origin, progress)
                 _move_into_place(part, target)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
+            _clear_downloads(manifest, models_dir / DOWNLOADS)
     except OSError as error:
         raise Unavailable("pack_unwritable", path=models_dir, detail=why(error)) from error
     _tell(progress, 1.0, "pack_step_done")
@@ -87,49 +115,141 @@ def installed(models_dir: Path, root: Path | None = None) -> list[Installed]:
     return found
 
 
-def load(pack: str, models_dir: Path, root: Path | None = None) -> FacePack:
+def load(pack: str, models_dir: Path, root: Path | None = None, untested: bool = False) -> FacePack:
     """The pack, ready to look at pictures, its files checked against the hashes of its installation.
 
-    NotFound `pack_unknown`; Unavailable `pack_not_installed`, `pack_damaged`.
+    untested: also one that nobody has tried yet, to measure it. NotFound `pack_unknown`; Unavailable
+    `pack_not_installed`, `pack_damaged`; ConfigError `pack_not_faces`, `pack_untested`.
     """
     manifest = read_manifest(pack, root)
+    limits = manifest.limits
+    if manifest.untested and not untested:
+        raise ConfigError("pack_untested", pack=pack)
+    path = _checked(manifest, models_dir)
+    landmarks, detector, embedder = (path / FILES[role] for role in ("landmarks", "detector", "embedder"))
+    return FacePack(
+        manifest.name,
+        manifest.version,
+        limits,
+        HogDetector(landmarks) if manifest.kind == "dlib" else YunetDetector(detector),
+        SfaceEmbedder(embedder) if manifest.kind == "sface" else DlibEmbedder(embedder),
+    )
+
+
+def load_liveness(models_dir: Path, root: Path | None = None, pack: str = "liveness") -> Liveness:
+    """The liveness networks with their limits. NotFound, Unavailable as `load`; ConfigError `pack_not_liveness`."""
+    manifest = read_manifest(pack, root)
+    if manifest.liveness is None:
+        raise ConfigError("pack_not_liveness", pack=pack)
+    path = _checked(manifest, models_dir)
+    limits = LiveThreshold(manifest.liveness.live, manifest.liveness.spoof)
+    return Liveness(manifest.version, limits, path / FILES["liveness27"], path / FILES["liveness40"])
+
+
+def _checked(manifest: Manifest, models_dir: Path) -> Path:
     path = models_dir / f"{manifest.name}-{manifest.version}"
     if not path.is_dir():
-        raise Unavailable("pack_not_installed", pack=pack)
-    if damaged := _damaged_file(path):
-        raise Unavailable("pack_damaged", pack=pack, file=damaged)
-    return FacePack(manifest.name, manifest.version, manifest.limits, path / LANDMARKS, path / EMBEDDER)
+        raise Unavailable("pack_not_installed", pack=manifest.name)
+    if damaged := _damaged_file(path, manifest):
+        raise Unavailable("pack_damaged", pack=manifest.name, file=damaged)
+    return path
 
 
-def _build(manifest: Manifest, part: Path, progress: Progress | None) -> None:
-    # onnx is needed for installing only; a check-in that loads a pack must not carry it.
-    from edge.vision.convert import to_onnx
-
+def _build(manifest: Manifest, part: Path, downloads: Path, origin: str | None, progress: Progress | None) -> None:
     _tell(progress, 0.0, "pack_step_verify")
-    original = find_source(manifest.role("embedder"))
-    weights = _verified(manifest.role("embedder"), original)
-    landmarks = manifest.role("landmarks")
-    _write(part / LANDMARKS, _verified(landmarks, find_source(landmarks)))
-    _tell(progress, 0.3, "pack_step_convert")
-    model = to_onnx(read_network(weights))
-    _tell(progress, 0.7, "pack_step_check")
-    difference = self_check(model, original)
+    difference = None
+    fetched = [source for source in manifest.source if source.package is None]
+    for place, source in enumerate(fetched):  # first, since they are what may fail
+        _fetched(source, origin, downloads, part, progress, place / len(fetched), 1 / len(fetched))
+    for source in manifest.source:
+        if source.package is not None and source.role == "embedder":
+            difference = _converted(source, part, progress)
+        elif source.package is not None:
+            _write(part / FILES[source.role], _verified(source, find_source(source)))
     _tell(progress, 0.9, "pack_step_write")
-    _write(part / EMBEDDER, model)
     record = {
         "name": manifest.name,
         "version": manifest.version,
         "sources": {source.role: source.sha256 for source in manifest.source},
-        "files": {name: _sha256(part / name) for name in (EMBEDDER, LANDMARKS)},
+        "files": {FILES[source.role]: _sha256(part / FILES[source.role]) for source in manifest.source},
         "largest_difference": difference,
     }
     _write(part / RECORD, json.dumps(record, indent=1).encode())
     _sync(part)
 
 
+def _fetched(
+    source: Source,
+    origin: str | None,
+    downloads: Path,
+    part: Path,
+    progress: Progress | None,
+    start: float,
+    share: float,
+) -> None:
+    """One file from elsewhere, which must run before it counts. The first 0.3 of the whole are for all of these."""
+
+    def told(come: int, size: int) -> None:
+        if progress is not None:
+            words = f"{source.file}  {come / 1e6:.1f} / {size / 1e6:.1f} MB"
+            progress(0.3 * (start + share * min(1.0, come / size)), words)
+
+    whole = obtain(source, origin, downloads, told)
+    target = part / FILES[source.role]
+    shutil.copyfile(whole, target)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+    _try_network(source, target)
+
+
+def _try_network(source: Source, model: Path) -> None:
+    """VerificationFailed (`pack_network_differs`) unless the network runs here and gives what its role needs.
+
+    Its hash says that it is the file that is meant; whether this machine's onnxruntime runs it is another question.
+    """
+    try:
+        if source.role == "detector":
+            values = open_session(model).run(YUNET_OUTPUTS, {"input": network_input(np.zeros((64, 96, 3), np.uint8))})
+            good = values[0].shape == (1, 96, 1) and values[-1].shape == (1, 6, 10)
+        elif source.role == "embedder":
+            good = SfaceEmbedder(model).run(np.full((1, 112, 112, 3), 128, np.uint8)).shape == (1, LENGTH)
+        else:
+            session = open_session(model)
+            blank = np.zeros((1, 3, LIVE_SIDE, LIVE_SIDE), np.float32)
+            good = session.run(None, {session.get_inputs()[0].name: blank})[0].shape == (1, 3)
+    except Exception as error:  # onnxruntime raises its own classes, straight from RuntimeError and Exception
+        raise VerificationFailed("pack_network_differs", file=source.file) from error
+    if not good:
+        raise VerificationFailed("pack_network_differs", file=source.file)
+
+
+def _converted(source: Source, part: Path, progress: Progress | None) -> float:
+    """dlib's network as a model, run beside the original; the largest difference."""
+    # onnx is needed for installing only; a check-in that loads a pack must not carry it.
+    from edge.vision.convert import to_onnx
+
+    original = find_source(source)
+    weights = _verified(source, original)
+    _tell(progress, 0.3, "pack_step_convert")
+    model = to_onnx(read_network(weights))
+    _tell(progress, 0.7, "pack_step_check")
+    difference = self_check(model, original)
+    _write(part / FILES[source.role], model)
+    return difference
+
+
+def _clear_downloads(manifest: Manifest, downloads: Path) -> None:
+    """What is installed needs no second copy; parts of other packs stay for their next attempt."""
+    for source in manifest.source:
+        for name in (f"{source.sha256}", f"{source.sha256}.part"):
+            (downloads / name).unlink(missing_ok=True)
+    if downloads.is_dir() and not any(downloads.iterdir()):
+        downloads.rmdir()
+
+
 def find_source(source: Source) -> Path:
     """The file inside its installed package, which is located and not imported. Unavailable `pack_source_missing`."""
-    spec = importlib.util.find_spec(source.package)
+    spec = importlib.util.find_spec(source.package or "")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         path = Path(folder) / source.file
         if path.is_file():
@@ -183,12 +303,12 @@ def _record(path: Path) -> dict[str, Any] | None:
     return record if texts and isinstance(record.get("files"), dict) else None
 
 
-def _damaged_file(path: Path) -> str | None:
-    """The first file of an installed pack that is missing or not as it was installed; None when all are."""
+def _damaged_file(path: Path, manifest: Manifest) -> str | None:
+    """The first file of an installed pack that is missing or not as it was installed; None when all are there."""
     record = _record(path)
     if record is None:
         return RECORD
-    for name in (EMBEDDER, LANDMARKS):
+    for name in (FILES[source.role] for source in manifest.source):
         try:
             whole = record["files"].get(name) == _sha256(path / name)
         except OSError:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from edge.vision.face_pack import Face, Picture, check_picture
+from edge.vision.face import Face, Picture, check_picture
 
 # All faces are judged at one size, so that sharpness means the same near and far.
 JUDGED_WIDTH = 64
@@ -22,11 +23,20 @@ MIN_SHARPNESS = 0.04
 MIN_LIGHT, MAX_LIGHT = 25.0, 225.0
 MIN_CONTRAST = 8.0
 MAX_BURNT = 0.35
-MAX_TURN = 0.22
+# Degrees. Yaw and nod are read off five landmarks and an average head: good enough to ask for a straight look.
+MAX_YAW = 28.8
 MAX_TILT = 25.0
-# A second face counts from this part of the first's area on; the detector fires on folds of cloth with a lower score.
+MAX_NOD = 30.0
+# How far nose and mouth stand below the eyes, and the mouth before their plane, in distances of the eyes.
+NOSE_BELOW, MOUTH_BELOW, MOUTH_DEPTH = 0.61, 1.07, 0.2
+# Dark glasses: both eyes' places are this much darker than the cheeks, and flat beside them.
+EYES_DARK, EYES_FLAT = 0.45, 0.5
+# A second face counts from this part of the first's area on; detectors fire on folds of cloth with a lower score.
 SECOND_AREA = 0.3
-SECOND_SCORE = 0.5
+
+
+Zone = tuple[float, float, float, float]
+WHOLE: Zone = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,8 @@ class Quality:
 
     width: of the face in pixels. sharpness: variance of the Laplacian over the variance of the picture, at 64 pixels
     a face. light, contrast: mean and standard deviation of the grey levels (0 to 255). burnt: share of pixels at the
-    upper end. turn: how far the nose stands off the middle of the eyes, in distances of the eyes. tilt: degrees.
+    upper end. turn: how far the nose stands off the middle of the eyes, in distances of the eyes. tilt, yaw, nod:
+    degrees; nod is None where the mouth is not marked. eyes: False where dark glasses or a shadow hide both.
     """
 
     width: float
@@ -45,6 +56,9 @@ class Quality:
     burnt: float
     turn: float
     tilt: float
+    yaw: float
+    nod: float | None
+    eyes: bool
     codes: tuple[str, ...]
 
     @property
@@ -53,7 +67,7 @@ class Quality:
         if self.codes:
             return 0.0
         sharp = min(1.0, self.sharpness / (4 * MIN_SHARPNESS))
-        straight = 1.0 - 0.5 * abs(self.turn) / MAX_TURN
+        straight = 1.0 - 0.5 * abs(self.yaw) / MAX_YAW
         return (sharp + straight) / 2
 
 
@@ -61,7 +75,7 @@ def judge(bgr: Picture, faces: Sequence[Face]) -> tuple[str, ...]:
     """The codes of what is wrong with a picture whose faces, best first, are `faces`; empty when it is fit.
 
     One of face_none, face_several, or those of the first face: face_too_small, face_dark, face_bright, face_blurred,
-    face_turned.
+    face_turned, face_eyes_hidden.
     """
     if not faces:
         return ("face_none",)
@@ -72,7 +86,24 @@ def judge(bgr: Picture, faces: Sequence[Face]) -> tuple[str, ...]:
 
 def several(faces: Sequence[Face]) -> bool:
     """Whether a second person is in the picture, large and certain enough to be meant."""
-    return any(face.area >= SECOND_AREA * faces[0].area and face.score >= SECOND_SCORE for face in faces[1:])
+    return any(
+        face.area >= SECOND_AREA * faces[0].area and face.score >= face.scheme.second_score for face in faces[1:]
+    )
+
+
+def choose(faces: Sequence[Face], size: tuple[int, int], zone: Zone) -> list[Face]:
+    """The faces with the candidate's first: the best scored whose middle lies in the zone; empty when none does.
+
+    size: rows and columns of the picture. zone: left, top, right, bottom, as parts of it. The others follow as they
+    were, in the zone or not, so that `several` still sees who stands beside.
+    """
+    rows, columns = size
+    left, top, right, bottom = zone
+    for place, face in enumerate(faces):
+        x, y = (face.box[0] + face.box[2]) / 2 / columns, (face.box[1] + face.box[3]) / 2 / rows
+        if left <= x <= right and top <= y <= bottom:
+            return [face, *faces[:place], *faces[place + 1 :]]
+    return []
 
 
 def measure(bgr: Picture, face: Face) -> Quality:
@@ -86,6 +117,8 @@ def measure(bgr: Picture, face: Face) -> Quality:
     sharpness = float(cv2.Laplacian(gray, cv2.CV_32F).var()) / max(contrast * contrast, 1.0)
     burnt = float(np.count_nonzero(gray >= 250)) / gray.size
     turn, tilt = pose(face)
+    sideways, updown = yaw(face), nod(face)
+    eyes = _eyes_seen(bgr, face)
 
     codes = []
     if face.width < MIN_WIDTH:
@@ -96,9 +129,11 @@ def measure(bgr: Picture, face: Face) -> Quality:
         codes.append("face_bright")
     if sharpness < MIN_SHARPNESS:
         codes.append("face_blurred")
-    if abs(turn) > MAX_TURN or abs(tilt) > MAX_TILT:
+    if abs(sideways) > MAX_YAW or abs(tilt) > MAX_TILT or (updown is not None and abs(updown) > MAX_NOD):
         codes.append("face_turned")
-    return Quality(face.width, sharpness, light, contrast, burnt, turn, tilt, tuple(codes))
+    if not eyes:
+        codes.append("face_eyes_hidden")
+    return Quality(face.width, sharpness, light, contrast, burnt, turn, tilt, sideways, updown, eyes, tuple(codes))
 
 
 def _inside(start: float, end: float, length: int) -> slice:
@@ -116,12 +151,69 @@ def _judged(crop: Picture) -> Picture:
 
 def pose(face: Face) -> tuple[float, float]:
     """(turn, tilt) from the landmarks: turn in distances of the eyes, positive towards the right of the picture."""
-    points = face.landmarks.astype(np.float64)
-    right_eye, left_eye, nose = points[0:2].mean(axis=0), points[2:4].mean(axis=0), points[4]
+    left_eye, right_eye = face.eyes
     line = right_eye - left_eye
     apart = float(np.hypot(line[0], line[1]))
     if apart == 0:
         return float("inf"), 0.0
-    middle = (right_eye + left_eye) / 2
-    turn = float((nose - middle) @ line) / (apart * apart)
+    nose = face.centre((face.scheme.nose,))
+    turn = float((nose - (right_eye + left_eye) / 2) @ line) / (apart * apart)
     return turn, float(np.degrees(np.arctan2(line[1], line[0])))
+
+
+def yaw(face: Face) -> float:
+    """Degrees, positive towards the right of the picture, which is the person's own left; 90 where eyes coincide.
+
+    A nose that stands `nose_depth` before the eyes moves by its sine while their distance shrinks by the cosine.
+    """
+    return float(np.degrees(np.arctan2(pose(face)[0], face.scheme.nose_depth)))
+
+
+def nod(face: Face) -> float | None:
+    """Degrees, positive upwards, from where the nose stands between eyes and mouth; None without a marked mouth."""
+    if face.scheme.mouth is None:
+        return None
+    left_eye, right_eye = face.eyes
+    line = right_eye - left_eye
+    apart = float(np.hypot(line[0], line[1]))
+    if apart == 0:
+        return 90.0
+    below = np.array([-line[1], line[0]]) / apart
+    middle = (left_eye + right_eye) / 2
+    nose = float((face.centre((face.scheme.nose,)) - middle) @ below)
+    mouth = float((face.centre(face.scheme.mouth) - middle) @ below)
+    if mouth <= 0:
+        return 90.0
+    part = nose / mouth
+    depth = face.scheme.nose_depth - part * MOUTH_DEPTH
+    return float(np.degrees(np.arctan2(NOSE_BELOW - part * MOUTH_BELOW, depth)))
+
+
+def _eyes_seen(bgr: Picture, face: Face) -> bool:
+    """False where both eyes' places are dark and flat beside the cheeks: dark glasses, or a cap's deep shadow.
+
+    Nothing is said of closed eyes, clear glasses or one covered eye, which five landmarks and a few pixels do not tell.
+    """
+    left_eye, right_eye = face.eyes
+    apart = float(np.hypot(*(right_eye - left_eye)))
+    if not 8 <= apart < 4 * max(face.width, 1.0):
+        return True
+    half = np.array([0.18, 0.11]) * apart
+    below = np.array([-(right_eye - left_eye)[1], (right_eye - left_eye)[0]]) / apart
+    hidden = 0
+    for eye in (left_eye, right_eye):
+        there, cheek = _patch(bgr, eye, half), _patch(bgr, eye + 0.55 * apart * below, half)
+        if there is None or cheek is None:
+            return True
+        level = max(1.0, float(cheek.mean()))
+        spread = float(np.percentile(there, 90) - np.percentile(there, 10))
+        hidden += float(np.median(there)) < EYES_DARK * level and spread < EYES_FLAT * level
+    return hidden < 2
+
+
+def _patch(bgr: Picture, centre: npt.NDArray[np.float64], half: npt.NDArray[np.float64]) -> Picture | None:
+    left, top = np.floor(centre - half).astype(int)
+    right, bottom = np.ceil(centre + half).astype(int)
+    if left < 0 or top < 0 or right > bgr.shape[1] or bottom > bgr.shape[0]:
+        return None
+    return np.asarray(cv2.cvtColor(bgr[top:bottom, left:right], cv2.COLOR_BGR2GRAY), np.uint8)

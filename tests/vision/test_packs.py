@@ -18,8 +18,9 @@ NAME = f"dlib-{read_manifest('dlib').version}"
 
 @pytest.fixture
 def copy(models_dir: Path, tmp_path: Path) -> Path:
-    """A models directory of one's own to damage."""
-    return Path(shutil.copytree(models_dir, tmp_path / "models"))
+    """A models directory of one's own to damage, with the default pack."""
+    shutil.copytree(models_dir / NAME, tmp_path / "models" / NAME)
+    return tmp_path / "models"
 
 
 @pytest.fixture
@@ -175,6 +176,10 @@ def test_the_version_follows_weights_and_revision(manifests: Path) -> None:
         ("models/dlib_face", "../dlib_face"),
         ("models/dlib_face", "/models/dlib_face"),
         ("revision = 1", "revision = 1\nspelt_wrong = 2"),
+        ('package = "face_recognition_models"', 'url = "https://example.org/x"'),
+        ("[calibration]", "[liveness]"),
+        ("fmr = 0.0", "fmr = 1.5"),
+        ("size = 22466066", ""),
     ],
 )
 def test_a_wrong_manifest_is_refused(manifests: Path, tmp_path: Path, old: str, new: str) -> None:
@@ -191,10 +196,17 @@ def test_every_pack_has_a_manifest_and_a_card() -> None:
         manifest = read_manifest(name)
         card = (manifest_root() / name / "CARD.md").read_text(encoding="utf-8")
         for source in manifest.source:
-            assert source.sha256 in card
-        for distance in (manifest.threshold.accept, manifest.threshold.refuse):
-            assert f"{distance:g}" in card
+            assert source.sha256 is not None and source.sha256 in card
+        limits = manifest.threshold or manifest.liveness
+        assert limits is not None
+        for limit in limits.model_dump(exclude={"measured_on"}).values():
+            assert f"**{limit:g}**" in card
         assert manifest.licence in card
+        if manifest.calibration is not None:
+            found = manifest.calibration
+            assert f"of {found.comparisons} comparisons" in card and f"{found.people} people" in card
+            assert f"{100 * found.fmr_at_most:g} %" in card
+        assert ("untested" in card) is manifest.untested
 
 
 def test_loading_a_pack_needs_no_onnx_and_no_source_package(models_dir: Path) -> None:
