@@ -69,7 +69,8 @@ def passive(scores: Sequence[float], threshold: LiveThreshold, frames: int = 3) 
     if len(scores) < max(1, frames):
         mean = sum(scores) / len(scores) if scores else None
         return LiveDecision("unsure", "liveness_unsure", mean, len(scores))
-    mean = sum(scores) / len(scores)
+    # Rounding must not carry a mean out of its own range: frames that all say the same decide the same.
+    mean = min(max(math.fsum(scores) / len(scores), min(scores)), max(scores))
     if mean >= threshold.live:
         return LiveDecision("live", "liveness_passed", mean, len(scores))
     if mean <= threshold.spoof:

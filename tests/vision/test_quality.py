@@ -8,7 +8,7 @@ import pytest
 
 from edge.domain.reasons import REASONS
 from edge.vision.face_pack import Face, FacePack, Picture
-from edge.vision.quality import judge, measure, pose
+from edge.vision.quality import choose, judge, measure, pose, several
 
 
 @pytest.mark.parametrize("who", ["hopper", "astronaut"])
@@ -115,6 +115,52 @@ def test_a_box_beyond_the_picture_is_measured_where_it_can_be(
 
 
 def test_every_code_has_its_sentence() -> None:
-    codes = ["none", "too_small", "blurred", "dark", "bright", "turned", "several", "matched", "other_person", "unsure"]
+    codes = [
+        "none",
+        "too_small",
+        "blurred",
+        "dark",
+        "bright",
+        "turned",
+        "several",
+        "matched",
+        "other_person",
+        "unsure",
+        "outside",
+        "eyes_hidden",
+    ]
     for code in codes:
         assert REASONS[f"face_{code}"].zh and REASONS[f"face_{code}"].en
+
+
+def at(face: Face, x: float, score: float = 1.0) -> Face:
+    left, top, right, bottom = face.box
+    return replace(face, box=(x - (right - left) / 2, top, x + (right - left) / 2, bottom), score=score)
+
+
+def test_the_candidate_is_the_best_scored_face_in_the_zone(pack: FacePack, portraits: dict[str, Picture]) -> None:
+    face = pack.detect(portraits["hopper"])[0]
+    beside, best, other = at(face, 40, 2.0), at(face, 500, 1.5), at(face, 700, 1.0)
+    zone = (0.2, 0.0, 0.8, 1.0)
+    chosen = choose([beside, best, other], (800, 1000), zone)
+    assert chosen == [best, beside, other] and several(chosen), "who stands beside is still seen"
+    assert choose([beside], (800, 1000), zone) == [] == choose([], (800, 1000), zone)
+    assert choose([beside, best], (800, 1000), (0.0, 0.0, 1.0, 1.0))[0] is beside
+
+
+@pytest.mark.parametrize("who", ["hopper", "astronaut"])
+def test_dark_glasses_and_a_deep_shadow_hide_the_eyes(pack: FacePack, portraits: dict[str, Picture], who: str) -> None:
+    face = pack.detect(portraits[who])[0]
+    assert measure(portraits[who], face).eyes
+    apart = float(np.linalg.norm(face.eyes[1] - face.eyes[0]))
+    one, both = portraits[who].copy(), portraits[who].copy()
+    for number, eye in enumerate(face.eyes):
+        for picture in (one, both) if number == 0 else (both,):
+            centre, axes = tuple(round(float(v)) for v in eye), (round(0.36 * apart), round(0.25 * apart))
+            cv2.ellipse(picture, centre, axes, 0, 0, 360, (18, 16, 15), -1)
+    quality = measure(both, face)
+    assert not quality.eyes and "face_eyes_hidden" in quality.codes
+    assert measure(one, face).eyes, "one covered eye is not judged"
+    dim = (both * 0.5).astype(np.uint8)
+    assert not measure(dim, face).eyes, "whatever the light"
+    assert measure((portraits[who] * 0.5).astype(np.uint8), face).eyes
