@@ -164,7 +164,7 @@ class Checkin(Section):
 
     camera: Name = "door"
     pack: Name = "dlib"
-    zone: tuple[Part, Part, Part, Part] = (0.15, 0.0, 0.85, 1.0)
+    zone: Annotated[list[Part], Field(min_length=4, max_length=4)] = [0.15, 0.0, 0.85, 1.0]
     frames: Annotated[int, Field(ge=1, le=20)] = 3
     look_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
     show_seconds: Annotated[float, Field(gt=0, le=60)] = 4.0

@@ -51,3 +51,9 @@ def test_a_box_may_have_no_camera_at_its_door() -> None:
     config = parse_config({"camera": {"station": {}}})
     assert config.checkin.camera == "door" and parse_config(tomllib.loads(to_toml(config))) == config
     assert parse_config({"checkin": {"camera": "side"}}).checkin.camera == "side"
+
+
+@pytest.mark.parametrize("zone", [[0.5, 0, 0.4, 1], [0, 1, 1, 1], [0, 0, 1], [0, 0, 1.2, 1], [0, 0, 1, "x"], 1])
+def test_a_zone_without_room_is_refused(zone: object) -> None:
+    with pytest.raises(ConfigError, match="zone"):
+        parse_config({"checkin": {"zone": zone}})

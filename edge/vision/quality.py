@@ -35,7 +35,7 @@ EYES_DARK, EYES_FLAT = 0.45, 0.5
 SECOND_AREA = 0.3
 
 
-Zone = tuple[float, float, float, float]
+Zone = Sequence[float]
 WHOLE: Zone = (0.0, 0.0, 1.0, 1.0)
 
 

@@ -112,12 +112,12 @@ class Doorway:
 @pytest.fixture(scope="session")
 def look_once() -> Callable[[FacePack, bytes], Template]:
     """`template_of`, once for each photograph: every room here has the same two."""
-    known: dict[bytes, Template] = {}
+    known: dict[tuple[str, bytes], Template] = {}
 
     def look(pack: FacePack, photograph: bytes) -> Template:
-        if photograph not in known:
-            known[photograph] = template_of(pack, photograph)
-        return known[photograph]
+        if (pack.version, photograph) not in known:
+            known[pack.version, photograph] = template_of(pack, photograph)
+        return known[pack.version, photograph]
 
     return look
 

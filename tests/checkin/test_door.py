@@ -105,6 +105,14 @@ def test_two_people_in_view_are_asked_to_come_one_at_a_time(doorway: Doorway) ->
     assert doorway.who(HOPPER).state == "expected"
 
 
+def test_who_stands_beside_the_zone_is_asked_into_the_middle(doorway: Doorway) -> None:
+    doorway.tap(HOPPER)
+    beside = np.roll(portrait("hopper"), 220, axis=1)
+    assert doorway.look(beside, steps=2).reason == "face_outside"
+    assert doorway.who(HOPPER).state == "expected"
+    assert doorway.look(portrait("hopper")).state == "welcome"
+
+
 def test_no_camera_sends_to_the_proctor(doorway: Doorway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.checkin.door.BLIND_SECONDS", 0.1)
     doorway.tap(HOPPER)

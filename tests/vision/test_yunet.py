@@ -38,7 +38,7 @@ def test_a_cell_becomes_a_box_and_points_in_pixels() -> None:
     ((score, box, points),) = decode(outputs((16, 10, 0.81, 1.0, 0.25, 0.5, np.log(2), np.log(3))), COLUMNS)
     assert score == pytest.approx(0.9)
     centre = np.array([(2 + 0.25) * 16, (1 + 0.5) * 16])
-    assert box == pytest.approx(np.concatenate([centre - [16, 24], centre + [16, 24]]))
+    assert box == pytest.approx(np.add(np.tile(centre, 2), [-16, -24, 16, 24]))
     assert points == pytest.approx(np.tile([2.5 * 16, 1.5 * 16], (5, 1)))
 
 
