@@ -1,16 +1,28 @@
-"""`examroom faces`: make a face pack ready, list what is there."""
+"""`examroom faces`: make a face pack ready, list what is there, measure one."""
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 from rich.progress import Progress
 
 from edge.config import Config
+from edge.errors import BadInput, Unavailable
+from edge.vision import evaluate as evaluation
 from edge.vision import packs
 from edge.vision.manifest import known_packs, read_manifest
+from edge.vision.pairs import read_pairs
+from edge.vision.plot import evaluation_svg
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.group()
@@ -69,3 +81,87 @@ def list_command(context: Any, as_json: bool) -> None:
         state = "已安装 installed" if row["installed"] else "未安装 not installed"
         state += "  未经测试 untested" if row.get("untested") else ""
         click.echo(f"{row['pack']}  {row['version']}  {state}")
+
+
+@faces.command()
+@click.option("--pairs", "pairs_file", type=FILE, help="Pairs of pictures in LFW's format.")
+@click.option("--images", type=FOLDER, help="The pictures: DIR/NAME/NAME_0001.jpg.")
+@click.option("--attacks", type=FOLDER, help="Liveness: a folder bonafide, and one folder a kind of attack.")
+@click.option("--pack", "name", help="The pack to measure; the one in the configuration by default.")
+@click.option("--gate", is_flag=True, help="Take only pictures that the door's quality gate would take.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Where to draw it [faces-PACK.svg].")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.pass_obj
+def evaluate(
+    context: Any,
+    pairs_file: Path | None,
+    images: Path | None,
+    attacks: Path | None,
+    name: str | None,
+    gate: bool,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure a pack on pictures of your own: error rates at its threshold, failures, milliseconds; and liveness.
+
+    \b
+    failures_to_acquire  pictures that gave no template: missing, unreadable, without a face (or unfit, with --gate)
+    fmr, fnmr            false matches and false non-matches at the shipped threshold, of the pairs compared
+    tar_at_far_*         null with too few different pairs to measure that rate
+    accuracy             by thresholds chosen on pairs of other people only (folds that share no person)
+    ms_*                 medians of one thread; frame is the whole way from picture to decision
+    """
+    if (pairs_file is None) != (images is None) or (pairs_file is None and attacks is None):
+        raise BadInput("evaluate_needs")
+    config: Config = context.config()
+    zone = config.checkin.zone
+    pack = packs.load(name or config.checkin.pack, config.paths.models, untested=True)
+    liveness = packs.load_liveness(config.paths.models) if attacks is not None else None
+    report: dict[str, Any] = {"pack": pack.name}
+    if pairs_file is not None and images is not None:
+        found = read_pairs(pairs_file)
+        with _bar("人脸 faces") as told:
+            seen = evaluation.embed_all(pack, found, images, zone, gate, told)
+        report = evaluation.face_report(pack, found, seen)
+        place = plot or Path(f"faces-{pack.name}.svg")
+        _save(place, evaluation_svg(report))
+        report = {**{key: value for key, value in report.items() if key != "distances"}, "plot": str(place)}
+    if attacks is not None and liveness is not None:
+        with _bar("活体 liveness") as told:
+            report |= evaluation.attack_report(pack, liveness, attacks, zone, told)
+    if as_json:
+        click.echo(json.dumps(report, ensure_ascii=False))
+        return
+    for key, value in report.items():
+        if key == "attacks":
+            for kind, rates in value.items():
+                click.echo(f"attack {kind}  " + "  ".join(f"{name} {_said(rate)}" for name, rate in rates.items()))
+        elif key not in ("roc", "fold_thresholds"):
+            click.echo(f"{key}  {_said(value)}")
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "未测得 not measured"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return f"{len(value)}" + (f" ({', '.join(value[:20])}{', …' if len(value) > 20 else ''})" if value else "")
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {part}" for key, part in value.items()) or "-"
+    return str(value)
+
+
+def _save(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Unavailable("evaluate_plot", path=path, detail=error.strerror or error) from error
+
+
+@contextmanager
+def _bar(words: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on the terminal, beside what is printed for programs."""
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(words)
+        yield lambda done, of: bar.update(task, completed=done, total=of)

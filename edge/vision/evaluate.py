@@ -1,0 +1,201 @@
+"""`examroom faces evaluate`: a pack, or the liveness networks, measured on pictures somebody has.
+
+Each picture is read and embedded once and only its template is kept, so that thousands of pairs need little memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge.domain.faces import Evidence, decide
+from edge.errors import BadInput, ExamroomError
+from edge.vision import rates
+from edge.vision.face import LARGEST_SIDE, Face, Picture
+from edge.vision.face_pack import FacePack
+from edge.vision.header import picture_size
+from edge.vision.liveness import Liveness
+from edge.vision.pairs import KINDS, Image, Pairs, Pictures, person_folds
+from edge.vision.quality import Zone, choose, measure
+from edge.vision.template import Template
+
+BONAFIDE = "bonafide"
+FARS = (1e-2, 1e-3)
+STAGES = ("detect", "landmarks", "embed", "frame")
+LARGEST_PIXELS = 50_000_000  # decoded, 150 MB
+
+Told = Callable[[int, int], None]
+"""Pictures done, pictures in all."""
+
+
+@dataclass
+class Seen:
+    """What came of the pictures: templates, those without one by reason, milliseconds of each stage."""
+
+    templates: dict[Image, Template] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    no_face: list[str] = field(default_factory=list)
+    not_fit: list[str] = field(default_factory=list)
+    quality: Counter[str] = field(default_factory=Counter)
+    spent: dict[str, list[float]] = field(default_factory=lambda: {stage: [] for stage in STAGES})
+
+    @property
+    def failures(self) -> int:
+        return len(self.missing) + len(self.unreadable) + len(self.no_face) + len(self.not_fit)
+
+
+def read_picture(path: Path) -> Picture | None:
+    """The picture, BGR; None for what cannot be read, is no picture or is too large."""
+    try:
+        data = path.read_bytes()
+        columns, rows = picture_size(data) or (1, 1)
+        if columns * rows > LARGEST_PIXELS or max(columns, rows) > LARGEST_SIDE:
+            return None
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except (OSError, cv2.error, MemoryError):
+        return None
+    fits = picture is not None and picture.size > 0 and max(picture.shape) <= LARGEST_SIDE
+    return np.asarray(picture, np.uint8) if fits else None
+
+
+def embed_all(
+    pack: FacePack, found: Pairs, folder: Path, zone: Zone, gate: bool = False, told: Told | None = None
+) -> Seen:
+    """A template of each picture that the pairs name. gate: only of those that the door's quality gate lets through."""
+    images = sorted({image for pair in found.pairs for image in (pair.first, pair.second)})
+    pictures, seen = Pictures(folder), Seen()
+    before: Template | None = None
+    for place, image in enumerate(images):
+        path = pictures.find(image)
+        if path is None:
+            seen.missing.append(f"{image[0]} {image[1]}")
+        elif (picture := read_picture(path)) is None:
+            seen.unreadable.append(f"{image[0]} {image[1]}")
+        else:
+            template = _template(pack, picture, zone, gate, seen, f"{image[0]} {image[1]}", before)
+            if template is not None:
+                seen.templates[image] = before = template
+        if told is not None:
+            told(place + 1, len(images))
+    return seen
+
+
+def candidate(pack: FacePack, picture: Picture, zone: Zone) -> Face | None:
+    """The face the door would take; the best scored anywhere where none is in the zone, since pictures are given."""
+    faces = pack.detect(picture)
+    chosen = choose(faces, picture.shape[:2], zone) or faces
+    return chosen[0] if chosen else None
+
+
+def _template(
+    pack: FacePack, picture: Picture, zone: Zone, gate: bool, seen: Seen, name: str, before: Template | None
+) -> Template | None:
+    """From the picture to its decision as a door takes it, timed; the decision itself is thrown away."""
+    began = time.perf_counter()
+    face = candidate(pack, picture, zone)
+    if face is None:
+        seen.no_face.append(name)
+        return None
+    quality = measure(picture, face)
+    seen.quality.update(quality.codes[:1])
+    if gate and quality.codes:
+        seen.not_fit.append(name)
+        return None
+    try:
+        template = pack.embed(picture, face)
+    except ExamroomError:  # landmarks or values that no face has
+        seen.no_face.append(name)
+        return None
+    distance = pack.distance(template, template if before is None else before)
+    decide([Evidence(distance, quality.value, face.area)], pack.threshold)
+    took = time.perf_counter() - began
+    for stage, seconds in ({"frame": took} | pack.spent).items():
+        seen.spent[stage].append(1000 * seconds)
+    return template
+
+
+def face_report(pack: FacePack, found: Pairs, seen: Seen) -> dict[str, Any]:
+    """The figures of a pack, and under `distances` what a plot needs (same, different)."""
+    compared = [pair for pair in found.pairs if pair.first in seen.templates and pair.second in seen.templates]
+    distances = np.array(
+        [pack.distance(seen.templates[pair.first], seen.templates[pair.second]) for pair in compared], np.float64
+    )
+    same = np.array([pair.same for pair in compared], bool)
+    own, other = distances[same], distances[~same]
+    accept, refuse = pack.threshold.accept, pack.threshold.refuse
+    folds, given = person_folds(found)
+    right, limits = rates.accuracy(
+        distances, same, [(folds[pair.first[0]], folds[pair.second[0]]) for pair in compared]
+    )
+    report: dict[str, Any] = {
+        "pack": pack.name,
+        "pack_version": pack.version,
+        "pairs": len(found.pairs),
+        "pairs_compared": len(compared),
+        "pairs_same": len(own),
+        "pairs_different": len(other),
+        "people": len(folds),
+        "images": len({image for pair in found.pairs for image in (pair.first, pair.second)}),
+        "failures_to_acquire": seen.failures,
+        "missing": seen.missing,
+        "unreadable": seen.unreadable,
+        "no_face": seen.no_face,
+        "not_fit": seen.not_fit,
+        "quality": dict(seen.quality.most_common()),
+        "threshold": accept,
+        "threshold_refuse": refuse,
+        "fmr": rates.share(int(np.count_nonzero(other <= accept)), len(other)),
+        "fnmr": rates.share(int(np.count_nonzero(own > accept)), len(own)),
+        "same_refused": rates.share(int(np.count_nonzero(own >= refuse)), len(own)),
+        "different_not_refused": rates.share(int(np.count_nonzero(other < refuse)), len(other)),
+        "accuracy": right,
+        "accuracy_at_threshold": rates.share(int(np.count_nonzero((distances <= accept) == same)), len(compared)),
+        "folds": len(set(folds.values())),
+        "folds_of_the_file": given,
+        "fold_thresholds": [round(limit, 4) for limit in limits],
+        "roc": rates.roc(own, other),
+        "distances": (own, other),
+    }
+    for far in FARS:
+        report[f"tar_at_far_1e-{round(-np.log10(far))}"] = rates.tar_at_far(own, other, far)
+    for stage, spent in seen.spent.items():
+        report[f"ms_{stage}"] = round(float(np.median(spent)), 2) if spent else None
+    return report
+
+
+def attack_report(
+    pack: FacePack, liveness: Liveness, folder: Path, zone: Zone, told: Told | None = None
+) -> dict[str, Any]:
+    """APCER of each kind and BPCER on DIR/bonafide/ and one folder a kind of attack. BadInput `attacks_invalid`."""
+    kinds = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    files = {
+        path.name: sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in KINDS)
+        for path in kinds
+        if not path.name.startswith(".")
+    }
+    if not files.get(BONAFIDE) or not any(files[kind] for kind in files if kind != BONAFIDE):
+        raise BadInput("attacks_invalid", folder=folder)
+    total, done = sum(map(len, files.values())), 0
+    scores: dict[str, list[float | None]] = {kind: [] for kind in files}
+    unreadable = []
+    for kind, paths in files.items():
+        for path in paths:
+            picture = read_picture(path)
+            if picture is None:
+                unreadable.append(str(path.relative_to(folder)))
+            else:
+                face = candidate(pack, picture, zone)
+                scores[kind].append(None if face is None else liveness.score(picture, face))
+            done += 1
+            if told is not None:
+                told(done, total)
+    report = rates.attack_rates(scores, liveness.threshold.live, BONAFIDE)
+    return {"detector_of": pack.name, "liveness_version": liveness.version, **report, "attack_unreadable": unreadable}

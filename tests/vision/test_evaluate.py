@@ -1,0 +1,131 @@
+"""`examroom faces evaluate` on the pictures at hand: they show that it counts right, not how good a pack is."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edge.cli import main
+from edge.vision.face_pack import FacePack, Picture
+from vision.conftest import SHARED
+
+STAGES = ("ms_detect", "ms_landmarks", "ms_embed", "ms_frame")
+RATES = ("fmr", "fnmr", "tar_at_far_1e-2", "tar_at_far_1e-3", "accuracy")
+REQUIRED = ("pack", "pairs", "failures_to_acquire", "threshold", *RATES, *STAGES)
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory, portraits: dict[str, Picture]) -> Path:
+    """Two people with three pictures each, in LFW's layout, and three that give no template."""
+    folder = tmp_path_factory.mktemp("gallery")
+    for name, picture in portraits.items():
+        (folder / name).mkdir()
+        small = cv2.resize(picture, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+        for number, (alpha, beta) in enumerate([(1.0, 0), (0.7, 10), (1.1, 10)], start=1):
+            cv2.imwrite(
+                str(folder / name / f"{name}_{number:04d}.jpg"), cv2.convertScaleAbs(small, alpha=alpha, beta=beta)
+            )
+    cv2.imwrite(str(folder / "hopper" / "hopper_0004.png"), np.full((250, 250, 3), 90, np.uint8))
+    (folder / "hopper" / "hopper_0005.jpg").write_bytes(b"\xff\xd8\xff not a picture")
+    return folder
+
+
+def pairs_text(broken: bool = True) -> str:
+    names = ["hopper", "astronaut"]
+    lines = [f"{name}\t{i}\t{j}" for name in names for i, j in itertools.combinations((1, 2, 3), 2)]
+    lines += [f"hopper\t{i}\tastronaut\t{j}" for i in (1, 2, 3) for j in (1, 2, 3)]
+    if broken:
+        lines += [f"hopper\t1\t{number}" for number in (4, 5, 6)]
+    return "\n".join(["10\t300", *lines]) + "\n"
+
+
+def evaluate(models: Path, folder: Path, *arguments: object) -> Result:
+    config = folder / "examroom.toml"
+    config.write_text(f'[paths]\nmodels = "{models}"\n')
+    words = ["--config", str(config), "faces", "evaluate", *map(str, arguments)]
+    return CliRunner().invoke(main, words, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("name", ["dlib", "yunet"])
+def test_the_figures_are_those_of_the_pairs(
+    gallery: Path, tmp_path: Path, request: pytest.FixtureRequest, name: str
+) -> None:
+    models: Path = request.getfixturevalue("models_dir" if name == "dlib" else "more_models")
+    (tmp_path / "pairs.txt").write_text(pairs_text())
+    plot = tmp_path / "plot.svg"
+    arguments = ["--pairs", tmp_path / "pairs.txt", "--images", gallery, "--pack", name, "--plot", plot, "--json"]
+    done = evaluate(models, tmp_path, *arguments)
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert set(REQUIRED) <= set(found)
+    assert (found["pack"], found["pairs"], found["pairs_compared"]) == (name, 18, 15)
+    assert (found["pairs_same"], found["pairs_different"], found["images"]) == (6, 9, 9)
+    assert found["failures_to_acquire"] == 3
+    assert (found["no_face"], found["unreadable"], found["missing"]) == (["hopper 4"], ["hopper 5"], ["hopper 6"])
+    assert (found["threshold"], found["fmr"], found["fnmr"]) == (0.45, 0, 0)
+    assert found["accuracy_at_threshold"] == 1
+    assert found["tar_at_far_1e-2"] is None and found["tar_at_far_1e-3"] is None, "nine pairs show no such rate"
+    assert found["accuracy"] is None, "two people leave nobody to choose a threshold on"
+    assert found["ms_frame"] >= found["ms_detect"] + found["ms_landmarks"] + found["ms_embed"] - 0.5
+    assert found["ms_embed"] > 0 and found["ms_detect"] > 0
+    assert ET.fromstring(plot.read_text()).tag.endswith("svg")  # noqa: S314
+
+
+def test_a_gate_and_words_for_people(pack: FacePack, models_dir: Path, gallery: Path, tmp_path: Path) -> None:
+    dark = tmp_path / "images"
+    dark.mkdir()
+    (dark / "hopper").mkdir()
+    for number in (1, 2):
+        picture = cv2.imread(str(gallery / "hopper" / "hopper_0001.jpg"))
+        cv2.imwrite(
+            str(dark / "hopper" / f"hopper_{number:04d}.jpg"), (picture * (0.12 if number == 2 else 1)).astype(np.uint8)
+        )
+    (tmp_path / "pairs.txt").write_text("1\nhopper 1 2\n")
+    arguments = ["--pairs", tmp_path / "pairs.txt", "--images", dark, "--plot", tmp_path / "p.svg"]
+    plain, gated = evaluate(models_dir, tmp_path, *arguments), evaluate(models_dir, tmp_path, *arguments, "--gate")
+    assert "failures_to_acquire  0" in plain.output and "quality  face_dark 1" in plain.output
+    assert "failures_to_acquire  1" in gated.output and "not_fit  1 (hopper 2)" in gated.output
+    assert "fmr  未测得 not measured" in plain.output
+
+
+def test_liveness_is_measured_by_kind(more_models: Path, tmp_path: Path) -> None:
+    if not SHARED.is_dir():
+        pytest.skip("no ../shared/faces beside this checkout")
+    attacks = tmp_path / "attacks"
+    for kind, file in (("bonafide", "T1"), ("print", "F1"), ("screen", "F2")):
+        (attacks / kind).mkdir(parents=True)
+        (attacks / kind / "1.jpg").write_bytes((SHARED / "antispoof" / f"image_{file}.jpg").read_bytes())
+    (attacks / "screen" / "2.jpg").write_bytes(b"no")
+    cv2.imwrite(str(attacks / "print" / "2.jpg"), np.full((200, 200, 3), 90, np.uint8))
+    done = evaluate(more_models, tmp_path, "--attacks", attacks, "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert {kind: one["apcer"] for kind, one in found["attacks"].items()} == {"print": 0, "screen": 0}
+    assert found["attacks"]["print"]["no_face"] == 1 and found["attack_unreadable"] == ["screen/2.jpg"]
+    assert found["bpcer"] == 0 and found["bonafide"]["presentations"] == 1
+    assert "print" in evaluate(more_models, tmp_path, "--attacks", attacks).output
+    (attacks / "bonafide" / "1.jpg").unlink()
+    refused = evaluate(more_models, tmp_path, "--attacks", attacks)
+    assert refused.exit_code == 2 and "bonafide" in refused.output
+
+
+def test_what_is_missing_or_wrong_is_one_clear_error(models_dir: Path, gallery: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_text("10\t300\nhopper\t1\nhopper\t1\t2\nhopper\tx\t2\n")
+    wrong = evaluate(models_dir, tmp_path, "--pairs", pairs, "--images", gallery)
+    assert wrong.exit_code == 2 and "2:" in wrong.output and "4:" in wrong.output
+    assert evaluate(models_dir, tmp_path, "--pairs", pairs).exit_code == 2
+    assert evaluate(models_dir, tmp_path).exit_code == 2
+    pairs.write_text(pairs_text(False))
+    nowhere = ["--pairs", pairs, "--images", gallery, "--plot", tmp_path / "no" / "p.svg"]
+    assert evaluate(models_dir, tmp_path, *nowhere).exit_code == 1
+    unknown = evaluate(models_dir, tmp_path, "--pairs", pairs, "--images", gallery, "--pack", "nobody")
+    assert unknown.exit_code == 2 and "dlib" in unknown.output
