@@ -36,7 +36,7 @@ def _frame(x: int, across: str, up: str) -> list[str]:
     middle = TOP + HEIGHT / 2
     return [
         f'<rect x="{x}" y="{TOP}" width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="{LINE}"/>',
-        f'<text x="{x + WIDTH / 2}" y="{TOP + HEIGHT + 40}" text-anchor="middle">{escape(across)}</text>',
+        f'<text x="{x + WIDTH / 2}" y="{TOP + HEIGHT + 48}" text-anchor="middle">{escape(across)}</text>',
         f'<text x="{x - 42}" y="{middle}" text-anchor="middle" transform="rotate(-90 {x - 42} {middle})">'
         f"{escape(up)}</text>",
     ]

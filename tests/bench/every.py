@@ -31,6 +31,7 @@ ALL: dict[str, tuple[str, ...]] = {
     "papers": ("papers.py",),
     "page": ("page.py",),
     "face": ("face.py",),
+    "face-yunet": ("face.py", "--pack", "yunet"),
 }
 
 

@@ -42,6 +42,7 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
     "papers": {"ratio": Limit(most=3), "skewed_ratio": Limit(most=3)},
     "page": {"first_load_kb": Limit(most=120)},
     "face": {"decision_to_networks": Limit(most=1.25), "embed_times_dlib": Limit(least=15)},
+    "face-yunet": {"decision_to_networks": Limit(most=1.25)},
     "web_kills": {"lost": NONE, "doubled": NONE},
     "vm_kills": {"lost": NONE, "doubled": NONE, "changed": NONE},
     "camera_kills": {"lost_s_most": Limit(most=2)},

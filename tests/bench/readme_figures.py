@@ -108,6 +108,12 @@ ROWS = {
         "特征提取比 dlib 自己快 {embed_times_dlib} 倍 / frame to decision {decision_ms} ms, {decision_to_networks} of "
         "its three networks; embedding {embed_times_dlib} times dlib's own speed",
     ),
+    "face-yunet": (
+        "人脸模型 yunet the pack yunet",
+        "`.venv/bin/python tests/bench/face.py --pack yunet`",
+        "一帧到判定 {decision_ms} 毫秒，是两个网络之和的 {decision_to_networks} / frame to decision {decision_ms} ms, "
+        "{decision_to_networks} of its two networks",
+    ),
 }
 
 
