@@ -99,7 +99,8 @@ class Face:
 
     def centre(self, points: tuple[int, ...]) -> npt.NDArray[np.float64]:
         """The mean (x, y) of some of the landmarks."""
-        middle: npt.NDArray[np.float64] = self.landmarks[list(points)].astype(np.float64).mean(axis=0)
+        chosen = self.landmarks[list(points)].astype(np.float64)
+        middle: npt.NDArray[np.float64] = chosen[0] if len(points) == 1 else chosen.mean(axis=0)
         return middle
 
     @property

@@ -82,7 +82,10 @@ def network_input(bgr: Picture) -> Floats:
     more_rows, more_columns = -rows % 32, -columns % 32
     if more_rows or more_columns:
         bgr = np.asarray(cv2.copyMakeBorder(bgr, 0, more_rows, 0, more_columns, cv2.BORDER_CONSTANT), np.uint8)
-    return np.asarray(cv2.dnn.blobFromImage(bgr), np.float32)
+    planes = np.empty((1, 3, *bgr.shape[:2]), np.float32)
+    for place, plane in enumerate(cv2.split(bgr)):
+        planes[0, place] = plane
+    return planes
 
 
 def decode(values: Mapping[str, Floats], columns: int) -> list[tuple[float, Floats, Floats]]:
@@ -93,8 +96,10 @@ def decode(values: Mapping[str, Floats], columns: int) -> list[tuple[float, Floa
     scores, boxes, points = [], [], []
     for stride in STRIDES:
         cls, obj, bbox, kps = (values[f"{part}_{stride}"][0] for part in PARTS)
-        score = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
-        (hits,) = np.nonzero(score >= MIN_SCORE)
+        # nearly all cells are nothing: the exact score is for the few others
+        (hits,) = np.nonzero(cls[:, 0] * obj[:, 0] >= MIN_SCORE * MIN_SCORE - 1e-6)
+        score = np.sqrt(np.clip(cls[hits, 0], 0, 1) * np.clip(obj[hits, 0], 0, 1))
+        hits, score = hits[score >= MIN_SCORE], score[score >= MIN_SCORE]
         if not hits.size:
             continue
         cells = np.stack([hits % (columns // stride), hits // (columns // stride)], axis=1).astype(np.float32)
@@ -103,7 +108,7 @@ def decode(values: Mapping[str, Floats], columns: int) -> list[tuple[float, Floa
             half = np.exp(bbox[hits, 2:]) * (stride / 2)
             boxes.append(np.hstack([centre - half, centre + half]))
             points.append((kps[hits].reshape(-1, 5, 2) + cells[:, np.newaxis]) * stride)
-        scores.append(score[hits])
+        scores.append(score)
     if not scores:
         return []
     score, box, point = np.concatenate(scores), np.concatenate(boxes), np.concatenate(points)
