@@ -51,11 +51,15 @@ def obtain(source: Source, origin: str | None, folder: Path, told: Told | None =
     folder.mkdir(parents=True, exist_ok=True)
     try:
         if "://" in where:
-            _fetch(source, address(where, source.file), part, told)
+            url, resumed = address(where, source.file), part.is_file()
+            _fetch(source, url, part, told)
+            if resumed and not _is(source, part):  # what was left may have been of another file, or of a torn write
+                part.unlink()
+                _fetch(source, url, part, told)
         else:
             _copy(source, Path(where), part, told)
         if not _is(source, part):
-            raise VerificationFailed("pack_file_differs", file=source.file, origin=where)
+            raise VerificationFailed("pack_file_differs", file=source.file, origin=_plain(where))
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(whole)
@@ -194,8 +198,10 @@ def _is_page(block: bytes) -> bool:
 
 
 def _plain(url: str) -> str:
-    """The address without what may be a secret in it."""
+    """The address without what may be a secret in it; a folder as it is."""
     parts = urlsplit(url)
+    if not parts.netloc:
+        return url
     host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
     return parts._replace(netloc=host, query="", fragment="").geturl()
 

@@ -132,7 +132,7 @@ def face_report(pack: FacePack, found: Pairs, seen: Seen) -> dict[str, Any]:
     own, other = distances[same], distances[~same]
     accept, refuse = pack.threshold.accept, pack.threshold.refuse
     folds, given = person_folds(found)
-    right, limits = rates.accuracy(
+    right, decided, limits = rates.accuracy(
         distances, same, [(folds[pair.first[0]], folds[pair.second[0]]) for pair in compared]
     )
     report: dict[str, Any] = {
@@ -157,6 +157,7 @@ def face_report(pack: FacePack, found: Pairs, seen: Seen) -> dict[str, Any]:
         "same_refused": rates.share(int(np.count_nonzero(own >= refuse)), len(own)),
         "different_not_refused": rates.share(int(np.count_nonzero(other < refuse)), len(other)),
         "accuracy": right,
+        "accuracy_pairs": decided,
         "accuracy_at_threshold": rates.share(int(np.count_nonzero((distances <= accept) == same)), len(compared)),
         "folds": len(set(folds.values())),
         "folds_of_the_file": given,

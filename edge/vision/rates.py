@@ -66,8 +66,8 @@ def best_threshold(same: Distances, different: Distances) -> float | None:
 
 def accuracy(
     distances: Distances, same: npt.NDArray[np.bool_], folds: Sequence[tuple[int, int]]
-) -> tuple[float | None, list[float]]:
-    """The share decided right by thresholds that were chosen without the people of the pair, and those thresholds.
+) -> tuple[float | None, int, list[float]]:
+    """The share decided right by thresholds chosen without the people of the pair, of how many, and the thresholds.
 
     folds: of each pair, the folds of its two people. A pair is decided by the pairs in which nobody of these folds is.
     """
@@ -85,7 +85,7 @@ def accuracy(
         thresholds.append(limit)
         decided += int(np.count_nonzero(tested))
         right += int(np.count_nonzero((distances[tested] <= limit) == same[tested]))
-    return share(right, decided), thresholds
+    return share(right, decided), decided, thresholds
 
 
 def attack_rates(scores: dict[str, list[float | None]], live: float, bonafide: str) -> dict[str, Any]:

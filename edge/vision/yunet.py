@@ -28,6 +28,8 @@ MIN_SCORE = 0.6
 OVERLAP = 0.3
 # So many faces of a picture are looked at before overlaps are removed; a class photograph has fewer.
 MOST = 400
+# No place in a picture is so many pixels away: such values, and those that are no numbers, are no faces.
+BEYOND = 1e5
 
 Floats = npt.NDArray[np.float32]
 
@@ -91,19 +93,20 @@ def network_input(bgr: Picture) -> Floats:
 def decode(values: Mapping[str, Floats], columns: int) -> list[tuple[float, Floats, Floats]]:
     """(score, box [4] as left, top, right, bottom, landmarks [5, 2]) of the faces in the network's outputs, best first.
 
-    columns: of the network's input, in pixels. Values that are not finite are no faces.
+    columns: of the network's input, in pixels.
     """
     scores, boxes, points = [], [], []
     for stride in STRIDES:
         cls, obj, bbox, kps = (values[f"{part}_{stride}"][0] for part in PARTS)
         # nearly all cells are nothing: the exact score is for the few others
-        (hits,) = np.nonzero(cls[:, 0] * obj[:, 0] >= MIN_SCORE * MIN_SCORE - 1e-6)
+        with np.errstate(all="ignore"):
+            (hits,) = np.nonzero(cls[:, 0] * obj[:, 0] >= MIN_SCORE * MIN_SCORE - 1e-6)
         score = np.sqrt(np.clip(cls[hits, 0], 0, 1) * np.clip(obj[hits, 0], 0, 1))
         hits, score = hits[score >= MIN_SCORE], score[score >= MIN_SCORE]
         if not hits.size:
             continue
         cells = np.stack([hits % (columns // stride), hits // (columns // stride)], axis=1).astype(np.float32)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             centre = (cells + bbox[hits, :2]) * stride
             half = np.exp(bbox[hits, 2:]) * (stride / 2)
             boxes.append(np.hstack([centre - half, centre + half]))
@@ -112,15 +115,17 @@ def decode(values: Mapping[str, Floats], columns: int) -> list[tuple[float, Floa
     if not scores:
         return []
     score, box, point = np.concatenate(scores), np.concatenate(boxes), np.concatenate(points)
-    whole = np.isfinite(box).all(axis=1) & np.isfinite(point).all(axis=(1, 2))
-    best = [int(place) for place in np.argsort(-score, kind="stable") if whole[place]][:MOST]
+    box, point = np.nan_to_num(box, nan=BEYOND), np.nan_to_num(point, nan=BEYOND)
+    whole = (np.abs(box) < BEYOND).all(axis=1) & (np.abs(point) < BEYOND).all(axis=(1, 2))
+    score, box, point = score[whole], box[whole], point[whole]
+    best = [int(place) for place in np.argsort(-score, kind="stable")[:MOST]]
     return [(float(score[place]), box[place], point[place]) for place in _apart(box, best)]
 
 
 def _apart(boxes: Floats, best: list[int]) -> list[int]:
     """Those of the boxes, best first, that do not overlap a better one by `OVERLAP` of their union (greedy NMS)."""
     kept: list[int] = []
-    left = np.array(best)
+    left = np.array(best, int)
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     while left.size:
         first, left = int(left[0]), left[1:]

@@ -64,9 +64,9 @@ def test_a_pair_is_decided_without_its_own_people() -> None:
     distances = np.array([0.2, 0.8] * 3 + [1.2, 1.8])
     same = np.array([True, False] * 4)
     folds = [(0, 0)] * 2 + [(1, 1)] * 2 + [(2, 2)] * 2 + [(3, 3)] * 2
-    right, limits = rates.accuracy(distances, same, folds)
-    assert right == 7 / 8 and limits == pytest.approx([0.5, 0.5, 0.5, 0.5])
-    assert rates.accuracy(distances[:2], same[:2], folds[:2]) == (None, [])
+    right, decided, limits = rates.accuracy(distances, same, folds)
+    assert right == 7 / 8 and decided == 8 and limits == pytest.approx([0.5, 0.5, 0.5, 0.5])
+    assert rates.accuracy(distances[:2], same[:2], folds[:2]) == (None, 0, [])
 
 
 def test_apcer_is_said_of_each_kind_and_never_as_one() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.domain.faces import Evidence, decide
 from edge.errors import BadInput
@@ -58,6 +60,21 @@ def test_weak_and_impossible_values_are_no_faces() -> None:
     found = decode(outputs(weak, huge, unknown, over), COLUMNS)
     assert [score for score, _, _ in found] == [1.0]
     assert decode(outputs(), COLUMNS) == []
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.1, 1.0, 30.0, 1e30]), st.sampled_from([0, 1, 200]))
+def test_any_values_are_faces_in_numbers_or_none(seed: int, spread: float, wrong: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = outputs()
+    for name, value in values.items():
+        noise = rng.normal(0.5, spread, value.shape).astype(np.float32)
+        noise.ravel()[rng.integers(0, noise.size, wrong)] = rng.choice([np.nan, np.inf, -np.inf])
+        values[name] = noise
+    found = decode(values, COLUMNS)
+    scores = [score for score, _, _ in found]
+    assert scores == sorted(scores, reverse=True) and all(0.6 <= score <= 1 for score in scores)
+    for _, box, points in found:
+        assert np.isfinite(box).all() and np.isfinite(points).all() and (box[2:] >= box[:2]).all()
 
 
 @pytest.mark.parametrize("shape", [(64, 96), (1, 1), (33, 65), (480, 640), (31, 640)])
