@@ -26,7 +26,7 @@ _LAZY = {
     "bank": ("edge.bank.commands", "bank", None, "Lint, build and inspect question banks 题库"),
     "demo": ("edge.demo.commands", "demo", "demo", "Run a whole simulated session and check every figure 演示"),
     "enrol": ("edge.uplink.commands", "enrol", None, "Enrol this box to a room 登记考场"),
-    "faces": ("edge.vision.commands", "faces", None, "Install and list face packs 人脸模型"),
+    "faces": ("edge.vision.commands", "faces", None, "Install, list and measure face packs 人脸模型"),
     "footage": ("edge.recording.commands", "footage", None, "List and export footage 录像"),
     "gateway": ("edge.gateway.commands", "gateway", "gateway", "The province's receiving side 省级网关"),
     "paper": ("edge.exam.paper_commands", "paper", None, "Draw a recorded paper again, to the byte 试卷复现"),

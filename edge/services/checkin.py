@@ -7,6 +7,8 @@ import sqlite3
 import threading
 import time
 
+import cv2
+
 from edge.checkin.door import Door
 from edge.config import Config
 from edge.errors import ExamroomError, Unavailable
@@ -33,6 +35,7 @@ def run(config: Config, stop: threading.Event) -> None:
             stop.wait(1.0)
     if keys is None:
         return
+    cv2.setNumThreads(1)  # the other cores are the recording's and the answers'
     pack, pack_reason = _load_pack(config)
     connection = open_room(config.paths.room_db)
     patience(connection, SHORT_BUSY_MS)

@@ -97,7 +97,11 @@ def _copy(source: Source, folder: Path, part: Path, told: Told | None) -> None:
     if path.stat().st_size != size:
         raise VerificationFailed("pack_download_size", file=source.file, size=path.stat().st_size, wanted=size)
     done = 0
-    with path.open("rb") as there, part.open("wb") as here:
+    try:
+        there = path.open("rb")
+    except OSError as error:
+        raise NotFound("pack_file_missing", file=source.file, folder=folder) from error
+    with there, part.open("wb") as here:
         while block := there.read(BLOCK):
             here.write(block)
             done += len(block)

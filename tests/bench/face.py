@@ -130,6 +130,7 @@ def yunet_figures(models: Path) -> dict[str, Any]:
 @click.option("--record", "keep", is_flag=True, help="Write the figures to measured.json.")
 def main(pack: str, as_json: bool, keep: bool) -> None:
     """Benchmark a face pack."""
+    cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as models:
         if pack == "dlib":
             report("face", dlib_figures(Path(models)), as_json, keep)
