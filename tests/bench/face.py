@@ -111,7 +111,7 @@ def yunet_figures(models: Path) -> dict[str, Any]:
     planes, chip = network_input(frame), pack.chip(frame, pack.detect(frame)[0])
     detector = open_session(path / packs.FILES["detector"])
     whole, detect, embed = fastest(
-        RUNS,
+        3 * RUNS,  # each is short: a busy machine must leave every one of them alone once
         decision(pack, frame),
         lambda: detector.run(OUTPUTS, {"input": planes}),
         lambda: pack.embed_chips(chip[np.newaxis]),
