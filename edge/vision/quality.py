@@ -147,7 +147,7 @@ def _judged(crop: Picture) -> Picture:
     rows, columns = crop.shape[:2]
     size = (JUDGED_WIDTH, max(1, round(rows * JUDGED_WIDTH / columns)))
     method = cv2.INTER_AREA if columns > JUDGED_WIDTH else cv2.INTER_LINEAR
-    return np.asarray(cv2.cvtColor(cv2.resize(crop, size, interpolation=method), cv2.COLOR_BGR2GRAY), np.uint8)
+    return np.asarray(cv2.resize(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), size, interpolation=method), np.uint8)
 
 
 def pose(face: Face) -> tuple[float, float]:

@@ -41,6 +41,7 @@ class YunetDetector:
 
     def __init__(self, model: Path | bytes) -> None:
         self._session = open_session(model)
+        self._planes: Floats | None = None  # frames are of one size: memory that is there costs less than new memory
         self.spent: dict[str, float] = {}
 
     def find(self, bgr: Picture, thorough: bool) -> list[Face]:
@@ -63,7 +64,7 @@ class YunetDetector:
             size = (max(1, round(bgr.shape[1] * scale)), max(1, round(bgr.shape[0] * scale)))
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             small = np.asarray(cv2.resize(bgr, size, interpolation=method), np.uint8)
-        planes = network_input(small)
+        self._planes = planes = network_input(small, self._planes)
         values = self._session.run(OUTPUTS, {"input": planes})
         across, down = bgr.shape[1] / small.shape[1], bgr.shape[0] / small.shape[0]
         back = np.array([across, down], np.float32)
@@ -78,13 +79,17 @@ class YunetDetector:
         ]
 
 
-def network_input(bgr: Picture) -> Floats:
-    """float32 [1, 3, rows, columns], the picture with black after its last row and column up to multiples of 32."""
+def network_input(bgr: Picture, into: Floats | None = None) -> Floats:
+    """float32 [1, 3, rows, columns], the picture with black after its last row and column up to multiples of 32.
+
+    It is written into `into` where that has the size.
+    """
     rows, columns = bgr.shape[:2]
     more_rows, more_columns = -rows % 32, -columns % 32
     if more_rows or more_columns:
         bgr = np.asarray(cv2.copyMakeBorder(bgr, 0, more_rows, 0, more_columns, cv2.BORDER_CONSTANT), np.uint8)
-    planes = np.empty((1, 3, *bgr.shape[:2]), np.float32)
+    shape = (1, 3, *bgr.shape[:2])
+    planes = into if into is not None and into.shape == shape else np.empty(shape, np.float32)
     for place, plane in enumerate(cv2.split(bgr)):
         planes[0, place] = plane
     return planes
