@@ -25,6 +25,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 
 
 Pin = Annotated[int, Field(ge=0, le=27)]
+ONLY_READER = "door"
+"""What the reader is called that has no name of its own."""
 
 
 class Section(BaseModel):
@@ -114,19 +116,25 @@ class Camera(Section):
 
 
 class Badge(Section):
-    """The badge reader: a keyboard wedge (`evdev`: a device node; `events`: a pipe of the same records)."""
+    """One badge reader. `device` is by backend: a keyboard wedge's node (`evdev`) or a pipe of the same records
+    (`events`), a part of a PC/SC reader's name (`pcsc`; empty: every one), the serial port of a resident ID card reader
+    (`sdt`), the camera that tickets are shown to (`qr`; empty: the door's).
+    """
 
-    backend: Literal["evdev", "events", "none"] = "none"
+    backend: Literal["evdev", "events", "pcsc", "sdt", "qr", "none"] = "none"
     device: str = ""
     min_length: Annotated[int, Field(ge=1, le=64)] = 4
     max_length: Annotated[int, Field(ge=1, le=64)] = 32
-    checksum: Literal["none", "luhn", "xor"] = "none"
+    checksum: Literal["none", "luhn", "xor", "ean", "mod11-2", "mod37-36"] = "none"
     gap_ms: Annotated[int, Field(ge=10, le=5000)] = 300
     debounce_ms: Annotated[int, Field(ge=0, le=10_000)] = 1500
+    content: Literal["auto", "uid", "data"] = "auto"
+    prefix: Annotated[str, Field(max_length=200)] = ""
+    baud: Literal[9600, 19200, 38400, 57600, 115200] = 115200
 
     @model_validator(mode="after")
     def can_be_read(self) -> Self:
-        if self.backend != "none" and not self.device:
+        if self.backend in ("evdev", "events", "sdt") and not self.device:
             raise Wrong("config_device", backend=self.backend)
         if self.min_length > self.max_length:
             raise Wrong("config_lengths")
@@ -243,7 +251,7 @@ class Config(Section):
     paths: Paths = Paths()
     web: Web = Web()
     camera: dict[Name, Camera] = Field(default_factory=dict)
-    badge: Badge = Badge()
+    badge: dict[Name, Badge] = Field(default_factory=dict)
     panel: Panel = Panel()
     checkin: Checkin = Checkin()
     recording: Recording = Recording()
@@ -252,6 +260,33 @@ class Config(Section):
     store: Store = Store()
     ledger: Ledger = Ledger()
     rehearsal: Rehearsal = Rehearsal()
+
+    @field_validator("badge", mode="before")
+    @classmethod
+    def one_reader_needs_no_name(cls, value: Any) -> Any:
+        """`[badge]` with its options is one reader, `[badge.NAME]` one of several; one that is "none" is no reader."""
+        if isinstance(value, dict) and not all(isinstance(one, dict | Badge) for one in value.values()):
+            if any(isinstance(one, dict) for one in value.values()):
+                raise Wrong("config_badge_ways")
+            value = {ONLY_READER: value}
+        return value
+
+    @field_validator("badge")
+    @classmethod
+    def each_reader_is_another(cls, value: dict[str, Badge]) -> dict[str, Badge]:
+        found = {name: one for name, one in value.items() if one.backend != "none"}
+        places: dict[tuple[str, str], str] = {}
+        for name, one in found.items():
+            if (other := places.setdefault((one.backend, one.device), name)) != name:
+                raise Wrong("config_badge_same", first=other, second=name)
+        return found
+
+    @model_validator(mode="after")
+    def the_tickets_have_their_camera(self) -> Self:
+        for name, one in self.badge.items():
+            if one.backend == "qr" and self.camera and one.device and one.device not in self.camera:
+                raise Wrong("config_badge_camera", reader=name, camera=one.device)
+        return self
 
     @model_validator(mode="after")
     def the_door_has_its_camera(self) -> Self:
@@ -300,7 +335,11 @@ def to_toml(config: Config) -> str:
     """The configuration as text that `load_config` reads back; what stands at its default is left out."""
     lines: list[str] = []
     for name, section in json.loads(config.model_dump_json(exclude_none=True, exclude_defaults=True)).items():
-        tables = {f"{name}.{key}": value for key, value in section.items()} if name == "camera" else {name: section}
+        tables = (
+            {f"{name}.{key}": value for key, value in section.items()}
+            if name in ("camera", "badge")
+            else {name: section}
+        )
         for title, options in tables.items():
             lines += [f"[{title}]", *(f"{key} = {toml_value(value)}" for key, value in options.items())]
     return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edge.config import Config, load_config, parse_config, to_toml
+from edge.config import Badge, Config, load_config, parse_config, to_toml
 from edge.errors import ConfigError
 from edge.services.web import core_for
 
@@ -18,7 +18,9 @@ OPTION = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
     max_leaves=3,
 )
-SECTIONS = {name: field.annotation for name, field in Config.model_fields.items() if name != "camera"}
+SECTIONS = {name: field.annotation for name, field in Config.model_fields.items() if name != "camera"} | {
+    "badge": Badge
+}
 OPTIONS = [(name, option) for name, kind in SECTIONS.items() if kind for option in kind.model_fields]
 
 
@@ -57,3 +59,38 @@ def test_a_box_may_have_no_camera_at_its_door() -> None:
 def test_a_zone_without_room_is_refused(zone: object) -> None:
     with pytest.raises(ConfigError, match="zone"):
         parse_config({"checkin": {"zone": zone}})
+
+
+EVDEV = {"backend": "evdev", "device": "/dev/input/by-id/one"}
+
+
+def test_one_reader_needs_no_name_and_several_have_one() -> None:
+    one = parse_config({"badge": EVDEV})
+    assert {name: reader.device for name, reader in one.badge.items()} == {"door": EVDEV["device"]}
+    two = parse_config({"badge": {"card": EVDEV, "id": {"backend": "sdt", "device": "/dev/ttyUSB0"}}})
+    assert [reader.backend for reader in two.badge.values()] == ["evdev", "sdt"]
+    for config in (one, two):
+        assert parse_config(tomllib.loads(to_toml(config))) == config
+    assert parse_config({"badge": {"backend": "none"}}).badge == {}
+
+
+@pytest.mark.parametrize(
+    ("badge", "option", "said"),
+    [
+        ({"card": EVDEV, "backend": "none"}, "badge", "[badge.NAME]"),
+        ({"card": EVDEV, "other": EVDEV}, "badge", "card and other are the same reader"),
+        ({"card": {"backend": "sdt"}}, "badge.card", "it needs a device"),
+        ({"card": {"backend": "telepathy"}}, "badge.card.backend", "sdt"),
+        ({"Card": EVDEV}, "badge.Card.[key]", "small letter"),
+    ],
+)
+def test_readers_that_cannot_be_are_named(badge: dict[str, object], option: str, said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_config({"badge": badge})
+    assert error.value.facts["option"] == option
+    assert said in str(error.value.facts["detail"])
+
+
+def test_tickets_are_shown_to_a_camera_there_is() -> None:
+    with pytest.raises(ConfigError, match="side"):
+        parse_config({"camera": {"door": {}}, "badge": {"backend": "qr", "device": "side"}})

@@ -90,7 +90,7 @@ class Door:
         looking = self._visit is not None and not self._visit.asking
         for tap in self._reader.poll(0.02 if looking else wait_s):
             last = self._heard[-1] if self._heard else None
-            if last is None or tap.badge is None or last.badge != tap.badge:  # held to it again while we are busy
+            if last is None or tap.holds is None or last.holds != tap.holds:  # held to it again while we are busy
                 self._heard.append(tap)
         self._heard.extend([None] * self._panel.poll_presses(0))
 

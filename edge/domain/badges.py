@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from edge.errors import BadInput
 
@@ -36,6 +36,19 @@ KEYPAD: Final[dict[int, str]] = {
     **{71 + i: key for i, key in enumerate("789")},
     **{75 + i: key for i, key in enumerate("456")},
     **{79 + i: key for i, key in enumerate("1230")},
+}
+
+Strength = Literal["uid", "data", "signed"]
+"""How hard a credential is to copy: a card's serial number or whatever a keyboard types (anybody can type it), what is
+written on a card (a reader can read it off), or something signed."""
+
+_DECIMAL = "0123456789"
+_ALPHABETS: Final = {
+    "luhn": _DECIMAL,
+    "ean": _DECIMAL,
+    "mod11-2": _DECIMAL,
+    "xor": "0123456789ABCDEF",
+    "mod37-36": "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
 }
 
 # A frame that starts this many gaps after a broken-off one may be its tail, which would read as another, shorter card.
@@ -68,7 +81,7 @@ class BadgeError:
 
 
 class WedgeDecoder:
-    """The state between key events. `checksum` is none, luhn or xor (see `checksum_holds`).
+    """The state between key events. `checksum` is one of those that `checksum_holds` knows.
 
     The reasons: `badge_frame_broken` for a key that types no digit or letter, a repeat, or a press and release that do
     not pair (so events were lost); `badge_frame_cut` for a silence above `gap_ms` before Enter, a clock that ran back,
@@ -224,12 +237,13 @@ def checksum_holds(text: str, checksum: str) -> bool:
     """Whether the check characters at the end of `text` fit the rest.
 
     `none`: anything. `luhn`: digits only, the last by the Luhn formula (ISO/IEC 7812-1, annex B), as on bank and many
-    staff cards. `xor`: pairs of hexadecimal digits, each a byte, the last byte the exclusive-or of those before it, as
-    125 kHz (EM4100) readers send.
+    staff cards. `ean`: digits only, the last as in EAN-13 and ITF-14 (weights 3 and 1). `xor`: pairs of hexadecimal
+    digits, each a byte, the last byte the exclusive-or of those before it, as 125 kHz (EM4100) readers send. `mod11-2`:
+    digits and a digit or X (ISO/IEC 7064, as GB 11643). `mod37-36`: digits and letters, all (ISO/IEC 7064).
     """
     if checksum == "none":
         return True
-    characters = {"luhn": 1, "xor": 2}[checksum]
+    characters = 2 if checksum == "xor" else 1
     try:
         return text[-characters:] == check_characters(text[:-characters], checksum)
     except BadInput:
@@ -237,20 +251,40 @@ def checksum_holds(text: str, checksum: str) -> bool:
 
 
 def check_characters(body: str, checksum: str) -> str:
-    """What must follow `body` (capital letters and digits) to make a badge: "", one digit, or two hexadecimal digits.
+    """What must follow `body` (capital letters and digits) to make a badge: "", one character, or two hexadecimal ones.
 
     BadInput when `body` is empty or not of the characters that the checksum is defined for.
     """
     if checksum == "none":
         return ""
-    if checksum == "luhn" and body and set(body) <= set("0123456789"):
+    if not body or not set(body) <= set(_ALPHABETS[checksum]):
+        raise BadInput("badge_checksum_body", checksum=checksum)
+    if checksum == "luhn":
         return str(-_luhn_sum(body) % 10)
-    if checksum == "xor" and body and len(body) % 2 == 0 and set(body) <= set("0123456789ABCDEF"):
+    if checksum == "ean":
+        return str(-sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(reversed(body))) % 10)
+    if checksum == "mod11-2":
         total = 0
-        for byte in bytes.fromhex(body):
-            total ^= byte
-        return f"{total:02X}"
-    raise BadInput("badge_checksum_body", checksum=checksum)
+        for digit in body:
+            total = (total + int(digit)) * 2 % 11
+        return "0123456789X"[(12 - total) % 11]
+    if checksum == "mod37-36":
+        return _mod37_36(body)
+    if len(body) % 2:
+        raise BadInput("badge_checksum_body", checksum=checksum)
+    total = 0
+    for byte in bytes.fromhex(body):
+        total ^= byte
+    return f"{total:02X}"
+
+
+def _mod37_36(body: str) -> str:
+    """The hybrid system of ISO/IEC 7064 over 36 characters."""
+    alphabet = _ALPHABETS["mod37-36"]
+    product = 36
+    for character in body:
+        product = ((product + alphabet.index(character)) % 36 or 36) * 2 % 37
+    return alphabet[(37 - product) % 36]
 
 
 def _luhn_sum(body: str) -> int:

@@ -181,7 +181,9 @@ def _incidents(
 
 
 def services(statuses: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Each process's own word, with its age in steps of five seconds: an old word is an alarm of its own."""
+    """Each process's own word, with its age in steps of five seconds: an old word is an alarm of its own. The door's
+    readers have a word each, as `reader-NAME`.
+    """
     now = clock.mono_ms()
     return {
         name: {
@@ -190,7 +192,20 @@ def services(statuses: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             "sentence": both(str(status["reason"]), **_facts(status)) if status.get("reason") in REASONS else None,
             "age_ms": _step(max(0, now - int(status.get("mono_ms", 0)))),
         }
-        for name, status in statuses.items()
+        for name, status in {**statuses, **_readers(statuses.get("checkin", {}))}.items()
+    }
+
+
+def _readers(checkin: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    found = checkin.get("readers")
+    return {
+        f"reader-{name}": {
+            "state": "running" if one.get("present") else "missing",
+            "reason": one.get("reason"),
+            "mono_ms": checkin.get("mono_ms", 0),
+        }
+        for name, one in (found.items() if isinstance(found, Mapping) else ())
+        if isinstance(one, Mapping)
     }
 
 

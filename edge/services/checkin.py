@@ -6,13 +6,14 @@ import logging
 import sqlite3
 import threading
 import time
+from dataclasses import asdict
 
 import cv2
 
 from edge.checkin.door import Door
 from edge.config import Config
 from edge.errors import ExamroomError, Unavailable
-from edge.hardware.badge import open_reader
+from edge.hardware.badge import open_readers
 from edge.hardware.panel import open_panel
 from edge.store.db import SHORT_BUSY_MS, open_room, patience
 from edge.store.status import write_status
@@ -39,7 +40,7 @@ def run(config: Config, stop: threading.Event) -> None:
     pack, pack_reason = _load_pack(config)
     connection = open_room(config.paths.room_db)
     patience(connection, SHORT_BUSY_MS)
-    reader, panel = open_reader(config.badge), open_panel(config.panel)
+    reader, panel = open_readers(config.badge), open_panel(config.panel)
     door = Door(config, connection, keys, reader, panel, pack)
     said, held = 0.0, False
     try:
@@ -55,9 +56,11 @@ def run(config: Config, stop: threading.Event) -> None:
                     config.paths.status,
                     "checkin",
                     state=door.state or "ready",
-                    reason="checkin_held" if held else pack_reason or there.reason,
+                    reason="checkin_held" if held else pack_reason or (None if there.present else there.reason),
                     held=held,
                     reader=there.present,
+                    readers={name: asdict(one) for name, one in reader.states().items()},
+                    panel=asdict(panel.state()),
                     lamps=panel.lamps(),
                 )
     finally:

@@ -321,13 +321,29 @@ def test_published_examples_of_the_checksums() -> None:
     assert not checksum_holds("79927398731", "luhn")
     assert checksum_holds("62E3086CED08", "xor")
     assert not checksum_holds("62E3086CDE08", "xor")
-    for checksum in ("luhn", "xor"):
+    assert checksum_holds("4006381333931", "ean")
+    assert not checksum_holds("4006381333932", "ean")
+    assert checksum_holds("07940", "mod11-2") and checksum_holds("079X", "mod11-2")
+    assert checksum_holds("11010519491231002X", "mod11-2")
+    assert checksum_holds("A12425GABC1234002M", "mod37-36")
+    assert not checksum_holds("A12425GABC1234020M", "mod37-36")
+    for checksum in ("luhn", "xor", "ean", "mod11-2", "mod37-36"):
         assert not checksum_holds("", checksum)
         assert not checksum_holds("0", checksum)
 
 
 @pytest.mark.parametrize(
-    ("body", "checksum"), [("", "luhn"), ("12A", "luhn"), ("١٢", "luhn"), ("123", "xor"), ("1G", "xor"), ("", "xor")]
+    ("body", "checksum"),
+    [
+        ("", "luhn"),
+        ("12A", "luhn"),
+        ("١٢", "luhn"),
+        ("123", "xor"),
+        ("1G", "xor"),
+        ("", "xor"),
+        ("1X", "mod11-2"),
+        ("a", "mod37-36"),
+    ],
 )
 def test_a_body_that_takes_no_checksum_is_bad_input(body: str, checksum: str) -> None:
     with pytest.raises(BadInput) as caught:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from edge.config import Camera, Config, parse_config
+from edge.config import Badge, Camera, Config, parse_config
 
 FILE = Path(__file__).parents[2] / "provisioning" / "examroom.toml"
 # What the appliance has otherwise than the program's own default, and why it says so in the file.
@@ -19,9 +19,10 @@ CHOSEN = {("web", "secure_cookies"): True, ("web", "behind_proxy"): True}
 
 
 def options() -> Iterator[tuple[str, str, Any]]:
-    """(section, option, default) of the whole product; "camera" stands for each camera."""
+    """(section, option, default) of the whole product; "camera" and "badge" stand for each one."""
+    named: dict[str, type[BaseModel]] = {"camera": Camera, "badge": Badge}
     for section, field in Config.model_fields.items():
-        model: type[BaseModel] = Camera if section == "camera" else field.annotation  # type: ignore[assignment]
+        model: type[BaseModel] = named.get(section) or field.annotation  # type: ignore[assignment]
         for name, option in model.model_fields.items():
             yield section, name, option.default
 

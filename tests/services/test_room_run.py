@@ -183,7 +183,7 @@ def test_answers_go_on_while_each_stands_inside_its_own_transaction(
             number += 1
             if name != "camera@door" and number % 20 == 1:  # the camera writes by itself when a segment is full
                 with contextlib.suppress(Unavailable):
-                    tap(Path(room.config.badge.device), f"{60_000_000 + number}")
+                    tap(Path(room.config.badge["door"].device), f"{60_000_000 + number}")
             if inside_a_transaction(store):
                 os.killpg(pid, signal.SIGSTOP)
                 time.sleep(1.5)  # whoever else it was has let go by now

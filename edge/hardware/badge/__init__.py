@@ -1,30 +1,51 @@
-"""Badge readers. `open_reader` picks the backend that the configuration names; a missing reader is a state.
+"""Badge readers. `open_readers` opens all that the configuration names, as one; a missing reader is a state.
 
 evdev   a keyboard wedge through its device node, grabbed so that it types nowhere else
 events  a named pipe of the same records, for a desk and the demonstration (`simulator.tap` writes to it)
+pcsc    PC/SC readers: the card's NDEF record or its serial number
+sdt     a resident ID card reader on a serial port: name and number
+qr      signed tickets shown to a camera
 none    no reader: it never reports a tap
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from edge.config import Badge
+from edge.domain.badges import Strength
+from edge.domain.idcard import IdCard
+
+if TYPE_CHECKING:
+    from edge.hardware.badge.merged import MergedReader
+    from edge.hardware.badge.qr import Pictures
 
 
 @dataclass(frozen=True)
 class Tap:
-    """A card held to the reader: its `badge`, or the `reason` (a catalogued code) why none could be read.
+    """A credential shown to a reader: its `badge`, the `card` of a resident, or the text of a `ticket` that nobody has
+    checked yet; or the `reason` (a catalogued code) why none could be read.
 
-    `at_mono_ms` is `edge.clock.mono_ms` when it was read.
+    `at_mono_ms` is `edge.clock.mono_ms` when it was read; `strength` says how hard the credential is to copy. What it
+    holds is no part of its `repr`, since that may end in a log.
     """
 
-    badge: str | None
+    badge: str | None = field(repr=False)
     reason: str | None
     at_mono_ms: int
+    strength: Strength = "uid"
+    card: IdCard | None = field(default=None, repr=False)
+    ticket: str | None = field(default=None, repr=False)
+
+    @property
+    def holds(self) -> str | None:
+        """What was shown, to tell whether it is the same again; None for what could not be read."""
+        return self.badge or (self.card.number if self.card else None) or self.ticket
 
 
 @dataclass(frozen=True)
@@ -62,10 +83,22 @@ class NoReader:
         return
 
 
-def open_reader(options: Badge) -> BadgeReader:
-    """The reader of the configuration, present or not."""
+def open_reader(options: Badge, pictures: Pictures | None = None) -> BadgeReader:
+    """The reader of these options, present or not. `pictures`: the newest picture of its camera, for `qr`."""
     if options.backend == "none":
         return NoReader()
+    if options.backend == "pcsc":
+        from edge.hardware.badge.pcsc import PcscReader
+
+        return PcscReader(options)
+    if options.backend == "sdt":
+        from edge.hardware.badge.sdt import SdtReader
+
+        return SdtReader(options)
+    if options.backend == "qr":
+        from edge.hardware.badge.qr import QrReader
+
+        return QrReader(pictures or (lambda: None), options.debounce_ms)
 
     from edge.hardware.badge.wedge import KeySource, WedgeReader
 
@@ -79,3 +112,15 @@ def open_reader(options: Badge) -> BadgeReader:
 
         source = EvdevSource(options.device)
     return WedgeReader(source, options)
+
+
+def open_readers(options: Mapping[str, Badge], pictures: Callable[[str], Pictures] | None = None) -> MergedReader:
+    """All readers of the configuration, each on a thread of its own. `pictures(camera)`: that camera's newest ones."""
+    from edge.hardware.badge.merged import MergedReader
+
+    openers = {
+        name: partial(open_reader, one, pictures(one.device) if pictures and one.backend == "qr" else None)
+        for name, one in options.items()
+    }
+    debounce_ms = max((one.debounce_ms for one in options.values()), default=0)
+    return MergedReader(openers, debounce_ms)

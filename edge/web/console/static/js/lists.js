@@ -74,6 +74,7 @@ export function drawOutages(holder, board, acts) {
 // A process's name as the proctor knows the thing.
 function label(name) {
   if (name.startsWith("camera-")) return t("console.service_camera", { name: name.slice("camera-".length) });
+  if (name.startsWith("reader-")) return t("console.service_reader", { name: name.slice("reader-".length) });
   return has("console.service_" + name) ? t("console.service_" + name) : name;
 }
 
