@@ -87,8 +87,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 say "系统软件包" "system packages"
-# The environment sees these: numpy is the one that picamera2 was built against, evdev and lgpio have no wheels.
-packages=(python3-venv python3-numpy python3-evdev)
+# The environment sees these: numpy is the one that picamera2 was built against, evdev, lgpio and pyscard have no wheels.
+packages=(python3-venv python3-numpy python3-evdev python3-pyscard pcscd)
 [ $pi = 1 ] && packages+=(python3-picamera2 python3-lgpio)
 [ $nginx = 1 ] && packages+=(nginx-light)
 missing=()
@@ -193,6 +193,7 @@ fi
 say "服务" "services"
 install -m 644 "$here"/systemd/*.service "$here"/systemd/*.target /etc/systemd/system/
 install -D -m 644 "$here/systemd/examroom-.service.d/10-common.conf" /etc/systemd/system/examroom-.service.d/10-common.conf
+install -D -m 644 "$here/provisioning/polkit/50-examroom-pcsc.rules" /etc/polkit-1/rules.d/50-examroom-pcsc.rules
 install -D -m 644 "$here/systemd/journald.conf.d/examroom.conf" /etc/systemd/journald.conf.d/examroom.conf
 units=(examroom.target)
 for service in $services; do units+=("examroom-$service.service"); done

@@ -119,7 +119,8 @@ def test_devices_and_networks_go_to_those_who_need_them() -> None:
         assert "AF_INET" not in units[service]["RestrictAddressFamilies"][0].split()
         assert units[service]["IPAddressDeny"] == ["any"]
     assert "char-video4linux rw" in units["camera@door"]["DeviceAllow"]
-    assert units["checkin"]["DeviceAllow"] == ["char-input rw", "char-gpiochip rw"]
+    lines = [f"char-tty{kind} rw" for kind in ("USB", "ACM", "AMA", "S")]
+    assert units["checkin"]["DeviceAllow"] == ["char-input rw", "char-gpiochip rw", *lines]
 
 
 def test_what_a_service_writes_is_given_to_it() -> None:
