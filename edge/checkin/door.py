@@ -13,10 +13,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from edge.checkin.credentials import whose
 from edge.checkin.enrol import enrol_next, enrol_person, read_template
 from edge.checkin.look import Glance, glance
 from edge.checkin.sign import PASSING, Sign
-from edge.checkin.visit import Visit, any_open, badge_facts, holder
+from edge.checkin.visit import Visit, any_open, badge_facts
 from edge.config import Config
 from edge.domain.admission import Decision, decide_badge, decide_face
 from edge.domain.faces import decide
@@ -28,6 +29,7 @@ from edge.store.checkins import KioskAct
 from edge.store.db import data_version, transaction
 from edge.store.ring import RingReader
 from edge.trust.roomkeys import RoomKeys
+from edge.trust.ticket import TicketTrust
 from edge.vision.face_pack import FacePack
 
 NOTICE = "2025-06-01"
@@ -36,6 +38,8 @@ BLIND_SECONDS = 3.0
 ENROL_EVERY_SECONDS = 2.0
 ENROL_PAUSE_SECONDS = 0.2
 """Between two photographs, so that the recording gets the core too."""
+SETTLED = ("already_admitted", "already_finished")
+"""Said to whoever is in already, whatever else there is about their credential."""
 HEARD = 16
 """Taps kept while the store is held; whoever came before them has been told to wait or see the proctor."""
 
@@ -51,8 +55,10 @@ class Door:
         reader: BadgeReader,
         panel: Panel,
         pack: FacePack | None,
+        tickets: TicketTrust | None = None,
     ) -> None:
         self._config = config
+        self._tickets = tickets
         self._db = connection
         self._keys = keys
         self._reader = reader
@@ -116,17 +122,27 @@ class Door:
 
     def _tapped(self, tap: Tap) -> None:
         visit = self._visit
-        if tap.badge is None:
+        if tap.holds is None:
             reason = tap.reason or "badge_frame_broken"
             if visit is None:
                 self._sign.note("retry", reason, show="try_again")
             else:  # it takes nothing from whoever is being looked at
                 self._sign.note("retry", reason)
             return
-        who, elsewhere = holder(self._db, tap.badge)
+        found = whose(self._db, tap, self._tickets)
+        who = found.who
+        if visit is not None and found.kind == "ticket":  # it hangs in the picture while its holder is looked at
+            if found.refusal is not None:
+                self._sign.note("retry", found.refusal.reason)
+                return
+            if who is not None and (who.session, who.person) == (visit.who.session, visit.who.person):
+                return
         if visit is not None and (who is None or (who.session, who.person) != (visit.who.session, visit.who.person)):
             self._leave(visit)
-        decision = decide_badge(badge_facts(self._db, self._pack, who, elsewhere))
+        facts = badge_facts(self._db, self._pack, who, found.elsewhere, found.kind, tap.strength)
+        decision = decide_badge(facts)
+        if found.refusal is not None and facts.checkin_open and decision.reason not in SETTLED:
+            decision = found.refusal
         if decision.outcome == "look" and who is not None:
             self._begin(who)
         elif decision.outcome == "consent" and who is not None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge import clock
-from edge.domain.admission import BadgeFacts
+from edge.domain.admission import BadgeFacts, Credential
+from edge.domain.badges import Strength
 from edge.domain.faces import Evidence
 from edge.domain.masking import mask_name
 from edge.store import people, sessions
@@ -53,22 +54,26 @@ def any_open(connection: sqlite3.Connection) -> bool:
     return bool(sessions.all_sessions(connection, *OPEN_STATES))
 
 
-def holder(connection: sqlite3.Connection, badge: str) -> tuple[people.Candidate | None, bool]:
-    """The candidate at the door with this badge, and whether any session of the room has it.
+def under_way(connection: sqlite3.Connection) -> dict[str, sessions.Session]:
+    """The sessions whose candidates may come, by id."""
+    return {s.id: s for s in sessions.all_sessions(connection, *OPEN_STATES)}
+
+
+def of_several(connection: sqlite3.Connection, everybody: list[people.Candidate]) -> people.Candidate | None:
+    """Who of those that one credential names is meant at the door.
 
     Of several sessions under way it is the one that checks in, then the one that still expects them, then the earlier.
     Without one it is the last that is over in which they handed in, unless another has yet to come.
     """
-    under_way = {s.id: s for s in sessions.all_sessions(connection, *OPEN_STATES)}
-    everybody = people.by_badge(connection, badge)
+    open_now = under_way(connection)
 
     def order(who: people.Candidate) -> tuple[bool, bool, int, int]:
-        session = under_way[who.session]
+        session = open_now[who.session]
         settled = who.state not in ("expected", "waiting")
         return session.state != "checkin", settled, session.planned_ms, who.number
 
-    here = [who for who in everybody if who.session in under_way]
-    return min(here, key=order, default=None) or _finished(connection, everybody), bool(everybody)
+    here = [who for who in everybody if who.session in open_now]
+    return min(here, key=order, default=None) or _finished(connection, everybody)
 
 
 def _finished(connection: sqlite3.Connection, everybody: list[people.Candidate]) -> people.Candidate | None:
@@ -79,8 +84,19 @@ def _finished(connection: sqlite3.Connection, everybody: list[people.Candidate])
     return max(done, key=lambda who: over[who.session], default=None)
 
 
+def holder(connection: sqlite3.Connection, badge: str) -> tuple[people.Candidate | None, bool]:
+    """The candidate at the door with this badge, and whether any session of the room has it."""
+    everybody = people.by_badge(connection, badge)
+    return of_several(connection, everybody), bool(everybody)
+
+
 def badge_facts(
-    connection: sqlite3.Connection, pack: FacePack | None, who: people.Candidate | None, elsewhere: bool
+    connection: sqlite3.Connection,
+    pack: FacePack | None,
+    who: people.Candidate | None,
+    elsewhere: bool,
+    credential: Credential = "badge",
+    strength: Strength = "uid",
 ) -> BadgeFacts:
     """What decides a tap. `elsewhere`: whether some session of the room has the badge."""
     consent, template = None, False
@@ -95,4 +111,6 @@ def badge_facts(
         consent=consent,
         has_template=template,
         face_ready=pack is not None,
+        credential=credential,
+        strength=strength,
     )

@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, Literal
+
+from edge.domain.badges import Strength
+
+Credential = Literal["badge", "card", "ticket"]
+"""What was shown: a badge, a resident's identity card, a signed ticket."""
+
+_UNKNOWN: Final = {"badge": "badge_unknown", "card": "idcard_unknown", "ticket": "ticket_unknown"}
+_ELSEWHERE: Final = {
+    "badge": "badge_other_session",
+    "card": "idcard_other_session",
+    "ticket": "ticket_other_session",
+}
 
 
 @dataclass(frozen=True)
@@ -11,7 +24,8 @@ class BadgeFacts:
 
     `person_state` is the candidate's state in the session that is checking in, None when the badge is not on its
     roster, and `finished` also where they handed in at one that is over; `other_session` whether another session in
-    this room has that badge.
+    this room has that badge. `strength` says how hard it is to copy, for a policy that asks more of whoever shows a
+    weak one.
     """
 
     checkin_open: bool
@@ -20,6 +34,8 @@ class BadgeFacts:
     consent: bool | None = None
     has_template: bool = False
     face_ready: bool = True
+    credential: Credential = "badge"
+    strength: Strength = "uid"
 
 
 @dataclass(frozen=True)
@@ -38,9 +54,9 @@ def decide_badge(facts: BadgeFacts) -> Decision:
     if not facts.checkin_open:
         return Decision("refused", "checkin_closed")
     if facts.person_state is None:
-        return Decision("refused", "badge_other_session" if facts.other_session else "badge_unknown")
+        return Decision("refused", (_ELSEWHERE if facts.other_session else _UNKNOWN)[facts.credential])
     if facts.person_state == "admitted":
-        return Decision("refused", "already_admitted")
+        return Decision("refused", "ticket_used" if facts.credential == "ticket" else "already_admitted")
     if facts.person_state == "absent":
         return Decision("waiting", "marked_absent", "manual")
     if facts.consent is False:

@@ -7,6 +7,9 @@ import sqlite3
 import threading
 import time
 from dataclasses import asdict
+from functools import partial
+
+import numpy as np
 
 import cv2
 
@@ -14,10 +17,13 @@ from edge.checkin.door import Door
 from edge.config import Config
 from edge.errors import ExamroomError, Unavailable
 from edge.hardware.badge import open_readers
+from edge.hardware.badge.qr import Picture, Pictures
 from edge.hardware.panel import open_panel
 from edge.store.db import SHORT_BUSY_MS, open_room, patience
+from edge.store.ring import RingReader
 from edge.store.status import write_status
 from edge.trust import enrolment
+from edge.trust.ticket import TicketTrust
 from edge.vision import packs
 from edge.vision.face_pack import FacePack
 
@@ -27,21 +33,22 @@ STATUS_SECONDS = 1.0
 
 def run(config: Config, stop: threading.Event) -> None:
     """Serve the door until `stop`. Before enrolment it waits, and says so in its status."""
-    keys = None
-    while keys is None and not stop.is_set():
+    identity = None
+    while identity is None and not stop.is_set():
         try:
-            keys = enrolment.load(config.paths).keys
+            identity = enrolment.load(config.paths)
         except ExamroomError as error:
             write_status(config.paths.status, "checkin", state="waiting", reason=error.code)
             stop.wait(1.0)
-    if keys is None:
+    if identity is None:
         return
     cv2.setNumThreads(1)  # the other cores are the recording's and the answers'
     pack, pack_reason = _load_pack(config)
     connection = open_room(config.paths.room_db)
     patience(connection, SHORT_BUSY_MS)
-    reader, panel = open_readers(config.badge), open_panel(config.panel)
-    door = Door(config, connection, keys, reader, panel, pack)
+    reader, panel = open_readers(config.badge, partial(_pictures, config)), open_panel(config.panel)
+    tickets = TicketTrust(config.paths.trust, [identity.root_public])
+    door = Door(config, connection, identity.keys, reader, panel, pack, tickets)
     said, held = 0.0, False
     try:
         while not stop.is_set():
@@ -83,6 +90,20 @@ def _step(door: Door) -> bool:
     except ExamroomError as error:
         log.error("a visit was given up: %s", error)
     return False
+
+
+def _pictures(config: Config, camera: str) -> Pictures:
+    """The newest picture of a camera, the door's where none is named, for the reader of tickets."""
+    ring = RingReader(config.paths.ring(camera or config.checkin.camera))
+
+    def newest() -> Picture | None:
+        frame = ring.latest()
+        if frame is None or not frame.bgr:
+            return None
+        bgr = np.frombuffer(frame.bgr, np.uint8).reshape(frame.height, frame.width, 3)
+        return Picture(frame.number, frame.mono_ms, bgr)
+
+    return newest
 
 
 def _load_pack(config: Config) -> tuple[FacePack | None, str | None]:

@@ -91,6 +91,11 @@ def by_badge(connection: sqlite3.Connection, badge: str) -> list[Candidate]:
     return _find(connection, "c.badge = ?", badge)
 
 
+def by_document(connection: sqlite3.Connection, document_type: str, document_number: str) -> list[Candidate]:
+    """Everybody with this document, in any session of the room: one person, perhaps in several."""
+    return _find(connection, "p.document_type = ? AND p.document_number = ?", document_type, document_number)
+
+
 def _find(connection: sqlite3.Connection, where: str, *values: object) -> list[Candidate]:
     rows = connection.execute(f"{_QUERY} WHERE {where} ORDER BY c.number", values)
     return [

@@ -1,0 +1,117 @@
+"""The `qr` backend: tickets shown to a camera. Only the text is read here; whether it is a ticket is checked elsewhere.
+
+A picture is looked at only when it differs from the last one that was, or soon after: an idle door costs a comparison
+of 64 x 48 points. A code is one tap until it has been out of the picture for a while.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge import clock
+from edge.hardware.badge import ReaderState, Tap
+
+MARK = "XT"
+"""What the text of a ticket begins with, whatever its version."""
+_LOOK_S = 0.15
+_STALE_MS = 5000
+_AFTER_MOTION_MS = 1500
+"""A code that has come to rest is sharper than the picture that showed it moving."""
+_GONE_MS = 3000
+"""Out of the picture for so long it counts as taken away; the detector misses one in a few."""
+_THUMB = (64, 48)
+_POINT, _POINTS = 14, 5
+"""How much a point of the thumbnail has to change, and how many of them."""
+
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The newest picture of a camera: its number, when it was taken (`mono_ms`), height x width x 3 bytes."""
+
+    number: int
+    mono_ms: int
+    bgr: NDArray[np.uint8]
+
+
+Pictures = Callable[[], Picture | None]
+
+
+class QrReader:
+    """A `BadgeReader` over the pictures of one camera."""
+
+    def __init__(self, pictures: Pictures, debounce_ms: int) -> None:
+        self._pictures = pictures
+        self._gone_ms = max(debounce_ms, _GONE_MS)
+        self._detector = cv2.QRCodeDetector()
+        self._state = ReaderState(False, "ticket_camera")
+        self._number = -1
+        self._last: Grey | None = None
+        self._until_ms = 0
+        self._held: dict[str, int] = {}
+        self.looks = 0
+        """Pictures that were searched for a code."""
+
+    def poll(self, timeout_s: float) -> list[Tap]:
+        deadline = clock.mono_ms() + int(timeout_s * 1000)
+        while True:
+            taps = self._look()
+            left_s = (deadline - clock.mono_ms()) / 1000
+            if taps or left_s <= 0:
+                return taps
+            time.sleep(min(left_s, _LOOK_S))
+
+    def state(self) -> ReaderState:
+        return self._state
+
+    def close(self) -> None:
+        self._state = ReaderState(False, "ticket_camera")
+
+    def _look(self) -> list[Tap]:
+        picture, now = self._pictures(), clock.mono_ms()
+        if picture is None or now - picture.mono_ms > _STALE_MS:
+            self._state = ReaderState(False, "ticket_camera")
+            return []
+        self._state = ReaderState(True)
+        if picture.number == self._number:
+            return []
+        self._number = picture.number
+        grey = cv2.cvtColor(picture.bgr, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
+        if not self._worth_a_look(grey, now):
+            return []
+        text = self._text(grey)
+        self._held = {held: at for held, at in self._held.items() if now - at < self._gone_ms}
+        if not text:
+            return []
+        new = text not in self._held
+        self._held[text] = now
+        if not new:
+            return []
+        if not text.startswith(MARK):
+            return [Tap(None, "ticket_other_code", now)]
+        return [Tap(None, None, now, "signed", ticket=text)]
+
+    def _worth_a_look(self, grey: Grey, now: int) -> bool:
+        thumb = cv2.resize(grey, _THUMB, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        moved = self._last is None or int((cv2.absdiff(thumb, self._last) > _POINT).sum()) >= _POINTS
+        if moved:
+            self._last, self._until_ms = thumb, now + _AFTER_MOTION_MS
+        if now <= self._until_ms:
+            return True
+        still = self._until_ms - _AFTER_MOTION_MS  # what was seen since the picture came to rest is still there
+        self._held = {held: now if at >= still else at for held, at in self._held.items()}
+        return False
+
+    def _text(self, grey: Grey) -> str:
+        self.looks += 1
+        try:
+            return self._detector.detectAndDecode(grey)[0]
+        except (cv2.error, UnicodeDecodeError, SystemError):  # of a code that is damaged in some ways
+            return ""
