@@ -9,9 +9,8 @@ import time
 from dataclasses import asdict
 from functools import partial
 
-import numpy as np
-
 import cv2
+import numpy as np
 
 from edge.checkin.door import Door
 from edge.config import Config
