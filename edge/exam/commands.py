@@ -25,6 +25,7 @@ from edge.exam.planning import need_enough, roster_for
 from edge.exam.policies import policy_group, policy_of
 from edge.exam.results import write_files
 from edge.exam.roster_xlsx import read_sheets, write_template
+from edge.exam.ticket_commands import tickets_group
 from edge.store import bundles, records, sessions
 from edge.store.db import open_room, transaction
 from edge.store.refusals import notes_refusals
@@ -199,5 +200,5 @@ def results(context: Any, session_id: str, out: Path | None, as_json: bool) -> N
     click.echo(json.dumps([str(file) for file in files]) if as_json else f"{len(files)} 份结果 / results")
 
 
-for command in (close, practice, unplug, policy_group):
+for command in (close, practice, unplug, policy_group, tickets_group):
     session.add_command(command)

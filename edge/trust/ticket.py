@@ -114,6 +114,11 @@ class TicketTrust:
         """As `check`; besides VerificationFailed `tickets_list_broken`: nobody can say which tickets are revoked."""
         return check(text, self._keys, self._revoked_now(), now_ms)
 
+    def need(self, public: bytes) -> None:
+        """VerificationFailed (`tickets_other_root`) when this room would take no ticket signed with that key."""
+        if public not in self._keys:
+            raise VerificationFailed("tickets_other_root")
+
     def revoked(self) -> Revoked:
         """The list in force; an empty one of serial 1 where there is none yet."""
         try:
