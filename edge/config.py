@@ -36,7 +36,7 @@ class Section(BaseModel):
     @classmethod
     def is_what_it_looks_like(cls, value: Any, info: ValidationInfo) -> Any:
         """`true` is no number, although Python counts with it; no file and no host has a NUL in its name."""
-        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation not in (bool, bool | None):
             raise Wrong("config_truth")
         if isinstance(value, str) and "\0" in value:
             raise Wrong("input_character")
@@ -142,7 +142,10 @@ class Badge(Section):
 
 
 class Panel(Section):
-    """Button, lamp and buzzer by the door; pins are BCM numbers."""
+    """Button, lamp and buzzer by the door; pins are BCM numbers. `active_high`: a high pin lights a lamp, and sounds
+    the buzzer unless `buzzer_active_high` says otherwise; `button_pull_up`: the button connects its pin to ground, else
+    to 3.3 V.
+    """
 
     backend: Literal["gpio", "none"] = "none"
     pin_factory: Literal["lgpio", "mock"] = "lgpio"
@@ -153,6 +156,8 @@ class Panel(Section):
     green: Pin = 24
     buzzer: Pin = 25
     active_high: bool = True
+    buzzer_active_high: bool | None = None
+    button_pull_up: bool = True
     debounce_ms: Annotated[int, Field(ge=0, le=1000)] = 50
 
     @model_validator(mode="after")

@@ -40,6 +40,8 @@ ENROL_PAUSE_SECONDS = 0.2
 """Between two photographs, so that the recording gets the core too."""
 SETTLED = ("already_admitted", "already_finished")
 """Said to whoever is in already, whatever else there is about their credential."""
+UNREMARKABLE = ("reader_off", "reader_starting")
+"""Why there is no reader, where nobody needs to see to it."""
 HEARD = 16
 """Taps kept while the store is held; whoever came before them has been told to wait or see the proctor."""
 
@@ -322,7 +324,10 @@ class Door:
             more = self._pack is not None and enrol_next(self._db, self._pack, self._keys.data)
             self._enrol_due = now + (ENROL_PAUSE_SECONDS if more else ENROL_EVERY_SECONDS)
         state, reason = ("ready", "kiosk_ready") if any_open(self._db) else ("closed", "checkin_closed")
-        if shown is None or shown.state != state or self._sign.state != state:
+        reader = self._reader.state()
+        if state == "ready" and not reader.present and reader.reason not in UNREMARKABLE:
+            state, reason = "fault", reader.reason or "reader_missing"
+        if shown is None or (shown.state, shown.reason) != (state, reason) or self._sign.state != state:
             self._sign.show(state, reason)
         self._version = version
 

@@ -49,13 +49,14 @@ class TestReader:
 
     __test__ = False
     taps: list[Tap] = field(default_factory=list)
+    is_now: ReaderState = field(default_factory=lambda: ReaderState(True))
 
     def poll(self, timeout_s: float) -> list[Tap]:
         taken, self.taps = self.taps, []
         return taken
 
     def state(self) -> ReaderState:
-        return ReaderState(True)
+        return self.is_now
 
     def close(self) -> None:
         return

@@ -15,7 +15,7 @@ from edge.domain.idcard import IdCard
 from edge.domain.reasons import REASONS
 from edge.exam import conduct
 from edge.exam.banks import open_bank
-from edge.hardware.badge import Tap
+from edge.hardware.badge import ReaderState, Tap
 from edge.hardware.panel import SilentPanel
 from edge.store import admissions, checkins, ledger, people, sessions
 from edge.trust.signer import Ed25519Signer
@@ -109,3 +109,23 @@ def test_a_closed_door_says_so_first(step: Doorstep) -> None:
     step.desk.db.execute("UPDATE sessions SET state = 'planned'")
     assert step.tap(ticket=step.ticket(2, minutes=-1)) == "checkin_closed"
     assert step.tap(card=IdCard("王二", "11010519491231002X")) == "checkin_closed"
+
+
+def test_a_door_whose_reader_is_gone_shows_the_fault_until_it_is_back(step: Doorstep) -> None:
+    def shown() -> tuple[str, str]:
+        step.desk.db.execute("UPDATE meta SET value = value")  # something happens in the room
+        step.door._enrol_due = 0
+        step.door.step(0)
+        found = checkins.shown(step.desk.db)
+        assert found is not None
+        return found.state, found.reason
+
+    assert shown() == ("ready", "kiosk_ready")
+    step.reader.is_now = ReaderState(False, "reader_lost")
+    assert shown() == ("fault", "reader_lost")
+    step.reader.is_now = ReaderState(False, "reader_mute")
+    assert shown() == ("fault", "reader_mute")
+    step.reader.is_now = ReaderState(True)
+    assert shown() == ("ready", "kiosk_ready")
+    step.reader.is_now = ReaderState(False, "reader_off")
+    assert shown() == ("ready", "kiosk_ready")

@@ -1,7 +1,8 @@
 """The panel on GPIO pins, through gpiozero. The pin factory is ours and passed on, never gpiozero's global one.
 
-Wiring: the button between its pin and ground (the pin is pulled up, so pressed is low); each lamp and the buzzer on a
-pin of its own, lit by a high pin, or by a low one where the option `active_high` is false. Pins are BCM numbers.
+Wiring: the button between its pin and ground (the pin is pulled up, so pressed is low), or 3.3 V where the option
+`button_pull_up` is false (pulled down, pressed is high); each lamp and the buzzer on a pin of its own, lit by a high
+pin, or by a low one where `active_high` is false; `buzzer_active_high` for a buzzer that differs. BCM numbers.
 """
 
 from __future__ import annotations
@@ -66,12 +67,17 @@ class GpioPanel:
             try:
                 for name in LAMPS:
                     kind = Buzzer if name == "buzzer" else LED
-                    device = kind(getattr(options, name), active_high=options.active_high, pin_factory=factory)
+                    high = options.active_high
+                    if name == "buzzer" and options.buzzer_active_high is not None:
+                        high = options.buzzer_active_high
+                    device = kind(getattr(options, name), active_high=high, pin_factory=factory)
                     undo.callback(device.close)
                     undo.callback(device.off)
                     self._outputs[name] = device
                 name = "button"
-                self._button = Button(options.button, pull_up=True, hold_time=_HOLD_S, pin_factory=factory)
+                self._button = Button(
+                    options.button, pull_up=options.button_pull_up, hold_time=_HOLD_S, pin_factory=factory
+                )
             except (PinInvalidPin, GPIOPinInUse) as error:
                 raise ConfigError("panel_pins", detail=f"{name} = {getattr(options, name)}") from error
             undo.callback(self._button.close)
@@ -79,7 +85,8 @@ class GpioPanel:
             self._button.when_released = self._went_up
             if options.pin_factory == "mock" and options.control is not None:
                 pin = self._button.pin
-                acts = {"press": pin.drive_low, "release": pin.drive_high}
+                low, high = pin.drive_low, pin.drive_high
+                acts = {"press": low, "release": high} if options.button_pull_up else {"press": high, "release": low}
                 try:
                     control = ControlPipe(options.control, acts)
                 except OSError as error:

@@ -116,6 +116,17 @@ def test_active_low_lamps_are_lit_by_a_low_pin(factory: MockFactory) -> None:
     panel.close()
 
 
+def test_a_buzzer_and_a_button_of_their_own_polarity(factory: MockFactory, tmp_path: Path) -> None:
+    panel = GpioPanel(options(buzzer_active_high=False, button_pull_up=False, control=str(tmp_path / "b")), factory)
+    assert panel.lamps() == DARK
+    assert {name: bool(factory.pin(number).state) for name, number in PINS.items()} == DARK | {"buzzer": True}
+    press(tmp_path / "b", 0.06)
+    assert panel.poll_presses(1) == 1
+    factory.pin(17).drive_low()
+    assert panel.poll_presses(0) == 0
+    panel.close()
+
+
 def test_a_press_that_bounces_counts_once(panel: GpioPanel, factory: MockFactory) -> None:
     pin = factory.pin(17)
     for _ in range(5):

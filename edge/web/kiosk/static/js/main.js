@@ -184,5 +184,11 @@ byId("sound").addEventListener("click", () => {
   if (sound) play("look");
   if (now) draw();
 });
+// On a desk without the panel its button is a key. Not Enter: a card reader that is a keyboard ends each number with it.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== " " || event.repeat || !now || now.state !== "ready" || event.target.closest("button, a, input")) return;
+  event.preventDefault();
+  send("press");
+});
 
 poll();
