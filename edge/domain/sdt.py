@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import reduce
+from operator import xor
 
 from edge.domain import residentid
 from edge.domain.idcard import IdCard
@@ -151,7 +153,4 @@ def _is_day(digits: str) -> bool:
 
 
 def _check(counted: bytes | bytearray) -> int:
-    total = 0
-    for byte in counted:
-        total ^= byte
-    return total
+    return reduce(xor, counted, 0)

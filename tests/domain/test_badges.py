@@ -30,6 +30,7 @@ from edge.domain.badges import (
 from edge.domain.reasons import REASONS
 from edge.errors import BadInput
 from edge.hardware.badge.simulator import key_events
+from support.examples import fuzzed
 
 GAP = 300
 TYPED = {**LETTERS, **DIGITS, **KEYPAD}
@@ -236,6 +237,7 @@ def streams() -> st.SearchStrategy[list[KeyEvent]]:
     return parts.map(timed)
 
 
+@fuzzed
 @given(streams())
 def test_only_what_was_framed_comes_out(events: list[KeyEvent]) -> None:
     wedge = WedgeDecoder(2, 8, "none", GAP)
@@ -260,6 +262,7 @@ def test_only_what_was_framed_comes_out(events: list[KeyEvent]) -> None:
         assert isinstance(one, BadgeError)
 
 
+@fuzzed
 @given(st.lists(st.builds(KeyEvent, st.integers(), st.integers(), st.integers()), max_size=40))
 def test_no_event_of_any_kind_raises(events: list[KeyEvent]) -> None:
     wedge = decoder("luhn", 1, 4)
@@ -267,6 +270,7 @@ def test_no_event_of_any_kind_raises(events: list[KeyEvent]) -> None:
         assert isinstance(one, Badge) or one.reason in REASON_CODES
 
 
+@fuzzed
 @given(texts, texts, st.data())
 def test_one_lost_event_never_makes_another_badge(first: str, second: str, data: st.DataObject) -> None:
     events = key_events(first)
@@ -277,6 +281,7 @@ def test_one_lost_event_never_makes_another_badge(first: str, second: str, data:
     assert len(found) <= 2
 
 
+@fuzzed
 @given(digit_texts, st.data())
 def test_garbage_between_the_keys_never_makes_another_badge(body: str, data: st.DataObject) -> None:
     """Other keys, repeats, stray releases, pauses, losses. (Well-formed digits typed into a frame are left out: one
@@ -303,7 +308,7 @@ def test_garbage_between_the_keys_never_makes_another_badge(body: str, data: st.
     assert {one.text for one in found if isinstance(one, Badge)} <= {text}
 
 
-@given(digit_texts, st.sampled_from(["luhn", "xor"]), st.data())
+@given(digit_texts, st.sampled_from(["luhn", "xor", "ean"]), st.data())
 def test_one_digit_misread_is_no_badge(body: str, checksum: str, data: st.DataObject) -> None:
     body = body if len(body) % 2 == 0 else body + "0"
     text = body + check_characters(body, checksum)

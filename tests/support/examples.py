@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import pytest
 from hypothesis import settings
+
+Test = TypeVar("Test", bound=Callable[..., Any])
 
 FULL = "EXAMROOM_ALL_EXAMPLES"
 FEWEST = 15
@@ -14,5 +19,8 @@ def examples(wanted: int) -> int:
     return wanted if os.environ.get(FULL) else max(min(wanted, FEWEST), wanted // 3)
 
 
-fuzzed = settings(max_examples=100_000 if os.environ.get(FULL) else 200, deadline=None)
-"""For a decoder: 100,000 frames in `make soak`, a handful in `make test`."""
+def fuzzed(test: Test) -> Test:
+    """For a decoder: 100,000 frames in `make soak`, which take their minutes; a handful in `make test`."""
+    often = settings(max_examples=100_000 if os.environ.get(FULL) else 200, deadline=None)
+    timed: Test = pytest.mark.timeout(3600)(often(test))
+    return timed
