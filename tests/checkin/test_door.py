@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge import clock
 from edge.checkin.enrol import _context
 from edge.checkin.visit import badge_facts, holder
 from edge.demo.people import ASTRONAUT, HOPPER
 from edge.domain.admission import decide_badge
 from edge.domain.reasons import sentence
+from edge.hardware.badge import Tap
 from edge.store import admissions, checkins, ledger, people, sessions
 from edge.store.db import transaction
+from edge.trust.signer import Ed25519Signer
+from edge.trust.ticket import Ticket, TicketTrust, issue
 from edge.vision.face_pack import FacePack
 from edge.vision.template import to_bytes
 from support.rooms import make_desk_room
@@ -260,3 +264,24 @@ def test_photographs_become_templates_and_go(doorway: Doorway, pack: FacePack) -
         sealed = people.template(doorway.desk.db, person, pack.name, pack.version)
         assert sealed is not None and len(sealed) > 512
     assert len(ledger.entries(doorway.desk.db, kinds=("enrolled_face",))) == 2
+
+
+def test_a_ticket_that_hangs_in_the_picture_disturbs_nobodys_look(doorway: Doorway) -> None:
+    paths, session = doorway.desk.config.paths, doorway.desk.session
+    root = Ed25519Signer.load(paths.keys / "root.key")
+    doorway.door._tickets = TicketTrust(paths.trust, [root.public])
+
+    def show_ticket(ticket: str) -> None:
+        doorway.reader.taps.append(Tap(None, None, clock.mono_ms(), "signed", ticket=ticket))
+        doorway.door.step(0)
+
+    good = issue(Ticket(session, HOPPER, 2**45), root)
+    show_ticket(good)
+    visit = doorway.kiosk.facts["visit"]
+    for shown_again in (good, good[:-1] + "0", issue(Ticket(session, HOPPER, 1), root)):
+        show_ticket(shown_again)
+        assert (doorway.kiosk.state, doorway.kiosk.facts["visit"]) == ("look", visit)
+    assert last_checkin(doorway)["reason"] == "ticket_expired"
+    assert doorway.look(portrait("hopper")).state == "welcome"
+    show_ticket(good)
+    assert doorway.kiosk.reason == "ticket_used"
