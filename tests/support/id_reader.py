@@ -54,6 +54,7 @@ class IdReader:
         self.fault = ""
         self.asked = 0
         self.once = False
+        self.gives_once = self._given = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -76,8 +77,12 @@ class IdReader:
         if what == FIND:
             self._send(encode((FOUND if self.card else NO_CARD) + bytes(4)))
         elif what == SELECT:
+            self._given = False
             self._send(encode((SELECTED if self.card else NO_CARD) + bytes(8)))
+        elif what == READ and self.gives_once and self._given:
+            self._send(encode(NOT_READ))
         elif what == READ:
+            self._given = True
             self._send(answer(self.card) if self.card else encode(NOT_READ), self.fault)
 
     def _send(self, frame: bytes, fault: str = "") -> None:

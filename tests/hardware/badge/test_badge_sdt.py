@@ -214,6 +214,13 @@ def test_two_readings_that_differ_are_nobody(link: Path, far_end: IdReader) -> N
     reader.close()
 
 
+def test_a_reader_that_gives_a_card_once_is_believed(link: Path, far_end: IdReader) -> None:
+    reader = backend(link)
+    far_end.gives_once, far_end.card = True, block()
+    assert first(reader).card == CARD
+    reader.close()
+
+
 def test_unplugged_and_plugged_in_again(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.hardware.badge.sdt._RETRY_MS", 30)
     reader = backend(link)
