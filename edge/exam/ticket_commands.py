@@ -151,11 +151,11 @@ def _make(plan: Plan, signer: Signer, hours: int, out: Path) -> list[Ticket]:
 
 def _sheet(plan: Plan, made: Iterable[tuple[Ticket, str]], signer: Signer) -> str:
     """One page of HTML without anything from outside, in both languages."""
-    title = html.escape(f"{plan.title} · {_both('title')}")
+    title = html.escape(f"{plan.title} · {_both('tickets.title')}")
     parts = [f"<section>{_ticket(ticket, name, signer)}</section>" for ticket, name in made]
     return (
         f'<!doctype html><html lang="zh"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
-        f"<h1>{title}</h1><p>{html.escape(_both('help'))}</p><main>{''.join(parts)}</main></html>\n"
+        f"<h1>{title}</h1><p>{html.escape(_both('tickets.help'))}</p><main>{''.join(parts)}</main></html>\n"
     )
 
 
@@ -163,13 +163,13 @@ def _ticket(ticket: Ticket, name: str, signer: Signer) -> str:
     drawn = BytesIO()
     segno.make(issue(ticket, signer), error="m", micro=False).save(drawn, kind="svg", xmldecl=False, border=4)
     until = datetime.fromtimestamp(ticket.expires_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
-    words = (_both("until", time=until), _both("id", id=ticket.id))
+    words = (_both("tickets.until", time=until), _both("tickets.id", id=ticket.id))
     small = "".join(f"<small>{html.escape(line)}</small>" for line in words)
     return f"{drawn.getvalue().decode()}<div><strong>{ticket.number}　{html.escape(name)}</strong></div>{small}"
 
 
 def _both(key: str, **facts: object) -> str:
-    return " / ".join(text(f"tickets.{key}", language, **facts) for language in ("zh", "en"))
+    return " / ".join(text(key, language, **facts) for language in ("zh", "en"))
 
 
 def _write(file: Path, data: bytes) -> None:

@@ -15,7 +15,7 @@ SOURCES = [
     for folder in (ROOT / "ui", ROOT / "web")
     for path in sorted(folder.rglob("*"))
     if path.suffix in (".html", ".js", ".py")
-]
+] + [ROOT / "exam" / "ticket_commands.py"]
 # t("area.key"...), or a quoted key kept for a t() elsewhere ("exam.type_single" in a table); and t("area.prefix_" + x)
 QUOTED = re.compile(r"""["']([a-z]+\.[a-z0-9_]+)["'](\s*[+~])?""")
 AREAS = {key.partition(".")[0] for key in TEXTS}
