@@ -21,6 +21,6 @@ def examples(wanted: int) -> int:
 
 def fuzzed(test: Test) -> Test:
     """For a decoder: 100,000 frames in `make soak`, which take their minutes; a handful in `make test`."""
-    often = settings(max_examples=100_000 if os.environ.get(FULL) else 200, deadline=None)
+    often = settings(max_examples=100_000 if os.environ.get(FULL) else 200, deadline=None, database=None)
     timed: Test = pytest.mark.timeout(3600)(often(test))
     return timed

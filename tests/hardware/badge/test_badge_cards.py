@@ -104,9 +104,9 @@ def test_answers_in_pieces_are_put_together() -> None:
 
 
 @fuzzed
-@given(st.lists(st.binary(max_size=24) | st.binary(max_size=20).map(lambda data: data + OK), max_size=12))
-def test_answers_of_any_kind_are_a_badge_or_a_reason(answers: list[bytes]) -> None:
-    left = iter(answers)
+@given(st.binary(max_size=150), st.integers(1, 24), st.booleans())
+def test_answers_of_any_kind_are_a_badge_or_a_reason(said: bytes, size: int, fine: bool) -> None:
+    left = iter([said[at : at + size] + (OK if fine else b"") for at in range(0, len(said), size)])
     try:
         badge, strength = read_badge(lambda _command: next(left, OK), Wanted())
     except BadInput as error:
