@@ -1,0 +1,230 @@
+"""Whether a camera sees: frozen, doubled, black, dark, covered or blinded, by small statistics of its pictures.
+
+A state begins only once it has held for a while and ends only once the picture has been good for a while, with wider
+limits for staying than for beginning: what flickers between two states is neither. A fault is told at most 3.5 s after
+its first picture, at two pictures a second or more.
+
+What this cannot tell: a light that is out from a lens cap under a noisy sensor (both `dark`); what hangs before a wall
+without any texture, unless it is as flat itself; a network camera whose "smart" coding leaves a still room out of its
+stream altogether (turn that off, or it is taken for frozen); a recording played in place of the room.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+WINDOW_MS = 3000
+"""Copies are counted over this span."""
+BEGIN_MS = 2500
+"""A picture has to be bad for so long; copies, which are counted over WINDOW_MS anyway, need no more."""
+END_MS = 1500
+BLANK_MS = 3000
+"""Video comes, and no picture can be made of it."""
+PAST_MINUTES = 20
+TURNED_MS = 600_000
+NOTE_AGAIN_MS = 600_000
+"""The same trouble of one camera is a ledger entry at most this often: a dark room at night is told once."""
+
+FROZEN, DOUBLED, BLACK, DARK = "camera_frozen", "camera_doubled", "camera_black", "camera_dark"
+COVERED, BLINDED, BLANK = "camera_covered", "camera_blinded", "camera_blank"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Statistics of one picture, brightness from 0 to 255.
+
+    `mean` and `contrast` (standard deviation) of the whole; `bright`: the share of pixels at 250 or above; `texture`:
+    the mean bend (second difference) between neighbouring points, less what noise makes of it; `change`: the mean step
+    since the picture before; `frames` came since then, of which `copies` were equal to their predecessor in every byte
+    that was compared; `moved`: something in it moved.
+    """
+
+    mono_ms: int
+    mean: float
+    contrast: float
+    bright: float
+    texture: float
+    change: float
+    frames: int
+    copies: int
+    moved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is wrong with a camera's picture (a code of the catalogue, None when it is good), and since when."""
+
+    code: str | None
+    since_ms: int
+
+
+class Watch:
+    """Give it each look in order; `sight` is its judgement.
+
+    `exact`: the pictures are the sensor's own, or coded each by itself, so that noise makes any two differ. A coder of
+    moving pictures makes small differences of copies: there fewer of them mean frozen while nothing moves, and doubled
+    is told only while something does.
+    """
+
+    def __init__(self, *, exact: bool) -> None:
+        self._exact = exact
+        self._window: deque[Look] = deque()
+        self._least: deque[float] = deque(maxlen=PAST_MINUTES)
+        self._smooth: float | None = None
+        self._minute: int | None = None
+        self._sight = Sight(None, 0)
+        self._pending: tuple[str | None, int] | None = None
+        self._last_ms: int | None = None
+
+    @property
+    def sight(self) -> Sight:
+        return self._sight
+
+    def look(self, look: Look) -> Sight:
+        """Take in one more picture."""
+        self._window.append(look)
+        while self._window[0].mono_ms < look.mono_ms - WINDOW_MS:
+            self._window.popleft()
+        code = self._seems(look)
+        if code is None and self._sight.code is not None and self._stays(self._sight.code, look):
+            code = self._sight.code
+        self._learn(look, code)
+        self._last_ms = look.mono_ms
+        return self._settle(code, look.mono_ms)
+
+    def video(self, now_ms: int) -> Sight:
+        """Video has come, with or without a picture that could be looked at."""
+        if self._last_ms is None:
+            self._last_ms = now_ms
+        elif now_ms - self._last_ms > BLANK_MS:
+            self._sight = Sight(BLANK, self._last_ms) if self._sight.code != BLANK else self._sight
+            self._pending = None
+        return self._sight
+
+    def restarted(self) -> None:
+        """The camera was opened again: what was counted says nothing of now; the judgement stays till a new one."""
+        self._window.clear()
+        self._pending = None
+        self._last_ms = None
+
+    def _settle(self, code: str | None, now_ms: int) -> Sight:
+        if code == self._sight.code:
+            self._pending = None
+            return self._sight
+        if self._pending is None or self._pending[0] != code:
+            self._pending = (code, now_ms)
+        wait = END_MS if code is None else 0 if code in (FROZEN, DOUBLED) else BEGIN_MS
+        if now_ms - self._pending[1] >= wait:
+            self._sight, self._pending = Sight(code, self._pending[1]), None
+        return self._sight
+
+    def _seems(self, look: Look) -> str | None:
+        if look.mean < 20:
+            return BLACK if look.contrast < 4 and look.texture < 0.3 else DARK
+        if look.bright > 0.5 or look.mean > 240:
+            return BLINDED
+        if self._covered(look, 0.25):
+            return COVERED
+        return self._copied()
+
+    def _stays(self, code: str, look: Look) -> bool:
+        """Whether `code`, once told, still holds by its wider limits."""
+        if code in (BLACK, DARK):
+            return look.mean < 28
+        if code == BLINDED:
+            return look.bright > 0.35 or look.mean > 230
+        if code == COVERED:
+            return self._covered(look, 0.45)
+        return code in (FROZEN, DOUBLED) and self._shares()[-1] >= 0.3
+
+    def _shares(self) -> list[float]:
+        """The share of copies in each second of the window."""
+        until, found = self._window[-1].mono_ms, list[float]()
+        for ago in range(WINDOW_MS - 1000, -1, -1000):
+            part = [seen for seen in self._window if ago <= until - seen.mono_ms < ago + 1000]
+            found.append(sum(seen.copies for seen in part) / max(1, sum(seen.frames for seen in part)))
+        return found
+
+    def _copied(self) -> str | None:
+        """Frozen: next to nothing but copies. A coder makes a still picture a little different at its key frames."""
+        window = self._window
+        frames, copies = sum(seen.frames for seen in window), sum(seen.copies for seen in window)
+        if window[-1].mono_ms - window[0].mono_ms < WINDOW_MS - 700 or frames < 5:
+            return None
+        still = max(seen.change for seen in window) < 1 and not any(seen.moved for seen in window)
+        if copies >= (0.75 if self._exact else 0.25) * frames and still:
+            return FROZEN
+        moves = any(seen.moved for seen in window if seen.mono_ms > window[-1].mono_ms - 1000)
+        told = (self._exact or moves) and all(0.3 <= share <= 0.8 for share in self._shares())
+        return DOUBLED if told else None
+
+    def _covered(self, look: Look, share: float) -> bool:
+        """Flat and blurred: against the camera's own past, or so much that no room looks like it."""
+        if look.texture < 0.25 and look.contrast < 8:
+            return True
+        usual = self._usual()
+        return usual is not None and look.texture < 2.5 and _proportion(look) < share * usual
+
+    def _usual(self) -> float | None:
+        """The least texture, in proportion to its light, that a good picture had of late: nobody before the wall."""
+        return min(self._least) if self._least else None
+
+    def _learn(self, look: Look, code: str | None) -> None:
+        """What good pictures look like; one covered for long, and not flat, is of a camera turned for good."""
+        if code == COVERED and self._sight.code == COVERED and look.texture >= 0.25:
+            if look.mono_ms - self._sight.since_ms > TURNED_MS:
+                self._least.clear()
+                self._smooth = self._minute = None
+            return
+        if code is not None or self._pending is not None:
+            return
+        now = _proportion(look)
+        self._smooth = now if self._smooth is None else self._smooth + (now - self._smooth) * 0.1
+        minute = look.mono_ms // 60_000
+        if minute != self._minute:
+            self._minute = minute
+            self._least.append(self._smooth)
+        else:
+            self._least[-1] = min(self._least[-1], self._smooth)
+
+
+def _proportion(look: Look) -> float:
+    return look.texture / (look.mean + 10)
+
+
+class Cadence:
+    """How many pictures a camera lost before anybody saw them, by the times its sensor took the others.
+
+    A gap counts as lost pictures when the pace before and after it is the same; a pace that changes and stays so (an
+    exposure grown longer at dusk) is none. Every second picture lost from the start looks like a slow camera.
+    """
+
+    def __init__(self) -> None:
+        self._last_us: int | None = None
+        self._steps: deque[int] = deque(maxlen=9)
+        self._gap = 0  # seen, and not yet confirmed by a step of the old pace
+        self.lost = 0
+
+    def taken(self, at_us: int) -> None:
+        """One more picture, by the sensor's clock in microseconds; one that goes back begins anew."""
+        last, self._last_us = self._last_us, at_us
+        if last is None or at_us <= last:
+            self._gap = 0
+            return
+        step = at_us - last
+        if len(self._steps) < 5:
+            self._steps.append(step)
+            return
+        usual = sorted(self._steps)[len(self._steps) // 2]
+        if step > 1.6 * usual:
+            if self._gap:  # two in a row: a new pace as likely as a loss
+                self._steps.extend((self._gap, step))
+                self._gap = 0
+            else:
+                self._gap = step
+            return
+        if self._gap:
+            self.lost += round(self._gap / usual) - 1
+            self._gap = 0
+        self._steps.append(step)
