@@ -22,12 +22,17 @@ END_MS = 1500
 BLANK_MS = 3000
 """Video comes, and no picture can be made of it."""
 PAST_MINUTES = 20
+"""How far back a good picture is remembered."""
 TURNED_MS = 600_000
-NOTE_AGAIN_MS = 600_000
-"""The same trouble of one camera is a ledger entry at most this often: a dark room at night is told once."""
+_PLAIN = 0.008
+"""A scene of less texture than this in proportion to its light is a bare wall: of it nothing can be concluded."""
+_AGAIN_MS = 30_000
+_DARK_AGAIN_MS = 600_000
 
 FROZEN, DOUBLED, BLACK, DARK = "camera_frozen", "camera_doubled", "camera_black", "camera_dark"
 COVERED, BLINDED, BLANK = "camera_covered", "camera_blinded", "camera_blank"
+BLIND = frozenset((FROZEN, DOUBLED, BLACK, DARK, COVERED, BLINDED, BLANK))
+"""Codes of a camera that gives video of which nothing, or nothing new, can be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +107,9 @@ class Watch:
             self._pending = None
         return self._sight
 
-    def restarted(self) -> None:
+    def restarted(self, *, exact: bool) -> None:
         """The camera was opened again: what was counted says nothing of now; the judgement stays till a new one."""
+        self._exact = exact
         self._window.clear()
         self._pending = None
         self._last_ms = None
@@ -164,11 +170,11 @@ class Watch:
         if look.texture < 0.25 and look.contrast < 8:
             return True
         usual = self._usual()
-        return usual is not None and look.texture < 2.5 and _proportion(look) < share * usual
+        return usual >= _PLAIN and look.texture < 2.5 and _proportion(look) < share * usual
 
-    def _usual(self) -> float | None:
+    def _usual(self) -> float:
         """The least texture, in proportion to its light, that a good picture had of late: nobody before the wall."""
-        return min(self._least) if self._least else None
+        return min(self._least) if self._least else 0.0
 
     def _learn(self, look: Look, code: str | None) -> None:
         """What good pictures look like; one covered for long, and not flat, is of a camera turned for good."""
@@ -177,7 +183,7 @@ class Watch:
                 self._least.clear()
                 self._smooth = self._minute = None
             return
-        if code is not None or self._pending is not None:
+        if code is not None or self._pending is not None or len(self._window) < 3:  # the first knows no noise
             return
         now = _proportion(look)
         self._smooth = now if self._smooth is None else self._smooth + (now - self._smooth) * 0.1
@@ -191,6 +197,31 @@ class Watch:
 
 def _proportion(look: Look) -> float:
     return look.texture / (look.mean + 10)
+
+
+class Telling:
+    """Which troubles of a camera are entered in the ledger: the beginning of each and its end, once.
+
+    One that comes again within half a minute, and a room that goes dark again within ten, is not entered again.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[str, int] = {}
+        self._open: str | None = None
+
+    def entry(self, code: str | None, now_ms: int) -> dict[str, object] | None:
+        """What to enter now that the trouble is `code` (None: none), or None where nothing is."""
+        if code == self._open:
+            return None
+        if code is None:
+            over, self._open = self._open, None
+            return {"state": "good", "reason": over}
+        last = self._told.get(code)
+        again = _DARK_AGAIN_MS if code == DARK else _AGAIN_MS
+        if self._open is not None or (last is not None and now_ms - last < again):
+            return None
+        self._told[code], self._open = now_ms, code
+        return {"state": "trouble", "reason": code}
 
 
 class Cadence:

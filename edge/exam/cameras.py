@@ -14,26 +14,25 @@ _PREFIX = "camera-"
 
 
 def recording(statuses: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
-    """Names of the cameras that record now. `statuses`: as `edge.store.status.read_statuses` gives them."""
+    """Names of the cameras that record now, blind ones too. `statuses`: as `edge.store.status.read_statuses` gives."""
     return frozenset(
         name.removeprefix(_PREFIX)
         for name, said in statuses.items()
         if name.startswith(_PREFIX)
-        and said.get("state") == "recording"
+        and said.get("state") in ("recording", "blind")
         and clock.mono_ms() - int(said.get("mono_ms", 0)) < OLD_MS
     )
 
 
 def unseen(stations: Iterable[Station], statuses: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Stations whose camera is `absent` (the room has none of that name) or `off` (it does not record)."""
+    """Stations whose camera is `absent` (none of that name), `off` (not recording) or `blind` (nothing to be seen)."""
     on = recording(statuses)
-    return [
-        {
-            "station": station.id,
-            "title": station.title,
-            "camera": station.camera,
-            "why": "off" if _PREFIX + station.camera in statuses else "absent",
-        }
-        for station in stations
-        if station.camera is not None and station.camera not in on
-    ]
+    found = list[dict[str, str]]()
+    for station in stations:
+        if station.camera is None:
+            continue
+        said = statuses.get(_PREFIX + station.camera)
+        why = "absent" if said is None else "off" if station.camera not in on else "blind"
+        if why != "blind" or (said is not None and said["state"] == "blind"):
+            found.append({"station": station.id, "title": station.title, "camera": station.camera, "why": why})
+    return found

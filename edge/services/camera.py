@@ -12,9 +12,10 @@ from edge import clock
 from edge.config import Config
 from edge.domain.footage import Cause
 from edge.domain.reasons import is_words
+from edge.domain.sight import BLIND, FROZEN, Telling, Watch
 from edge.errors import BadInput, ConfigError, ExamroomError, Unavailable
 from edge.hardware.camera import CameraSource, Picture, open_camera
-from edge.recording.indexer import Indexer
+from edge.recording.indexer import Indexer, Note
 from edge.recording.recorder import STALL_MS, Recorder
 from edge.recording.salvage import on_disk
 from edge.store import segments
@@ -28,6 +29,8 @@ _REOPEN_S = 2.0
 _STATUS_MS = 1000
 _SILENT_MS = 10_000  # then the camera is closed and opened again
 _CLOSE_S = 2.5
+_FROZEN_MS = 10_000  # then it is opened again, and after twice as long the next time
+_FROZEN_MOST_MS = 600_000
 
 
 def run(config: Config, name: str, stop: threading.Event) -> None:
@@ -99,6 +102,10 @@ class _Service:
         self._status_ms = 0
         self._packets = 0
         self._last_packet_ms = clock.mono_ms()
+        self._watch = Watch(exact=False)
+        self._telling = Telling()
+        self._opened_ms, self._frozen_ms = 0, _FROZEN_MS
+        self._said = ""
         self._indexer.start()
 
     def loop(self, stop: threading.Event) -> None:
@@ -109,9 +116,10 @@ class _Service:
                 self._without(error, stop)
                 continue
             try:
-                self._last_packet_ms = clock.mono_ms()
-                while not stop.is_set():
-                    self._turn(source)
+                self._opened_ms = self._last_packet_ms = clock.mono_ms()
+                self._watch.restarted(exact=source.exact)
+                while not stop.is_set() and self._turn(source):
+                    pass
             except Unavailable as error:
                 self._without(error, stop)
             finally:
@@ -126,7 +134,8 @@ class _Service:
         if self._ring is not None:
             self._ring[0].close()
 
-    def _turn(self, source: CameraSource) -> None:
+    def _turn(self, source: CameraSource) -> bool:
+        """Take what has come; False when the camera is to be opened again."""
         packets = source.packets(self._nap_s)
         now = clock.mono_ms()
         video = source.format
@@ -134,9 +143,12 @@ class _Service:
             self._last_packet_ms = now
             self._packets += len(packets)
             self._recorder.feed(video, packets)
+            self._watch.video(now)
         picture = source.picture()
         if picture is not None:
             self._publish(picture)
+            self._watch.look(picture.look)
+        sight = self._watch.sight
         silent_ms = now - self._last_packet_ms
         if silent_ms > _SILENT_MS:
             raise Unavailable("camera_stalled", camera=self._name, seconds=silent_ms // 1000)
@@ -145,10 +157,24 @@ class _Service:
             self._state = ("camera_stalled", {"camera": self._name, "seconds": silent_ms // 1000})
         elif self._recorder.trouble is not None:
             self._state = self._recorder.trouble
+        elif sight.code is not None:
+            self._state = (sight.code, {"camera": self._name})
         elif self._recorder.segment is not None:
             self._state = ("recording_on", {"camera": self._name})
-        if now - self._status_ms >= _STATUS_MS:
+        if now - self._status_ms >= _STATUS_MS or self._state[0] != self._said:
             self._report(source.dropped)
+        return not self._stands_still(now)
+
+    def _stands_still(self, now: int) -> bool:
+        """Whether a frozen camera is to be opened again, which many a webcam needs."""
+        sight = self._watch.sight
+        if sight.code is None:
+            self._frozen_ms = _FROZEN_MS
+        if sight.code != FROZEN or now - max(sight.since_ms, self._opened_ms) < self._frozen_ms:
+            return False
+        self._frozen_ms = min(2 * self._frozen_ms, _FROZEN_MOST_MS)
+        self._recorder.finish(Cause.CAMERA_STALLED)
+        return True
 
     def _without(self, error: ExamroomError, stop: threading.Event) -> None:
         """The camera is not there: say so, and wait a moment before it is tried again."""
@@ -176,6 +202,7 @@ class _Service:
                 height=picture.height,
                 bgr=picture.bgr,
                 jpeg=picture.jpeg if len(picture.jpeg) <= len(picture.bgr) else b"",
+                moved_ms=picture.moved_ms,
             )
         except OSError as error:  # pictures are worth less than footage
             _log.error("camera %s: no frame ring: %s", self._name, error)
@@ -184,14 +211,21 @@ class _Service:
         now = clock.mono_ms()
         seconds = (now - self._status_ms) / 1000
         code, facts = self._state
+        self._said = code
+        state = _STATES.get(code, "camera_missing" if code not in BLIND else "blind")
+        if code.startswith("camera_") or state == "recording":
+            entry = self._telling.entry(code if code.startswith("camera_") else None, now)
+            if entry is not None:
+                self._indexer.put(Note("camera", {"camera": self._name, **entry}))
         recorder = self._recorder
         write_status(
             self._config.paths.status,
             f"camera-{self._name}",
             camera=self._name,
-            state=_STATES.get(code, "camera_missing"),
+            state=state,
             reason=code,
             facts=facts,
+            sight=self._watch.sight.code,
             segment=recorder.segment,
             bytes=recorder.bytes,
             last_fragment_mono_ms=recorder.last_fragment_mono_ms,

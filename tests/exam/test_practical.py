@@ -409,6 +409,9 @@ def test_a_station_that_no_camera_films_is_said(later: Later) -> None:
     assert [(one["station"], one["why"]) for one in cameras.unseen(places, said)] == [("B", "absent")]
     later.on(cameras.OLD_MS)
     assert [(one["station"], one["why"]) for one in cameras.unseen(places, said)] == [("A", "off"), ("B", "absent")]
+    said["camera-yard"] = {"state": "blind", "mono_ms": later.mono}
+    assert [(one["station"], one["why"]) for one in cameras.unseen(places, said)] == [("A", "blind"), ("B", "absent")]
+    assert cameras.recording(said) == {"yard"}
     said["camera-yard"] = {"state": "camera_stalled", "mono_ms": later.mono}
     assert cameras.recording(said) == frozenset()
 

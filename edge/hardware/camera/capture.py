@@ -17,8 +17,10 @@ from av.video.codeccontext import VideoCodecContext
 from edge import clock
 from edge.config import Camera
 from edge.domain.reasons import words
+from edge.domain.sight import Cadence
 from edge.errors import Unavailable
-from edge.hardware.camera.pictures import from_frame
+from edge.hardware.camera.eye import Eye
+from edge.hardware.camera.pictures import from_frame, picture_fps
 from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, probe
 from edge.why import why
 
@@ -43,7 +45,7 @@ class CaptureCamera:
 
     def __init__(self, name: str, container: InputContainer, options: Camera, *, pictures: bool = True) -> None:
         self._name, self._container, self._options = name, container, options
-        self._picture_ms = 1000 / options.face_fps if pictures else None
+        self._picture_ms = 1000 / picture_fps(options) if pictures else None
         self._ready: deque[Packet] = deque()
         self._limit = BACKLOG_S * options.fps
         self._lock = threading.Lock()
@@ -51,6 +53,7 @@ class CaptureCamera:
         self._picture: Picture | None = None
         self._failure: dict[str, str] | None = None
         self._dropped = 0
+        self._eye, self._cadence = Eye(), Cadence()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._capture, name=f"capture-{name}", daemon=True)
         self._thread.start()
@@ -61,7 +64,11 @@ class CaptureCamera:
 
     @property
     def dropped(self) -> int:
-        return self._dropped
+        return self._dropped + self._cadence.lost
+
+    @property
+    def exact(self) -> bool:
+        return True
 
     def packets(self, wait_s: float) -> list[Packet]:
         time.sleep(wait_s)
@@ -101,6 +108,9 @@ class CaptureCamera:
             if self._stopping.is_set():
                 return
             now = clock.mono_ms()
+            self._eye.frame(frame)
+            if frame.pts is not None and frame.time_base is not None:  # the kernel's time of the picture
+                self._cadence.taken(round(frame.pts * frame.time_base * 1_000_000))
             pts = max(last_pts + 1, (now - began) * TICKS // 1000)
             if encoder is None:
                 encoder = h264_encoder(frame.width, frame.height, self._options)
@@ -115,7 +125,7 @@ class CaptureCamera:
                 self._keep(Packet(bytes(packet), pts, pts, ticks, bool(packet.is_keyframe), now))
             if self._picture_ms is not None and now >= next_picture:
                 next_picture = now + self._picture_ms - 1000 / self._options.fps / 2
-                picture = from_frame(frame, now, -1)
+                picture = from_frame(frame, self._eye, now, -1)
                 with self._lock:
                     self._picture = picture
 

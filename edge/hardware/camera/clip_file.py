@@ -18,7 +18,8 @@ from av.video.stream import VideoStream
 from edge import clock
 from edge.config import Camera
 from edge.errors import BadInput, Unavailable
-from edge.hardware.camera.pictures import from_frame
+from edge.hardware.camera.eye import Eye
+from edge.hardware.camera.pictures import from_frame, picture_fps
 from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat
 from edge.why import why
 
@@ -43,9 +44,10 @@ class FileCamera:
         self._stream.codec_context.thread_count = 1
         self._format = VideoFormat(self._stream.width, self._stream.height, self._stream, self._container)
         self._frame_ticks = round(TICKS / float(self._stream.average_rate or options.fps))
-        self._picture_ticks = TICKS / options.face_fps if pictures else None
+        self._picture_ticks = TICKS / picture_fps(options) if pictures else None
         self._next_picture = 0.0
         self._picture: Picture | None = None
+        self._eye = Eye()
         self._loop = 0  # ticks of one whole pass, known after the first
         self._shift = 0  # ticks of all passes before this one
         self._dropped = 0
@@ -65,6 +67,10 @@ class FileCamera:
     @property
     def dropped(self) -> int:
         return self._dropped
+
+    @property
+    def exact(self) -> bool:
+        return False
 
     def packets(self, wait_s: float) -> list[Packet]:
         """See `CameraSource`. Wakes on multiples of `wait_s`, so that several cameras wake together."""
@@ -123,9 +129,10 @@ class FileCamera:
         """Decode the packet (every one: the next refers to it), and keep a picture when one is due."""
         with suppress(av.FFmpegError):  # a damaged picture is still recorded as it is
             for frame in packet.decode():
+                self._eye.frame(frame)
                 if self._picture_ticks is not None and ticks >= self._next_picture:
                     self._next_picture = max(self._next_picture + self._picture_ticks, ticks)
-                    self._picture = from_frame(frame, due_ms, pts * 1000 // TICKS)
+                    self._picture = from_frame(frame, self._eye, due_ms, pts * 1000 // TICKS)
 
     def _skip_to(self, now_ms: int) -> None:
         """Lose what a stopped process did not take: go on with the first key frame that is not yet due."""

@@ -15,8 +15,10 @@ import cv2
 
 from edge import clock
 from edge.config import Camera
+from edge.domain.sight import Cadence
 from edge.errors import Unavailable
-from edge.hardware.camera.pictures import face_size, from_bgr
+from edge.hardware.camera.eye import Eye
+from edge.hardware.camera.pictures import face_size, from_bgr, picture_fps
 from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, probe
 from edge.why import why
 
@@ -34,7 +36,7 @@ class PiCamera:
         except ImportError as error:
             raise Unavailable("camera_library", camera=name, library="picamera2") from error
         self._name, self._options = name, options
-        self._picture_ms = 1000 / options.face_fps if pictures else None
+        self._picture_ms = 1000 / picture_fps(options) if pictures else None
         self._small = face_size(options.width, options.height)
         self._ready: deque[Packet] = deque()
         self._lock = threading.Lock()
@@ -43,6 +45,7 @@ class PiCamera:
         self._failure: dict[str, str] | None = None
         self._dropped = 0
         self._last_ticks = -1
+        self._eye, self._cadence = Eye(), Cadence()
         self._began_ms: int | None = None
         self._next_picture = 0.0
 
@@ -81,7 +84,11 @@ class PiCamera:
 
     @property
     def dropped(self) -> int:
-        return self._dropped
+        return self._dropped + self._cadence.lost
+
+    @property
+    def exact(self) -> bool:
+        return True
 
     def packets(self, wait_s: float) -> list[Packet]:
         time.sleep(wait_s)
@@ -108,6 +115,8 @@ class PiCamera:
     def _keep(self, data: bytes, keyframe: bool, timestamp_us: int | None) -> None:
         """Called by the encoder's thread; `timestamp_us` counts from the first picture."""
         now = clock.mono_ms()
+        if timestamp_us is not None:
+            self._cadence.taken(timestamp_us)
         if self._began_ms is None:
             if not keyframe:
                 return
@@ -135,7 +144,8 @@ class PiCamera:
         self._next_picture = now + self._picture_ms - 500 / self._options.fps
         planes = request.make_array("lores")
         width, height = self._small
+        self._eye.lines(planes[:height:8, :width])
         bgr = cv2.cvtColor(planes, cv2.COLOR_YUV420p2BGR)[:height, :width]
-        picture = from_bgr(bgr, now, -1)
+        picture = from_bgr(bgr, self._eye, now, -1)
         with self._lock:
             self._picture = picture

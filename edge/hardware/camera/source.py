@@ -10,6 +10,8 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from edge.domain.sight import Look
+
 TICKS = 90_000  # packet times are counted in 1/90000 s
 
 
@@ -39,7 +41,8 @@ class VideoFormat:
 class Picture:
     """One decoded picture: `bgr` is height x width x 3 bytes row by row, `jpeg` the same for previews.
 
-    `source_ms` is the position within the clip for a file, -1 for a live camera.
+    `source_ms` is the position within the clip for a file, -1 for a live camera; `look`: its statistics; `moved_ms`:
+    when something in the picture last moved, on the monotonic clock.
     """
 
     mono_ms: int
@@ -48,6 +51,8 @@ class Picture:
     height: int
     bgr: bytes
     jpeg: bytes
+    look: Look
+    moved_ms: int
 
 
 class CameraSource(Protocol):
@@ -59,7 +64,11 @@ class CameraSource(Protocol):
 
     @property
     def dropped(self) -> int:
-        """Pictures lost before they could be recorded."""
+        """Pictures lost before they could be recorded, those the sensor's times tell of too where it gives them."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether its pictures are the sensor's own; see `edge.domain.sight.Watch`."""
 
     def packets(self, wait_s: float) -> list[Packet]:
         """What came within the next `wait_s` seconds, in order; naps instead of waking for each packet."""

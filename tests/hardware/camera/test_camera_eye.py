@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.domain.sight import Look, Watch
+from edge.domain.sight import Cadence, Look, Telling, Watch
 from edge.hardware.camera.eye import Eye, moved, small_of
 from support.scenes import Image, Sensor, covered, person, room
 
@@ -203,3 +203,36 @@ def test_a_camera_turned_to_a_plainer_wall_is_covered_only_for_some_minutes() ->
     codes = [watch.look(look(20_000 + n * 200, texture=1.0)).code for n in range(5 * 1200)]
     assert "camera_covered" in codes[:25]
     assert codes[-1] is None
+
+
+def test_pictures_lost_before_anybody_saw_them_are_counted_by_the_sensors_times() -> None:
+    cadence = Cadence()
+    times = [n * 40_000 + n % 3 * 900 for n in range(100) if n not in (20, 50, 51, 52, 70)]
+    for at in times:
+        cadence.taken(at)
+    assert cadence.lost == 5
+
+
+def test_a_slower_pace_is_no_loss_and_a_clock_that_goes_back_begins_anew() -> None:
+    cadence = Cadence()
+    for n in range(30):
+        cadence.taken(n * 40_000)
+    for n in range(30):
+        cadence.taken(1_200_000 + n * 80_000)
+    for n in range(30):
+        cadence.taken(500_000 + n * 80_000)
+    assert cadence.lost == 0
+
+
+def test_the_same_trouble_is_entered_once_and_a_dark_night_too() -> None:
+    telling = Telling()
+    assert telling.entry(None, 0) is None
+    assert telling.entry("camera_dark", 1000) == {"state": "trouble", "reason": "camera_dark"}
+    assert telling.entry("camera_black", 5000) is None
+    assert telling.entry(None, 60_000) == {"state": "good", "reason": "camera_dark"}
+    for n in range(10):
+        assert telling.entry("camera_dark", 70_000 + n * 20_000) is None
+        assert telling.entry(None, 80_000 + n * 20_000) is None
+    assert telling.entry("camera_covered", 280_000) == {"state": "trouble", "reason": "camera_covered"}
+    assert telling.entry(None, 281_000) == {"state": "good", "reason": "camera_covered"}
+    assert telling.entry("camera_dark", 700_000) is not None
