@@ -30,7 +30,7 @@ ONLY_READER = "door"
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -104,15 +104,40 @@ class Web(Section):
 
 
 class Camera(Section):
-    """One camera, one process. `source` is a file, a device node or a libcamera index, by backend."""
+    """One camera, one process. `source` is a file, a device node, a libcamera index or an rtsp:// address, by backend.
 
-    backend: Literal["file", "v4l2", "picamera2"] = "picamera2"
+    `user` and `password` are for RTSP; they are options of their own so that `source` can be shown to anybody.
+    """
+
+    backend: Literal["file", "v4l2", "picamera2", "rtsp"] = "picamera2"
     source: str = "0"
+    user: str = ""
+    password: str = Field(default="", repr=False)
     width: Annotated[int, Field(ge=160, le=4096)] = 1280
     height: Annotated[int, Field(ge=120, le=2160)] = 720
     fps: Annotated[int, Field(ge=1, le=60)] = 15
     bitrate: Annotated[int, Field(ge=100_000, le=20_000_000)] = 2_000_000
     face_fps: Annotated[float, Field(gt=0, le=30)] = 5.0
+
+    @model_validator(mode="after")
+    def is_an_address(self) -> Self:
+        if self.backend == "rtsp":
+            try:
+                parts = urlsplit(self.source)
+                good = parts.scheme == "rtsp" and bool(parts.hostname) and parts.port != 0 and self.source.isprintable()
+            except ValueError:
+                good = False
+            if not good or " " in self.source:
+                raise Wrong("config_rtsp_source")
+            if "@" in parts.netloc:
+                raise Wrong("config_rtsp_login")
+        elif self.user or self.password:
+            raise Wrong("config_rtsp_only")
+        if ":" in self.user:
+            raise Wrong("config_rtsp_colon")
+        if self.password and not self.user:
+            raise Wrong("config_rtsp_user")
+        return self
 
 
 class Badge(Section):

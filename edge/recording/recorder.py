@@ -54,6 +54,7 @@ class Recorder:
         self._put, self._now, self._free = put, now, free
         self._sequence = first_sequence
         self._writer: SegmentWriter | None = None
+        self._video: VideoFormat | None = None
         self._offset_ms: int | None = None  # wall minus monotonic, as last seen
         self._stepped = False
         self._last: Packet | None = None
@@ -108,11 +109,11 @@ class Recorder:
             self.last_fragment_mono_ms = fragment.mono_ms + fragment.duration_ms
 
     def _begin(self, video: VideoFormat, packet: Packet, now: Instant) -> None:
-        """At a key frame: close a segment that is long enough or whose clock was set, and open the next one."""
+        """At a key frame: close a segment that is long enough, of another format or clock, and open the next one."""
         if self._writer is not None:
             if self._stepped:
                 self._close(Cause.CLOCK_STEP)
-            elif self._writer.elapsed_ticks(packet) >= self._options.segment_seconds * TICKS - TICKS // 100:
+            elif video is not self._video or self._long_enough(self._writer.elapsed_ticks(packet)):
                 self._close(Cause.ROTATED)
             else:
                 return
@@ -126,10 +127,13 @@ class Recorder:
                 self._writer = SegmentWriter(place, video, taken, self._options.fragment_seconds)
             except FileExistsError:
                 continue  # somebody else's, or an older one: never written over
-        self._stepped = False
+        self._stepped, self._video = False, video
         if self.trouble is not None:
             self._note("resumed")
             self.trouble = None
+
+    def _long_enough(self, ticks: int) -> bool:
+        return ticks >= self._options.segment_seconds * TICKS - TICKS // 100
 
     def _close(self, cause: Cause) -> None:
         if self._writer is None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from edge import clock
-from edge.config import Config
+from edge.config import Camera, Config
 from edge.domain.footage import Cause
 from edge.domain.reasons import is_words
 from edge.domain.sight import BLIND, FROZEN, Telling, Watch
@@ -26,6 +26,8 @@ from edge.store.status import write_status
 _log = logging.getLogger(__name__)
 _NAP_S = 0.2
 _REOPEN_S = 2.0
+_REMOTE_S = (1.0, 2.0, 4.0, 8.0, 10.0)  # a network camera is asked less often the longer it is away
+_LOGIN_S = (60.0, 300.0)  # many a camera locks an account after some wrong logins
 _STATUS_MS = 1000
 _SILENT_MS = 10_000  # then the camera is closed and opened again
 _CLOSE_S = 2.5
@@ -105,6 +107,7 @@ class _Service:
         self._watch = Watch(exact=False)
         self._telling = Telling()
         self._opened_ms, self._frozen_ms = 0, _FROZEN_MS
+        self._failures = 0  # in opening the camera, one after another
         self._said = ""
         self._indexer.start()
 
@@ -140,7 +143,7 @@ class _Service:
         now = clock.mono_ms()
         video = source.format
         if packets and video is not None:
-            self._last_packet_ms = now
+            self._last_packet_ms, self._failures = now, 0
             self._packets += len(packets)
             self._recorder.feed(video, packets)
             self._watch.video(now)
@@ -182,10 +185,11 @@ class _Service:
         if self._state[0] != error.code:
             _log.error("%s", error)
         self._state = (error.code, {k: v if is_words(v) else str(v) for k, v in error.facts.items()})
-        self._report(0)
-        stop.wait(_REOPEN_S / 2)
-        self._report(0)
-        stop.wait(_REOPEN_S / 2)
+        until = clock.mono_ms() + round(1000 * _wait_s(self._options, error.code, self._failures))
+        self._failures += 1
+        while not stop.is_set() and (left_ms := until - clock.mono_ms()) > 0:
+            self._report(0)
+            stop.wait(min(1.0, left_ms / 1000))
 
     def _publish(self, picture: Picture) -> None:
         size = 2 * len(picture.bgr)
@@ -236,6 +240,12 @@ class _Service:
             store=self._indexer.trouble,
         )
         self._status_ms, self._packets = now, 0
+
+
+def _wait_s(options: Camera, code: str, failures: int) -> float:
+    """How long to wait before a camera is opened again that was not there, or failed, so many times before."""
+    steps = _LOGIN_S if code == "camera_login" else _REMOTE_S if options.backend == "rtsp" else (_REOPEN_S,)
+    return steps[min(failures, len(steps) - 1)]
 
 
 _STATES = {

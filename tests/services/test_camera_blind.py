@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
-from edge.config import to_toml
+import av
+
+from edge.config import Camera, Config, to_toml
 from edge.demo.clip import write_clip
+from edge.services import camera
 from edge.store import ledger, segments
 from edge.store.db import open_room
 from edge.store.ring import RingReader
 from support.cameras import FPS, camera_config
 from support.kills import camera_status
+from support.rtsp import access_units, network_camera
 from support.scenes import Sensor, covered, person, pictures, room
 from support.serving import Service, until
 
@@ -54,3 +59,64 @@ def test_a_covered_camera_is_told_in_five_seconds_and_goes_on_recording(tmp_path
         assert [s.cause for s in segments.between(db, "door", 0, 1 << 52)] == ["stopped"]
     finally:
         db.close()
+
+
+def test_a_network_camera_comes_back_from_whatever_befalls_it(tmp_path: Path) -> None:
+    """Cut off, and back with another size: one process, the hole explained, and the password in no file of the room."""
+    with network_camera(access_units(320, 180), user="room", password="hunter2:@") as server:
+        config = camera_config(tmp_path, {"door": Path("x")})
+        given = {"backend": "rtsp", "source": server.url, "user": "room", "password": "hunter2:@", "fps": FPS}
+        config = config.model_copy(update={"camera": {"door": Camera.model_validate(given)}})
+        file = tmp_path / "examroom.toml"
+        file.write_text(to_toml(config))
+        service = Service(file, "camera@door", tmp_path / "log")
+
+        def state() -> str:
+            return str(camera_status(config, "door").get("state"))
+
+        service.start()
+        try:
+            until(lambda: state() == "recording")
+            pid, first = camera_status(config, "door")["pid"], camera_status(config, "door")["segment"]
+            time.sleep(1)
+            server.stop()
+            began = time.monotonic()
+            until(lambda: camera_status(config, "door")["reason"] == "camera_unreachable")
+            assert time.monotonic() - began < 5
+            server.start()
+            until(lambda: state() == "recording")
+            server.units = access_units(480, 272)
+            until(lambda: segments_of(config, 480))
+            assert camera_status(config, "door")["pid"] == pid
+            assert camera_status(config, "door")["segment"] != first
+            service.stop()
+        finally:
+            service.end()
+    db = open_room(config.paths.room_db)
+    try:
+        found = segments.between(db, "door", 0, 1 << 52)
+        assert [s.cause for s in found] == ["camera-missing", "rotated", "stopped"]
+        assert found[2].started_ms - found[1].ended_ms < 250
+    finally:
+        db.close()
+    texts = b"".join(f.read_bytes() for f in tmp_path.rglob("*") if f.is_file() and f != file)
+    assert b"hunter2" not in texts
+
+
+def segments_of(config: Config, width: int) -> list[Path]:
+    found = list[Path]()
+    for path in (config.paths.recordings / "door").glob("*.mp4"):
+        with suppress(av.FFmpegError), av.open(str(path)) as container:
+            found += [path] if container.streams.video[0].width == width else []
+    return found
+
+
+def test_a_camera_that_is_away_is_asked_less_and_less_often() -> None:
+    def waits(backend: str, code: str) -> list[float]:
+        source = "rtsp://h/x" if backend == "rtsp" else "x"
+        options = Camera.model_validate({"backend": backend, "source": source})
+        return [camera._wait_s(options, code, failures) for failures in range(6)]
+
+    assert waits("rtsp", "camera_unreachable") == [1, 2, 4, 8, 10, 10]
+    assert waits("rtsp", "camera_login") == [60, 300, 300, 300, 300, 300]
+    assert waits("v4l2", "camera_missing") == [2] * 6

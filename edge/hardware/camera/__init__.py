@@ -1,4 +1,4 @@
-"""Cameras by name: `file` plays a clip as if it were live, `v4l2` is a webcam, `picamera2` the Pi's own."""
+"""Cameras by name: `file` plays a clip as if live, `v4l2` is a webcam, `rtsp` a network camera, `picamera2` a Pi's."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["CameraSource", "Packet", "Picture", "VideoFormat", "open_camera"]
 def open_camera(name: str, options: Camera, *, pictures: bool = True) -> CameraSource:
     """The camera `name`, open and running; its backend's library is imported only now.
 
-    Without `pictures` it only records. Unavailable (`camera_missing`, `camera_library`) when it is not there now,
-    BadInput (`camera_format`) when its source is no H.264 video.
+    Without `pictures` it only records. Unavailable (`camera_missing`, `camera_library` and others) when it is not
+    there now, BadInput (`camera_format`) when its source is no H.264 video.
     """
     if options.backend == "file":
         from edge.hardware.camera.clip_file import FileCamera
@@ -22,6 +22,10 @@ def open_camera(name: str, options: Camera, *, pictures: bool = True) -> CameraS
         from edge.hardware.camera.v4l2 import open_device
 
         return open_device(name, options, pictures=pictures)
+    if options.backend == "rtsp":
+        from edge.hardware.camera.rtsp import RtspCamera
+
+        return RtspCamera(name, options, pictures=pictures)
     from edge.hardware.camera.picamera import PiCamera
 
     return PiCamera(name, options, pictures=pictures)

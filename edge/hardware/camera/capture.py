@@ -1,13 +1,8 @@
-"""A camera that gives raw or MJPEG pictures: a thread takes and encodes them, the recorder fetches what is ready.
-
-The thread is there because a disk that hangs for a second must not lose a second of pictures.
-"""
+"""A camera that gives raw or MJPEG pictures: a thread takes and encodes them, the recorder fetches what is ready."""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections import deque
 from fractions import Fraction
 
 import av
@@ -18,13 +13,11 @@ from edge import clock
 from edge.config import Camera
 from edge.domain.reasons import words
 from edge.domain.sight import Cadence
-from edge.errors import Unavailable
 from edge.hardware.camera.eye import Eye
+from edge.hardware.camera.mailbox import Mailbox
 from edge.hardware.camera.pictures import from_frame, picture_fps
 from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, probe
 from edge.why import why
-
-BACKLOG_S = 10
 
 
 def h264_encoder(width: int, height: int, options: Camera) -> VideoCodecContext:
@@ -44,15 +37,10 @@ class CaptureCamera:
     """See `CameraSource`; `container` gives pictures in real time and is closed by `close`."""
 
     def __init__(self, name: str, container: InputContainer, options: Camera, *, pictures: bool = True) -> None:
-        self._name, self._container, self._options = name, container, options
+        self._container, self._options = container, options
         self._picture_ms = 1000 / picture_fps(options) if pictures else None
-        self._ready: deque[Packet] = deque()
-        self._limit = BACKLOG_S * options.fps
-        self._lock = threading.Lock()
+        self._mailbox = Mailbox(name, options)
         self._format: VideoFormat | None = None
-        self._picture: Picture | None = None
-        self._failure: dict[str, str] | None = None
-        self._dropped = 0
         self._eye, self._cadence = Eye(), Cadence()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._capture, name=f"capture-{name}", daemon=True)
@@ -60,29 +48,21 @@ class CaptureCamera:
 
     @property
     def format(self) -> VideoFormat | None:
-        return self._format
+        return self._mailbox.format
 
     @property
     def dropped(self) -> int:
-        return self._dropped + self._cadence.lost
+        return self._mailbox.dropped + self._cadence.lost
 
     @property
     def exact(self) -> bool:
         return True
 
     def packets(self, wait_s: float) -> list[Packet]:
-        time.sleep(wait_s)
-        with self._lock:
-            found = list(self._ready)
-            self._ready.clear()
-        if not found and self._failure is not None:
-            raise Unavailable("camera_failed", camera=self._name, detail=self._failure)
-        return found
+        return self._mailbox.packets(wait_s)
 
     def picture(self) -> Picture | None:
-        with self._lock:
-            newest, self._picture = self._picture, None
-        return newest
+        return self._mailbox.picture()
 
     def close(self) -> None:
         """Stop the thread and let go of the device; a device that hangs in the kernel keeps only the thread."""
@@ -90,15 +70,14 @@ class CaptureCamera:
         self._thread.join(timeout=4)
         if not self._thread.is_alive():
             self._container.close()
-        if self._format is not None:
-            self._format.owner.close()
+        self._mailbox.close()
 
     def _capture(self) -> None:
         try:
             self._encode_all()
-            self._failure = words("camera_ended")
+            self._mailbox.fail(words("camera_ended"))
         except (av.FFmpegError, OSError, ValueError) as error:
-            self._failure = why(error)
+            self._mailbox.fail(why(error))
 
     def _encode_all(self) -> None:
         encoder: VideoCodecContext | None = None
@@ -125,16 +104,9 @@ class CaptureCamera:
                 self._keep(Packet(bytes(packet), pts, pts, ticks, bool(packet.is_keyframe), now))
             if self._picture_ms is not None and now >= next_picture:
                 next_picture = now + self._picture_ms - 1000 / self._options.fps / 2
-                picture = from_frame(frame, self._eye, now, -1)
-                with self._lock:
-                    self._picture = picture
+                self._mailbox.show(from_frame(frame, self._eye, now, -1))
 
     def _keep(self, packet: Packet) -> None:
         if self._format is None:
             self._format = probe(packet.data)
-        with self._lock:
-            if len(self._ready) < self._limit:
-                self._ready.append(packet)
-            else:  # nobody fetches: start again at a key frame rather than grow
-                self._dropped += len(self._ready)
-                self._ready.clear()
+        self._mailbox.put(packet, self._format)

@@ -1,0 +1,182 @@
+"""Network cameras, against an RTSP server on loopback: what comes through, and what each way of failing is called."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import av
+import pytest
+from pydantic import ValidationError
+
+from edge import clock
+from edge.config import Camera
+from edge.errors import BadInput, ExamroomError, Unavailable
+from edge.hardware.camera import CameraSource, Packet, open_camera, rtsp
+from edge.hardware.camera.source import TICKS
+from support.rtsp import FPS, FakeNetworkCamera, access_units, network_camera
+
+SECRET = "p@ss:w/rd 密#1"
+
+
+@pytest.fixture(scope="module")
+def units() -> list[list[bytes]]:
+    return access_units(320, 180)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtsp, "_OPEN_S", 2.0)
+    monkeypatch.setattr(rtsp, "_READ_S", 0.7)
+
+
+def options(server: FakeNetworkCamera, **more: object) -> Camera:
+    return Camera.model_validate({"backend": "rtsp", "source": server.url, "face_fps": 5, **more})
+
+
+@contextmanager
+def opened(server: FakeNetworkCamera, **more: object) -> Iterator[CameraSource]:
+    camera = open_camera("door", options(server, **more))
+    try:
+        yield camera
+    finally:
+        camera.close()
+
+
+def taken(camera: CameraSource, enough: Callable[[list[Packet]], bool], seconds: float = 10) -> list[Packet]:
+    found, until = list[Packet](), time.monotonic() + seconds
+    while not enough(found):
+        assert time.monotonic() < until
+        found += camera.packets(0.05)
+    return found
+
+
+def failure(camera: CameraSource, seconds: float = 5) -> Unavailable:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            camera.packets(0.05)
+        except Unavailable as error:
+            return error
+    raise AssertionError("it does not notice")
+
+
+@pytest.mark.parametrize(("sprop", "in_band"), [(True, True), (True, False), (False, True)])
+def test_what_the_camera_coded_comes_through_as_it_is(units: list[list[bytes]], sprop: bool, in_band: bool) -> None:
+    with network_camera(units, sprop=sprop, in_band=in_band) as server, opened(server) as camera:
+        packets = taken(camera, lambda found: len(found) >= 15)
+        video = camera.format
+        assert video is not None
+        assert (video.width, video.height) == (320, 180)
+        picture = camera.picture()
+        assert picture is not None
+        assert (picture.width, picture.height, len(picture.bgr)) == (320, 180, 320 * 180 * 3)
+        assert picture.look.frames > 0 == picture.look.copies
+    assert packets[0].keyframe
+    first = units[0] if packets[0].data.endswith(units[0][-1]) else units[FPS]
+    assert packets[0].data.endswith(first[-1])
+    assert rtsp.parameter_sets(packets[0].data)  # wherever the camera told them
+    assert {b.dts - a.dts for a, b in pairwise(packets)} == {TICKS // FPS}
+    assert all(abs(b.mono_ms - a.mono_ms - 1000 / FPS) < 60 for a, b in pairwise(packets))
+    assert abs(packets[-1].mono_ms - clock.mono_ms()) < 1000
+    decoder = av.CodecContext.create("h264", "r")
+    frames = [f for p in packets for f in decoder.decode(av.Packet(p.data))]  # type: ignore[attr-defined]
+    assert len(frames) >= 14
+
+
+def test_a_new_size_is_a_new_format_without_a_hole(units: list[list[bytes]]) -> None:
+    with network_camera(units) as server, opened(server) as camera:
+        before = taken(camera, lambda found: len(found) >= 3)
+        server.units = access_units(480, 272)
+        sizes, packets, until = list[tuple[int, int]](), before, time.monotonic() + 8
+        while (480, 272) not in sizes and time.monotonic() < until:
+            batch = camera.packets(0.05)
+            packets += batch
+            if batch and camera.format is not None:
+                sizes.append((camera.format.width, camera.format.height))
+                assert sizes[-1] == (320, 180) or rtsp.parameter_sets(batch[0].data) or len(set(sizes)) == 1
+        assert set(sizes) == {(320, 180), (480, 272)}
+        assert max(b.dts - a.dts for a, b in pairwise(packets)) == TICKS // FPS
+
+
+@pytest.mark.parametrize(("mode", "within"), [("cut", 1.5), ("hang", 2.5), ("half", 1.5)])
+def test_a_connection_that_breaks_is_noticed_and_the_camera_opens_again(
+    units: list[list[bytes]], mode: str, within: float
+) -> None:
+    with network_camera(units) as server:
+        with opened(server) as camera:
+            taken(camera, lambda found: len(found) >= 3)
+            server.mode, began = mode, time.monotonic()
+            error = failure(camera)
+            assert error.code == "camera_failed"
+            assert time.monotonic() - began < within
+            assert "127.0.0.1" not in error.sentence("en")
+        server.mode = "play"
+        with opened(server) as camera:
+            assert taken(camera, lambda found: len(found) >= 3)[0].keyframe
+
+
+def test_pictures_the_sensor_lost_are_counted(units: list[list[bytes]]) -> None:
+    with network_camera(units, skip=frozenset({14, 18, 19})) as server, opened(server) as camera:
+        taken(camera, lambda found: len(found) >= 22)
+        assert camera.dropped == 3
+
+
+@pytest.mark.parametrize("scheme", ["digest", "basic"])
+def test_a_login_with_any_password_and_nobody_reads_it(units: list[list[bytes]], scheme: str) -> None:
+    with network_camera(units, user="room@7/考", password=SECRET, scheme=scheme) as server:
+        with opened(server, user="room@7/考", password=SECRET) as camera:
+            assert taken(camera, lambda found: len(found) >= 1)
+        wrong = options(server, user="room@7/考", password=SECRET + "x")
+        with pytest.raises(Unavailable) as caught:
+            open_camera("door", wrong)
+    assert caught.value.code == "camera_login"
+    chain: BaseException | None = caught.value
+    while chain is not None:
+        assert not any(part in str(chain) for part in ("w/rd", "w%2Frd", "room@7", "room%407")), chain
+        chain = chain.__cause__
+    assert "w/rd" not in repr(wrong)
+
+
+def test_what_cannot_be_watched_has_its_name(units: list[list[bytes]]) -> None:
+    def code(server: FakeNetworkCamera) -> str:
+        with pytest.raises(ExamroomError) as caught:
+            open_camera("door", options(server))
+        assert isinstance(caught.value, Unavailable | BadInput)
+        return caught.value.code
+
+    with network_camera(units, path="/elsewhere") as server:
+        assert code(server) == "camera_no_stream"
+    assert code(server) == "camera_unreachable"  # it is away now
+    with network_camera(units, codec="JPEG") as server:
+        assert code(server) in ("camera_format", "camera_no_stream")
+    with network_camera(units, mode="hang") as server:
+        began = time.monotonic()
+        camera = open_camera("door", options(server))
+        try:
+            assert failure(camera).code == "camera_failed"
+        finally:
+            camera.close()
+        assert time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"source": "0"},
+        {"source": "http://127.0.0.1/x"},
+        {"source": "rtsp:///x"},
+        {"source": "rtsp://h:99999/x"},
+        {"source": "rtsp://user:hunter2@h/x"},
+        {"source": "rtsp://h/x y"},
+        {"source": "rtsp://h/x", "password": "hunter2"},
+        {"source": "rtsp://h/x", "user": "a:b", "password": "hunter2"},
+        {"backend": "file", "source": "x", "user": "u", "password": "hunter2"},
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_without_repeating_a_password(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Camera.model_validate({"backend": "rtsp", **wrong})
+    assert "hunter2" not in str(caught.value)
