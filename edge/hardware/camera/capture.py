@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import threading
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import av
@@ -19,6 +21,8 @@ from edge.hardware.camera.pictures import from_frame, picture_fps
 from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, probe
 from edge.why import why
 
+SILENT_MS = 3000
+
 
 def h264_encoder(width: int, height: int, options: Camera) -> VideoCodecContext:
     """libx264 without look-ahead or B pictures, one key frame a second with its parameter sets beside it."""
@@ -34,9 +38,21 @@ def h264_encoder(width: int, height: int, options: Camera) -> VideoCodecContext:
 
 
 class CaptureCamera:
-    """See `CameraSource`; `container` gives pictures in real time and is closed by `close`."""
+    """See `CameraSource`; `container` gives pictures in real time, and is closed by the thread that reads it.
 
-    def __init__(self, name: str, container: InputContainer, options: Camera, *, pictures: bool = True) -> None:
+    `ready` is for a device that does not block: it waits a moment for a picture and says whether there is one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        container: InputContainer,
+        options: Camera,
+        *,
+        pictures: bool = True,
+        ready: Callable[[], bool] | None = None,
+    ) -> None:
+        self._wait = ready
         self._container, self._options = container, options
         self._picture_ms = 1000 / picture_fps(options) if pictures else None
         self._mailbox = Mailbox(name, options)
@@ -65,11 +81,9 @@ class CaptureCamera:
         return self._mailbox.picture()
 
     def close(self) -> None:
-        """Stop the thread and let go of the device; a device that hangs in the kernel keeps only the thread."""
+        """Stop the thread, which lets go of the device; one that hangs in the kernel keeps it until it wakes."""
         self._stopping.set()
         self._thread.join(timeout=4)
-        if not self._thread.is_alive():
-            self._container.close()
         self._mailbox.close()
 
     def _capture(self) -> None:
@@ -78,12 +92,27 @@ class CaptureCamera:
             self._mailbox.fail(words("camera_ended"))
         except (av.FFmpegError, OSError, ValueError) as error:
             self._mailbox.fail(why(error))
+        finally:
+            self._container.close()
+
+    def _frames(self) -> Iterator[av.VideoFrame]:
+        """Pictures as they come. TimeoutError when none has come for SILENT_MS."""
+        heard = clock.mono_ms()
+        while not self._stopping.is_set():
+            try:
+                for frame in self._container.decode(video=0):
+                    heard = clock.mono_ms()
+                    yield frame
+                return
+            except BlockingIOError:
+                if self._wait is None or (not self._wait() and clock.mono_ms() - heard > SILENT_MS):
+                    raise TimeoutError(errno.ETIMEDOUT, "no picture") from None
 
     def _encode_all(self) -> None:
         encoder: VideoCodecContext | None = None
         began = clock.mono_ms()
         last_pts, next_picture, next_key = -1, 0.0, 0
-        for frame in self._container.decode(video=0):
+        for frame in self._frames():
             if self._stopping.is_set():
                 return
             now = clock.mono_ms()

@@ -29,7 +29,7 @@ def test_what_is_no_camera_is_a_state(tmp_path: Path) -> None:
     device.write_bytes(b"\0" * 100)
     with pytest.raises(Unavailable) as caught:
         open_camera("door", Camera(backend="v4l2", source=str(device)))
-    assert caught.value.code == "camera_missing"
+    assert caught.value.code == "camera_not_video"
 
 
 def test_pictures_are_encoded_and_the_end_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""The camera process on a webcam that is put below libavdevice, at the level of the kernel's calls (fake_v4l2.c)."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import support
+from edge.config import Camera, to_toml
+from edge.store import segments
+from edge.store.db import open_room
+from edge.store.ring import RingReader
+from support.cameras import camera_config
+from support.kills import camera_status
+from support.serving import Service, until
+
+OPEN = """
+import sys
+from pathlib import Path
+from edge.config import Camera
+from edge.errors import Unavailable
+from edge.hardware.camera import open_camera
+for mode in ("busy", "denied", "odd", "meta", "gone"):
+    Path(sys.argv[2]).write_text(mode)
+    try:
+        open_camera("door", Camera(backend="v4l2", source=sys.argv[1], width=320, height=240, fps=10)).close()
+    except Unavailable as error:
+        print(error.code)
+"""
+
+
+def test_whatever_befalls_a_webcam_is_named_and_recovered_from_by_one_process(tmp_path: Path) -> None:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    library, mode, node = tmp_path / "fake_v4l2.so", tmp_path / "mode", tmp_path / "video0"
+    source = Path(support.__file__).with_name("fake_v4l2.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
+    config = camera_config(tmp_path, {"door": node})
+    options = Camera(backend="v4l2", source=str(node), width=320, height=240, fps=10)
+    config = config.model_copy(update={"camera": {"door": options}})
+    file = tmp_path / "examroom.toml"
+    file.write_text(to_toml(config))
+    prefix = ("env", f"LD_PRELOAD={library}", f"FAKE_V4L2={tmp_path}")
+    service = Service(file, "camera@door", tmp_path / "log", prefix)
+
+    def befalls(what: str) -> None:
+        mode.write_text(what)
+        node.unlink(missing_ok=True) if what == "gone" else node.touch()
+
+    def named(reason: str, seconds: float) -> None:
+        began = time.monotonic()
+        until(lambda: camera_status(config, "door").get("reason") == reason, 20, reason)
+        assert time.monotonic() - began < seconds, reason
+
+    befalls("ok")
+    said = subprocess.run([*prefix, sys.executable, "-c", OPEN, node, mode], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["camera_busy", "camera_denied", "camera_mode", "camera_not_video", "camera_missing"]
+    befalls("ok")
+    service.start()
+    try:
+        named("recording_on", 15)
+        pid = camera_status(config, "door")["pid"]
+        reader = RingReader(config.paths.ring("door"))
+        frame = until(reader.latest)
+        reader.close()
+        assert (frame.width, frame.height) == (320, 240)
+        befalls("mute")
+        named("camera_stalled", 5)
+        named("camera_failed", 5)
+        befalls("ok")
+        named("recording_on", 8)
+        befalls("gone")
+        named("camera_missing", 5)
+        befalls("ok")
+        named("recording_on", 6)
+        assert camera_status(config, "door")["pid"] == pid
+        assert camera_status(config, "door")["dropped"] < 5
+        service.stop()
+    finally:
+        service.end()
+    db = open_room(config.paths.room_db)
+    try:
+        causes = [s.cause for s in segments.between(db, "door", 0, 1 << 52)]
+        assert causes == ["camera-stalled", "camera-missing", "stopped"]
+    finally:
+        db.close()

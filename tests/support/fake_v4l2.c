@@ -1,0 +1,209 @@
+/* Preloaded into the camera process: a webcam at $FAKE_V4L2/video0, at the level of the kernel's calls.
+ *
+ * It gives 320 x 240 YUYV at 10 pictures a second, as the kernel documents V4L2 streaming by mmap. The first word of
+ * $FAKE_V4L2/mode is what befalls it: "ok", "gone" (unplugged: the node vanishes and calls on it fail with ENODEV),
+ * "busy" (somebody else streams), "denied", "odd" (a pixel format nobody can show), "meta" (a node without capture),
+ * "mute" (connected, but no picture comes).
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/videodev2.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WIDTH = 320, HEIGHT = 240, SIZE = WIDTH * HEIGHT * 2, STRIDE = (SIZE + 4095) / 4096 * 4096, COUNT = 4, STEP_US = 100000 };
+static int device = -1, streaming, queue[COUNT + 1], first, last;
+static int64_t next_us;
+static uint32_t number;
+
+static int mode_is(const char *name) {
+  char path[4096], word[32] = "ok";
+  snprintf(path, sizeof path, "%s/mode", getenv("FAKE_V4L2"));
+  FILE *file = fopen(path, "r");
+  if (file) {
+    if (fscanf(file, "%31s", word) != 1) strcpy(word, "ok");
+    fclose(file);
+  }
+  return strcmp(word, name) == 0;
+}
+
+static int64_t now_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int fail(int error) {
+  errno = error;
+  return -1;
+}
+
+static int open_ours(void) {
+  if (mode_is("gone")) return fail(ENOENT);
+  if (mode_is("denied")) return fail(EACCES);
+  device = memfd_create("video0", 0);
+  if (ftruncate(device, (off_t)COUNT * STRIDE) != 0) return -1;
+  streaming = first = last = 0;
+  return device;
+}
+
+#define OPEN(NAME)                                                                  \
+  int NAME(const char *path, int flags, ...) {                                      \
+    char ours[4096];                                                                \
+    const char *folder = getenv("FAKE_V4L2");                                       \
+    va_list rest;                                                                   \
+    va_start(rest, flags);                                                          \
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;         \
+    va_end(rest);                                                                   \
+    snprintf(ours, sizeof ours, "%s/video0", folder ? folder : "");                 \
+    if (folder && strcmp(path, ours) == 0) return open_ours();                      \
+    return ((int (*)(const char *, int, ...))dlsym(RTLD_NEXT, #NAME))(path, flags, mode); \
+  }
+OPEN(open)
+OPEN(open64)
+
+static void set_format(struct v4l2_format *format) {
+  memset(&format->fmt, 0, sizeof format->fmt);
+  format->fmt.pix.width = WIDTH;
+  format->fmt.pix.height = HEIGHT;
+  format->fmt.pix.pixelformat = mode_is("odd") ? v4l2_fourcc('p', 'R', 'A', 'A') : V4L2_PIX_FMT_YUYV;
+  format->fmt.pix.field = V4L2_FIELD_NONE;
+  format->fmt.pix.bytesperline = WIDTH * 2;
+  format->fmt.pix.sizeimage = SIZE;
+}
+
+static void describe(struct v4l2_buffer *buffer) {
+  buffer->type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+  buffer->memory = V4L2_MEMORY_MMAP;
+  buffer->length = SIZE;
+  buffer->m.offset = buffer->index * STRIDE;
+}
+
+static int take(struct v4l2_buffer *buffer) {
+  static uint8_t picture[SIZE];
+  for (;;) {
+    if (mode_is("gone")) return fail(ENODEV);
+    if (!streaming) return fail(EINVAL);
+    if (!mode_is("mute") && first != last && now_us() >= next_us) break;
+    if (fcntl(device, F_GETFL) & O_NONBLOCK) return fail(EAGAIN);
+    usleep(5000);
+  }
+  for (int at = 0; at < SIZE; at += 2) {
+    int x = at / 2 % WIDTH, y = at / 2 / WIDTH;
+    picture[at] = (uint8_t)((x / 40 + y / 40) % 2 * 90 + 60 + rand() % 5);
+    picture[at + 1] = 128;
+  }
+  buffer->index = (uint32_t)queue[first];
+  first = (first + 1) % (COUNT + 1);
+  describe(buffer);
+  if (pwrite(device, picture, SIZE, (off_t)buffer->m.offset) != SIZE) return -1;
+  buffer->bytesused = SIZE;
+  buffer->sequence = number++;
+  buffer->flags = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
+  buffer->timestamp.tv_sec = now_us() / 1000000;
+  buffer->timestamp.tv_usec = now_us() % 1000000;
+  next_us += STEP_US;
+  return 0;
+}
+
+static int control(unsigned long request, void *given) {
+  struct v4l2_buffer *buffer = given;
+  if (mode_is("gone")) return fail(ENODEV);
+  switch (request) {
+  case VIDIOC_QUERYCAP: {
+    struct v4l2_capability *found = given;
+    memset(found, 0, sizeof *found);
+    found->capabilities = (mode_is("meta") ? V4L2_CAP_META_CAPTURE : V4L2_CAP_VIDEO_CAPTURE) | V4L2_CAP_STREAMING;
+    return 0;
+  }
+  case VIDIOC_ENUM_FMT: {
+    struct v4l2_fmtdesc *found = given;
+    if (found->index > 0) return fail(EINVAL);
+    found->pixelformat = mode_is("odd") ? v4l2_fourcc('p', 'R', 'A', 'A') : V4L2_PIX_FMT_YUYV;
+    return 0;
+  }
+  case VIDIOC_S_FMT:
+    if (mode_is("busy")) return fail(EBUSY);
+    set_format(given);
+    return 0;
+  case VIDIOC_G_FMT:
+    set_format(given);
+    return 0;
+  case VIDIOC_G_PARM:
+  case VIDIOC_S_PARM: {
+    struct v4l2_streamparm *found = given;
+    found->parm.capture.capability = V4L2_CAP_TIMEPERFRAME;
+    found->parm.capture.timeperframe.numerator = STEP_US / 1000;
+    found->parm.capture.timeperframe.denominator = 1000;
+    return 0;
+  }
+  case VIDIOC_REQBUFS: {
+    struct v4l2_requestbuffers *found = given;
+    found->count = COUNT;
+    return 0;
+  }
+  case VIDIOC_QUERYBUF:
+    describe(buffer);
+    return 0;
+  case VIDIOC_QBUF:
+    queue[last] = (int)buffer->index;
+    last = (last + 1) % (COUNT + 1);
+    return 0;
+  case VIDIOC_DQBUF:
+    return take(buffer);
+  case VIDIOC_STREAMON:
+    if (mode_is("busy")) return fail(EBUSY);
+    streaming = 1;
+    next_us = now_us() + STEP_US;
+    return 0;
+  case VIDIOC_STREAMOFF:
+    streaming = 0;
+    return 0;
+  case VIDIOC_ENUMINPUT:
+    return ((struct v4l2_input *)given)->index == 0 ? 0 : fail(EINVAL);
+  case VIDIOC_S_INPUT:
+    return 0;
+  case VIDIOC_G_INPUT:
+    *(int *)given = 0;
+    return 0;
+  default:
+    return fail(ENOTTY);
+  }
+}
+
+int ioctl(int fd, unsigned long request, ...) {
+  va_list rest;
+  va_start(rest, request);
+  void *given = va_arg(rest, void *);
+  va_end(rest);
+  if (fd >= 0 && fd == device && request != FIONBIO) return control(request & 0xFFFFFFFFul, given);
+  return ((int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl"))(fd, request, given);
+}
+
+int poll(struct pollfd *those, nfds_t count, int timeout_ms) {
+  if (count != 1 || those[0].fd < 0 || those[0].fd != device)
+    return ((int (*)(struct pollfd *, nfds_t, int))dlsym(RTLD_NEXT, "poll"))(those, count, timeout_ms);
+  int64_t until = now_us() + (int64_t)timeout_ms * 1000;
+  for (;;) {
+    int gone = mode_is("gone"), ready = !mode_is("mute") && now_us() >= next_us;
+    those[0].revents = (short)(gone ? POLLERR | POLLHUP : ready ? POLLIN : 0);
+    if (gone || ready) return 1;
+    if (now_us() >= until) return 0;
+    usleep(5000);
+  }
+}
+
+int close(int fd) {
+  if (fd >= 0 && fd == device) device = -1;
+  return ((int (*)(int))dlsym(RTLD_NEXT, "close"))(fd);
+}
