@@ -80,7 +80,8 @@ class Watch:
         self._minute: int | None = None
         self._sight = Sight(None, 0)
         self._pending: tuple[str | None, int] | None = None
-        self._last_ms: int | None = None
+        self._video_since: int | None = None  # without a picture
+        self._video_ms = 0
 
     @property
     def sight(self) -> Sight:
@@ -95,15 +96,16 @@ class Watch:
         if code is None and self._sight.code is not None and self._stays(self._sight.code, look):
             code = self._sight.code
         self._learn(look, code)
-        self._last_ms = look.mono_ms
+        self._video_since = None
         return self._settle(code, look.mono_ms)
 
     def video(self, now_ms: int) -> Sight:
-        """Video has come, with or without a picture that could be looked at."""
-        if self._last_ms is None:
-            self._last_ms = now_ms
-        elif now_ms - self._last_ms > BLANK_MS:
-            self._sight = Sight(BLANK, self._last_ms) if self._sight.code != BLANK else self._sight
+        """Video has come, without a picture that could be looked at as far as is known. A pause in it begins anew."""
+        if self._video_since is None or now_ms - self._video_ms > 1000:
+            self._video_since = now_ms
+        self._video_ms = now_ms
+        if now_ms - self._video_since > BLANK_MS:
+            self._sight = Sight(BLANK, self._video_since) if self._sight.code != BLANK else self._sight
             self._pending = None
         return self._sight
 
@@ -111,8 +113,7 @@ class Watch:
         """The camera was opened again: what was counted says nothing of now; the judgement stays till a new one."""
         self._exact = exact
         self._window.clear()
-        self._pending = None
-        self._last_ms = None
+        self._pending = self._video_since = None
 
     def _settle(self, code: str | None, now_ms: int) -> Sight:
         if code == self._sight.code:

@@ -108,7 +108,7 @@ class _Service:
         self._telling = Telling()
         self._opened_ms, self._frozen_ms = 0, _FROZEN_MS
         self._failures = 0  # in opening the camera, one after another
-        self._said = ""
+        self._said, self._coder = "", ""
         self._indexer.start()
 
     def loop(self, stop: threading.Event) -> None:
@@ -120,6 +120,7 @@ class _Service:
                 continue
             try:
                 self._opened_ms = self._last_packet_ms = clock.mono_ms()
+                self._coder = source.coder
                 self._watch.restarted(exact=source.exact)
                 while not stop.is_set() and self._turn(source):
                     pass
@@ -146,11 +147,12 @@ class _Service:
             self._last_packet_ms, self._failures = now, 0
             self._packets += len(packets)
             self._recorder.feed(video, packets)
-            self._watch.video(now)
         picture = source.picture()
         if picture is not None:
             self._publish(picture)
             self._watch.look(picture.look)
+        elif packets:
+            self._watch.video(now)
         sight = self._watch.sight
         silent_ms = now - self._last_packet_ms
         if silent_ms > _SILENT_MS:
@@ -229,6 +231,7 @@ class _Service:
             state=state,
             reason=code,
             facts=facts,
+            coder=self._coder,
             sight=self._watch.sight.code,
             segment=recorder.segment,
             bytes=recorder.bytes,

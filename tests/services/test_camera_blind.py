@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
 import av
+import pytest
 
 from edge.config import Camera, Config, to_toml
 from edge.demo.clip import write_clip
+from edge.hardware.camera import CameraSource, open_camera
 from edge.services import camera
 from edge.store import ledger, segments
 from edge.store.db import open_room
@@ -109,6 +112,34 @@ def segments_of(config: Config, width: int) -> list[Path]:
         with suppress(av.FFmpegError), av.open(str(path)) as container:
             found += [path] if container.streams.video[0].width == width else []
     return found
+
+
+def test_a_frozen_camera_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, clip = Sensor().take(room()), tmp_path / "clip.mp4"
+    write_clip(clip, (picture for _ in range(2 * FPS)), FPS, bitrate=500_000)
+    config, opened, stop = camera_config(tmp_path, {"door": clip}), list[CameraSource](), threading.Event()
+
+    def counted(name: str, options: Camera) -> CameraSource:
+        opened.append(open_camera(name, options))
+        return opened[-1]
+
+    monkeypatch.setattr(camera, "_FROZEN_MS", 300)
+    monkeypatch.setattr(camera, "open_camera", counted)
+    thread = threading.Thread(target=camera.run, args=(config, "door", stop))
+    thread.start()
+    try:
+        until(lambda: camera_status(config, "door").get("reason") == "camera_frozen", 8)
+        until(lambda: len(opened) > 1)
+        assert camera_status(config, "door")["state"] == "blind"
+    finally:
+        stop.set()
+        thread.join(10)
+    db = open_room(config.paths.room_db)
+    try:
+        told = [(e.body["state"], e.body["reason"]) for e in ledger.entries(db, kinds=("camera",))]
+        assert told == [("trouble", "camera_frozen")]
+    finally:
+        db.close()
 
 
 def test_a_camera_that_is_away_is_asked_less_and_less_often() -> None:

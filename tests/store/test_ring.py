@@ -39,6 +39,22 @@ def test_the_newest_whole_picture(tmp_path: Path) -> None:
     again.close()
 
 
+def test_who_waits_for_motion_need_not_copy_pictures(tmp_path: Path) -> None:
+    reader = RingReader(tmp_path / "frames.ring")
+    assert reader.motion() is None
+    ring = RingWriter(tmp_path / "frames.ring", 4000)
+    assert reader.motion() is None
+    write(ring, 5)
+    assert reader.motion() == (1, 5)  # a writer that does not say is taken to have seen something move
+    ring.write(mono_ms=9, wall_ms=9, source_ms=-1, width=1, height=1, bgr=b"abc", jpeg=b"", moved_ms=6)
+    assert reader.motion() == (2, 6)
+    frame = reader.latest()
+    assert frame is not None
+    assert (frame.mono_ms, frame.moved_ms) == (9, 6)
+    reader.close()
+    ring.close()
+
+
 def test_no_torn_picture_under_a_busy_writer(tmp_path: Path) -> None:
     ring, stop = RingWriter(tmp_path / "frames.ring", 200_000, slots=2), threading.Event()
 

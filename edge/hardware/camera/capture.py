@@ -63,6 +63,10 @@ class CaptureCamera:
         self._thread.start()
 
     @property
+    def coder(self) -> str:
+        return "libx264"
+
+    @property
     def format(self) -> VideoFormat | None:
         return self._mailbox.format
 

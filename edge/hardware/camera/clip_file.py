@@ -61,6 +61,10 @@ class FileCamera:
         self._started_ms = clock.mono_ms()
 
     @property
+    def coder(self) -> str:
+        return "camera"
+
+    @property
     def format(self) -> VideoFormat:
         return self._format
 

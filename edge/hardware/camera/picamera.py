@@ -1,14 +1,16 @@
-"""The Pi's own camera through picamera2: the main stream to its H.264 encoder, the small stream for faces.
+"""The Pi's own camera through picamera2: the main stream to an H.264 encoder, the lores stream for faces.
 
-This adapter has never run on a Pi: it is written to picamera2's documented interface (manual sections 7 and 8) and
-tested against a fake of it. On a Pi 5, which has no hardware encoder, picamera2 puts libx264 in its place by itself.
+Never run on a Pi, by anybody: written to picamera2's manual and sources (`Picamera2`, `encoders`, `outputs.Output`) and
+tested against a fake of them (tests/support/fake_picamera2.py). What only a Pi can show: that the hardware encoder of a
+Pi 4 keeps pace and puts SPS and PPS before each key frame (`repeat`), what libx264 costs on a Pi 5, which has no
+hardware encoder, that libcamera accepts the lores size, and how a camera behaves whose ribbon is pulled while it runs.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
-import time
-from collections import deque
+from contextlib import suppress
 from typing import Any
 
 import cv2
@@ -18,11 +20,13 @@ from edge.config import Camera
 from edge.domain.sight import Cadence
 from edge.errors import Unavailable
 from edge.hardware.camera.eye import Eye
+from edge.hardware.camera.mailbox import Mailbox
 from edge.hardware.camera.pictures import face_size, from_bgr, picture_fps
 from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, probe
 from edge.why import why
 
-BACKLOG_S = 10
+_log = logging.getLogger(__name__)
+_CLOSE_S = 4.0
 
 
 class PiCamera:
@@ -30,22 +34,17 @@ class PiCamera:
 
     def __init__(self, name: str, options: Camera, *, pictures: bool = True) -> None:
         try:
-            from picamera2 import Picamera2
-            from picamera2.encoders import H264Encoder
+            from picamera2 import Picamera2, encoders
             from picamera2.outputs import Output
         except ImportError as error:
             raise Unavailable("camera_library", camera=name, library="picamera2") from error
         self._name, self._options = name, options
         self._picture_ms = 1000 / picture_fps(options) if pictures else None
         self._small = face_size(options.width, options.height)
-        self._ready: deque[Packet] = deque()
-        self._lock = threading.Lock()
-        self._format: VideoFormat | None = None
-        self._picture: Picture | None = None
-        self._failure: dict[str, str] | None = None
-        self._dropped = 0
-        self._last_ticks = -1
+        self._mailbox = Mailbox(name, options)
+        self._video: VideoFormat | None = None
         self._eye, self._cadence = Eye(), Cadence()
+        self._last_ticks = -1
         self._began_ms: int | None = None
         self._next_picture = 0.0
 
@@ -64,7 +63,8 @@ class PiCamera:
         except (IndexError, RuntimeError, ValueError) as error:
             raise Unavailable("camera_missing", camera=name, source=options.source) from error
         try:
-            self._start(H264Encoder, Packets(), pictures)
+            encoder, self.coder = encoder_for(encoders, options)
+            self._start(encoder, Packets(), pictures)
         except (RuntimeError, OSError) as error:
             self._camera.close()
             raise Unavailable("camera_failed", camera=name, detail=why(error)) from error
@@ -76,65 +76,62 @@ class PiCamera:
             streams["lores"] = {"size": self._small, "format": "YUV420"}
             self._camera.post_callback = self._look
         self._camera.configure(self._camera.create_video_configuration(**streams, controls={"FrameRate": options.fps}))
-        self._camera.start_recording(encoder(bitrate=options.bitrate, repeat=True, iperiod=options.fps), output)
+        self._camera.start_recording(encoder, output)
 
     @property
     def format(self) -> VideoFormat | None:
-        return self._format
+        return self._mailbox.format
 
     @property
     def dropped(self) -> int:
-        return self._dropped + self._cadence.lost
+        return self._mailbox.dropped + self._cadence.lost
 
     @property
     def exact(self) -> bool:
         return True
 
     def packets(self, wait_s: float) -> list[Packet]:
-        time.sleep(wait_s)
-        with self._lock:
-            found = list(self._ready)
-            self._ready.clear()
-        if self._failure is not None:
-            raise Unavailable("camera_failed", camera=self._name, detail=self._failure)
-        return found
+        return self._mailbox.packets(wait_s)
 
     def picture(self) -> Picture | None:
-        with self._lock:
-            newest, self._picture = self._picture, None
-        return newest
+        return self._mailbox.picture()
 
     def close(self) -> None:
+        """Stop and let go of the camera; one that does not answer may not hold up the recording of what came before."""
+        closing = threading.Thread(target=self._close, name=f"close-{self._name}", daemon=True)
+        closing.start()
+        closing.join(_CLOSE_S)
+        if closing.is_alive():
+            _log.error("camera %s does not stop within %s s; it is left to itself", self._name, _CLOSE_S)
+        self._mailbox.close()
+
+    def _close(self) -> None:
         try:
-            self._camera.stop_recording()
+            with suppress(RuntimeError):  # its encoder has ended already
+                self._camera.stop_recording()
         finally:
             self._camera.close()
-            if self._format is not None:
-                self._format.owner.close()
 
     def _keep(self, data: bytes, keyframe: bool, timestamp_us: int | None) -> None:
-        """Called by the encoder's thread; `timestamp_us` counts from the first picture."""
+        """Called by the encoder's thread; `timestamp_us` is the sensor's time since the first picture."""
         now = clock.mono_ms()
         if timestamp_us is not None:
             self._cadence.taken(timestamp_us)
-        if self._began_ms is None:
+        if self._video is None or self._began_ms is None:
             if not keyframe:
                 return
             try:
-                self._format = probe(data)
+                self._video = probe(data)
             except (ValueError, OSError) as error:
-                self._failure = why(error)
+                self._mailbox.fail(why(error))
                 return
             self._began_ms = now - (timestamp_us or 0) // 1000
         since_us = (now - self._began_ms) * 1000 if timestamp_us is None else timestamp_us
         ticks = max(self._last_ticks + 1, since_us * TICKS // 1_000_000)
         self._last_ticks = ticks
         taken = self._began_ms + ticks * 1000 // TICKS
-        with self._lock:
-            if len(self._ready) >= BACKLOG_S * self._options.fps:
-                self._dropped += len(self._ready)
-                self._ready.clear()
-            self._ready.append(Packet(data, ticks, ticks, TICKS // self._options.fps, keyframe, taken))
+        packet = Packet(data, ticks, ticks, TICKS // self._options.fps, keyframe, taken)
+        self._mailbox.put(packet, self._video)
 
     def _look(self, request: Any) -> None:
         """Called by the camera's thread for each picture; copies one when it is due."""
@@ -146,6 +143,18 @@ class PiCamera:
         width, height = self._small
         self._eye.lines(planes[:height:8, :width])
         bgr = cv2.cvtColor(planes, cv2.COLOR_YUV420p2BGR)[:height, :width]
-        picture = from_bgr(bgr, self._eye, now, -1)
-        with self._lock:
-            self._picture = picture
+        self._mailbox.show(from_bgr(bgr, self._eye, now, -1))
+
+
+def encoder_for(encoders: Any, options: Camera) -> tuple[Any, str]:
+    """The encoder of this machine and its name: `hardware` up to the Pi 4, `libx264` on a Pi 5.
+
+    `encoders` is picamera2's module, where `H264Encoder` is the hardware's or, without one, `LibavH264Encoder` itself.
+    """
+    common = {"bitrate": options.bitrate, "repeat": True, "iperiod": options.fps}
+    software = getattr(encoders, "LibavH264Encoder", None)
+    if software is None or encoders.H264Encoder is not software:
+        return encoders.H264Encoder(**common), "hardware"
+    encoder = software(**common, framerate=options.fps)
+    encoder.drop_final_frames = True  # at the end it would send them at the camera's pace
+    return encoder, "libx264"

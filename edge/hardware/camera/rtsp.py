@@ -76,6 +76,10 @@ class RtspCamera:
         self._thread.start()
 
     @property
+    def coder(self) -> str:
+        return "camera"
+
+    @property
     def format(self) -> VideoFormat | None:
         return self._mailbox.format
 

@@ -59,6 +59,10 @@ class CameraSource(Protocol):
     """One open camera. Every method may raise Unavailable (`camera_failed`): then close it and open it again."""
 
     @property
+    def coder(self) -> str:
+        """Who makes its H.264: `camera` (it comes coded), `hardware` or `libx264`."""
+
+    @property
     def format(self) -> VideoFormat | None:
         """None until the first packet has come."""
 
