@@ -5,7 +5,7 @@ limits for staying than for beginning: what flickers between two states is neith
 its first picture, at two pictures a second or more.
 
 What this cannot tell: a light that is out from a lens cap under a noisy sensor (both `dark`); what hangs before a wall
-without any texture, unless it is as flat itself; a network camera whose "smart" coding leaves a still room out of its
+without any texture, unless it is flatter still; a network camera whose "smart" coding leaves a still room out of its
 stream altogether (turn that off, or it is taken for frozen); a recording played in place of the room.
 """
 
@@ -75,8 +75,8 @@ class Watch:
     def __init__(self, *, exact: bool) -> None:
         self._exact = exact
         self._window: deque[Look] = deque()
-        self._least: deque[float] = deque(maxlen=PAST_MINUTES)
-        self._smooth: float | None = None
+        self._least: deque[tuple[float, float]] = deque(maxlen=PAST_MINUTES)  # (texture, contrast), by the minute
+        self._smooth: tuple[float, float] | None = None
         self._minute: int | None = None
         self._sight = Sight(None, 0)
         self._pending: tuple[str | None, int] | None = None
@@ -168,14 +168,14 @@ class Watch:
 
     def _covered(self, look: Look, share: float) -> bool:
         """Flat and blurred: against the camera's own past, or so much that no room looks like it."""
-        if look.texture < 0.25 and look.contrast < 8:
+        usual, contrast = self._usual()
+        if look.texture < 0.25 and look.contrast < (min(8.0, 0.6 * contrast) if self._least else 4.0):
             return True
-        usual = self._usual()
         return usual >= _PLAIN and look.texture < 2.5 and _proportion(look) < share * usual
 
-    def _usual(self) -> float:
-        """The least texture, in proportion to its light, that a good picture had of late: nobody before the wall."""
-        return min(self._least) if self._least else 0.0
+    def _usual(self) -> tuple[float, float]:
+        """The least texture, in proportion to its light, and contrast of late: nobody before the wall."""
+        return (min(t for t, _ in self._least), min(c for _, c in self._least)) if self._least else (0.0, 0.0)
 
     def _learn(self, look: Look, code: str | None) -> None:
         """What good pictures look like; one covered for long, and not flat, is of a camera turned for good."""
@@ -186,14 +186,15 @@ class Watch:
             return
         if code is not None or self._pending is not None or len(self._window) < 3:  # the first knows no noise
             return
-        now = _proportion(look)
-        self._smooth = now if self._smooth is None else self._smooth + (now - self._smooth) * 0.1
+        now, old = (_proportion(look), look.contrast), self._smooth
+        self._smooth = now if old is None else (old[0] + (now[0] - old[0]) * 0.1, old[1] + (now[1] - old[1]) * 0.1)
         minute = look.mono_ms // 60_000
         if minute != self._minute:
             self._minute = minute
             self._least.append(self._smooth)
         else:
-            self._least[-1] = min(self._least[-1], self._smooth)
+            texture, contrast = self._least[-1]
+            self._least[-1] = min(texture, self._smooth[0]), min(contrast, self._smooth[1])
 
 
 def _proportion(look: Look) -> float:

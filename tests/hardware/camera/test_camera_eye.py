@@ -17,6 +17,7 @@ from support.scenes import Image, Sensor, covered, person, room
 
 FPS, LOOKS = 10, 5
 ROOM = room()
+BLANK_WALL = np.tile(np.linspace(150, 120, 320, dtype=np.float32)[None, :, None], (180, 1, 3))
 GOOD_S, BAD_S = 5.0, 10.0
 
 
@@ -101,6 +102,13 @@ def test_each_fault_is_told_within_five_seconds_and_so_is_its_end(bad: Callable[
     assert BAD_S < ended < BAD_S + 4
 
 
+def test_before_a_bare_wall_only_what_is_flatter_is_a_cover() -> None:
+    sensor, wall, sticker = Sensor(), BLANK_WALL * 0.55 + 50, np.full_like(ROOM, 90)
+    seen = told(lambda at: sensor.take(sticker if at > 14 else wall), 20)
+    assert [code for _, code in seen] == ["camera_covered"]
+    assert seen[0][0] > 14
+
+
 def test_a_camera_that_starts_covered_is_told_without_a_past() -> None:
     (at, code), *rest = told(_plain(90, 3), 6)
     assert (code, rest) == ("camera_covered", [])
@@ -113,7 +121,6 @@ def _walking(at: float) -> Image:
 
 
 _SENSOR = Sensor()
-BLANK_WALL = np.tile(np.linspace(150, 120, 320, dtype=np.float32)[None, :, None], (180, 1, 3))
 
 
 @pytest.mark.parametrize(
