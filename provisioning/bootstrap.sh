@@ -166,6 +166,7 @@ except ExamroomError as error:
     sys.exit(error.exit_code)
 PYTHON
 services=$($PREFIX/bin/python "$work/services.py" $CONFIG) || exit 2
+rtsp=$($PREFIX/bin/python -c 'import pathlib, sys; from edge.config import load_config as c; print(*(n for n, o in c(pathlib.Path(sys.argv[1])).camera.items() if o.backend == "rtsp"))' $CONFIG)
 
 say "人脸模型" "face pack"
 pack=$($PREFIX/bin/python -c 'import pathlib, sys; from edge.config import load_config as c; print(c(pathlib.Path(sys.argv[1])).checkin.pack)' $CONFIG)
@@ -195,6 +196,11 @@ install -m 644 "$here"/systemd/*.service "$here"/systemd/*.target /etc/systemd/s
 install -D -m 644 "$here/systemd/examroom-.service.d/10-common.conf" /etc/systemd/system/examroom-.service.d/10-common.conf
 install -D -m 644 "$here/provisioning/polkit/50-examroom-pcsc.rules" /etc/polkit-1/rules.d/50-examroom-pcsc.rules
 install -D -m 644 "$here/systemd/journald.conf.d/examroom.conf" /etc/systemd/journald.conf.d/examroom.conf
+# only a network camera gets at the network
+rm -f /etc/systemd/system/examroom-camera@*.service.d/20-network.conf
+for camera in $rtsp; do
+  install -D -m 644 "$here/systemd/examroom-camera-rtsp.d/20-network.conf" "/etc/systemd/system/examroom-camera@$camera.service.d/20-network.conf"
+done
 units=(examroom.target)
 for service in $services; do units+=("examroom-$service.service"); done
 [ $nginx = 0 ] || units+=(examroomtls.timer)

@@ -123,6 +123,17 @@ def test_devices_and_networks_go_to_those_who_need_them() -> None:
     assert units["checkin"]["DeviceAllow"] == ["char-input rw", "char-gpiochip rw", *lines]
 
 
+def test_a_network_camera_and_no_other_gets_at_the_network() -> None:
+    """The site's own, and only through the drop-in that bootstrap.sh lays beside the unit of such a camera."""
+    own = read(SYSTEMD / "examroom-camera@.service", SYSTEMD / "examroom-camera-rtsp.d/20-network.conf", COMMON)[
+        "Service"
+    ]
+    assert own["RestrictAddressFamilies"] == ["AF_UNIX AF_NETLINK", "AF_INET AF_INET6"]
+    assert own["IPAddressDeny"] == ["any"]
+    assert "192.168.0.0/16" in " ".join(own["IPAddressAllow"]).split()
+    assert "examroom-camera-rtsp.d/20-network.conf" in (SYSTEMD.parent / "provisioning/bootstrap.sh").read_text()
+
+
 def test_what_a_service_writes_is_given_to_it() -> None:
     paths = Paths()
     for service in SERVICES:

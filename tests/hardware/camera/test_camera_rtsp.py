@@ -187,7 +187,7 @@ def test_a_camera_whose_clock_runs_differently_is_followed_and_late_packets_are_
     chance, step = random.Random(4), TICKS // 10
     stamps = [(n * step, 1000 + n * 100 + n // 50 + chance.choice((0, 0, 5, 40))) for n in range(20_000)]
     late = [mono - (1000 + n * 100 + n // 50) for n, (_, mono) in enumerate(times_of(stamps))]
-    assert max(late) - min(late) < 60 > max(late)  # of 400 ms that it ran apart
+    assert max(abs(one) for one in late) < 60  # of 400 ms that it ran apart
     paused = times_of([(n * step, 1000 + n * 100 + (9000 if n > 20 else 0)) for n in range(40)])
     assert paused[39][1] == pytest.approx(1000 + 3900 + 9000, abs=100)
 
