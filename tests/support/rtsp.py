@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import random
 import re
 import socket
 import struct
@@ -23,7 +24,7 @@ from edge.config import Camera
 from edge.hardware.camera.capture import h264_encoder
 from support.scenes import Sensor, room
 
-FPS = 10
+FPS = 25
 _REALM, _NONCE = "camera", "0a1b2c3d"
 _CLOCK = 90_000
 
@@ -43,7 +44,10 @@ def access_units(width: int, height: int, seconds: int = 2) -> list[list[bytes]]
 
 @dataclass
 class FakeNetworkCamera:
-    """Change `mode` while it plays: `play`, `hang` (connected and silent), `half` (half a picture, then cut), `cut`."""
+    """Change `mode` while it plays: `play`, `hang` (connected and silent), `half` (half a picture, then cut), `cut`.
+
+    `garbage` plays on with bytes changed at random in every unit, and units cut short.
+    """
 
     units: list[list[bytes]]
     user: str = ""
@@ -58,6 +62,7 @@ class FakeNetworkCamera:
     logins: int = 0  # refused ones
     sessions: int = 0
     _listener: socket.socket = field(init=False)
+    _random: random.Random = field(default_factory=lambda: random.Random(6))
     _open: list[socket.socket] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -180,6 +185,8 @@ class FakeNetworkCamera:
                 if n in self.skip:
                     continue
                 units = [u for u in self.units[n % len(self.units)] if self.in_band or u[0] & 31 not in (7, 8)]
+                if self.mode == "garbage":
+                    units = [_spoilt(unit, self._random) for unit in units]
                 pieces = [piece for unit in units for piece in _pieces(unit)]
                 if self.mode == "half":
                     pieces = pieces[: max(1, len(pieces) // 2)]
@@ -193,6 +200,13 @@ class FakeNetworkCamera:
                 if self.mode == "half":
                     connection.shutdown(socket.SHUT_RDWR)
                     return
+
+
+def _spoilt(unit: bytes, chance: random.Random) -> bytes:
+    whole = bytearray(unit)
+    for _ in range(chance.randint(1, 20)):
+        whole[chance.randrange(len(whole))] = chance.randrange(256)
+    return bytes(whole[: chance.randint(1, len(whole))] if chance.random() < 0.3 else whole)
 
 
 def _pieces(unit: bytes, size: int = 1200) -> Iterator[bytes]:

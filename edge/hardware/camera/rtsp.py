@@ -149,7 +149,7 @@ class RtspCamera:
             sets = self._sets or parameter_sets((self._stream.codec_context.extradata or b"") + b"\0\0\1\x65")
             data = sets + data
         if sets and sets != self._sets:
-            with suppress(ValueError, OSError):  # damaged: the next one may be whole
+            with suppress(ValueError, OSError, av.FFmpegError):  # damaged: the next one may be whole
                 self._video, self._sets = probe(data), sets
         return data
 

@@ -86,8 +86,8 @@ class CameraSource(Protocol):
 def probe(keyframe: bytes) -> VideoFormat:
     """The format of an Annex B stream, from an access unit with its SPS and PPS. ValueError where it has none."""
     container = av.open(io.BytesIO(keyframe), "r", format="h264")
-    stream = container.streams.video[0]
-    if not stream.codec_context.extradata or not stream.width:
+    stream = next(iter(container.streams.video), None)
+    if stream is None or not stream.codec_context.extradata or not stream.width:
         container.close()
         raise ValueError("no parameter sets in the first key frame")
     return VideoFormat(stream.width, stream.height, stream, container)

@@ -121,6 +121,21 @@ def test_a_connection_that_breaks_is_noticed_and_the_camera_opens_again(
             assert taken(camera, lambda found: len(found) >= 3)[0].keyframe
 
 
+def test_a_stream_of_damaged_pictures_is_outlived(units: list[list[bytes]]) -> None:
+    with network_camera(units) as server, opened(server) as camera:
+        taken(camera, lambda found: len(found) >= 3)
+        server.mode = "garbage"
+        time.sleep(1)
+        server.mode = "play"
+        camera.packets(0.3)
+        looks, until = 0, time.monotonic() + 5
+        while looks < 5 and time.monotonic() < until:
+            camera.packets(0.1)
+            picture = camera.picture()
+            looks += picture is not None and (picture.width, picture.height) == (320, 180)
+        assert looks == 5
+
+
 def test_pictures_the_sensor_lost_are_counted(units: list[list[bytes]]) -> None:
     with network_camera(units, skip=frozenset({14, 18, 19})) as server, opened(server) as camera:
         taken(camera, lambda found: len(found) >= 22)
