@@ -5,11 +5,13 @@ Groups are loaded when they are used, so a room without the gateway's extra stil
 
 from __future__ import annotations
 
+import functools
 import importlib
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -56,6 +58,18 @@ class Context:
         from edge.exam.documents import parse_policy, parse_roster
 
         {"bank": parse_bank, "roster": parse_roster, "policy": parse_policy}[kind](content)
+
+    def photo_judge(self) -> Callable[[bytes], tuple[str, ...]] | None:
+        """Says what keeps a photograph from being enrolled here; None while no face pack is installed."""
+        from edge.checkin.enrol import photo_faults
+        from edge.vision import packs
+
+        config = self.config()
+        try:
+            pack = packs.load(config.checkin.pack, config.paths.models)
+        except ExamroomError:
+            return None
+        return functools.partial(photo_faults, pack)
 
 
 class LazyGroup(click.Group):

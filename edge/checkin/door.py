@@ -17,9 +17,10 @@ from edge.checkin.credentials import whose
 from edge.checkin.enrol import enrol_next, enrol_person, read_template
 from edge.checkin.look import Glance, glance
 from edge.checkin.sign import PASSING, Sign
-from edge.checkin.visit import Visit, any_open, badge_facts
+from edge.checkin.visit import Visit, any_open, badge_facts, purposes, to_ask
 from edge.config import Config
 from edge.domain.admission import Decision, decide_badge, decide_face
+from edge.domain.consents import ONE_TO_ONE, notice
 from edge.domain.faces import decide
 from edge.errors import BadInput, ExamroomError, Unavailable, VerificationFailed
 from edge.hardware.badge import BadgeReader, Tap
@@ -32,8 +33,8 @@ from edge.trust.roomkeys import RoomKeys
 from edge.trust.ticket import TicketTrust
 from edge.vision.face_pack import FacePack
 
-NOTICE = "2025-06-01"
-CONSENT_SECONDS = 30.0
+CONSENT_SECONDS = 120.0
+"""The notice is read in full before it is answered."""
 BLIND_SECONDS = 3.0
 ENROL_EVERY_SECONDS = 2.0
 ENROL_PAUSE_SECONDS = 0.2
@@ -149,7 +150,7 @@ class Door:
             self._begin(who)
         elif decision.outcome == "consent" and who is not None:
             now = time.monotonic()
-            asked = Visit(who, now + CONSENT_SECONDS, now, asking=True)
+            asked = Visit(who, now + CONSENT_SECONDS, now, asking=True, asked=to_ask(self._db, who))
             self._sign.show("consent", decision.reason, asked.shown)
             self._visit = asked
         else:
@@ -173,19 +174,26 @@ class Door:
             self._leave(visit, show=True, act=act)
         elif act.act == "decline":
             decision = Decision("waiting", "face_declined", "manual")
-            self._settle(visit.who, decision, also=lambda: self._consented(visit.who, False, act))
+            self._settle(visit.who, decision, also=lambda: self._consented(visit, False, act))
         elif act.act == "consent" and visit.asking:
             with transaction(self._db):
-                self._consented(visit.who, True, act)
+                self._consented(visit, True, act)
             visit.asking, visit.agreed = False, True
         else:
             self._drop([act])
 
-    def _consented(self, who: people.Candidate, given: bool, act: KioskAct) -> None:
-        """Within the transaction. Refusing stops the comparing at once; nothing is deleted on a badge's word alone."""
-        people.set_consent(self._db, who.person, "face", given, NOTICE)
-        body = {"purpose": "face", "given": given, "notice": NOTICE}
-        ledger.append(self._db, "consent", body, subject=who.person, session=who.session)
+    def _consented(self, visit: Visit, given: bool, act: KioskAct) -> None:
+        """Within the transaction. Refusing stops the comparing at once; nothing is deleted on a badge's word alone.
+
+        Each purpose asked for has its own answer; what was not touched is no. Declining is an answer to all of them.
+        """
+        who, said = visit.who, notice()
+        asked = purposes(self._db, who) if not given else (visit.asked or (ONE_TO_ONE,))
+        for purpose in asked:
+            agreed = given and (purpose == ONE_TO_ONE or purpose in act.purposes)
+            people.set_consent(self._db, who.person, purpose, agreed, said.version, said.sha256, "kiosk")
+            body = {"purpose": purpose, "given": agreed, "notice": said.version, "notice_sha256": said.sha256}
+            ledger.append(self._db, "consent", body | {"via": "kiosk"}, subject=who.person, session=who.session)
         self._take(act)
 
     def _take(self, act: KioskAct | None) -> None:
@@ -243,6 +251,9 @@ class Door:
         if people.candidate(self._db, visit.who.session, visit.who.person).state == "admitted":
             self._visit = None  # the proctor let them in while we looked; the kiosk says so already
             self._sign.taken_over("welcome")
+            return
+        if people.consent(self._db, visit.who.person, ONE_TO_ONE) is not True:  # withdrawn while we looked
+            self._settle(visit.who, Decision("waiting", "consent_withdrawn", "manual"))
             return
         enough = self._config.checkin.frames
         seen = self._glance(visit) if len(visit.evidence) < enough else None

@@ -8,8 +8,9 @@ import sqlite3
 import cv2
 import numpy as np
 
+from edge.domain.consents import ONE_TO_ONE
 from edge.errors import BadInput, ExamroomError
-from edge.store import ledger, people
+from edge.store import faces, ledger, people
 from edge.store.db import transaction
 from edge.store.meta import get_meta, set_meta
 from edge.trust.roomkeys import DataKey
@@ -19,7 +20,7 @@ from edge.vision.quality import judge
 from edge.vision.template import Template, from_bytes, to_bytes
 
 LARGEST_PIXELS = 50_000_000  # decoded, 150 MB
-_AT_WORK = "enrolling"
+AT_WORK, AT_WORK_COMMAND = "enrolling", "enrolling_by_command"
 _RUN = secrets.token_hex(8)
 """This process: what is marked by it is merely under way, or waits for the store."""
 
@@ -29,32 +30,45 @@ def enrol_next(connection: sqlite3.Connection, pack: FacePack, key: DataKey) -> 
 
     One at a call, since each takes a good part of a second and the door is deaf meanwhile.
     """
-    waiting = people.awaiting_template(connection, pack.name, pack.version)
+    waiting = faces.awaiting_template(connection, pack.name, pack.version)
     if waiting:
         enrol_person(connection, pack, key, waiting[0])
+    if len(waiting) == 1:
+        note_photos_gone(connection)
     return len(waiting) > 1
 
 
-def enrol_person(connection: sqlite3.Connection, pack: FacePack, key: DataKey, person: str) -> bool:
-    """Whether a template was made from this person's photograph.
+def note_photos_gone(connection: sqlite3.Connection) -> None:
+    """After the last of many: their photographs leave the log and the second medium too, all at once."""
+    with transaction(connection):
+        faces.note_deletion(connection)
+
+
+def enrol_person(
+    connection: sqlite3.Connection, pack: FacePack, key: DataKey, person: str, at_work: str = AT_WORK
+) -> bool:
+    """Whether a template was made from this person's photograph, which needs their consent as it stands now.
 
     A photograph without exactly one good face is deleted and said in the ledger: the person enters by the other route.
-    So is one at which this process died before: it would at every start.
+    So is one at which this process died before: it would at every start. `at_work` is the mark of the process's kind.
+    A photograph or consent that is gone when the template is ready leaves no template: it was withdrawn meanwhile.
     """
     sealed = people.photo(connection, person)
-    if sealed is None:
+    if sealed is None or not people.consent(connection, person, ONE_TO_ONE):
         return False
-    if _died_at(connection) == person:
+    if _died_at(connection, at_work) == person:
         return False
     with transaction(connection):
-        set_meta(connection, _AT_WORK, f"{_RUN} {person}")
+        set_meta(connection, at_work, f"{_RUN} {person}")
     try:
         template = template_of(pack, key.decrypt(sealed, person.encode()))
     except ExamroomError as error:
-        _failed(connection, person, error.code)
+        _failed(connection, person, error.code, at_work)
         return False
     with transaction(connection):
-        set_meta(connection, _AT_WORK, "")
+        set_meta(connection, at_work, "")
+        if people.photo(connection, person) != sealed or not people.consent(connection, person, ONE_TO_ONE):
+            return False
         people.set_photo(connection, person, None)
         stored = key.encrypt(to_bytes(template), _context(person, pack))
         people.set_template(connection, person, pack.name, pack.version, stored)
@@ -62,20 +76,33 @@ def enrol_person(connection: sqlite3.Connection, pack: FacePack, key: DataKey, p
     return True
 
 
-def _died_at(connection: sqlite3.Connection) -> str | None:
+def _died_at(connection: sqlite3.Connection, at_work: str) -> str | None:
     """Whose photograph an earlier process was at when it ended, now counted as failed."""
-    run, _, person = (get_meta(connection, _AT_WORK) or "").partition(" ")
+    run, _, person = (get_meta(connection, at_work) or "").partition(" ")
     if run in ("", _RUN):
         return None
-    _failed(connection, person, "picture_invalid")
+    _failed(connection, person, "picture_invalid", at_work)
     return person
 
 
-def _failed(connection: sqlite3.Connection, person: str, reason: str) -> None:
+def _failed(connection: sqlite3.Connection, person: str, reason: str, at_work: str) -> None:
     with transaction(connection):
-        set_meta(connection, _AT_WORK, "")
-        people.delete_face_data(connection, person)
+        set_meta(connection, at_work, "")
+        if people.photo(connection, person) is None:
+            return
+        people.set_face_fault(connection, person, reason)
         ledger.append(connection, "enrolment_failed", {"reason": reason}, subject=person)
+        if (proof := faces.delete_faces(connection, [person], stills=False)) is not None:
+            ledger.append(connection, "face_data_deleted", proof | {"why": "unfit"}, subject=person)
+
+
+def photo_faults(pack: FacePack, photograph: bytes) -> tuple[str, ...]:
+    """The codes of what keeps a photograph from being enrolled; empty when it is fit. Nothing is kept of it."""
+    try:
+        template_of(pack, photograph)
+    except ExamroomError as error:
+        return (error.code,)
+    return ()
 
 
 def template_of(pack: FacePack, photograph: bytes) -> Template:
@@ -88,10 +115,10 @@ def template_of(pack: FacePack, photograph: bytes) -> Template:
         if picture is None:
             raise BadInput("picture_invalid")
         bgr = picture.astype(np.uint8, copy=False)
-        faces = pack.detect(bgr, thorough=True)
-        if codes := judge(bgr, faces):
+        found = pack.detect(bgr, thorough=True)
+        if codes := judge(bgr, found):
             raise BadInput(codes[0])
-        return pack.embed(bgr, faces[0])
+        return pack.embed(bgr, found[0])
     except (cv2.error, MemoryError, RuntimeError, ValueError) as error:  # a file may hold anything behind its header
         raise BadInput("picture_invalid") from error
 

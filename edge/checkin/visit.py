@@ -10,6 +10,7 @@ from typing import Any
 from edge import clock
 from edge.domain.admission import BadgeFacts, Credential
 from edge.domain.badges import Strength
+from edge.domain.consents import ONE_TO_ONE, purposes_asked
 from edge.domain.faces import Evidence
 from edge.domain.masking import mask_name
 from edge.store import people, sessions
@@ -24,7 +25,7 @@ class Visit:
     """Who the badge says, what was seen so far, until when (monotonic seconds) we ask or look.
 
     `number` is what a touch on the kiosk names, so that nobody's touch is taken for another's. `asking`: for consent;
-    `agreed`: just given, and the template not fetched yet.
+    `asked`: for these purposes; `agreed`: just given, and the template not fetched yet.
     """
 
     who: people.Candidate
@@ -39,11 +40,13 @@ class Visit:
     told: str = "look_here"
     asking: bool = False
     agreed: bool = False
+    asked: tuple[str, ...] = ()
 
     @property
     def shown(self) -> dict[str, Any]:
         """The facts that the kiosk shows while it lasts."""
-        return facts_shown(self.who) | {"visit": self.number}
+        found = facts_shown(self.who) | {"visit": self.number}
+        return found | {"session": self.who.session, "asked": list(self.asked)} if self.asking else found
 
 
 def facts_shown(who: people.Candidate) -> dict[str, Any]:
@@ -99,11 +102,12 @@ def badge_facts(
     strength: Strength = "uid",
 ) -> BadgeFacts:
     """What decides a tap. `elsewhere`: whether some session of the room has the badge."""
-    consent, template = None, False
+    consent, template, minor = None, False, False
     if who is not None and pack is not None:
-        consent = people.consent(connection, who.person, "face")
+        consent = people.consent(connection, who.person, ONE_TO_ONE)
         stored = people.template(connection, who.person, pack.name, pack.version)
         template = stored is not None or people.photo(connection, who.person) is not None
+        minor = people.is_minor(connection, who.session, who.person)
     return BadgeFacts(
         checkin_open=any_open(connection),
         person_state=who.state if who else None,
@@ -113,4 +117,20 @@ def badge_facts(
         face_ready=pack is not None,
         credential=credential,
         strength=strength,
+        minor=minor,
+    )
+
+
+def purposes(connection: sqlite3.Connection, who: people.Candidate) -> tuple[str, ...]:
+    """What the session's policy has for a face: comparing, and what it turns on besides."""
+    policy = sessions.find(connection, who.session).policy
+    return purposes_asked(dict(policy.get("face") or {}))
+
+
+def to_ask(connection: sqlite3.Connection, who: people.Candidate) -> tuple[str, ...]:
+    """Of those, which they have not answered under the notice of now."""
+    return tuple(
+        purpose
+        for purpose in purposes(connection, who)
+        if purpose == ONE_TO_ONE or not people.consent_asked(connection, who.person, purpose)
     )

@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 
 from edge.bank.build import sample_bank
 from edge.bank.model import BankDocument
+from edge.domain.consents import VERSION
 from edge.domain.residentid import check_character
 from edge.errors import Unavailable
 from edge.ops.desk import StaffMember
@@ -48,8 +49,8 @@ def portrait_file(which: str) -> Path:
 
 
 def id_number(index: int) -> str:
-    """An invented resident id number with a right check digit."""
-    born = date(1970, 1, 1) + timedelta(days=index * 397)
+    """An invented grown-up's resident id number with a right check digit."""
+    born = date(1970, 1, 1) + timedelta(days=index * 397 % 12_000)
     body = f"999999{born:%Y%m%d}{index % 1000:03d}"
     return body + check_character(body)
 
@@ -75,7 +76,7 @@ def candidates(size: int = CLASS_SIZE, photos: bool = True) -> list[dict[str, An
         if photos and number in (HOPPER, ASTRONAUT):
             which = "hopper" if number == HOPPER else "astronaut"
             row["photo"] = base64.b64encode(portrait_file(which).read_bytes()).decode()
-            row["consent"] = {"face": True, "notice": "2025-06-01"}
+            row["consent"] = {"face": True, "notice": VERSION, "date": "2026-01-05"}
         rows.append(row)
     return rows
 

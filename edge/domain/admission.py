@@ -33,6 +33,7 @@ class BadgeFacts:
     other_session: bool = False
     consent: bool | None = None
     has_template: bool = False
+    minor: bool = False
     face_ready: bool = True
     credential: Credential = "badge"
     strength: Strength = "uid"
@@ -59,6 +60,8 @@ def decide_badge(facts: BadgeFacts) -> Decision:
         return Decision("refused", "ticket_used" if facts.credential == "ticket" else "already_admitted")
     if facts.person_state == "absent":
         return Decision("waiting", "marked_absent", "manual")
+    if facts.minor:
+        return Decision("waiting", "face_minor", "policy")
     if facts.consent is False:
         return Decision("waiting", "face_declined", "manual")
     if not facts.has_template:

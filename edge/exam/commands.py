@@ -24,7 +24,9 @@ from edge.exam.papers import worn
 from edge.exam.planning import need_enough, roster_for
 from edge.exam.policies import policy_group, policy_of
 from edge.exam.results import write_files
-from edge.exam.roster_xlsx import read_sheets, write_template
+from edge.exam.roster_options import look_at, roster_options, told
+from edge.exam.roster_taking import Source, Taken, show
+from edge.exam.roster_xlsx import write_template
 from edge.exam.ticket_commands import tickets_group
 from edge.store import bundles, records, sessions
 from edge.store.db import open_room, transaction
@@ -76,7 +78,7 @@ def template(file: Path) -> None:
 
 
 @session.command()
-@click.option("--roster", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+@roster_options
 @click.option("--bank", "bank_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option(
     "--local-bank",
@@ -89,26 +91,41 @@ def template(file: Path) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A policy signed by this room's root (session policy sign); else no local items, 60 per cent to pass.",
 )
+@click.option("--check", "only_check", is_flag=True, help="Look at everything and store nothing.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
 @notes_refusals("session create")
 def create(
-    context: Any, roster: Path, bank_file: Path, local_file: Path | None, policy: Path | None, as_json: bool
+    context: Any,
+    source: Source,
+    bank_file: Path,
+    local_file: Path | None,
+    policy: Path | None,
+    only_check: bool,
+    as_json: bool,
 ) -> None:
-    """Plan a session at a site without a gateway."""
+    """Plan a session at a site without a gateway. What is wrong is told by row, and then nothing of it is stored."""
     config: Config = context.config()
     try:
-        answer = _create(config, roster, bank_file, local_file, policy)
+        with told(as_json):
+            taken = look_at(source, context.photo_judge(), quiet=as_json)
+            answer = _create(config, taken, bank_file, local_file, policy, only_check)
     except (VerificationFailed, Refused) as error:
         error.exit_code = 2  # a file that was given is not what it has to be
         raise
-    click.echo(json.dumps(answer) if as_json else f"{answer['session']}: {answer['candidates']} 名考生 / candidates")
+    answer["notes"] = [one.as_json() for one in taken.notes]
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False))
+        return
+    show(taken.notes)
+    done = "可以导入，没有存 / fit, nothing was stored" if only_check else "已建场次 / planned"
+    click.echo(f"{answer['session']}: {answer['candidates']} 名考生 / candidates, {done}")
 
 
 def _create(
-    config: Config, roster: Path, bank_file: Path, local_file: Path | None, policy: Path | None
+    config: Config, taken: Taken, bank_file: Path, local_file: Path | None, policy: Path | None, only_check: bool
 ) -> dict[str, Any]:
-    """Plan the session; nothing of it stays when anything is wrong."""
+    """Plan the session; nothing of it stays when anything is wrong, or when it was only to be checked."""
     here = enrolment.load(config.paths)
     sealed = bank_file.read_bytes()
     room = here.certificate.room
@@ -127,14 +144,21 @@ def _create(
     more: dict[str, Any] = {"bank": {"name": manifest.name, "version": manifest.version}}
     if len(kept) > 1:
         more["local_bank"] = {"name": kept[1][0].name, "version": kept[1][0].version}
-    document = roster_for(read_sheets(roster), bank, config.camera, **more)
-    new = [name for _, data, name in kept if _keep_bundle(config, name, data)]
+    document = roster_for(taken.document, bank, config.camera, **more)
+    answer = {
+        "session": document.session.id,
+        "candidates": len(document.candidates),
+        "staff": len(document.staff),
+        "photos": len(taken.photos),
+        "stored": not only_check,
+    }
+    new = [] if only_check else [name for _, data, name in kept if _keep_bundle(config, name, data)]
     try:
-        with _room(config) as connection, transaction(connection):
+        with _room(config) as connection, _undone(only_check), transaction(connection):
             out = frozenset(worn(connection, room, document.blueprint.model_dump(), whole))
             items = (item for item in together(stocks) if item.id.removeprefix("local ") not in out)
             need_enough(items, document.blueprint, rules.local_bank_share)
-            planned = plan_session(
+            plan_session(
                 connection,
                 document,
                 rules,
@@ -142,17 +166,33 @@ def _create(
                 bank_file=kept[0][2],
                 data_key=here.keys.data,
                 local_bank_file=kept[1][2] if len(kept) > 1 else None,
+                photos={} if only_check else taken.photos,
             )
             for about, data, name in kept:
                 digest = hashlib.sha256(data).hexdigest()
                 bundles.put(connection, "bank", about.name, about.version, name, digest)
+            if only_check:
+                raise _Undone
     except BaseException as error:
         for name in new:
             (config.paths.bundles / name).unlink(missing_ok=True)
         if isinstance(error, sqlite3.IntegrityError):
             raise BadInput("roster_clash") from error
         raise
-    return {"session": planned, "candidates": len(document.candidates), "staff": len(document.staff)}
+    return answer
+
+
+class _Undone(Exception):
+    """All went well, and is rolled back: it was only a check."""
+
+
+@contextmanager
+def _undone(only_check: bool) -> Iterator[None]:
+    try:
+        yield
+    except _Undone:
+        if not only_check:
+            raise
 
 
 def _bundle_name(manifest: BundleManifest, sealed: bytes) -> str:

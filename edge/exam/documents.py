@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime
 import json
 import unicodedata
 from collections.abc import Hashable, Sequence
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from edge.bank.model import Blueprint, Id, Rubric
-from edge.domain import residentid
+from edge.domain import consents, idcards
 from edge.domain.acts import Act, OneRoute
 from edge.domain.reasons import words
 from edge.errors import BadInput, Wrong
@@ -26,6 +27,7 @@ WallMs = Annotated[int, Field(ge=0, le=4_102_444_800_000)]
 Badge = Annotated[str, Field(pattern=r"^[A-Z0-9]{4,32}$")]
 Seat = Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,8}$")]
 PHOTO_LIMIT = 2_000_000
+CANDIDATES, SEATS = 2000, 2600
 
 
 class Part(BaseModel):
@@ -66,23 +68,50 @@ class SeatPlace(Part):
 
 
 class Document(Part):
-    type: Literal["resident-id", "passport", "hk-macao-permit", "taiwan-permit", "foreigner-permit"]
+    type: Literal["resident-id", "hmt-residence", "passport", "hk-macao-permit", "taiwan-permit", "foreigner-permit"]
     number: Annotated[str, Field(min_length=4, max_length=40, pattern=r"^\S(.*\S)?$")]
+    born: datetime.date | None = None
+    """For documents whose number does not say it."""
 
     @field_validator("number")
     @classmethod
-    def a_resident_id_holds(cls, value: str, info: ValidationInfo) -> str:
-        if info.data.get("type") != "resident-id":
-            return value
-        number = value.upper()
-        if not residentid.holds(number):
-            raise Wrong("check_id_number")
+    def a_number_holds(cls, value: str, info: ValidationInfo) -> str:
+        number, kind = idcards.tidy(value), info.data.get("type")
+        if kind is not None and (code := idcards.fault(kind, number)) is not None:
+            raise Wrong(code)
         return number
+
+    @model_validator(mode="after")
+    def one_birthday(self) -> Document:
+        said = idcards.born(self.type, self.number)
+        if said is not None and self.born not in (None, said):
+            raise Wrong("document_born_differs")
+        return self
 
 
 class Consent(Part):
+    """What somebody has agreed to beforehand, one answer a purpose; null: they are asked at the kiosk.
+
+    An agreement counts with the version of the notice that was given and the day; without either they are asked again.
+    """
+
     face: bool | None = None
+    search: bool | None = None
+    duplicates: bool | None = None
+    still: bool | None = None
     notice: Annotated[str, Field(max_length=200)] = ""
+    date: datetime.date | None = None
+
+    def answers(self) -> dict[str, bool]:
+        """Purpose -> answer, of those that count."""
+        given = {
+            consents.ONE_TO_ONE: self.face,
+            consents.SEARCH: self.search,
+            consents.DUPLICATES: self.duplicates,
+            consents.STILL: self.still,
+        }
+        holds = self.date is not None and self.notice in consents.versions()
+        return {purpose: answer for purpose, answer in given.items() if answer is False or (answer and holds)}
 
 
 class PaperSettings(Part):
@@ -158,8 +187,8 @@ class RosterDocument(Part):
     rubrics: Annotated[list[Rubric], Field(max_length=20)] = []
     """More score sheets beside `rubric`: one for safety, or a practical of several stations."""
     stations: Annotated[list[StationRow], Field(max_length=100)] = []
-    seats: Annotated[list[SeatPlace], Field(min_length=1, max_length=500)]
-    candidates: Annotated[list[CandidateRow], Field(min_length=1, max_length=500)]
+    seats: Annotated[list[SeatPlace], Field(min_length=1, max_length=SEATS)]
+    candidates: Annotated[list[CandidateRow], Field(min_length=1, max_length=CANDIDATES)]
     staff: Annotated[list[StaffRow], Field(min_length=1, max_length=200)]
 
     @model_validator(mode="after")
@@ -239,8 +268,18 @@ class PassMarks(Part):
 
 
 class FacePolicy(Part):
+    """Each purpose by itself, and each with a consent of its own (`edge.domain.consents`): comparing with the badge's
+    photograph always, the others off unless they stand here.
+    """
+
     without_template: Literal["badge+proctor"] = "badge+proctor"
+    # looking for a face among the session's when somebody comes without a badge
     search: bool = False
+    # looking for one face under two names, in the roster and among those who have entered
+    duplicates: bool = False
+    # one picture of an admission by face, kept as evidence for so many days
+    keep_still: bool = False
+    still_days: Annotated[int, Field(ge=1, le=180)] = 30
 
 
 class Lockout(Part):

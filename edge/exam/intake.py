@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import sqlite3
+from collections.abc import Mapping
+from datetime import date, datetime, time
 
 from edge.bank.model import Rubric
+from edge.domain import consents, idcards
 from edge.domain.canonical import canonical
-from edge.exam.documents import PolicyDocument, RosterDocument
+from edge.exam.documents import Consent, PolicyDocument, RosterDocument
 from edge.exam.policies import policy_digest
 from edge.store import ledger, people, practical, sessions, staff, tablet_settings
 from edge.store.db import transaction
@@ -58,9 +61,10 @@ def plan_session(
     data_key: DataKey,
     by: str | None = None,
     local_bank_file: str | None = None,
+    photos: Mapping[int, bytes] | None = None,
 ) -> str:
     """Plan the roster's session inside the caller's transaction and return its id. Conflict when it is already here;
-    sqlite3.IntegrityError when it clashes with what is.
+    sqlite3.IntegrityError when it clashes with what is. `photos`: by candidate number, beside those in the roster.
     """
     plan = roster.session
     local = None
@@ -98,7 +102,7 @@ def plan_session(
         [rubric.model_dump(by_alias=True) for rubric in roster.all_rubrics],
         [practical.Station(place.id, place.title, place.camera, place.rubric) for place in roster.stations],
     )
-    commitments = _candidates(connection, roster, data_key)
+    commitments = _candidates(connection, roster, data_key, photos or {})
     ledger.append(
         connection,
         "session_planned",
@@ -117,20 +121,45 @@ def plan_session(
     return plan.id
 
 
-def _candidates(connection: sqlite3.Connection, roster: RosterDocument, data_key: DataKey) -> dict[str, str]:
+def _candidates(
+    connection: sqlite3.Connection, roster: RosterDocument, data_key: DataKey, photos: Mapping[int, bytes]
+) -> dict[str, str]:
     commitments: dict[str, str] = {}
+    day = datetime.fromtimestamp(roster.session.planned_ms / 1000).astimezone().date()
     for row in roster.candidates:
         person, salt = people.add_person(connection, row.name, row.document.type, row.document.number)
         extra_ms = row.extra_minutes * MINUTE_MS
-        people.add_candidate(connection, roster.session.id, person, row.number, row.badge, row.seat, extra_ms)
+        minor = idcards.is_minor(row.document.type, row.document.number, day, row.document.born)
+        people.add_candidate(connection, roster.session.id, person, row.number, row.badge, row.seat, extra_ms, minor)
         if row.settings is not None:
             tablet_settings.set_for(connection, roster.session.id, person, row.settings.model_dump())
         commitments[person] = commitment(salt, row.name, row.document.type, row.document.number)
-        if row.consent.face is not None:
-            people.set_consent(connection, person, "face", row.consent.face, row.consent.notice)
-        if row.photo is not None and row.consent.face is not False:
-            people.set_photo(connection, person, data_key.encrypt(base64.b64decode(row.photo), person.encode()))
+        if minor:  # nobody's face of that age is taken in, whatever the roster says
+            continue
+        _consents(connection, roster.session.id, person, row.consent)
+        photo = base64.b64decode(row.photo) if row.photo is not None else photos.get(row.number)
+        if photo is not None and people.consent(connection, person, consents.ONE_TO_ONE) is not False:
+            people.set_photo(connection, person, data_key.encrypt(photo, person.encode()))
     return commitments
+
+
+def _consents(connection: sqlite3.Connection, session: str, person: str, said: Consent) -> None:
+    """Each answer with its notice and day. A refusal or withdrawal here stays until they themselves say otherwise."""
+    for purpose, given in said.answers().items():
+        known = people.consent(connection, person, purpose)
+        if known is False and given:
+            continue
+        sha256 = consents.notice(said.notice).sha256 if said.notice in consents.versions() else ""
+        at_ms = None if said.date is None else _noon_ms(said.date)
+        people.set_consent(connection, person, purpose, given, said.notice, sha256, "roster", at_ms)
+        body = {"purpose": purpose, "given": given, "notice": said.notice, "notice_sha256": sha256, "via": "roster"}
+        if said.date is not None:
+            body["date"] = said.date.isoformat()
+        ledger.append(connection, "consent", body, subject=person, session=session)
+
+
+def _noon_ms(day: date) -> int:
+    return round(datetime.combine(day, time(12)).astimezone().timestamp() * 1000)
 
 
 def _rubric(rubric: Rubric | None) -> dict[str, object] | None:

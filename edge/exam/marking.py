@@ -17,8 +17,8 @@ from edge.exam.acts import Op, settle
 from edge.exam.journal import AnswerJournal
 from edge.exam.limits import flag_facts, grace_facts
 from edge.exam.live import LiveExam
+from edge.store import faces, ledger, people, records, sessions, unlocks
 from edge.store import journal as rows
-from edge.store import ledger, people, records, sessions, unlocks
 from edge.store.db import transaction
 from edge.store.records import keep_reason
 
@@ -33,7 +33,10 @@ def close(
     by: str,
     op: Op | None = None,
 ) -> None:
-    """End the session: what is acknowledged stands, every written part is scored, one transaction keeps it all."""
+    """End the session: what is acknowledged stands, every written part is scored, one transaction keeps it all.
+
+    Templates and photographs go in it too: their purpose is over, but for those whom another session still awaits.
+    """
     # nobody is opened again from the first hand-in to the last score: what was answered then would count nowhere
     with live.holding(live.sittings(session_id)):
         _close(connection, journal, live, session_id, bank, reason, by, op)
@@ -88,6 +91,7 @@ def _close(
             "scores": digests,
         }
         ledger.append(connection, "exam_closed", body, session=session_id, by=by)
+        faces.delete_of_session(connection, session_id, by, "closed")
         opened = unlocks.forget(connection, session_id, by)  # marked: nobody needs the bank any more
         settle(connection, op)
     live.forget_bank(session)

@@ -19,9 +19,9 @@ from queue import Empty, Full, Queue
 
 from edge.config import Paths
 from edge.store.db import data_version
+from edge.store.faces import deletions
 from edge.store.follow import PORTION_BYTES, Follower
 from edge.store.mirrorlog import Kind, Record
-from edge.store.purge import purged_sessions
 
 log = logging.getLogger("examroom.exam.mirror")
 ROOM = "room.db"
@@ -45,7 +45,8 @@ _PASSING = (".db", ".db-wal", ".db-shm", ".lock", ".migrating", ".part")
 class Aside:
     """One reading for one generation, from nothing on; a record of kind WHOLE says that all has been handed over once.
 
-    `skipped` are the names of files that cannot be read; `purged` says that a session's data has been deleted since.
+    `skipped` are the names of files that cannot be read; `purged` says that something was deleted for good since.
+
     """
 
     def __init__(self, paths: Paths) -> None:
@@ -83,7 +84,7 @@ class Aside:
             self._failure = error
 
     def _follow(self, follower: Follower) -> None:
-        purged, version, failures, files_at, told = purged_sessions(follower.connection), -1, 0, -FILES_S, False
+        purged, version, failures, files_at, told = deletions(follower.connection), -1, 0, -FILES_S, False
         while not self._stop.is_set():
             if (said := data_version(follower.connection)) != version:
                 self._blocked_s = 0.0
@@ -94,7 +95,7 @@ class Aside:
                     failures += 1
                     if failures == TRIES:
                         raise
-                self.purged = self.purged or purged_sessions(follower.connection) != purged
+                self.purged = self.purged or deletions(follower.connection) != purged
             if time.monotonic() - files_at >= FILES_S:
                 files_at = time.monotonic()
                 self._look_at_files()

@@ -59,6 +59,7 @@ def create(connection: sqlite3.Connection, room: str, data_key: DataKey, count: 
 def _roster(name: str, count: int, everybody: list[staff.Staff]) -> dict[str, Any]:
     bank = sample_bank()
     blueprint = bank.blueprints[0]
+    short = name.removeprefix("practice-").replace("-", "").upper()
     members = [one for one in everybody if not one.badge.startswith("released-")]
     examined = any(one.role == "examiner" for one in members)
     return {
@@ -86,7 +87,7 @@ def _roster(name: str, count: int, everybody: list[staff.Staff]) -> dict[str, An
             for n in range(count)
         ],
         "candidates": [
-            {"number": n, "name": f"练习{n:02d}", "document": {"type": "passport", "number": f"{name}-{n:03d}"[:40]}}
+            {"number": n, "name": f"练习{n:02d}", "document": {"type": "passport", "number": f"PR{short}{n:03d}"}}
             for n in range(1, count + 1)
         ],
         "staff": [

@@ -13,7 +13,7 @@ from edge import clock
 from edge.config import Paths
 from edge.exam.journal import AnswerJournal
 from edge.exam.written import ledger_digests
-from edge.store import bundles, ledger, sessions
+from edge.store import bundles, faces, ledger, sessions, unlocks
 from edge.store import journal as rows
 from edge.store import purge as store
 from edge.store.db import transaction
@@ -40,6 +40,8 @@ def purge_due(connection: sqlite3.Connection, journal: AnswerJournal, paths: Pat
     done: list[str] = []
     if not _clock_is_held(connection):
         return done
+    with transaction(connection):
+        faces.delete_stills_due(connection)
     for session in sessions.all_sessions(connection):
         if session.purge_ms > clock.wall_ms() or not store.may_purge(connection, session.id, uploads):
             continue
@@ -58,9 +60,20 @@ def purge_due(connection: sqlite3.Connection, journal: AnswerJournal, paths: Pat
         file = paths.bundles / roster.path
         if file.exists() and file.stat().st_size:
             file.write_bytes(b"")  # a file that is not there at all would be fetched again
-    if done:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what was deleted stands in the log until then
+            with transaction(connection):
+                faces.note_deletion(connection)
+    empty_log(connection)
     return done
+
+
+def empty_log(connection: sqlite3.Connection) -> None:
+    """What was deleted stands in the write-ahead log until this has written it back and cut it off.
+
+    While others read in it nothing is done, and it is tried again the next time.
+    """
+    if faces.log_holds_deleted(connection) and unlocks.empty_log(connection):
+        with transaction(connection):
+            faces.log_is_empty(connection)
 
 
 def _forget(connection: sqlite3.Connection, journal: AnswerJournal, session: str | None, attempts: list[str]) -> bool:

@@ -15,7 +15,7 @@ from edge.exam.intake import commitment
 from edge.exam.papers import local_share, paper_section
 from edge.exam.policies import policy_digest
 from edge.exam.practical import need_complete, needed_tests
-from edge.store import checkins, ledger, people, records, sessions, unlocks
+from edge.store import checkins, faces, ledger, people, records, sessions, unlocks
 from edge.store.db import transaction
 from edge.trust import checkpoint, dsse
 from edge.trust.enrolment import Identity
@@ -25,8 +25,7 @@ from edge.trust.verifier.resultfile import result_file
 def sign_results(connection: sqlite3.Connection, identity: Identity, session_id: str, by: str, reason: str = "") -> int:
     """Sign everybody's result, absent ones too, and queue them for upload; how many were signed.
 
-    Conflict while a candidate who sat lacks a score sheet that policy needs, or one is in dispute. Face data of the
-    session is deleted in the same transaction: its purpose is over, but for those whom another session still awaits.
+    Conflict while a candidate who sat lacks a score sheet that policy needs, or one is in dispute.
     """
     session = sessions.find(connection, session_id)
     if session.practice:  # nothing of it counts, so nothing of it is signed or sent
@@ -51,9 +50,7 @@ def sign_results(connection: sqlite3.Connection, identity: Identity, session_id:
             records.add_result(connection, records.Result(epoch, seq, session_id, who.person, envelope, sha256))
             body = {"epoch": epoch, "seq": seq, "sha256": sha256}
             ledger.append(connection, "result", body, subject=who.person, session=session_id, by=by)
-            awaited = people.awaited_elsewhere(connection, session_id, who.person)
-            if not awaited and people.delete_face_data(connection, who.person):
-                ledger.append(connection, "face_data_deleted", {}, subject=who.person, session=session_id, by=by)
+        faces.delete_of_session(connection, session_id, by, "signed")  # of those another session awaited at the close
         unlocks.forget(connection, session_id, by)  # unlocked again after the close, to accept an answer
         sessions.set_state(connection, session_id, "signed")
         told = records.reason_of(connection, session_id, "results_signed", reason, by)

@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+from edge.domain import consents
 from edge.errors import Conflict
-from edge.store import checkins, ledger, people, records, sessions, timing
+from edge.store import checkins, faces, ledger, people, records, sessions, timing
 from edge.store.db import transaction
 
 
@@ -38,6 +39,8 @@ def admit(
         who = people.candidate(connection, session_id, person)
         if who.state in ("admitted", "finished"):
             raise Conflict("already_admitted", seat=who.seat)
+        if route == "face" and people.consent(connection, person, consents.ONE_TO_ONE) is False:
+            raise Conflict("consent_withdrawn")  # while the door looked
         closed = timing.gate_closed(connection, session_id)
         if closed and not late:
             raise Conflict("late_join_over")
@@ -61,9 +64,10 @@ def admit(
             by=by,
             camera=camera,
         )
-        declined = route != "face" and people.consent(connection, person, "face") is False
-        if declined and people.delete_face_data(connection, person):
-            ledger.append(connection, "face_data_deleted", {}, subject=person, session=session_id, by=by)
+        declined = route != "face" and people.consent(connection, person, consents.ONE_TO_ONE) is False
+        if declined and (proof := faces.delete_faces(connection, [person])) is not None:
+            body = proof | {"why": "declined"}
+            ledger.append(connection, "face_data_deleted", body, subject=person, session=session_id, by=by)
         if then is not None:
             then(who, admitted)
     return admitted

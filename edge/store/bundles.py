@@ -147,13 +147,14 @@ def _noted(connection: sqlite3.Connection, key: str) -> dict[str, Any]:
 
 
 def spent_rosters(connection: sqlite3.Connection, refused_before_ms: int) -> list[BundleRow]:
-    """Rosters whose session has been purged, or that were refused before this time: nobody needs their names."""
-    purged = {row["id"] for row in connection.execute("SELECT id FROM sessions WHERE purged_ms IS NOT NULL")}
+    """Rosters whose session is planned, so that all of them stands in the store, or that were refused before this time:
+    nobody needs their names and photographs here.
+    """
     spent = []
     for row in everything(connection, "roster"):
         taken = _noted(connection, _taken(row))
         refused = taken.get("reason") is not None and taken["at_ms"] < refused_before_ms
-        if refused or taken.get("session") in purged:
+        if refused or taken.get("session") is not None:
             spent.append(row)
     return spent
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,17 +114,22 @@ class KioskAct:
     id: int
     act: str
     v: int
+    purposes: tuple[str, ...] = ()
+    """Agreed to beside the first, one by one."""
 
 
-def ask(connection: sqlite3.Connection, act: str, v: int) -> None:
+def ask(connection: sqlite3.Connection, act: str, v: int, purposes: Sequence[str] = ()) -> None:
     """Something touched on the kiosk's screen, for the check-in process to take up."""
-    connection.execute("INSERT INTO kiosk_acts (act, at_ms, v) VALUES (?, ?, ?)", (act, clock.wall_ms(), v))
+    connection.execute(
+        "INSERT INTO kiosk_acts (act, at_ms, v, purposes) VALUES (?, ?, ?, ?)",
+        (act, clock.wall_ms(), v, " ".join(purposes)),
+    )
 
 
 def pending_acts(connection: sqlite3.Connection) -> list[KioskAct]:
     """Those not yet taken up, oldest first."""
-    rows = connection.execute("SELECT id, act, v FROM kiosk_acts WHERE done_ms IS NULL ORDER BY id")
-    return [KioskAct(r["id"], r["act"], r["v"]) for r in rows]
+    rows = connection.execute("SELECT id, act, v, purposes FROM kiosk_acts WHERE done_ms IS NULL ORDER BY id")
+    return [KioskAct(r["id"], r["act"], r["v"], tuple(r["purposes"].split())) for r in rows]
 
 
 def take_acts(connection: sqlite3.Connection, upto: int) -> None:

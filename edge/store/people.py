@@ -7,6 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from edge import clock
+from edge.domain import consents
 from edge.errors import NotFound, Refused
 
 
@@ -52,7 +53,15 @@ def add_person(connection: sqlite3.Connection, name: str, document_type: str, do
 
 
 def set_photo(connection: sqlite3.Connection, person: str, sealed: bytes | None) -> None:
+    """A new photograph, or none; what was wrong with an earlier one is forgotten with a new one."""
+    if sealed is not None:
+        connection.execute("UPDATE people SET face_fault = NULL WHERE id = ?", (person,))
     connection.execute("UPDATE people SET photo = ? WHERE id = ?", (sealed, person))
+
+
+def set_face_fault(connection: sqlite3.Connection, person: str, reason: str) -> None:
+    """Why no template could be made of their photograph: the code of a reason."""
+    connection.execute("UPDATE people SET face_fault = ? WHERE id = ?", (reason, person))
 
 
 def photo(connection: sqlite3.Connection, person: str) -> bytes | None:
@@ -68,10 +77,12 @@ def add_candidate(
     badge: str | None,
     seat: str | None,
     extra_ms: int = 0,
+    minor: bool = False,
 ) -> None:
     connection.execute(
-        "INSERT INTO candidates (session_id, person_id, number, badge, seat, extra_ms) VALUES (?, ?, ?, ?, ?, ?)",
-        (session, person, number, badge, seat, extra_ms),
+        "INSERT INTO candidates (session_id, person_id, number, badge, seat, extra_ms, minor)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (session, person, number, badge, seat, extra_ms, int(minor)),
     )
 
 
@@ -162,18 +173,47 @@ def seats(connection: sqlite3.Connection, session: str) -> list[tuple[str, int, 
     return [(r["seat"], r["place_row"], r["place_column"]) for r in rows]
 
 
-def set_consent(connection: sqlite3.Connection, person: str, purpose: str, given: bool, notice: str) -> None:
+def set_consent(
+    connection: sqlite3.Connection,
+    person: str,
+    purpose: str,
+    given: bool,
+    notice: str,
+    sha256: str = "",
+    via: str = "",
+    at_ms: int | None = None,
+) -> None:
+    """An answer to one purpose, in place of the one before: under which notice, `via` roster, kiosk or proctor."""
     connection.execute(
-        "INSERT OR REPLACE INTO consents (person_id, purpose, given, notice, at_ms) VALUES (?, ?, ?, ?, ?)",
-        (person, purpose, int(given), notice, clock.wall_ms()),
+        "INSERT OR REPLACE INTO consents (person_id, purpose, given, notice, sha256, via, at_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (person, purpose, int(given), notice, sha256, via, clock.wall_ms() if at_ms is None else at_ms),
     )
 
 
 def consent(connection: sqlite3.Connection, person: str, purpose: str) -> bool | None:
+    """The answer as it counts now: an agreement to an older notice is none."""
     row = connection.execute(
-        "SELECT given FROM consents WHERE person_id = ? AND purpose = ?", (person, purpose)
+        "SELECT given, notice FROM consents WHERE person_id = ? AND purpose = ?", (person, purpose)
     ).fetchone()
-    return None if row is None else bool(row["given"])
+    return None if row is None else consents.stands(bool(row["given"]), row["notice"])
+
+
+def consent_asked(connection: sqlite3.Connection, person: str, purpose: str) -> bool:
+    """Whether the notice of now was answered for this purpose, whatever the answer."""
+    row = connection.execute(
+        "SELECT 1 FROM consents WHERE person_id = ? AND purpose = ? AND notice = ?",
+        (person, purpose, consents.VERSION),
+    ).fetchone()
+    return row is not None
+
+
+def is_minor(connection: sqlite3.Connection, session: str, person: str) -> bool:
+    """Whether they are under fourteen on the session's day, as far as the roster says when they were born."""
+    row = connection.execute(
+        "SELECT minor FROM candidates WHERE session_id = ? AND person_id = ?", (session, person)
+    ).fetchone()
+    return row is not None and bool(row["minor"])
 
 
 def set_template(connection: sqlite3.Connection, person: str, pack: str, version: str, sealed: bytes) -> None:
@@ -189,33 +229,3 @@ def template(connection: sqlite3.Connection, person: str, pack: str, version: st
         "SELECT sealed FROM templates WHERE person_id = ? AND pack = ? AND pack_version = ?", (person, pack, version)
     ).fetchone()
     return None if row is None else bytes(row["sealed"])
-
-
-def awaited_elsewhere(connection: sqlite3.Connection, session: str, person: str) -> bool:
-    """Whether another session, planned or under way, has this person too."""
-    row = connection.execute(
-        "SELECT 1 FROM candidates c JOIN sessions s ON s.id = c.session_id WHERE c.person_id = ? AND s.id <> ?"
-        " AND s.state IN ('planned', 'checkin', 'running') AND s.purged_ms IS NULL LIMIT 1",
-        (person, session),
-    ).fetchone()
-    return row is not None
-
-
-def delete_face_data(connection: sqlite3.Connection, person: str) -> bool:
-    """Remove a person's template and photograph; whether there was anything."""
-    gone = connection.execute("DELETE FROM templates WHERE person_id = ?", (person,)).rowcount
-    cleared = connection.execute(
-        "UPDATE people SET photo = NULL WHERE id = ? AND photo IS NOT NULL", (person,)
-    ).rowcount
-    return gone + cleared > 0
-
-
-def awaiting_template(connection: sqlite3.Connection, pack: str, version: str) -> list[str]:
-    """People who consented, have a photograph and lack a template of this pack and version."""
-    rows = connection.execute(
-        "SELECT p.id FROM people p JOIN consents k ON k.person_id = p.id AND k.purpose = 'face' AND k.given = 1"
-        " LEFT JOIN templates t ON t.person_id = p.id AND t.pack = ? AND t.pack_version = ?"
-        " WHERE p.photo IS NOT NULL AND t.person_id IS NULL",
-        (pack, version),
-    )
-    return [row["id"] for row in rows]

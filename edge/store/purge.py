@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from edge import clock
-from edge.store import lockdown, sheets, timing, unlocks
+from edge.store import faces, lockdown, sheets, timing, unlocks
 
 HOUR_MS = 3_600_000
 
@@ -25,13 +25,8 @@ def may_purge(connection: sqlite3.Connection, session: str, uploads: bool) -> bo
     return over and (row["waiting"] == 0 or not uploads)
 
 
-def purged_sessions(connection: sqlite3.Connection) -> int:
-    """How many sessions have been purged."""
-    return int(connection.execute("SELECT count(*) FROM sessions WHERE purged_ms IS NOT NULL").fetchone()[0])
-
-
-def purge_session(connection: sqlite3.Connection, session: str) -> dict[str, int]:
-    """Remove names, documents, badges, photographs, templates, consents, incidents' words and result envelopes.
+def purge_session(connection: sqlite3.Connection, session: str) -> dict[str, object]:
+    """Remove names, documents, badges, photographs, templates, stills, consents, incidents' words, result envelopes.
 
     People who are in another session that is not purged yet stay until that one's date. So do the names and PINs of
     proctors and examiners; the room's own staff, supervisors and technicians, stay for good.
@@ -43,10 +38,11 @@ def purge_session(connection: sqlite3.Connection, session: str) -> dict[str, int
     )
     people = [row["person_id"] for row in connection.execute(only_here, (session,))]
     marks = [(person,) for person in people]
-    connection.executemany("DELETE FROM templates WHERE person_id = ?", marks)
+    proof = faces.delete_faces(connection, people) or {"templates": 0, "photos": 0, "stills": 0}
+    proof["stills"] = int(str(proof["stills"])) + faces.delete_stills_of(connection, session)
     connection.executemany("DELETE FROM consents WHERE person_id = ?", marks)
     connection.executemany(
-        "UPDATE people SET name = '', document_type = 'deleted', document_number = id, salt = '', photo = NULL"
+        "UPDATE people SET name = '', document_type = 'deleted', document_number = id, salt = '', face_fault = NULL"
         " WHERE id = ?",
         marks,
     )
@@ -70,7 +66,8 @@ def purge_session(connection: sqlite3.Connection, session: str) -> dict[str, int
     )
     connection.execute("UPDATE sessions SET purged_ms = ? WHERE id = ?", (now, session))
     _forget_staff(connection, session)
-    return {"people": len(people), "incidents": incidents, "results": envelopes}
+    faces.note_deletion(connection)
+    return {"people": len(people), "incidents": incidents, "results": envelopes, **proof}
 
 
 def _forget_staff(connection: sqlite3.Connection, session: str) -> None:

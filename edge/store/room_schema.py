@@ -319,4 +319,18 @@ CREATE TABLE item_uses (
     PRIMARY KEY (bank, item, session_id)
 ) STRICT, WITHOUT ROWID
 """,
+    "m046_enrolment": """
+UPDATE consents SET purpose = 'face_1to1' WHERE purpose = 'face';
+ALTER TABLE consents ADD COLUMN sha256 TEXT NOT NULL DEFAULT '';
+ALTER TABLE consents ADD COLUMN via TEXT NOT NULL DEFAULT '';
+ALTER TABLE people ADD COLUMN face_fault TEXT;
+ALTER TABLE candidates ADD COLUMN minor INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE kiosk_acts ADD COLUMN purposes TEXT NOT NULL DEFAULT '';
+CREATE TABLE stills (
+    still_id TEXT PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions,
+    person_id TEXT NOT NULL REFERENCES people ON DELETE CASCADE, sealed BLOB NOT NULL, at_ms INTEGER NOT NULL,
+    delete_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX stills_person ON stills (person_id)
+""",
 }

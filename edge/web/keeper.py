@@ -17,7 +17,7 @@ from queue import Empty
 from edge.errors import ExamroomError
 from edge.exam import stations, timeacts, unlock, written
 from edge.exam.arrivals import take_in_arrivals
-from edge.exam.purge import purge_due
+from edge.exam.purge import empty_log, purge_due
 from edge.store.db import connect, data_version
 from edge.store.status import write_status
 from edge.web.disk import DiskWatch, give_room
@@ -179,6 +179,7 @@ class _Writer:
             unlock.lock_left_open(connection)
 
     def _purge(self, connection: sqlite3.Connection) -> None:
+        empty_log(connection)
         if time.monotonic() - self._purged >= PURGE_SECONDS:
             self._purged = time.monotonic()
             config = self._room.config

@@ -14,6 +14,7 @@ from edge.checkin.enrol import _context
 from edge.checkin.visit import badge_facts, holder
 from edge.demo.people import ASTRONAUT, HOPPER
 from edge.domain.admission import decide_badge
+from edge.domain.consents import ONE_TO_ONE
 from edge.domain.reasons import sentence
 from edge.hardware.badge import Tap
 from edge.store import admissions, checkins, ledger, people, sessions
@@ -148,7 +149,7 @@ def test_declining_leads_to_the_proctor_and_deletes_face_data_once_they_know_who
     touch(doorway, "decline")
     assert (doorway.kiosk.state, doorway.kiosk.reason) == ("see_proctor", "face_declined")
     person = doorway.who(ASTRONAUT).person
-    assert people.consent(doorway.desk.db, person, "face") is False
+    assert people.consent(doorway.desk.db, person, ONE_TO_ONE) is False
     assert people.template(doorway.desk.db, person, pack.name, pack.version) is not None  # whoever holds a badge may
     waiting = checkins.waiting(doorway.desk.db, doorway.desk.session)
     assert [w.person for w in waiting] == [person]

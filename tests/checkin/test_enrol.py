@@ -86,7 +86,7 @@ def test_a_photograph_is_taken_at_a_time(desk: DeskRoom, pack: FacePack) -> None
 def test_a_photograph_that_ended_the_process_is_not_met_again(desk: DeskRoom, pack: FacePack) -> None:
     key, (first, second) = desk.identity.keys.data, persons(desk)
     with transaction(desk.db):
-        set_meta(desk.db, enrol._AT_WORK, f"another-run {first}")
+        set_meta(desk.db, enrol.AT_WORK, f"another-run {first}")
     assert enrol_person(desk.db, pack, key, second)
     assert not enrol_person(desk.db, pack, key, first)
     assert people.photo(desk.db, first) is None

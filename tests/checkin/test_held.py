@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from edge.demo.people import ASTRONAUT, HOPPER, badge_of
+from edge.domain.consents import ONE_TO_ONE
 from edge.domain.reasons import sentence
 from edge.errors import Unavailable
 from edge.hardware.badge import Tap
@@ -89,7 +90,7 @@ def test_consent_waits_for_the_store(doorway: Doorway) -> None:
         checkins.ask(db, "consent", doorway.kiosk.v)
     with held(doorway), pytest.raises(Unavailable):
         doorway.door.step(0)
-    assert people.consent(doorway.desk.db, person, "face") is None
+    assert people.consent(doorway.desk.db, person, ONE_TO_ONE) is None
     doorway.door.step(0)
     assert doorway.look(portrait("hopper")).state == "welcome"
 
@@ -118,7 +119,7 @@ def test_a_touch_for_somebody_else_does_nothing(doorway: Doorway) -> None:
     assert checkins.pending_acts(doorway.desk.db) == []
     assert doorway.kiosk.state == "look"
     for number in (ASTRONAUT, HOPPER):
-        assert people.consent(doorway.desk.db, doorway.who(number).person, "face") is True
+        assert people.consent(doorway.desk.db, doorway.who(number).person, ONE_TO_ONE) is True
 
 
 def test_a_visit_cut_short_is_in_the_ledger_and_a_broken_frame_cuts_none(doorway: Doorway) -> None:

@@ -12,7 +12,7 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.chart import BarChart
 
 from edge.errors import BadInput
-from edge.exam import roster_xlsx
+from edge.exam import roster_files
 from edge.exam.roster_xlsx import read_sheets, write_template
 
 
@@ -73,7 +73,7 @@ def chart(book: Workbook) -> None:
 
 
 def too_many(book: Workbook) -> None:
-    for number in range(roster_xlsx.ROW_LIMIT + 5):
+    for number in range(roster_files.ROW_LIMIT + 5):
         book["考生"].append((number,))
 
 
@@ -81,7 +81,9 @@ def far_away(book: Workbook) -> None:
     book["考生"]["A200000"] = 7
 
 
-@pytest.mark.parametrize(("change", "where"), [(chart, "考生"), (too_many, "考生!1001"), (far_away, "考生!200000")])
+@pytest.mark.parametrize(
+    ("change", "where"), [(chart, "考生"), (too_many, f"考生!{roster_files.ROW_LIMIT + 1}"), (far_away, "考生!200000")]
+)
 def test_sheets_of_another_kind_or_without_end(
     tmp_path: Path, change: Callable[[Workbook], object], where: str
 ) -> None:
@@ -90,9 +92,9 @@ def test_sheets_of_another_kind_or_without_end(
 
 def test_a_workbook_that_unpacks_to_more_than_anybody_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = made(tmp_path)
-    monkeypatch.setattr(roster_xlsx, "UNPACKED_LIMIT", 10_000)
+    monkeypatch.setattr(roster_files, "UNPACKED_LIMIT", 10_000)
     assert refused(file).code == "roster_unreadable"
-    monkeypatch.setattr(roster_xlsx, "SIZE_LIMIT", 1000)
+    monkeypatch.setattr(roster_files, "SIZE_LIMIT", 1000)
     assert refused(file).code == "roster_broken"
 
 

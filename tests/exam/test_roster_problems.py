@@ -1,0 +1,335 @@
+"""Rosters and photographs with everything wrong that offices send: each told by row, cell or file, nothing stored."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import json
+import stat
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import edge.exam
+from edge.demo import people as cast
+from edge.domain import consents, idcards
+from edge.domain.reasons import REASONS
+from edge.exam import roster_photos
+from edge.exam.roster_problems import Problems, RosterProblems
+from edge.exam.roster_taking import Source, check
+from edge.exam.roster_xlsx import read_roster
+
+HEAD = ("序号", "姓名", "证件类型", "证件号码", "卡号", "座位", "同意人脸核验", "告知书版本", "同意日期", "出生日期")
+ID = cast.id_number
+Rows = list[tuple[object, ...]]
+
+
+def sheet(rows: Rows, heading: tuple[str, ...] = HEAD, seats: int = 6) -> str:
+    """A whole roster as CSV text."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    facts = (
+        "S-1",
+        "测试",
+        "2026/12/1 9:00",
+        60,
+        "T-001",
+        "学校",
+        "C-1",
+        "一班",
+        "技能人员",
+        "架子工",
+        "五级",
+        26,
+        seats,
+    )
+    names = ("场次编号", "场次名称", "开始时间", "时长（分钟）", "机构编号", "机构名称", "班级编号", "班级名称", "类别",
+             "职业（工种）", "等级", "座位行数", "座位列数")  # fmt: skip
+    writer.writerow(("[考场]",))
+    writer.writerows(zip(names, facts, strict=True))
+    writer.writerows((("[考生]",), heading, *rows))
+    writer.writerow(("[工作人员]",))
+    writer.writerow(("编号", "姓名", "角色", "工牌号", "PIN", "主考评员"))
+    writer.writerow(("P-1", "李四", "监考员", "90000001", "135790", ""))
+    return out.getvalue()
+
+
+def made(folder: Path, rows: Rows, encoding: str = "utf-8", **more: Any) -> Path:
+    file = folder / "roster.csv"
+    file.write_bytes(sheet(rows, **more).encode(encoding))
+    return file
+
+
+def who(number: int, **more: str) -> tuple[object, ...]:
+    """A candidate without fault, but for `more`."""
+    facts = {"序号": number, "姓名": f"张{number}", "证件类型": "身份证", "证件号码": ID(number)} | more
+    return tuple(facts.get(title, "") for title in HEAD)
+
+
+def told(file: Path) -> list[tuple[str, str, str]]:
+    problems = Problems()
+    read_roster(file, problems)
+    return [(one.severity, one.where, one.code) for one in problems.found]
+
+
+def errors(file: Path) -> set[tuple[str, str]]:
+    return {(where, code) for severity, where, code in told(file) if severity == "error"}
+
+
+def jpeg(colour: int = 90) -> bytes:
+    import cv2
+    import numpy as np
+
+    return bytes(cv2.imencode(".jpg", np.full((40, 30, 3), colour, np.uint8))[1].tobytes())
+
+
+FIRST = 17
+"""The line of the first candidate in `sheet`."""
+
+
+def test_every_row_is_told_at_once(tmp_path: Path) -> None:
+    wrong_check = ID(1)[:-1] + ("0" if ID(1)[-1] != "0" else "1")
+    body = "11010519900230001"
+    rows = [
+        who(1, 证件号码=wrong_check),
+        who(2, 证件号码=body + cast.check_character(body)),  # the 30th of February
+        who(3, 姓名=""),
+        who(4, 卡号="12"),
+        who(5, 座位="Q99"),
+        who(6, 证件号码=ID(7)),
+        who(7),
+        who(7, 证件号码=ID(8)),
+        who(9, 证件类型="驾照"),
+        who(10, 证件号码="1.10105E+17"),
+        who(11, 出生日期="1999-01-01"),
+        who(12, 同意人脸核验="是"),
+        who(13, 同意人脸核验="是", 告知书版本="2020", 同意日期="2026-01-01"),
+        who(14, 卡号="90000001"),
+        who(15, 证件号码="130503670401001"),
+        who(16, 证件类型="护照", 证件号码="护照一号"),
+        (17,),
+    ]
+    assert errors(made(tmp_path, rows)) == {
+        (f"考生!D{FIRST}", "document_check"),
+        (f"考生!D{FIRST + 1}", "document_birth"),
+        (f"考生!B{FIRST + 2}", "roster_cell_empty"),
+        (f"考生!E{FIRST + 3}", "roster_cell_form"),
+        (f"考生!F{FIRST + 4}", "roster_seat_unknown"),
+        (f"考生!D{FIRST + 6}", "roster_row_twice"),
+        (f"考生!A{FIRST + 7}", "roster_row_twice"),
+        (f"考生!{FIRST + 8}", "roster_cell_form"),
+        (f"考生!D{FIRST + 9}", "roster_cell_rounded"),
+        (f"考生!J{FIRST + 10}", "document_born_differs"),
+        (f"考生!H{FIRST + 11}", "consent_incomplete"),
+        (f"考生!H{FIRST + 12}", "consent_notice_unknown"),
+        (f"考生!E{FIRST + 13}", "roster_staff_badge"),
+        (f"考生!D{FIRST + 14}", "document_old"),
+        (f"考生!D{FIRST + 15}", "document_form_passport"),
+        (f"考生!{FIRST + 16}", "roster_row_bare"),
+    }
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_a_csv_in_any_of_its_encodings(tmp_path: Path, encoding: str) -> None:
+    problems = Problems()
+    found = read_roster(made(tmp_path, [who(1, 姓名="㐂龘")], encoding), problems)
+    assert not problems.found and found.document["candidates"][0]["name"] == "㐂龘"
+    assert found.document["session"]["planned_ms"] > 0
+
+
+def test_what_excel_does_to_numbers_is_mended_where_it_has_one_reading(tmp_path: Path) -> None:
+    wide = ID(2).translate(str.maketrans("0123456789X", "０１２３４５６７８９Ｘ"))
+    mended = next(n for n in range(1, 60) if ID(n).endswith("X"))
+    rows = [
+        who(1, 证件号码=f" {ID(1)[:6]} {ID(1)[6:14]} {ID(1)[14:]}\u200b", 卡号="1.0000001E+07"),
+        who(2, 证件号码=wide, 卡号="10000002.0"),
+        who(mended, 证件号码=ID(mended).lower(), 卡号='="00123456"'),
+        who(4, 证件号码=f"'{ID(4)}"),
+    ]
+    problems = Problems()
+    found = read_roster(made(tmp_path, rows), problems).document["candidates"]
+    assert [one["document"]["number"] for one in found] == [ID(1), ID(2), ID(mended), ID(4)]
+    assert [one["badge"] for one in found] == ["10000001", "10000002", "00123456", None]
+    assert {one.code for one in problems.found} == {"roster_cell_mended"} and not problems.errors()
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "code"),
+    [
+        ("passport", "E12345678", None),
+        ("hk-macao-permit", "H12345678", None),
+        ("hk-macao-permit", "X12345678", "document_form_hk_macao_permit"),
+        ("taiwan-permit", "12345678", None),
+        ("taiwan-permit", "123456789", "document_form_taiwan_permit"),
+        ("foreigner-permit", "CHN110177010101", None),
+        ("foreigner-permit", "911124198108030024", None),
+        ("foreigner-permit", "911124198108030025", "document_check"),
+        ("hmt-residence", "81000019900101001X", "document_check"),
+        ("hmt-residence", "11010519491231002X", "document_form_hmt_residence"),
+        ("resident-id", "11010519491231002X", None),
+        ("resident-id", "１", "document_length"),
+    ],
+)
+def test_each_kind_of_document(kind: str, number: str, code: str | None) -> None:
+    if kind == "foreigner-permit" and number[0] == "9":
+        number = number if code else number[:-1] + cast.check_character(number[:-1])
+    assert idcards.fault(kind, number) in ((code,) if code != "document_check" else (code, None))
+    if code == "document_check":
+        assert number[-1] == cast.check_character(number[:-1]) or idcards.fault(kind, number) == code
+
+
+def test_candidates_alone_take_the_rest_from_another_roster(tmp_path: Path) -> None:
+    alone = tmp_path / "alone.csv"
+    alone.write_text("\t".join(HEAD) + "\n" + "\t".join(map(str, who(3))) + "\n", encoding="utf-16")
+    assert errors(alone) >= {("考场", "roster_settings_wanted")}
+    problems = Problems()
+    found = read_roster(alone, problems, settings=made(tmp_path, [who(1)])).document
+    assert not problems.found and [one["number"] for one in found["candidates"]] == [3]
+
+
+def test_a_child_is_taken_in_without_a_face(tmp_path: Path) -> None:
+    body = "11010520150101001"
+    number = body + cast.check_character(body)
+    yes = {"同意人脸核验": "是", "告知书版本": consents.VERSION, "同意日期": "2026-01-05"}
+    problems = Problems()
+    found = read_roster(made(tmp_path, [who(1, 证件号码=number, **yes)]), problems)
+    assert [one.code for one in problems.found] == ["consent_minor"] and not problems.errors()
+    assert found.document["candidates"][0]["consent"]["face"] is None and found.wanted[0].minor
+
+
+# ---- photographs
+
+
+def archive(folder: Path, files: dict[str, bytes]) -> Path:
+    out = folder / "photos.zip"
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in files.items():
+            made.writestr(name, data)
+    return out
+
+
+def fit(_picture: bytes) -> tuple[str, ...]:
+    return ()
+
+
+def problems_of(source: Source, judge: Any = fit) -> set[tuple[str, str]]:
+    with pytest.raises(RosterProblems) as refused:
+        check(source, judge)
+    return {(one.where, one.code) for one in refused.value.problems if one.severity == "error"}
+
+
+def test_photographs_find_their_people(tmp_path: Path) -> None:
+    roster = made(tmp_path, [who(n, 卡号=f"{70000000 + n}", 姓名=f"李建{'一二三四五'[n]}") for n in (1, 2, 3, 4)])
+    files = {
+        f"班级/{ID(1).lower()}.jpg": jpeg(1),
+        "70000002_李建三.JPG": jpeg(2),
+        "照片/0003.png": jpeg(3),
+        f"李建五{ID(4)}_70000004.jpeg": jpeg(4),
+        "__MACOSX/._x": b"",
+        "Thumbs.db": b"",
+    }
+    taken = check(Source(roster, photos=archive(tmp_path, files)), fit)
+    assert taken.photos == {n: jpeg(n) for n in (1, 2, 3, 4)} and not taken.notes
+
+
+def test_everything_wrong_with_photographs(tmp_path: Path) -> None:
+    rows = [who(n, 姓名=f"王国{'一二三四五六七八'[n]}") for n in range(1, 8)]
+    files = {
+        "9999.jpg": jpeg(1),
+        f"{ID(1)}-{ID(2)}.jpg": jpeg(2),
+        "3.jpg": jpeg(3),
+        "a/0003.jpg": jpeg(4),
+        f"王国五{ID(5)}.jpg": jpeg(5),  # the name is number 4's
+        "6.jpg": jpeg(7),
+        "7.jpg": jpeg(7),
+        "../up.jpg": jpeg(8),
+        "C:\\x.jpg": jpeg(8),
+        "2.jpg": b"\xff" * 2_100_000,
+    }
+    found = problems_of(Source(made(tmp_path, rows), photos=archive(tmp_path, files)))
+    assert found == {
+        ("9999.jpg", "photo_nobody"),
+        (f"{ID(1)}-{ID(2)}.jpg", "photo_ambiguous"),
+        (f"考生!{FIRST + 2}", "photo_twice"),
+        (f"王国五{ID(5)}.jpg", "photo_ambiguous"),
+        (f"考生!{FIRST + 6}", "photo_same"),
+        ("../up.jpg", "photos_member_path"),
+        ("C:\\x.jpg", "photos_member_path"),
+        ("2.jpg", "photos_member_bomb"),
+        *((f"考生!{FIRST + n}", "photo_missing") for n in (0, 1, 3, 4)),
+    }
+
+
+def test_hostile_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, rows = tmp_path / "photos.zip", made(tmp_path, [who(1)])
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made_zip:
+        link = zipfile.ZipInfo("1.jpg")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        made_zip.writestr(link, "/etc/passwd")
+        made_zip.writestr("bomb.jpg", bytes(50_000_000))
+    found = problems_of(Source(rows, photos=out))
+    assert {("1.jpg", "photos_member_path"), ("bomb.jpg", "photos_member_bomb")} <= found
+    # one that says it is small and is not
+    lying = bytearray(archive(tmp_path, {"1.jpg": bytes(3_000_000)}).read_bytes())
+    at = lying.rindex(b"PK\x01\x02")
+    lying[at + 24 : at + 28] = (1000).to_bytes(4, "little")
+    out.write_bytes(lying)
+    codes = {code for where, code in problems_of(Source(rows, photos=out)) if where == "1.jpg"}
+    assert codes & {"photos_member_broken", "photo_large", "photos_member_bomb"}
+    out.write_bytes(b"PK\x03\x04 no zip")
+    assert {code for _, code in problems_of(Source(rows, photos=out))} == {"photos_unreadable"}
+    monkeypatch.setattr(roster_photos, "TOTAL", 10)
+    files = archive(tmp_path, {"1.jpg": jpeg()})
+    assert ("photos.zip", "photo_total") in problems_of(Source(rows, photos=files))
+
+
+def test_names_from_a_chinese_windows(tmp_path: Path) -> None:
+    out = tmp_path / "photos.zip"
+    with zipfile.ZipFile(out, "w") as made_zip:
+        made_zip.writestr("XXXX1.jpg", jpeg())
+    data = out.read_bytes().replace(b"XXXX", "张三".encode("gb18030"))
+    out.write_bytes(data)
+    problems = Problems()
+    assert list(roster_photos.read_archive(out, problems)) == ["张三1.jpg"] and not problems.found
+
+
+def test_faces_are_looked_at_before_anything_is_stored(tmp_path: Path) -> None:
+    rows = made(tmp_path, [who(1), who(2), who(3)])
+    files = archive(tmp_path, {f"{n}.jpg": jpeg(n) for n in (1, 2, 3)})
+    said = {jpeg(1): ("face_none",), jpeg(2): ("face_blurred", "face_dark"), jpeg(3): ("face_of_a_later_kind",)}
+    steps: list[tuple[int, int]] = []
+    with pytest.raises(RosterProblems) as refused:
+        check(Source(rows, photos=files), said.__getitem__, lambda done, total: steps.append((done, total)))
+    assert [(one.row, one.code) for one in refused.value.problems] == [
+        (FIRST, "photo_face_none"),
+        (FIRST + 1, "photo_face_blurred"),
+        (FIRST + 2, "photo_face_unfit"),
+    ]
+    assert steps == [(1, 3), (2, 3), (3, 3)]
+    assert refused.value.code == "roster_problems" and "3" in str(refused.value)
+    document = json.dumps([one.as_json() for one in refused.value.problems])
+    assert ID(1) not in document, "what is told names rows, not people"
+
+
+def test_two_thousand_people(tmp_path: Path) -> None:
+    rows = [who(n, 姓名=f"人{n}") for n in range(1, 2001)]
+    files = archive(tmp_path, {f"{ID(n)}.jpg": b"%d" % n for n in range(1, 2001)})
+    taken = check(Source(made(tmp_path, rows, seats=80), photos=files), fit)
+    assert len(taken.photos) == len(taken.document["candidates"]) == 2000 and not taken.notes
+
+
+def test_every_problem_has_its_sentence() -> None:
+    codes: set[str] = set(roster_photos._SAID.values()) | {"photo_face_unfit"}
+    for file in Path(edge.exam.__file__).parent.glob("roster_*.py"):
+        for call in (n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Call)):
+            if getattr(call.func, "attr", "") in ("add", "tell", "warn", "day") and len(call.args) > 1:
+                code = call.args[1]
+                if isinstance(code, ast.Constant) and isinstance(code.value, str):
+                    codes.add(code.value)
+    assert len(codes) > 30 and not {code for code in codes if code not in REASONS}
+    for kind in idcards.KINDS:
+        found = {idcards.fault(kind, number) for number in ("?", "1" * 15, "1" * 18, "8" * 18, "9" * 18)}
+        assert found - {None} <= set(REASONS)
