@@ -17,6 +17,7 @@ from edge.checkin.credentials import whose
 from edge.checkin.enrol import enrol_next, enrol_person, read_template
 from edge.checkin.look import Glance, glance
 from edge.checkin.sign import PASSING, Sign
+from edge.checkin.still import keeper
 from edge.checkin.visit import Visit, any_open, badge_facts, purposes, to_ask
 from edge.config import Config
 from edge.domain.admission import Decision, decide_badge, decide_face
@@ -279,7 +280,10 @@ class Door:
         if self._pack is None or visit.template is None:
             return None
         visit.last_frame = frame.number
-        return glance(self._pack, frame, visit.template, self._config.checkin.zone)
+        seen = glance(self._pack, frame, visit.template, self._config.checkin.zone)
+        if seen.evidence is not None:
+            visit.picture = frame
+        return seen
 
     def _decide(self, visit: Visit) -> None:
         if self._pack is None:
@@ -289,7 +293,8 @@ class Door:
         if decision.outcome == "retry":
             self._again(visit, decision.reason, verdict.distance)
         else:
-            self._settle(visit.who, decision, verdict.distance)
+            kept = keeper(self._db, self._keys.data, visit) if decision.outcome == "admitted" else None
+            self._settle(visit.who, decision, verdict.distance, kept)
 
     def _out_of_time(self, visit: Visit) -> None:
         if not visit.retried:

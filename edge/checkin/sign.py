@@ -94,7 +94,7 @@ class Sign:
         """The end of a visit: the decision, its entry and what is told of it; `also` runs in the transaction too."""
         if decision.outcome == "admitted" and who is not None:
             try:
-                self._admit(who, decision, score)
+                self._admit(who, decision, score, also)
             except Unavailable:
                 raise
             except ExamroomError as error:  # the rules say no, whatever the camera says
@@ -122,11 +122,15 @@ class Sign:
         )
         self._stands(shown[0])
 
-    def _admit(self, who: people.Candidate, decision: Decision, score: float | None) -> None:
+    def _admit(
+        self, who: people.Candidate, decision: Decision, score: float | None, also: Callable[[], None] | None
+    ) -> None:
         """The seat code is on the kiosk as soon as it is theirs, whenever this process ends."""
         shown: list[KioskState] = []
 
         def then(_before: people.Candidate, after: people.Candidate) -> None:
+            if also is not None:
+                also()
             facts = facts_shown(after) | {"seat_code": after.seat_code}
             shown.append(checkins.show(self._db, "welcome", "welcome", facts))
 

@@ -14,6 +14,7 @@ from edge.domain.consents import ONE_TO_ONE, purposes_asked
 from edge.domain.faces import Evidence
 from edge.domain.masking import mask_name
 from edge.store import people, sessions
+from edge.store.ring import Frame
 from edge.vision.face_pack import FacePack
 from edge.vision.template import Template
 
@@ -24,8 +25,9 @@ OPEN_STATES = ("checkin", "running")
 class Visit:
     """Who the badge says, what was seen so far, until when (monotonic seconds) we ask or look.
 
-    `number` is what a touch on the kiosk names, so that nobody's touch is taken for another's. `asking`: for consent;
-    `asked`: for these purposes; `agreed`: just given, and the template not fetched yet.
+    `number` is what a touch on the kiosk names, so that nobody's touch is taken for another's. `asking`: for consent
+    to the purposes `asked`; `agreed`: just given, and the template not fetched yet. `picture`: the last one that was
+    compared, in memory alone.
     """
 
     who: people.Candidate
@@ -41,6 +43,7 @@ class Visit:
     asking: bool = False
     agreed: bool = False
     asked: tuple[str, ...] = ()
+    picture: Frame | None = None
 
     @property
     def shown(self) -> dict[str, Any]:

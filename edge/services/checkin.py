@@ -67,6 +67,8 @@ def run(config: Config, stop: threading.Event) -> None:
                     reader=there.present,
                     readers={name: asdict(one) for name, one in reader.states().items()},
                     panel=asdict(panel.state()),
+                    pack=pack.name if pack else None,
+                    pack_version=pack.version if pack else None,
                     lamps=panel.lamps(),
                 )
     finally:

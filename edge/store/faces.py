@@ -79,6 +79,11 @@ def _lack(row: sqlite3.Row) -> str | None:
 # ---- pictures kept as evidence
 
 
+def still_context(person: str, still: str) -> bytes:
+    """What ties a picture's ciphertext to its person and row: swapped rows do not decrypt."""
+    return f"{person}\n{still}\nstill".encode()
+
+
 def add_still(
     connection: sqlite3.Connection, still: str, session: str, person: str, sealed: bytes, delete_ms: int
 ) -> None:
@@ -106,12 +111,6 @@ def still_of(connection: sqlite3.Connection, session: str, person: str) -> Still
     return row and Still(
         row["still_id"], row["session_id"], row["person_id"], row["at_ms"], row["delete_ms"], bytes(row["sealed"])
     )
-
-
-def with_still(connection: sqlite3.Connection, session: str) -> set[str]:
-    """Of whom a picture is kept."""
-    rows = connection.execute("SELECT DISTINCT person_id FROM stills WHERE session_id = ?", (session,))
-    return {row["person_id"] for row in rows}
 
 
 def delete_stills_due(connection: sqlite3.Connection) -> int:
@@ -161,6 +160,11 @@ _HELD = {
     "photos": "SELECT photo FROM people WHERE id = ? AND photo IS NOT NULL",
     "stills": "SELECT sealed FROM stills WHERE person_id = ? ORDER BY still_id",
 }
+
+
+def held(connection: sqlite3.Connection, person: str) -> dict[str, int]:
+    """How much of each kind the room holds of somebody."""
+    return {kind: len(connection.execute(query, (person,)).fetchall()) for kind, query in _HELD.items()}
 
 
 def _commitment(sealed: Iterable[bytes]) -> str:

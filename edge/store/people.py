@@ -199,6 +199,22 @@ def consent(connection: sqlite3.Connection, person: str, purpose: str) -> bool |
     return None if row is None else consents.stands(bool(row["given"]), row["notice"])
 
 
+def consents_of(connection: sqlite3.Connection, person: str) -> list[dict[str, object]]:
+    """Every answer as recorded: {"purpose", "given", "stands", "notice", "via", "at_ms"}."""
+    rows = connection.execute("SELECT * FROM consents WHERE person_id = ? ORDER BY purpose", (person,))
+    return [
+        {
+            "purpose": r["purpose"],
+            "given": bool(r["given"]),
+            "stands": consents.stands(bool(r["given"]), r["notice"]) is not None,
+            "notice": r["notice"],
+            "via": r["via"],
+            "at_ms": r["at_ms"],
+        }
+        for r in rows
+    ]
+
+
 def consent_asked(connection: sqlite3.Connection, person: str, purpose: str) -> bool:
     """Whether the notice of now was answered for this purpose, whatever the answer."""
     row = connection.execute(

@@ -19,6 +19,7 @@ from edge.clock import Instant, TimeQuality
 from edge.demo import clip
 from edge.demo.people import StaffMember
 from edge.demo.tablets import Tally, questions
+from edge.domain import consents
 from edge.domain.footage import Cause
 from edge.domain.reasons import sentence
 from edge.gateway.settings import open_province
@@ -237,8 +238,32 @@ def test_the_proctor_runs_a_session_from_the_console(
         proctor.post(f"/console/api/{room.session}/incident", kind="device", text="三号座位平板换电源")
         expect(page.locator("#board")).to_contain_text("27/37", timeout=8000)
         shot(page, "console-running", lang)
+        withdraws(page, room, lang)
         for person in (*tablets, proctor):
             person.close()
+
+
+def withdraws(page: Page, room: DeskRoom, lang: str) -> None:
+    """A candidate takes their consent back at the proctor's console, having read both options; all of it goes."""
+    who = next(c for c in people.candidates(room.db, room.session) if c.seat == "A2")
+    with transaction(room.db):
+        people.set_photo(room.db, who.person, b"sealed picture")
+        people.set_consent(room.db, who.person, consents.ONE_TO_ONE, True, consents.VERSION, "", "roster")
+    page.locator("#board .seat", has_text="A2").first.click()
+    box = page.locator("dialog[open]")
+    box.locator("button", has_text={"zh": "人脸与同意", "en": "Face and consent"}[lang]).click()
+    take = page.locator("dialog[open] .button.stop")
+    expect(take).to_be_visible()
+    expect(page.locator("dialog[open] li")).to_have_count(2)
+    shot(page, "console-consent", lang)
+    take.click()
+    page.locator("dialog[open] button[type=submit]").click()
+    until(lambda: people.photo(room.db, who.person) is None, 5, "the photograph is deleted")
+    assert people.consent(room.db, who.person, consents.ONE_TO_ONE) is False
+    page.locator("button", has_text={"zh": "人脸核验准备情况", "en": "Ready for face"}[lang]).click()
+    expect(page.locator("dialog[open] tbody tr")).to_have_count(6)
+    shot(page, "console-faces", lang)
+    page.locator("dialog[open] .button").last.click()
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
@@ -256,10 +281,14 @@ def test_the_examiner_scores_and_signs(browser: Browser, room: DeskRoom, tmp_pat
         proctor.close()
 
 
+ASKED = {
+    "name_masked": "钱**", "seat": "-", "number": 1, "visit": 5, "session": "S-1",
+    "asked": ["face_1to1", "face_1toN", "face_duplicates", "face_still"],
+}  # fmt: skip
 KIOSK_STATES: list[tuple[str, str, dict[str, Any]]] = [
     ("closed", "checkin_closed", {}),
     ("ready", "kiosk_ready", {}),
-    ("consent", "consent_wanted", {"name_masked": "钱**", "seat": "-", "number": 1}),
+    ("consent", "consent_wanted", ASKED),
     ("look", "look_here", {"name_masked": "钱**", "seat": "-", "number": 1, "visit": 7}),
     ("welcome", "welcome", {"name_masked": "钱**", "seat": "A1", "seat_code": "482913", "number": 1}),
     ("see_proctor", "no_template", {"name_masked": "钱**", "seat": "-", "number": 1}),
@@ -292,6 +321,7 @@ def test_every_state_of_the_kiosk(browser: Browser, room: DeskRoom, tmp_path: Pa
                 with transaction(room.db):
                     checkins.take_acts(room.db, acts[-1].id)
             if state == "consent":
+                reads_the_notice(page, lang)
                 boxes = [button.bounding_box() for button in page.locator("#stage button").all()]
                 areas = [box["width"] * box["height"] for box in boxes if box is not None]
                 assert len(areas) == 2 and abs(areas[0] - areas[1]) < 0.02 * areas[0]
@@ -300,6 +330,23 @@ def test_every_state_of_the_kiosk(browser: Browser, room: DeskRoom, tmp_path: Pa
                 assert [act.act for act in acts] == ["decline"]
             if state == "look":
                 declines_while_looked_at(page, room, facts, lang)
+
+
+def reads_the_notice(page: Page, lang: str) -> None:
+    """All of it is on the screen at once, of a size to be read, and each further purpose is a box of its own."""
+    terms = page.locator(".terms")
+    expect(terms).to_contain_text({"zh": "示例建筑工种培训学校", "en": "nothing is uploaded"}[lang])
+    assert terms.evaluate("one => one.scrollHeight <= one.clientHeight + 1 && one.scrollWidth <= one.clientWidth + 1")
+    assert terms.evaluate("one => parseFloat(getComputedStyle(one).fontSize)") >= 18
+    boxes = terms.locator("input[type=checkbox]")
+    assert boxes.count() == 3 and not any(box.is_checked() for box in boxes.all())
+    with page.expect_request("**/kiosk/api/act") as sent:  # held back: this visit is used again below
+        page.route("**/kiosk/api/act", lambda route: route.abort())
+        boxes.nth(1).check()
+        page.locator("#stage button").first.click()
+    assert sent.value.post_data_json == {"act": "consent", "v": 5, "purposes": ["face_duplicates"]}
+    page.unroute("**/kiosk/api/act")
+    boxes.nth(1).uncheck()
 
 
 def declines_while_looked_at(page: Page, room: DeskRoom, facts: dict[str, Any], lang: str) -> None:

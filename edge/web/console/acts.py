@@ -17,6 +17,7 @@ from edge.exam.readiness import need_ready
 from edge.store import checkins, people, sessions
 from edge.store.db import transaction
 from edge.web.console.bodies import ActBody, OpId, Registry
+from edge.web.console.consent_acts import CONSENT_ACTS
 from edge.web.console.lockdown_acts import LOCKDOWN_ACTS
 from edge.web.console.settings_acts import SETTINGS_ACTS
 from edge.web.console.time_acts import TIME_ACTS
@@ -192,6 +193,7 @@ ACTS: Registry = {
     **TIME_ACTS,
     **LOCKDOWN_ACTS,
     **SETTINGS_ACTS,
+    **CONSENT_ACTS,
     **UNLOCK_ACTS,
     "release-tablet": (ActBody, _release),
     "admit": (Admit, _admit),

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import secrets
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from flask import Response, jsonify, request
 from pydantic import Field
 
 from edge import clock
+from edge.domain import consents
 from edge.domain.reasons import sentence
 from edge.errors import Conflict, ExamroomError, NotSignedIn
-from edge.store import checkins, ledger
+from edge.store import checkins, ledger, sessions
 from edge.store.db import transaction
 from edge.store.meta import get_meta, set_meta
 from edge.store.ring import RingReader
@@ -26,12 +27,15 @@ from edge.web.staff.session import require_role, signed_in_staff
 
 COOKIE = "examroom_kiosk"
 FRESH_MS = 3000
+DAY_MS = 86_400_000
 HELD_MS = 10_000
 
 
 class ActBody(Body):
     act: Annotated[str, Field(pattern=r"^(decline|consent|press|cancel)$")]
     v: Annotated[int, Field(ge=0, strict=True)]
+    purposes: Annotated[tuple[Literal["face_1toN", "face_duplicates", "face_still"], ...], Field(max_length=3)] = ()
+    """Agreed to one by one, beside comparing; with "consent" alone."""
 
 
 def check_paired() -> None:
@@ -121,6 +125,29 @@ def state() -> Response:
     return jsonify(document)
 
 
+@bp.get("/api/notice")
+def notice() -> Response:
+    """The notice in full, both languages, for whoever is asked now: of their session, for what its policy asks."""
+    check_paired()
+    connection = room_db()
+    shown = checkins.shown(connection)
+    if shown is None or shown.state != "consent" or "session" not in shown.facts:
+        raise Conflict("kiosk_moved_on")
+    return jsonify(_notice(sessions.find(connection, str(shown.facts["session"])), shown))
+
+
+def _notice(session: sessions.Session, shown: checkins.KioskState) -> dict[str, Any]:
+    said, asked = consents.notice(), tuple(shown.facts.get("asked", ()))
+    facts = {
+        "institution": session.institution,
+        "title": session.title,
+        "days": max(1, -(-(session.purge_ms - session.planned_ms) // DAY_MS)),
+        "still_days": (session.policy.get("face") or {}).get("still_days", 0),
+    }
+    texts = {language: said.shown(language, asked, **facts) for language in ("zh", "en")}
+    return {"version": said.version, "sha256": said.sha256, "asked": list(asked), **texts, "v": shown.v}
+
+
 @bp.post("/api/act")
 def act() -> Response:
     """Something touched on the screen, where `v` is whose visit it was shown in: a touch is for that person alone."""
@@ -131,5 +158,5 @@ def act() -> Response:
         shown = checkins.shown(connection)
         if body.v != (shown.v if shown else 0):
             raise Conflict("kiosk_moved_on")
-        checkins.ask(connection, body.act, body.v)
+        checkins.ask(connection, body.act, body.v, body.purposes if body.act == "consent" else ())
     return jsonify({"done": body.act})

@@ -3,6 +3,7 @@
 import { h } from "/ui/static/js/dom.js";
 import { pick, t } from "/ui/static/js/text.js";
 import { openBox } from "/ui/static/js/dialog.js";
+import { consentDialog, facesDialog } from "./faces.js";
 import { incidentDialog } from "./incident.js";
 import { keptDialog } from "./kept.js";
 import { createSender } from "./send.js";
@@ -117,6 +118,8 @@ export function createActs(base, took, get) {
     kept: (who) => () => keptDialog(base, sender, get(), who),
     deny: (who) => person("deny", "deny", who, [t("console.phrase_not_person"), t("console.phrase_no_document")], { danger: true }),
     retry: (who) => person("retry", "retry", who, [t("console.phrase_look_again"), t("console.phrase_wrong_badge")]),
+    consent: (who) => () => consentDialog(base, sender, who),
+    faces: () => facesDialog(base),
     exempt: (who) => person("seb-exempt", "exempt", who, [t("console.phrase_no_browser"), t("console.phrase_tablet")]),
     settings: (who) => person("set-settings", "settings", who, [t("console.phrase_sight"), t("console.phrase_need")],
       { fields: settingsFields, body: (form) => ({ person: who.person, settings: settingsOf(form) }) }),

@@ -84,7 +84,8 @@ function drawForms() {
   const names = ["seats", "sign-in-blank", "answer-sheets", "score-sheets", "incident-blank"].concat(board.session.state === "planned" ? [] : ["sign-in", "incidents"],
     board.session.state === "signed" || (over && board.session.practice) ? ["results"] : []);
   replace(parts.forms, h("h2", {}, t("console.forms_title")), h("ul", { class: "forms" }, names.map((name) =>
-    h("li", {}, h("a", { class: "button slim", href: "/console/" + encodeURIComponent(facts.session) + "/forms/" + name, target: "_blank", rel: "noopener" }, t("console.form_" + name.replace(/-/g, "_")))))));
+    h("li", {}, h("a", { class: "button slim", href: "/console/" + encodeURIComponent(facts.session) + "/forms/" + name, target: "_blank", rel: "noopener" }, t("console.form_" + name.replace(/-/g, "_")))))),
+    ["planned", "checkin", "running"].includes(board.session.state) && !board.session.practice ? h("button", { type: "button", class: "button slim", onclick: () => acts.faces() }, t("console.faces_title")) : null);
 }
 
 function tick() {

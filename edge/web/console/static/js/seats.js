@@ -130,6 +130,7 @@ function detail(seat, board, acts) {
   if ((seat.alarms || []).includes("seb_refused")) add(t("console.act_exempt"), acts.exempt(seat));
   if (seat.state === "waiting") add(t("console.act_retry"), acts.retry(seat));
   if (seat.kept) add(t("console.act_kept", { n: seat.kept }), acts.kept(seat));
+  if (seat.person && !board.session.practice) add(t("console.act_consent"), acts.consent(seat));
   add(t("console.act_incident"), acts.incident(seat));
   if (["waiting", "expected"].includes(seat.state) && ["checkin", "running"].includes(board.session.state)) add(t("console.act_absent"), acts.absent(seat), "stop");
   if (running && inside) add(t("console.act_hand_in"), acts.handIn(seat), "stop");

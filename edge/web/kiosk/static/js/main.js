@@ -8,6 +8,7 @@ import { play } from "./sound.js";
 const POLL_MS = 400;
 const LOST_AFTER_MS = 3000;
 const NOTE_MS = 6000;
+const NOTICE_MS = 1000;
 const HOME = lang();
 const SHORT = { zh: 10, en: 24 };
 
@@ -20,6 +21,8 @@ let now = null;
 let heard = performance.now();
 let sound = localStorage.getItem("kiosk-sound") !== "off";
 let picture = null;
+let notice = null;
+const ticks = new Set();  // purposes agreed to beside comparing; none unless touched
 
 // ---- signs: a shape for each state, so that colour is not alone
 
@@ -58,7 +61,8 @@ function touch(act, label, kind) {
 
 async function send(act) {
   try {
-    const body = JSON.stringify({ act, v: now.v });
+    const ticked = act === "consent" ? Array.from(stage.querySelectorAll("input[name=purpose]:checked"), (box) => box.value) : [];
+    const body = JSON.stringify(Object.assign({ act, v: now.v }, ticked.length ? { purposes: ticked } : {}));
     const response = await fetch("/kiosk/api/act", { method: "POST", headers: { "Content-Type": "application/json" }, body, credentials: "same-origin" });
     if (!response.ok) showNote(pick(await response.json()));
   } catch (error) {
@@ -96,10 +100,41 @@ function plain() {
     now.state === "ready" ? touch("press", t("kiosk.start")) : null));
 }
 
+// The notice in full, then two buttons of one size. Nobody agrees to what is not on the screen; declining waits for nothing.
 function consent() {
-  return h("section", { class: "consent" }, h("h1", { class: "say" }, t("kiosk.consent_title")),
-    h("ul", {}, h("li", {}, t("kiosk.consent_what")), h("li", {}, t("kiosk.consent_equal")), h("li", { class: "aside" }, t("kiosk.consent_video"))),
-    h("div", { class: "equal" }, touch("consent", t("kiosk.agree")), touch("decline", t("kiosk.decline"))));
+  const agree = touch("consent", t("kiosk.agree"));
+  const text = h("div", { class: "terms", tabindex: "0" });
+  const version = h("p", { class: "version" });
+  const known = notice && notice.v === now.v;
+  agree.disabled = !known;
+  if (known) {
+    const parts = notice[lang()];
+    const more = parts.filter((part) => part.key !== "face_1to1" && part.key.startsWith("face_"));
+    text.classList.toggle("full", more.length > 0);
+    replace(text, h("div", { class: "parts" }, parts.filter((part) => !more.includes(part)).map((part) => h("p", {}, h("strong", {}, part.head), " ", part.text))),
+      h("div", { class: "mores" }, more.map((part) => h("label", { class: "more" }, h("input", { type: "checkbox", name: "purpose", value: part.key, checked: ticks.has(part.key),
+        onchange: (event) => { if (event.target.checked) ticks.add(part.key); else ticks.delete(part.key); } }), h("span", {}, h("strong", {}, part.head), " ", part.text)))));
+    setText(version, t("kiosk.notice_version", { version: notice.version, hash: notice.sha256.slice(0, 12) }));
+  } else {
+    replace(text, h("p", {}, t("kiosk.notice_loading")));
+    fetchNotice(now.v);
+  }
+  return h("section", { class: "consent" }, h("div", { class: "top" }, h("h1", { class: "say" }, t("kiosk.consent_title")), version), text,
+    h("div", { class: "equal" }, agree, touch("decline", t("kiosk.decline"))));
+}
+
+// Asked for again until it is there, or somebody else stands here.
+async function fetchNotice(visit) {
+  try {
+    const response = await fetch("/kiosk/api/notice", { cache: "no-store", credentials: "same-origin" });
+    const found = response.ok ? await response.json() : null;
+    if (found && found.v === visit) notice = found;
+  } catch (error) {
+    // the next try says more
+  }
+  if (!now || now.v !== visit || now.state !== "consent") return;
+  if (notice && notice.v === visit) draw();
+  else setTimeout(() => { if (now && now.v === visit && now.state === "consent") fetchNotice(visit); }, NOTICE_MS);
 }
 
 function look() {
@@ -156,6 +191,7 @@ async function poll(once) {
 
 function take(next) {
   const before = now;
+  if (!before || before.v !== next.v) ticks.clear();
   if (before && before.v === next.v && before.at_ms === next.at_ms && before.state === next.state) return;
   now = next;
   note.hidden = note.hidden || Boolean(noteOver);
