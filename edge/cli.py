@@ -40,7 +40,10 @@ _LAZY = {
     "verify": ("edge.trust.verifier.commands", "verify", None, "Verify a result or evidence file offline 离线验证"),
 }
 # commands of a group that need what its own package may not import
-_MORE = {"bank": (("edge.exam.exposure", "exposure_command"),)}
+_MORE = {
+    "bank": (("edge.exam.exposure", "exposure_command"),),
+    "faces": (("edge.services.enrolling", "enrol_command"),),
+}
 
 
 class Context:

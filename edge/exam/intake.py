@@ -144,13 +144,13 @@ def _candidates(
 
 
 def _consents(connection: sqlite3.Connection, session: str, person: str, said: Consent) -> None:
-    """Each answer with its notice and day. A refusal or withdrawal here stays until they themselves say otherwise."""
+    """Each answer with its notice and day. A refusal or withdrawal here stands against an agreement from before it."""
     for purpose, given in said.answers().items():
-        known = people.consent(connection, person, purpose)
-        if known is False and given:
+        at_ms = None if said.date is None else _noon_ms(said.date)
+        refused_ms = people.refused_ms(connection, person, purpose)
+        if given and refused_ms is not None and (at_ms is None or at_ms <= refused_ms):
             continue
         sha256 = consents.notice(said.notice).sha256 if said.notice in consents.versions() else ""
-        at_ms = None if said.date is None else _noon_ms(said.date)
         people.set_consent(connection, person, purpose, given, said.notice, sha256, "roster", at_ms)
         body = {"purpose": purpose, "given": given, "notice": said.notice, "notice_sha256": sha256, "via": "roster"}
         if said.date is not None:

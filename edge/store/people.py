@@ -199,6 +199,14 @@ def consent(connection: sqlite3.Connection, person: str, purpose: str) -> bool |
     return None if row is None else consents.stands(bool(row["given"]), row["notice"])
 
 
+def refused_ms(connection: sqlite3.Connection, person: str, purpose: str) -> int | None:
+    """When they declined or withdrew, if that is how it stands."""
+    row = connection.execute(
+        "SELECT at_ms FROM consents WHERE person_id = ? AND purpose = ? AND given = 0", (person, purpose)
+    ).fetchone()
+    return None if row is None else int(row["at_ms"])
+
+
 def consents_of(connection: sqlite3.Connection, person: str) -> list[dict[str, object]]:
     """Every answer as recorded: {"purpose", "given", "stands", "notice", "via", "at_ms"}."""
     rows = connection.execute("SELECT * FROM consents WHERE person_id = ? ORDER BY purpose", (person,))

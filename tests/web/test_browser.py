@@ -257,7 +257,7 @@ def withdraws(page: Page, room: DeskRoom, lang: str) -> None:
     expect(page.locator("dialog[open] li")).to_have_count(2)
     shot(page, "console-consent", lang)
     take.click()
-    page.locator("dialog[open] button[type=submit]").click()
+    page.locator("dialog[open] form .button.main").last.click()
     until(lambda: people.photo(room.db, who.person) is None, 5, "the photograph is deleted")
     assert people.consent(room.db, who.person, consents.ONE_TO_ONE) is False
     page.locator("button", has_text={"zh": "人脸核验准备情况", "en": "Ready for face"}[lang]).click()

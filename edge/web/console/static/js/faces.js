@@ -7,7 +7,7 @@ import { openBox } from "/ui/static/js/dialog.js";
 import { hms } from "/ui/static/js/time.js";
 
 function box(title, lead) {
-  const body = h("div", {}, h("p", { class: "muted" }, t("console.loading")));
+  const body = h("div", { class: "faces" }, h("p", { class: "muted" }, t("console.loading")));
   const dialog = h("dialog", { class: "box wide", "aria-labelledby": "faces-title" }, h("div", { class: "inner" },
     h("h2", { id: "faces-title" }, title), h("p", { class: "muted" }, lead), body,
     h("div", { class: "row right" }, h("button", { type: "button", class: "button", onclick: () => dialog.close() }, t("console.close_box")))));
