@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,11 +15,13 @@ from edge import clock
 from edge.checkin.enrol import _context
 from edge.checkin.visit import badge_facts, holder
 from edge.demo.people import ASTRONAUT, HOPPER
-from edge.domain.admission import decide_badge
+from edge.domain import consents
+from edge.domain.admission import Decision, decide_badge
 from edge.domain.consents import ONE_TO_ONE
 from edge.domain.reasons import sentence
+from edge.exam import consent
 from edge.hardware.badge import Tap
-from edge.store import admissions, checkins, ledger, people, sessions
+from edge.store import admissions, checkins, faces, ledger, people, sessions
 from edge.store.db import transaction
 from edge.trust.signer import Ed25519Signer
 from edge.trust.ticket import Ticket, TicketTrust, issue
@@ -286,3 +290,83 @@ def test_a_ticket_that_hangs_in_the_picture_disturbs_nobodys_look(doorway: Doorw
     assert doorway.look(portrait("hopper")).state == "welcome"
     show_ticket(good)
     assert doorway.kiosk.reason == "ticket_used"
+
+
+def test_a_consent_withdrawn_during_a_look_ends_it(doorway: Doorway, pack: FacePack) -> None:
+    db, person = doorway.desk.db, doorway.who(HOPPER).person
+    doorway.tap(HOPPER)
+    doorway.show(portrait("hopper"))
+    doorway.door.step(0)
+    assert doorway.kiosk.state == "look"
+    consent.withdraw(db, doorway.desk.session, person, "本人要求撤回", "P-001")
+    assert doorway.look(portrait("hopper")).reason == "consent_withdrawn"
+    assert doorway.who(HOPPER).state == "waiting"
+    assert people.template(db, person, pack.name, pack.version) is None
+
+
+def test_a_consent_withdrawn_between_decision_and_admission_admits_nobody(doorway: Doorway) -> None:
+    db, who = doorway.desk.db, doorway.who(HOPPER)
+    consent.withdraw(db, doorway.desk.session, who.person, "本人要求撤回", "P-001")
+    doorway.door._settle(who, Decision("admitted", "face_matched", "face"))
+    assert (doorway.kiosk.reason, doorway.who(HOPPER).state) == ("consent_withdrawn", "waiting")
+
+
+def with_policy(doorway: Doorway, **face: object) -> None:
+    with transaction(doorway.desk.db) as db:
+        db.execute("UPDATE sessions SET policy = json_set(policy, '$.face', json(?))", (json.dumps(face),))
+
+
+def test_each_purpose_is_asked_for_and_answered_by_itself(doorway: Doorway) -> None:
+    db, person = doorway.desk.db, doorway.who(HOPPER).person
+    with_policy(doorway, search=True, duplicates=True, keep_still=True, still_days=7)
+    with transaction(db):
+        db.execute("DELETE FROM consents WHERE person_id = ?", (person,))
+    doorway.tap(HOPPER)
+    assert doorway.kiosk.facts["asked"] == [ONE_TO_ONE, consents.SEARCH, consents.DUPLICATES, consents.STILL]
+    assert doorway.kiosk.facts["session"] == doorway.desk.session
+    with transaction(db):
+        checkins.ask(db, "consent", doorway.kiosk.v, (consents.STILL,))
+    doorway.door.step(0)
+    given = {p: people.consent(db, person, p) for p in consents.PURPOSES}
+    assert given == {ONE_TO_ONE: True, consents.SEARCH: False, consents.DUPLICATES: False, consents.STILL: True}
+    told = [e.body for e in ledger.entries(db, kinds=("consent",)) if e.body["via"] == "kiosk"]
+    assert {one["purpose"]: one["given"] for one in told} == given
+    assert {(one["notice"], one["notice_sha256"]) for one in told} == {(consents.VERSION, consents.notice().sha256)}
+    # the admission keeps one picture: sealed, with its date, and only to be opened for this person
+    assert doorway.look(portrait("hopper")).state == "welcome"
+    still = faces.still_of(db, doorway.desk.session, person)
+    assert still is not None and b"JFIF" not in still.sealed
+    assert abs(still.delete_ms - still.at_ms - 7 * 86_400_000) < 60_000
+    data = consent.open_still(db, doorway.desk.session, person, doorway.desk.identity.keys.data, "P-001")
+    assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape == (480, 640, 3)
+
+
+def test_no_picture_is_kept_unless_policy_and_person_say_so(doorway: Doorway) -> None:
+    db, person = doorway.desk.db, doorway.who(HOPPER).person
+    with_policy(doorway, keep_still=True)  # and nobody has asked this person
+    doorway.tap(HOPPER)
+    assert doorway.look(portrait("hopper")).state == "welcome"
+    assert faces.still_of(db, doorway.desk.session, person) is None
+    with_policy(doorway, keep_still=False)
+    other = doorway.who(ASTRONAUT).person
+    with transaction(db):
+        people.set_consent(db, other, consents.STILL, True, consents.VERSION)
+    doorway.tap(ASTRONAUT)
+    assert doorway.look(portrait("astronaut")).state == "welcome"
+    assert faces.still_of(db, doorway.desk.session, other) is None
+
+
+def test_a_child_is_not_looked_at(doorway: Doorway) -> None:
+    with transaction(doorway.desk.db) as db:
+        db.execute("UPDATE candidates SET minor = 1 WHERE person_id = ?", (doorway.who(HOPPER).person,))
+    doorway.tap(HOPPER)
+    assert (doorway.kiosk.state, doorway.kiosk.reason) == ("see_proctor", "face_minor")
+
+
+def test_an_older_notice_is_asked_again(doorway: Doorway) -> None:
+    with transaction(doorway.desk.db) as db:
+        db.execute("UPDATE consents SET notice = '2020-0'")
+    doorway.tap(HOPPER)
+    assert doorway.kiosk.state == "consent"
+    touch(doorway, "consent")
+    assert doorway.look(portrait("hopper")).state == "welcome"

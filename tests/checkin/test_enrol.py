@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from edge.checkin import enrol
 from edge.checkin.enrol import enrol_next, enrol_person, template_of
 from edge.demo.people import ASTRONAUT, HOPPER
-from edge.errors import BadInput, Unavailable
+from edge.errors import BadInput, Unavailable, VerificationFailed
+from edge.exam import consent
 from edge.store import ledger, people
 from edge.store.db import connect, patience, transaction
 from edge.store.meta import set_meta
@@ -114,4 +115,54 @@ def test_a_store_held_after_the_look_costs_nobody_their_photograph(
     other.rollback()
     other.close()
     assert enrol_person(desk.db, pack, key, first)
+    assert templates(desk, pack) == [first]
+
+
+def test_a_photograph_withdrawn_while_it_was_looked_at_leaves_no_template(
+    desk: DeskRoom, pack: FacePack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, (first, _) = desk.identity.keys.data, persons(desk)
+    made = enrol.template_of
+
+    def withdrawn(which: FacePack, data: bytes) -> enrol.Template:
+        consent.withdraw(desk.db, desk.session, first, "本人要求撤回", "P-001")
+        return made(which, data)
+
+    monkeypatch.setattr(enrol, "template_of", withdrawn)
+    assert not enrol_person(desk.db, pack, key, first)
+    assert templates(desk, pack) == []
+    assert not enrol_person(desk.db, pack, key, first)
+
+
+def test_without_a_consent_that_stands_there_is_no_template(desk: DeskRoom, pack: FacePack) -> None:
+    with transaction(desk.db):
+        desk.db.execute("UPDATE consents SET notice = '2020-0'")
+    assert not enrol_next(desk.db, pack, desk.identity.keys.data)
+    assert not enrol_person(desk.db, pack, desk.identity.keys.data, persons(desk)[0])
+    assert templates(desk, pack) == [] and people.photo(desk.db, persons(desk)[0]) is not None
+
+
+def test_a_template_opens_for_its_person_pack_and_version_only(
+    desk: DeskRoom, pack: FacePack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, (first, second) = desk.identity.keys.data, persons(desk)
+    assert enrol_person(desk.db, pack, key, first)
+    assert enrol.read_template(desk.db, pack, key, first) is not None
+    sealed = people.template(desk.db, first, pack.name, pack.version)
+    assert sealed is not None
+    with transaction(desk.db):
+        people.set_template(desk.db, second, pack.name, pack.version, sealed)
+        people.set_template(desk.db, first, pack.name, "another", sealed)
+    with pytest.raises(VerificationFailed):
+        enrol.read_template(desk.db, pack, key, second)
+    monkeypatch.setattr(pack, "version", "another")
+    with pytest.raises(VerificationFailed):
+        enrol.read_template(desk.db, pack, key, first)
+
+
+def test_the_command_and_the_check_in_do_not_take_each_other_for_dead(desk: DeskRoom, pack: FacePack) -> None:
+    key, (first, _) = desk.identity.keys.data, persons(desk)
+    with transaction(desk.db):
+        set_meta(desk.db, enrol.AT_WORK, f"the-check-in {first}")
+    assert enrol_person(desk.db, pack, key, first, enrol.AT_WORK_COMMAND)
     assert templates(desk, pack) == [first]
