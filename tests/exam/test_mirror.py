@@ -18,10 +18,12 @@ import pytest
 from edge import clock
 from edge.bank.build import sample_bank
 from edge.errors import Conflict, NotFound, Refused, Unavailable
+from edge.exam import consent
 from edge.exam.banks import open_bank
 from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
 from edge.exam.mirror import open_mirror
+from edge.exam.purge import empty_log
 from edge.ops.restore import find, restore
 from edge.store import ledger, people, sessions
 from edge.store.db import connect, transaction
@@ -283,3 +285,19 @@ def test_desk(tmp_path: Path) -> None:
     desk: DeskRoom = make_desk_room(tmp_path)
     assert open_mirror(desk.config, "room-1", lambda _kind, _facts: None) is None
     desk.db.close()
+
+
+def test_a_face_withdrawn_is_on_no_medium_any_more(exam: Mirrored) -> None:
+    """Neither in a patch of the log nor in a file that began before: known bytes are looked for in all of them."""
+    who, mark = people.candidates(exam.desk.db, exam.desk.session)[0].person, b"a sealed photograph " * 500
+
+    def on_medium() -> bool:
+        return any(mark[:200] in file.read_bytes() for file in generations(exam.medium))
+
+    with transaction(exam.desk.db):
+        people.set_photo(exam.desk.db, who, mark)
+    until(on_medium, 10, "it is mirrored like everything else, encrypted as it is")
+    consent.withdraw(exam.desk.db, exam.desk.session, who, "本人要求撤回", "P-001")
+    empty_log(exam.desk.db)
+    until(lambda: not on_medium(), 10, "a new generation has taken the place of what held it")
+    until(exam.well, 10)

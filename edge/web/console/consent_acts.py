@@ -7,14 +7,14 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from edge.errors import BadInput
+from edge.errors import BadInput, Refused
 from edge.exam import conduct, consent
 from edge.exam.acts import Op
 from edge.store.status import read_statuses
 from edge.web.console import bp
 from edge.web.console.bodies import ActBody, Registry
 from edge.web.room import room, room_db
-from edge.web.staff.session import require_role, signed_in_staff
+from edge.web.staff.session import require_role, role_for, signed_in_staff
 
 
 def _withdraw(session: str, body: ActBody, op: Op) -> Mapping[str, Any]:
@@ -45,6 +45,9 @@ def face(session: str, person: str) -> Response:
 @bp.get("/api/<session>/stills/<person>")
 @require_role("proctor", "supervisor")
 def still(session: str, person: str) -> Response:
-    """The JPEG; who looked is in the ledger, and it stays in no cache."""
-    data = consent.open_still(room_db(), session, person, room().identity().keys.data, signed_in_staff().id)
+    """The JPEG; who looked is in the ledger, and it stays in no cache. A technician, who may look at pages, may not."""
+    who = signed_in_staff()
+    if role_for(who, session) not in ("proctor", "supervisor"):
+        raise Refused("role_wrong", role=who.role)
+    data = consent.open_still(room_db(), session, person, room().identity().keys.data, who.id)
     return Response(data, mimetype="image/jpeg", headers={"Cache-Control": "no-store"})
