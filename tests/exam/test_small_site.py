@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from openpyxl import load_workbook
 
 from edge.cli import main
 from edge.config import Config, load_config, to_toml
+from edge.demo.people import portrait_file
+from edge.domain.consents import VERSION
 from edge.exam import conduct, practical, results
 from edge.exam.banks import open_bank
 from edge.store import ledger, people, sessions
@@ -20,6 +25,7 @@ from edge.store import practical as places
 from edge.store.db import open_room, transaction
 from edge.trust import dsse, enrolment
 from edge.trust.signer import Ed25519Signer
+from edge.vision.face_pack import FacePack
 from support.rooms import make_config
 
 FACTS = {
@@ -301,3 +307,59 @@ def test_a_bank_without_a_blueprint_says_how_to_add_one(site: Site) -> None:
     assert site.run("bank", "blueprint", "add", bank, "--blueprint", plan).exit_code == 2
     site.good("bank", "blueprint", "add", bank, "--blueprint", plan, "--replace")
     site.good(*create, site.seal(bank))
+
+
+def photos(site: Site, **files: bytes) -> Path:
+    out = site.folder / "photos.zip"
+    with zipfile.ZipFile(out, "w") as made:
+        for name, data in files.items():
+            made.writestr(f"{name.removeprefix('n')}.jpg", data)
+    return out
+
+
+def test_photographs_are_looked_at_before_a_session_is_planned(site: Site, pack: FacePack, models_dir: Path) -> None:
+    """By the real pack: two portraits, then one of them twice on a picture and one of a wall; all or nothing."""
+    bank = site.folder / "own.json"
+    site.config.paths.models.symlink_to(models_dir)
+    site.good("bank", "import", site.workbook(PLAN, SHEETS), "--out", bank)
+    hopper, astronaut = (portrait_file(which).read_bytes() for which in ("hopper", "astronaut"))
+    agreed = {"考生_H2": "是", "考生_J2": VERSION, "考生_K2": "2026-01-05"}
+    roster = site.roster([], **agreed)
+    create = ("session", "create", "--roster", roster, "--bank", site.seal(bank))
+    one = cv2.imread(str(portrait_file("hopper")))
+    twice = cv2.imencode(".jpg", np.hstack([one, one]))[1].tobytes()
+    wall = cv2.imencode(".jpg", np.full((600, 400, 3), 128, np.uint8))[1].tobytes()
+    bad = photos(site, n11010519491231002X=twice, n2=wall, n77=b"no picture")
+    refused = site.run(*create, "--photos", bad, "--json")
+    assert refused.exit_code == 2
+    told = {(one["row"], one["code"]) for one in json.loads(refused.output.splitlines()[0])["problems"]}
+    assert told == {(2, "photo_face_several"), (3, "photo_face_none"), (None, "photo_nobody")}
+    assert json.loads(site.good("session", "list", "--json")) == []
+    checked = site.run("faces", "enrol", "--check", "--roster", roster, "--photos", bad, "--json")
+    assert checked.exit_code == 2 and "photo_face_none" in checked.output
+    good = photos(site, n11010519491231002X=hopper, n2=astronaut)
+    answer = json.loads(site.good("faces", "enrol", "--check", "--roster", roster, "--photos", good, "--json"))
+    assert (answer["candidates"], answer["photos"], answer["stored"]) == (2, 2, False)
+    looked = json.loads(site.good(*create, "--photos", good, "--check", "--json"))
+    assert looked["stored"] is False and json.loads(site.good("session", "list", "--json")) == []
+    made = json.loads(site.good(*create, "--photos", good, "--json"))
+    assert made["stored"] and made["photos"] == 2
+    room = open_room(site.config.paths.room_db)
+    held = {c.number: people.photo(room, c.person) for c in people.candidates(room, made["session"])}
+    assert all(held.values()) and hopper[:64] not in site.config.paths.room_db.read_bytes()
+    # a template only for who agreed; for the other the photograph waits, and the answer says why
+    done = json.loads(site.good("faces", "enrol", "--json"))
+    assert done["enrolled"] == 1 and done["sessions"][0]["ready"] == 1
+    assert [(one["number"], one["reason"]) for one in done["sessions"][0]["missing"]] == [(2, "face_asked_at_kiosk")]
+    first, second = people.candidates(room, made["session"])
+    assert people.photo(room, first.person) is None and people.photo(room, second.person) is not None
+    assert people.template(room, first.person, pack.name, pack.version) is not None
+    again = json.loads(site.good("faces", "enrol", "--check", "--json"))
+    assert again["enrolled"] == 0 and again["sessions"] == done["sessions"]
+    room.close()
+
+
+def test_faces_enrol_says_which_options_go_together(site: Site) -> None:
+    roster = site.roster([])
+    assert "--check" in site.run("faces", "enrol", "--roster", roster).output
+    assert "--roster" in site.run("faces", "enrol", "--photos", roster).output
