@@ -43,10 +43,17 @@ def roster_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def look_at(source: Source, judge: Judge | None, *, quiet: bool) -> Taken:
     """`check` with a progress bar on a terminal."""
+    with bar("照片 photos", quiet=quiet) as step:
+        return check(source, judge, step)
+
+
+@contextmanager
+def bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on the error output of a terminal; gives step(done, total)."""
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
-        task = bar.add_task("照片 photos", total=None)
-        return check(source, judge, lambda done, total: bar.update(task, completed=done, total=total))
+    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 @contextmanager

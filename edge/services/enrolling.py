@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
 from edge.checkin.enrol import AT_WORK_COMMAND, enrol_person, note_photos_gone
 from edge.config import Config
 from edge.domain.reasons import LANGUAGES, sentence
 from edge.errors import BadInput
-from edge.exam.roster_options import look_at, told
+from edge.exam.photos_later import add_photos
+from edge.exam.roster_options import bar, look_at, told
+from edge.exam.roster_problems import Problem
 from edge.exam.roster_taking import Source, show
 from edge.store import faces, sessions
 from edge.store.db import open_room
@@ -35,7 +35,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--check", "only_check", is_flag=True, help="Store nothing: look at a roster, or say who lacks what.")
 @click.option("--roster", type=_FILE, help="With --check: a workbook (.xlsx) or a .csv.")
 @click.option("--settings", type=_FILE, help="Session, staff and stations, for a .csv of candidates alone.")
-@click.option("--photos", type=_FILE, help="With --check: a zip of ID photos.")
+@click.option("--photos", type=_FILE, help="A zip of ID photos: for --check --roster, or to add to --session.")
 @click.option("--photos-optional", is_flag=True, help="Whoever has no photo is checked by the proctor.")
 @click.option("--session", "session_id", help="One session alone; else all that are not over.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -58,12 +58,18 @@ def enrol_command(
             raise BadInput("enrol_only_check")
         _check(context, Source(roster, settings, photos, photos_optional), as_json)
         return
-    if photos is not None or settings is not None:
+    if settings is not None or photos_optional or (photos is not None and session_id is None):
         raise BadInput("enrol_roster_wanted")
     here = enrolment.load(config.paths)
     pack = packs.load(config.checkin.pack, config.paths.models)
     with closing(open_room(config.paths.room_db)) as connection:
         found = [sessions.find(connection, session_id)] if session_id else sessions.all_sessions(connection, *COMING)
+        notes: list[Problem] = []
+        if photos is not None and session_id is not None:
+            judge = context.photo_judge()
+            with told(as_json), bar("照片 photos", quiet=as_json) as step:
+                facts = (connection, session_id, photos, here.keys.data, judge, step)
+                _, notes = add_photos(*facts, store=not only_check)
         made = 0 if only_check else _with_bar(connection, pack, here.keys.data, quiet=as_json)
         answer = {
             "pack": pack.name,
@@ -72,8 +78,10 @@ def enrol_command(
             "sessions": [_standing(connection, session.id, pack) for session in found],
         }
     if as_json:
-        click.echo(json.dumps(answer, ensure_ascii=False))
+        found_notes = [one.as_json() for one in notes]
+        click.echo(json.dumps(answer | {"notes": found_notes}, ensure_ascii=False))
         return
+    show(notes)
     click.echo(f"{pack.name} {pack.version}: {made} 份人脸模板 / templates made")
     for one in answer["sessions"]:  # type: ignore[attr-defined]
         click.echo(f"{one['session']}: {one['ready']} 人可用人脸 / ready, {len(one['missing'])} 人走其他方式 / others")
@@ -99,10 +107,8 @@ def _check(context: Any, source: Source, as_json: bool) -> None:
 
 
 def _with_bar(connection: sqlite3.Connection, pack: FacePack, key: DataKey, *, quiet: bool) -> int:
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
-        task = bar.add_task("人脸模板 templates", total=None)
-        return enrol_waiting(connection, pack, key, lambda done, total: bar.update(task, completed=done, total=total))
+    with bar("人脸模板 templates", quiet=quiet) as step:
+        return enrol_waiting(connection, pack, key, step)
 
 
 def enrol_waiting(

@@ -356,10 +356,22 @@ def test_photographs_are_looked_at_before_a_session_is_planned(site: Site, pack:
     assert people.template(room, first.person, pack.name, pack.version) is not None
     again = json.loads(site.good("faces", "enrol", "--check", "--json"))
     assert again["enrolled"] == 0 and again["sessions"] == done["sessions"]
+    # another pack made the template, and its photograph is gone: said, and mended by a photograph given later
+    with transaction(room):
+        room.execute("UPDATE templates SET pack_version = 'older'")
+    lacks = json.loads(site.good("faces", "enrol", "--json"))["sessions"][0]["missing"]
+    assert [one["reason"] for one in lacks] == ["face_other_pack", "face_asked_at_kiosk"]
+    later = ("faces", "enrol", "--session", made["session"], "--photos")
+    wrong = site.run(*later, photos(site, n77=hopper), "--json")
+    assert wrong.exit_code == 2 and "photo_nobody" in wrong.output and people.photo(room, first.person) is None
+    mended = json.loads(site.good(*later, photos(site, n1=hopper), "--json"))
+    assert mended["enrolled"] == 1 and mended["sessions"][0]["ready"] == 1
+    (added,) = ledger.entries(room, kinds=("photos_added",))
+    assert added.body["photos"] == 1
     room.close()
 
 
 def test_faces_enrol_says_which_options_go_together(site: Site) -> None:
     roster = site.roster([])
     assert "--check" in site.run("faces", "enrol", "--roster", roster).output
-    assert "--roster" in site.run("faces", "enrol", "--photos", roster).output
+    assert "--session" in site.run("faces", "enrol", "--photos", roster).output
