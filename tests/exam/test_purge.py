@@ -16,8 +16,8 @@ from edge.exam import conduct, marking, practice, results, written
 from edge.exam.banks import open_bank
 from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
-from edge.exam.purge import purge_due
-from edge.store import admissions, bundles, checkins, ledger, people, sessions, staff
+from edge.exam.purge import empty_log, purge_due
+from edge.store import admissions, bundles, checkins, faces, ledger, people, sessions, staff
 from edge.store import journal as rows
 from edge.store.db import transaction
 from support.kinds_room import make_kinds_room
@@ -88,18 +88,35 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
 def test_nothing_of_a_person_is_left_after_the_date(room: Room) -> None:
     who = room.person(1)
     room.say(room.open())
+    face = {kind: f"sealed {kind} ".encode() * 500 for kind in ("photo", "template", "still")}
+    with transaction(room.db):
+        people.set_photo(room.db, who.person, face["photo"])
+        people.set_template(room.db, room.person(2).person, "dlib", "1", face["template"])
+        faces.add_still(room.db, "s1", room.session, who.person, face["still"], 1 << 50)
+    photos = sum(people.photo(room.db, c.person) is not None for c in people.candidates(room.db, room.session))
+    assert all(one[:200] in room.everything() for one in face.values())
     with transaction(room.db):
         checkins.show(room.db, "welcome", "admitted_face", {"name_masked": "王*", "seat_code": "123456"})
         room.db.execute("UPDATE kiosk SET at_ms = 1")
     room.end()
+    # with the session's end template and photograph are gone, in one proof without a name; the still has its own date
+    empty_log(room.db)
+    proof = ledger.last(room.db, "face_data_deleted", 1)[0]
+    assert (proof.subject, proof.body["why"]) == (None, "closed")
+    assert (proof.body["templates"], proof.body["photos"], proof.body["stills"]) == (1, photos, 0)
+    standing = room.everything()
+    assert [kind for kind, one in face.items() if one[:200] in standing] == ["still"]
     for told in (who.name, who.document_number, WORDS):
-        assert told.encode() in room.everything(), told
+        assert told.encode() in standing, told
     assert list((room.desk.config.paths.results / room.session).glob("*.json"))
     digests = room.journal.submit(lambda c: [tuple(r) for r in c.execute("SELECT from_n, digest FROM digests")])
     assert room.on_its_date() == [room.session]
     left = room.everything()
     for told in (who.name, who.document_number, WORDS, "123456"):
         assert told.encode() not in left, told
+    assert face["still"][:200] not in left
+    last = ledger.last(room.db, "personal_data_deleted", 1)[0].body
+    assert last["stills"] == 1 and len(last["sha256"]) == 64
     assert room.db.execute("SELECT count(*) FROM checkins WHERE score IS NOT NULL").fetchone()[0] == 0
     assert not (room.desk.config.paths.results / room.session).exists()
     kept = room.journal.submit(lambda c: [tuple(r) for r in c.execute("SELECT from_n, digest FROM digests")])
