@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+STATUS = "rehearse"
+"""The name under which a rehearsal says how it is."""
+MOST = 500
+"""Candidates at most."""
+STATE_MB = 500
+"""Less free than this on the disk of the room, and no exam should be held."""
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge import clock
+from edge.domain import rehearsal
 from edge.domain.paper import responses_of
 from edge.domain.reasons import REASONS, sentence
 from edge.exam.cameras import unseen
@@ -183,6 +184,8 @@ def _incidents(
 def services(statuses: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Each process's own word, with its age in steps of five seconds: an old word is an alarm of its own. The door's
     readers have a word each, as `reader-NAME`.
+
+    Not that of a rehearsal, which is meant to end.
     """
     now = clock.mono_ms()
     return {
@@ -193,6 +196,7 @@ def services(statuses: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             "age_ms": _step(max(0, now - int(status.get("mono_ms", 0)))),
         }
         for name, status in {**statuses, **_readers(statuses.get("checkin", {}))}.items()
+        if name != rehearsal.STATUS
     }
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.config import ENVIRONMENT, Config
+from edge.ops.rehearsal.asking import REQUEST
 from edge.services.parent import SUPERVISED
 
 log = logging.getLogger("examroom.run")
@@ -22,6 +23,7 @@ RESTART_SECONDS = 0.5
 RESTART_LIMIT_SECONDS = 10.0
 STEADY_SECONDS = 10.0
 STOP_SECONDS = 5.0
+REHEARSAL = "rehearse"
 
 
 def service_names(config: Config) -> list[str]:
@@ -47,6 +49,8 @@ class Supervisor:
         self._logs = logs
         self._children = {name: _Child(name) for name in service_names(config)}
         self._config = config
+        self._rehearsal: subprocess.Popen[bytes] | None = None
+        self._asked: int | None = None
 
     def run(self, stop: threading.Event, changed: Callable[[str, str], None] = lambda _name, _what: None) -> None:
         """Keep everything running until `stop`; `changed(name, what)` hears of starts and deaths."""
@@ -54,6 +58,7 @@ class Supervisor:
             while not stop.is_set():
                 for child in self._children.values():
                     self._look_after(child, lambda name, what: _tell(changed, name, what))
+                self._rehearse(lambda name, what: _tell(changed, name, what))
                 with suppress(OSError):  # a full disk costs the list of processes, never the room
                     self._write_pids()
                 stop.wait(0.1)
@@ -73,7 +78,7 @@ class Supervisor:
             changed(child.name, f"died {code}")
         if child.process is None and now >= child.due:
             try:
-                child.process = self._start(child.name)
+                child.process = self._serve(child.name)
             except OSError as error:  # no process, memory or disk to be had: the others go on
                 child.pause = min(child.pause * 2, RESTART_LIMIT_SECONDS)
                 child.due = now + child.pause
@@ -84,9 +89,37 @@ class Supervisor:
             child.starts += 1
             changed(child.name, "started")
 
-    def _start(self, name: str) -> subprocess.Popen[bytes]:
-        environment = os.environ | {ENVIRONMENT: str(self._file), SUPERVISED: str(os.getpid())}
-        command = [sys.executable, "-m", "edge.cli", "--config", str(self._file), "service", name]
+    def _rehearse(self, changed: Callable[[str, str], None]) -> None:
+        """Start the rehearsal that was asked for at the console; once, however it ends."""
+        request = self._config.paths.runtime / REQUEST
+        if self._rehearsal is not None and self._rehearsal.poll() is not None:
+            _kill_group(self._rehearsal.pid)
+            changed(REHEARSAL, f"ended {self._rehearsal.returncode}")
+            self._rehearsal = None
+            if _written(request) == self._asked:  # it could not even take it: the next would not either
+                request.unlink(missing_ok=True)
+        asked = _written(request)
+        if self._rehearsal is None and asked is not None:
+            self._asked = asked
+            # with this process, however that ends, the rehearsal ends too; it is no service, and `web` of its scratch
+            # room is its child, not the supervisor's
+            prefix = [sys.executable, "-m", "edge.services.parent", str(os.getpid())]
+            try:
+                self._rehearsal = self._start(REHEARSAL, ["rehearse", "--requested"], prefix, os.environ.copy())
+            except OSError as error:
+                log.warning("a rehearsal cannot be started: %s", error)
+                request.unlink(missing_ok=True)
+                return
+            changed(REHEARSAL, "started")
+
+    def _serve(self, name: str) -> subprocess.Popen[bytes]:
+        return self._start(name, ["service", name], [], os.environ | {SUPERVISED: str(os.getpid())})
+
+    def _start(
+        self, name: str, words: list[str], prefix: list[str], environment: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
+        environment[ENVIRONMENT] = str(self._file)
+        command = [*prefix, sys.executable, "-m", "edge.cli", "--config", str(self._file), *words]
         if self._logs is None:
             return subprocess.Popen(command, env=environment, start_new_session=True)
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -105,6 +138,7 @@ class Supervisor:
 
     def _stop_all(self) -> None:
         living = [c.process for c in self._children.values() if c.process is not None]
+        living += [] if self._rehearsal is None else [self._rehearsal]
         for process in living:
             with suppress(ProcessLookupError):
                 process.terminate()
@@ -132,6 +166,13 @@ def _tell(changed: Callable[[str, str], None], name: str, what: str) -> None:
     """Whoever listens may be gone, as a closed terminal is; the room is not."""
     with suppress(OSError, ValueError):
         changed(name, what)
+
+
+def _written(file: Path) -> int | None:
+    """When a file was written, to the nanosecond; None where there is none."""
+    with suppress(OSError):
+        return file.stat().st_mtime_ns
+    return None
 
 
 def _kill_group(pid: int) -> None:

@@ -37,8 +37,15 @@ def read_statuses(folder: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     if folder.is_dir():
         for file in sorted(folder.glob("*.json")):
-            try:
-                found[file.stem] = json.loads(file.read_text())
-            except (OSError, ValueError):
-                continue
+            if status := read_status(folder, file.stem):
+                found[file.stem] = status
+    return found
+
+
+def read_status(folder: Path, name: str) -> dict[str, Any]:
+    """What `name` said last; empty when it has said nothing."""
+    try:
+        found: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
+    except (OSError, ValueError):
+        return {}
     return found

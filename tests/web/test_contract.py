@@ -25,7 +25,7 @@ from edge.exam.banks import open_bank
 from edge.store import admissions, people, sessions
 from edge.web.app import create_app
 from edge.web.body import csrf_of
-from edge.web.console import acts, bodies
+from edge.web.console import acts, bodies, rehearsing
 from edge.web.exam import api as exam
 from edge.web.exam import lockdown
 from edge.web.kiosk import api as kiosk
@@ -55,6 +55,8 @@ BODIES: dict[str, type[BaseModel]] = {
     "Act": bodies.ActBody,
     **{model.__name__: model for model, _ in acts.ACTS.values() if model is not bodies.ActBody},
     "Practice": practice.PracticeBody,
+    "Rehearse": rehearsing.Rehearse,
+    "StopRehearsal": rehearsing.StopRehearsal,
     "Queue": scoring.QueueBody,
     "WorkClock": scoring.ClockBody,
     "Step": scoring.StepBody,
@@ -271,6 +273,19 @@ def test_what_staff_are_answered_is_as_the_document_says(site: Site) -> None:
     practised = proctor.post("/console/api/practice", json={"candidates": 1}, headers=head)
     assert practised.status_code == 200
     check_answer(practised, "/console/api/practice", "post")
+    rehearsal = "/console/api/{session}/rehearsal"
+    next_one = practised.json["session"]
+    for name, body, status in (
+        (session, {"candidates": 3}, 409),
+        (next_one, {"candidates": 3}, 409),
+        (session, {}, 400),
+    ):
+        answer = proctor.post(f"/console/api/{name}/rehearsal", json=body, headers=head)
+        assert answer.status_code == status
+        check_answer(answer, rehearsal, "post")
+    check_answer(
+        proctor.post(f"/console/api/{session}/rehearsal/stop", json={}, headers=head), f"{rehearsal}/stop", "post"
+    )
     stream = proctor.get(f"/console/api/{session}/events")
     assert stream.mimetype == "text/event-stream"
     stream.close()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +21,11 @@ from rich.table import Table
 from edge import __version__, clock
 from edge.config import Config
 from edge.domain.reasons import is_words, sentence
-from edge.domain.rehearsal import LEAST_ANSWERS, SLOWEST_PACE_MS, Held, Limits, enough, shortcomings
+from edge.domain.rehearsal import LEAST_ANSWERS, MOST, SLOWEST_PACE_MS, Held, Limits, enough, shortcomings
 from edge.errors import BadInput, Conflict, ExamroomError
-from edge.ops.rehearsal import fitness, joining
+from edge.ops.rehearsal import asking, fitness, joining
 from edge.ops.rehearsal.making import Exam, make, sample_exam, sweep
+from edge.ops.rehearsal.progress import Progress, told
 from edge.ops.rehearsal.room import can_trace
 from edge.ops.rehearsal.run import Outcome, Plan, rehearse
 from edge.ops.stages import Stages
@@ -29,7 +33,6 @@ from edge.store import ledger, rehearsals, sessions
 from edge.store.db import open_room, transaction
 from edge.trust import enrolment
 
-MOST = 500
 SHOWN_PROBLEMS = 5
 LOOK_S = 2.0
 NOT_COVERED = ("nginx", "TLS")
@@ -53,6 +56,7 @@ NOT_COVERED = ("nginx", "TLS")
 @click.option(
     "--seats", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="With --join: the seat codes."
 )
+@click.option("--requested", is_flag=True, help="Take up what was asked for at the console, if anything was.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
 def rehearse_command(
@@ -67,6 +71,7 @@ def rehearse_command(
     seats_out: Path | None,
     url: str | None,
     seats: Path | None,
+    requested: bool,
     as_json: bool,
 ) -> None:
     """Simulate a whole class and say whether this box is fit for it 演练."""
@@ -86,42 +91,98 @@ def rehearse_command(
     if elsewhere >= candidates or bool(elsewhere) != bool(seats_out):
         raise click.BadParameter("needs --seats-out, and fewer than --candidates", param_hint="--elsewhere")
     config = _config(context)
-    if config is not None:
-        _need_quiet(config)
     if wanted is not None and config is None:
         raise click.BadParameter("there is no room here", param_hint="--session")
-    checks, exam = _fitness(config, wanted)
-    outcome = _run(config, plan, elsewhere, seats_out, console, exam)
-    found = shortcomings(outcome.measured, _limits(config or Config()))
-    if outcome.problems:
-        found.append("rehearsal_unfinished")
-    passed = not found and not any(check.grave and check.reason is not None for check in checks)
-    held = Held(clock.wall_ms(), candidates, __version__, exam.drawn_from, answers, round(1000 * pace))
-    checks.append(_hard_enough(held))
-    unfit = [check for check in checks if check.reason is not None]
-    figures = {
-        "session": exam.session,
-        "bank": exam.bank.bank,
-        "drawn_from": exam.drawn_from,
-        "answers": answers,
-        "pace_s": pace,
-        **outcome.figures,
-        "not_covered": NOT_COVERED if elsewhere else (*NOT_COVERED, "Wi-Fi"),
-        "passed": passed,
-    }
-    if config is not None:
-        _keep(config, held, passed, figures)
+    if requested:
+        done = _requested(config, console)
+        if done is None:
+            return
+    else:
+        done = _hold(config, plan, wanted, console, elsewhere, seats_out)
     if as_json:
-        told = [
-            {"reason": code, "zh": sentence(code, "zh"), "en": sentence(code, "en")} for code in dict.fromkeys(found)
-        ]
-        told += [{"reason": str(check.reason), "check": check.name, **check.sentences()} for check in unfit]
-        looked = {check.name: {"ok": check.reason is None, **_figures(check)} for check in checks}
-        document = {**figures, "checks": looked, "reasons": told, "problems": outcome.problems}
+        looked = {check.name: {"ok": check.reason is None, **_figures(check)} for check in done.checks}
+        document = {**done.figures, "checks": looked, "reasons": done.reasons, "problems": done.problems}
         click.echo(json.dumps(document, ensure_ascii=False))
     else:
-        _print(console, figures, checks, list(dict.fromkeys(found)), outcome.problems)
-    sys.exit(0 if passed else 1)
+        _print(console, done.figures, done.checks, done.found, done.problems)
+    sys.exit(0 if done.figures["passed"] else 1)
+
+
+@dataclass(frozen=True)
+class _Report:
+    """One rehearsal: its figures, what was looked at, and what was not good enough."""
+
+    figures: dict[str, Any]
+    checks: list[fitness.Check]
+    found: list[str]
+    problems: list[str]
+
+    @property
+    def reasons(self) -> list[dict[str, Any]]:
+        """All that is not well, in words, what speaks against holding an exam first."""
+        unfit = [check for check in self.checks if check.reason is not None]
+        from_checks = [told(str(c.reason), c.facts, c.grave) | {"check": c.name} for c in unfit]
+        return [told(code, {}) for code in self.found] + sorted(from_checks, key=lambda one: not one["grave"])
+
+
+def _requested(config: Config | None, console: Console) -> _Report | None:
+    """The one that was asked for at the console; None when none was.
+
+    Its refusal is told there by its status, and is an `act_refused` of whoever asked.
+    """
+    wanted = asking.take(config.paths.runtime) if config is not None else None
+    if config is None or wanted is None:
+        return None
+    try:
+        plan = Plan(wanted.candidates, wanted.answers, wanted.pace_ms / 1000, faults=False)
+        return _hold(config, plan, wanted.session, console, by=wanted.by)
+    except ExamroomError as error:
+        if error.code != "rehearsal_stopped":  # the act of stopping it is in the ledger by itself
+            with closing(open_room(config.paths.room_db)) as connection:
+                ledger.note(connection, "act_refused", {"reason": error.code, "act": "rehearse"}, by=wanted.by)
+        raise
+
+
+def _hold(
+    config: Config | None,
+    plan: Plan,
+    wanted: str | None,
+    console: Console,
+    elsewhere: int = 0,
+    seats_out: Path | None = None,
+    by: str | None = None,
+) -> _Report:
+    """Hold one, and keep it where there is a room. Conflict while a real session is open or another one runs."""
+    one = asking.hold(config.paths.runtime) if config is not None else None
+    folder = config.paths.status if config is not None else None
+    stages = Stages(console)
+    with one or nullcontext(), Progress(stages, folder, session=wanted, candidates=plan.candidates) as progress:
+        if config is not None:
+            _need_quiet(config)
+        checks, exam = _fitness(config, wanted)
+        progress.know(session=exam.session)
+        outcome = _run(config, plan, elsewhere, seats_out, progress, exam)
+        found = shortcomings(outcome.measured, _limits(config or Config()))
+        if outcome.problems:
+            found.append("rehearsal_unfinished")
+        passed = not found and not any(check.grave and check.reason is not None for check in checks)
+        answers, pace_ms = plan.answers, round(1000 * plan.pace_s)
+        held = Held(clock.wall_ms(), plan.candidates, __version__, exam.drawn_from, answers, pace_ms)
+        checks.append(_hard_enough(held))
+        figures = {
+            "session": exam.session,
+            "bank": exam.bank.bank,
+            "drawn_from": exam.drawn_from,
+            "answers": plan.answers,
+            "pace_s": plan.pace_s,
+            **outcome.figures,
+            "not_covered": NOT_COVERED if elsewhere else (*NOT_COVERED, "Wi-Fi"),
+            "passed": passed,
+        }
+        report = _Report(figures, checks, list(dict.fromkeys(found)), outcome.problems)
+        if config is not None:
+            _keep(config, held, report, by)
+    return report
 
 
 def _config(context: Any) -> Config | None:
@@ -142,11 +203,13 @@ def _need_quiet(config: Config, reason: str = "rehearsal_busy") -> None:
 
 
 def _look(config: Config | None) -> Callable[[], None]:
-    """Asked all the time, looks every two seconds whether a real session has opened its door; then Conflict."""
+    """Asked all the time: Conflict once it is to stop, or a real session has opened its door (every two seconds)."""
     last = time.monotonic()
 
     def look() -> None:
         nonlocal last
+        if config is not None and asking.stop_wanted(config.paths.runtime, os.getpid()):
+            raise Conflict("rehearsal_stopped")
         if config is not None and time.monotonic() - last >= LOOK_S:
             last = time.monotonic()
             _need_quiet(config, "rehearsal_interrupted")
@@ -170,25 +233,25 @@ def _figures(check: fitness.Check) -> dict[str, Any]:
 
 
 def _run(
-    config: Config | None, plan: Plan, elsewhere: int, seats_out: Path | None, console: Console, exam: Exam
+    config: Config | None, plan: Plan, elsewhere: int, seats_out: Path | None, progress: Progress, exam: Exam
 ) -> Outcome:
-    stages = Stages(console)
+    look = _look(config)
     real = config or Config()
     if not all(check.reason is None for check in fitness.mirror(real)):
         real = real.model_copy(update={"store": real.store.model_copy(update={"mirror": None})})
     parent = config.paths.scratch if config is not None else Path.cwd() / ".examroom-rehearsal"
-    with stages("scratch room 临时考场"):
+    with progress("scratch"):
         sweep(parent, real.store.mirror)
         host = "0.0.0.0" if elsewhere else "127.0.0.1"  # noqa: S104 - the other machines are on the room's own network
         room = make(parent, plan.candidates, real, host, exam)
     try:
         if plan.traced:
             room.count_by_strace()
-        with stages("start the exam service 启动"):
-            room.start()
+        with progress("start"):
+            room.start(look)
         if elsewhere:
-            console.print(f"--join http://{_address()}:{room.config.web.port} --seats {seats_out}")
-        return rehearse(room, plan, stages, elsewhere, seats_out, _look(config))
+            progress.console.print(f"--join http://{_address()}:{room.config.web.port} --seats {seats_out}")
+        return rehearse(room, plan, progress, elsewhere, seats_out, look)
     finally:
         room.stop()
         room.remove()
@@ -222,17 +285,19 @@ def _limits(config: Config) -> Limits:
     return Limits(limits.load_p99_ms, limits.save_p99_ms, limits.handin_p99_ms)
 
 
-def _keep(config: Config, held: Held, passed: bool, figures: dict[str, Any]) -> None:
+def _keep(config: Config, held: Held, report: _Report, by: str | None) -> None:
+    figures = report.figures
     if not config.paths.room_db.exists():
         return
     connection = open_room(config.paths.room_db)
     try:
         with transaction(connection):
-            rehearsals.add(connection, held, passed, figures["session"], figures)
-            body = {"candidates": held.candidates, "passed": passed, "version": held.version}
+            kept = figures | {"reasons": report.reasons}
+            rehearsals.add(connection, held, figures["passed"], figures["session"], kept)
+            body = {"candidates": held.candidates, "passed": figures["passed"], "version": held.version}
             body |= {"answers": held.answers, "pace_ms": held.pace_ms, "faults": figures["faults"]}
             body |= {"drawn_from": held.drawn_from, "elsewhere": figures["clients_elsewhere"]}
-            ledger.append(connection, "rehearsal", body, session=figures["session"])
+            ledger.append(connection, "rehearsal", body, session=figures["session"], by=by)
     finally:
         connection.close()
 
@@ -245,8 +310,8 @@ def _join(url: str, seats: Path | None, plan: Plan, limits: Limits, console: Con
     found, figures, problems = joining.take_part(url.rstrip("/"), codes, plan, limits, Stages(console))
     figures["passed"] = not found and not problems
     if as_json:
-        told = [{"reason": code, "zh": sentence(code, "zh"), "en": sentence(code, "en")} for code in found]
-        click.echo(json.dumps({**figures, "reasons": told, "problems": problems}, ensure_ascii=False))
+        reasons = [told(code, {}) for code in found]
+        click.echo(json.dumps({**figures, "reasons": reasons, "problems": problems}, ensure_ascii=False))
     else:
         _print(console, figures, [], found, problems)
     sys.exit(0 if figures["passed"] else 1)

@@ -14,6 +14,7 @@ from edge.bank.outline import stock
 from edge.config import Config
 from edge.domain.paper import ItemFacts, shortages
 from edge.domain.reasons import sentence
+from edge.domain.rehearsal import STATE_MB
 from edge.errors import BadInput, ExamroomError, Refused
 from edge.exam.banks import banks_of, manifest_of, open_bank, stock_of
 from edge.exam.papers import local_share
@@ -25,7 +26,6 @@ from edge.trust.enrolment import Identity
 
 FORGOTTEN_MS = 12 * 3_600_000
 CHINA_S = 8 * 3600
-STATE_MB = 500
 MEMORY_MB = 200
 
 

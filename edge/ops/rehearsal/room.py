@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,8 +74,11 @@ class ScratchRoom:
     def base(self) -> str:
         return f"http://127.0.0.1:{self.config.web.port}"
 
-    def start(self) -> None:
-        """Start `web`. Unavailable, with the end of its log, when it does not answer in a minute or keeps dying."""
+    def start(self, look: Callable[[], None] = lambda: None) -> None:
+        """Start `web`. Unavailable, with the end of its log, when it does not answer in a minute or keeps dying.
+
+        `look` is called meanwhile, and ends it by raising.
+        """
         self._spawn()
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         self._keeper.start()
@@ -83,6 +86,7 @@ class ScratchRoom:
         while time.monotonic() < end and self.starts <= TRIES:
             if self.answers():
                 return
+            look()
             time.sleep(0.1)
         log.error("%s", self._said())
         raise Unavailable("rehearsal_no_web")

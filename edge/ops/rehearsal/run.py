@@ -122,7 +122,8 @@ def rehearse(
 ) -> Outcome:
     """Run `plan` against `room`, whose `web` is running; the last `elsewhere` seat codes are left to other machines.
 
-    `look` is called all the time and ends it by raising. Unavailable when not all seats are claimed.
+    `stage` is given the names of `progress.STAGES`; `look` is called all the time and ends it by raising. Unavailable
+    when not all seats are claimed.
     """
     connection = connect(room.config.paths.answers_db)
     proctor, codes = open_the_door(room)
@@ -130,26 +131,26 @@ def rehearse(
     crowd = Crowd(room.base, here, plan)
     heard = crowd.heard
     try:
-        with stage("admit and claim seats 入场、登录") as tick:
+        with stage("seats") as tick:
             if codes_file is not None:
                 codes_file.write_text("\n".join(codes[len(here) :]) + "\n")
             cpu = time.process_time()
             crowd.start()
             _claimed(connection, crowd, len(codes), tick, look)
-        with stage("start together, answer 同时开考、作答") as tick:
+        with stage("answers") as tick:
             used, flushes, rows = room.usage(), room.flushes(), journal.newest(connection)[0]
             begin(proctor)
             killed = _answering(room, plan, crowd, tick, look)
             in_time = _others(connection, plan, len(codes), rows, tick, look) if elsewhere else True
             rows, flushes_after = journal.newest(connection)[0] - rows, room.flushes()
             mirror = room.mirror()
-        with stage("hand in together 同时交卷") as tick:
+        with stage("handin") as tick:
             if elsewhere:
                 call_the_hand_in(proctor)
             crowd.hand_in()
             _handed_in(connection, crowd, len(codes), tick, look)
         cpu = time.process_time() - cpu
-        with stage("count what is stored 核对"):
+        with stage("count"):
             measured = count(connection, heard, len(codes))
         measured = replace(measured, faults_missed=plan.faults and not (killed and heard.cut), unsignalled=not in_time)
         usage = room.usage()

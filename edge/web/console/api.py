@@ -18,6 +18,7 @@ from edge.web.console import bp
 from edge.web.console.acts import ACTS, Undo, kept_of
 from edge.web.console.bodies import ActBody
 from edge.web.console.feed import changes
+from edge.web.console.rehearsing import rehearsal_of
 from edge.web.console.unlock_acts import locked_bank
 from edge.web.room import answers_db, room, room_db
 from edge.web.staff.session import require_role, signed_in_staff
@@ -37,6 +38,7 @@ def _board(session: str) -> dict[str, Any]:
         room_db(), answers_db(), here.live, here.seen, statuses, session, here.asked_elsewhere, here.reports, gone
     )
     document["session"]["locked_bank"] = locked_bank(session)
+    document["rehearsal"] = rehearsal_of(session)
     return document
 
 
