@@ -6,6 +6,7 @@ Screenshots go to build/screens, to be looked at.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +15,19 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from edge import __version__, clock
 from edge.demo.people import STAFF
 from edge.demo.tablets import Tablet, Tally
+from edge.domain.rehearsal import Held
 from edge.exam.forms import FORMS
+from edge.exam.readiness import drawn_from
 from edge.ops.desk import StaffMember
 from edge.ops.ports import free_port
-from edge.store import admissions, incidents, ledger, people, sessions
+from edge.ops.rehearsal import asking
+from edge.ops.rehearsal.progress import told
+from edge.store import admissions, incidents, ledger, people, rehearsals, sessions
 from edge.store.db import transaction
+from edge.store.status import write_status
 from support.kinds_room import kinds_document, make_kinds_room
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import claimed, open_exam, serving, signed_in, until
@@ -106,8 +113,10 @@ def test_a_whole_session_by_clicks(browser: Browser, room: DeskRoom, tmp_path: P
     path = f"/console/{room.session}"
     with serving(room, tmp_path) as (_, base), page_of(browser, base, DESK) as page:
         sign_in(page, base, PROCTOR, path)
+        rehearsed_before_the_door_opens(page, room)
         act(page, "开放签到")
         confirm(page)
+        expect(page.locator("[data-part=rehearsal]")).to_be_hidden()
         expect(page.locator(".acts .button.main")).to_have_text("开始考试")
         person = people.candidates(room.db, room.session)[0].person
         admissions.note(room.db, "waiting", "no_template", session=room.session, person=person)
@@ -217,6 +226,49 @@ def test_a_whole_session_by_clicks(browser: Browser, room: DeskRoom, tmp_path: P
         shot(page, "console-results", "zh")
         for one in (*tablets, moved):
             one.close()
+
+
+def rehearsed_before_the_door_opens(page: Page, room: DeskRoom) -> None:
+    """The card of a planned session, from nothing to a figure; who holds the rehearsal is played here."""
+    card, paths = page.locator("[data-part=rehearsal]"), room.config.paths
+    button = card.locator(".button", has_text=re.compile("演练一次|Rehearse now"))
+    expect(card).to_contain_text("还没有")
+
+    def both(name: str) -> None:
+        for lang in ("zh", "en", "zh"):
+            in_language(page, lang)
+            expect(card.locator("h2")).to_be_visible()
+            card.scroll_into_view_if_needed()
+            shot(page, f"console-rehearsal-{name}", lang)
+
+    both("before")
+    button.click()
+    expect(dialog(page).locator("input[name=candidates]")).to_have_value("6")
+    shot(page, "console-rehearsal-ask", "zh")
+    confirm(page)
+    expect(card).to_contain_text("正在启动")
+    wanted = asking.take(paths.runtime)
+    assert wanted is not None and (wanted.session, wanted.candidates, wanted.by) == (room.session, 6, PROCTOR.id)
+    status = {"session": room.session, "candidates": 6, "stage": "answers", "step": 4, "steps": 6, "share": 0.4}
+    write_status(paths.status, "rehearse", state="running", detail="24/60", **status)
+    expect(card).to_contain_text("第 4/6 步：同时开考、作答 24/60")
+    expect(page.locator("[data-part=services]")).not_to_contain_text("rehearse")
+    both("running")
+    write_status(paths.status, "rehearse", state="running", detail="24/60", **status)
+    card.locator(".button", has_text="中止演练").click()
+    expect(card).to_contain_text("正在中止")
+    assert asking.stop_wanted(paths.runtime, os.getpid())
+    papers = drawn_from(room.identity, paths.bundles, sessions.find(room.db, room.session))
+    figures = {"load_p99_ms": 812.4, "p99_ms": 41.7, "handin_p99_ms": 5204.9}
+    figures |= {"reasons": [told("rehearsal_slow", {}), told("rehearsal_clock", {"quality": "unknown"}, False)]}
+    with transaction(room.db):
+        held = Held(clock.wall_ms(), 6, __version__, papers, 10, 5000)
+        rehearsals.add(room.db, held, False, room.session, figures)
+    write_status(paths.status, "rehearse", state="done", **status)
+    expect(card.locator(".tag.bad")).to_have_text("未通过")
+    expect(card.locator(".why").first).to_contain_text("本机太慢")
+    expect(card.locator(".figures dd").last).to_have_text("5205 毫秒")
+    both("after")
 
 
 def test_two_people_close_by_badge_and_pin(browser: Browser, room: DeskRoom, tmp_path: Path) -> None:

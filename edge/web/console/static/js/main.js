@@ -6,6 +6,7 @@ import { countdown, hms } from "/ui/static/js/time.js";
 import { createActs } from "./acts.js";
 import { follow } from "./feed.js";
 import { drawCheckins, drawIncidents, drawOutages, drawServices, drawWaiting } from "./lists.js";
+import { drawRehearsal } from "./rehearsal.js";
 import { drawSeats, tickSeats } from "./seats.js";
 import { watchUnplug } from "./unplug.js";
 
@@ -21,7 +22,7 @@ const acts = createActs(base, take, () => board);
 const part = (name, kind) => h("section", { class: kind || "card", "data-part": name });
 const parts = {
   head: part("head", "head"), services: part("services", "services"), seats: part("seats"), waiting: part("waiting"),
-  checkins: part("checkins"), incidents: part("incidents"), outages: part("outages", "outages"), forms: part("forms"), unplug: part("unplug"),
+  checkins: part("checkins"), incidents: part("incidents"), outages: part("outages", "outages"), rehearsal: part("rehearsal"), forms: part("forms"), unplug: part("unplug"),
 };
 const clock = h("output", { class: "clock num", role: "timer", "aria-live": "off" });
 const link = h("p", { class: "link small", role: "status" });
@@ -33,7 +34,7 @@ replace(parts.head, title, h("div", { class: "clock-box" }, h("span", { class: "
 function take(document_) {
   if (!board) {
     replace(byId("board"), parts.head, parts.outages, parts.services, h("div", { class: "columns" }, parts.seats,
-      h("div", { class: "side" }, parts.waiting, parts.checkins, parts.incidents, parts.forms, parts.unplug)));
+      h("div", { class: "side" }, parts.waiting, parts.rehearsal, parts.checkins, parts.incidents, parts.forms, parts.unplug)));
     watchUnplug(parts.unplug, () => board && ["closed", "signed"].includes(board.session.state));
   }
   board = document_;
@@ -43,6 +44,7 @@ function take(document_) {
   draw("outages", [board.outages, board.session.state], () => drawOutages(parts.outages, board, acts));
   draw("seats", [board.seats, board.session.state, board.session.clock.s], () => drawSeats(parts.seats, board, acts));
   draw("waiting", [board.waiting, Math.floor(board.now / 15000)], () => drawWaiting(parts.waiting, board, acts));
+  draw("rehearsal", board.rehearsal, () => drawRehearsal(parts.rehearsal, base, board, (rehearsal) => take(Object.assign({}, board, { rehearsal }))));
   draw("checkins", board.checkins, () => drawCheckins(parts.checkins, board));
   draw("incidents", board.incidents, () => drawIncidents(parts.incidents, board, acts));
   draw("forms", board.session.state, drawForms);
