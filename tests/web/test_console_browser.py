@@ -252,6 +252,7 @@ def rehearsed_before_the_door_opens(page: Page, room: DeskRoom) -> None:
     status = {"session": room.session, "candidates": 6, "stage": "answers", "step": 4, "steps": 6, "share": 0.4}
     write_status(paths.status, "rehearse", state="running", detail="24/60", **status)
     expect(card).to_contain_text("第 4/6 步：同时开考、作答 24/60")
+    expect(card.locator(".bar > span")).to_have_attribute("style", "width: 57%;")
     expect(page.locator("[data-part=services]")).not_to_contain_text("rehearse")
     both("running")
     write_status(paths.status, "rehearse", state="running", detail="24/60", **status)
