@@ -192,8 +192,10 @@ if [ $nginx = 1 ]; then
 fi
 
 say "服务" "services"
-install -m 644 "$here"/systemd/*.service "$here"/systemd/*.target /etc/systemd/system/
-install -D -m 644 "$here/systemd/examroom-.service.d/10-common.conf" /etc/systemd/system/examroom-.service.d/10-common.conf
+install -m 644 "$here"/systemd/*.service "$here"/systemd/*.path "$here"/systemd/*.target /etc/systemd/system/
+for own in examroom-.service.d/10-common.conf examroom-rehearse.service.d/20-once.conf; do
+  install -D -m 644 "$here/systemd/$own" "/etc/systemd/system/$own"
+done
 install -D -m 644 "$here/provisioning/polkit/50-examroom-pcsc.rules" /etc/polkit-1/rules.d/50-examroom-pcsc.rules
 install -D -m 644 "$here/systemd/journald.conf.d/examroom.conf" /etc/systemd/journald.conf.d/examroom.conf
 # only a network camera gets at the network
@@ -201,7 +203,7 @@ rm -f /etc/systemd/system/examroom-camera@*.service.d/20-network.conf
 for camera in $rtsp; do
   install -D -m 644 "$here/systemd/examroom-camera-rtsp.d/20-network.conf" "/etc/systemd/system/examroom-camera@$camera.service.d/20-network.conf"
 done
-units=(examroom.target)
+units=(examroom.target examroom-rehearse.path)
 for service in $services; do units+=("examroom-$service.service"); done
 [ $nginx = 0 ] || units+=(examroomtls.timer)
 for old in /etc/systemd/system/examroom.target.wants/examroom-*.service; do

@@ -109,7 +109,7 @@ def journal(*options: str) -> None:
 def up() -> None:
     took = within(240, all_well)
     check("all services active, and each says it works", took is not None, took)
-    for unit in [*SERVICES, "nginx", "examroom.target"]:
+    for unit in [*SERVICES, "nginx", "examroom.target", "examroom-rehearse.path"]:
         state = systemctl("is-active", unit)
         check(unit, state == "active", state)
     check("no service was restarted", set(restarts().values()) == {"0"}, restarts())
@@ -205,6 +205,27 @@ def stopped() -> None:
     check("the target stops them all, and nobody is killed", ended is not None and results == {"success"}, took_each)
 
 
+ASK = """
+from pathlib import Path
+from edge import clock
+from edge.ops.rehearsal.asking import Wanted, ask
+ask(Path("/run/examroom"), Wanted(session="vmtest", candidates=2, by="vmtest", mono_ms=clock.mono_ms(), pace_ms=500))
+"""
+
+
+def rehearsed() -> None:
+    """A rehearsal asked for as `web` asks is held by its own unit, beside the services, and leaves nothing."""
+    before = {unit: pid(unit) for unit in SERVICES}
+    subprocess.run(["runuser", "-u", "examroom", "--", "/opt/examroom/bin/python", "-c", ASK], check=True)
+    took = within(600, lambda: status("rehearse").get("state") in ("done", "refused", "stopped", "failed"))
+    check("a rehearsal that was asked for is held", status("rehearse").get("state") == "done", status("rehearse"))
+    ended = within(30, lambda: systemctl("is-active", "examroom-rehearse.service") == "inactive")
+    check("     its unit has ended well", ended is not None and show("examroom-rehearse", "Result") == "success", took)
+    check("     its path waits for the next", systemctl("is-active", "examroom-rehearse.path") == "active")
+    check("     and nothing is left of it", not Path("/var/lib/examroom/scratch").exists())
+    check("     and no service was restarted", all(pid(unit) == was for unit, was in before.items()))
+
+
 def main() -> None:
     try:
         up()
@@ -214,6 +235,7 @@ def main() -> None:
         log = Path("/var/log/nginx/access.log")
         visited = within(240, lambda: log.exists() and "vmtest-go" in log.read_text())
         check("the look from outside is over", visited is not None, visited)
+        rehearsed()
         killed()
         hung()
         stopped()

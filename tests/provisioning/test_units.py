@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from edge.config import Paths, parse_config
+from edge.ops.rehearsal.asking import REQUEST
 from edge.services.supervisor import service_names
 from edge.services.watchdog import WATCHDOG_SECONDS
 
 TREE = Path(__file__).parents[2]
 SYSTEMD = TREE / "systemd"
 COMMON = SYSTEMD / "examroom-.service.d" / "10-common.conf"
+ONCE = SYSTEMD / "examroom-rehearse.service.d" / "20-once.conf"
 SERVICES = ["camera@door", "checkin", "web", "uplink"]
 
 Unit = dict[str, dict[str, list[str]]]
@@ -41,6 +43,11 @@ def unit_of(service: str) -> Unit:
     return read(SYSTEMD / f"examroom-{name}.service", COMMON)
 
 
+def rehearsal() -> Unit:
+    """The one unit that is no service of the room, with what systemd reads after it, in order."""
+    return read(SYSTEMD / "examroom-rehearse.service", COMMON, ONCE)
+
+
 def seconds(unit: Unit, key: str) -> float:
     return float(unit["Service"][key][-1])
 
@@ -49,7 +56,7 @@ def test_every_service_has_a_unit_and_every_unit_a_service() -> None:
     config = parse_config({"camera": {"door": {}}})
     assert service_names(config) == SERVICES
     kinds = {f"examroom-{re.sub('@.*', '@', name)}.service" for name in SERVICES}
-    assert {file.name for file in SYSTEMD.glob("*.service")} == kinds
+    assert {file.name for file in SYSTEMD.glob("*.service")} == kinds | {"examroom-rehearse.service"}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -84,9 +91,9 @@ def test_the_watchdog_is_slower_than_its_food_and_the_kill_slower_than_the_stop(
     assert unit["Service"]["NotifyAccess"] == ["all" if service == "web" else "main"]
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, "rehearse"])
 def test_a_service_can_do_no_more_than_it_must(service: str) -> None:
-    own = unit_of(service)["Service"]
+    own = (unit_of(service) if service in SERVICES else rehearsal())["Service"]
     for key in (
         "NoNewPrivileges",
         "ProtectHome",
@@ -106,6 +113,28 @@ def test_a_service_can_do_no_more_than_it_must(service: str) -> None:
     assert own["DevicePolicy"] == ["closed"]
     assert own["SystemCallFilter"] == ["@system-service", "~@privileged"]
     assert own["LimitCORE"] == ["0"]
+
+
+def test_a_rehearsal_is_started_by_its_request_and_ends() -> None:
+    """Beside the services and not as one: no restart, no watchdog, no room for what it is not."""
+    path, unit = read(SYSTEMD / "examroom-rehearse.path"), rehearsal()
+    assert path["Path"]["PathExists"] == [str(Paths().runtime / REQUEST)]
+    assert path["Install"]["WantedBy"] == path["Unit"]["PartOf"] == unit["Unit"]["PartOf"] == ["examroom.target"]
+    assert "Install" not in unit
+    own = unit["Service"]
+    assert own["ExecStart"] == ["/opt/examroom/bin/examroom rehearse --requested"]
+    assert (own["Type"][-1], own["Restart"][-1], own["WatchdogSec"][-1]) == ("oneshot", "no", "0")
+    assert own["User"] == ["examroom"] and own["PrivateDevices"] == ["yes"] and own["IPAddressDeny"] == ["any"]
+    assert own["SuccessExitStatus"] == ["1"], "a rehearsal that was not passed is no failed unit"
+    web = unit_of("web")["Service"]
+    for same in ("ReadWritePaths", "LimitNOFILE", "RestrictAddressFamilies"):
+        assert own[same] == web[same], f"{same}: its scratch room has a web too"
+    assert int(unit["Unit"]["StartLimitIntervalSec"][-1]) > 0 and ONCE.name > COMMON.name
+    assert seconds(unit, "OOMScoreAdjust") > seconds(unit_of("checkin"), "OOMScoreAdjust")
+    bootstrap = (TREE / "provisioning" / "bootstrap.sh").read_text()
+    assert (
+        "units=(examroom.target examroom-rehearse.path)" in bootstrap and f"{ONCE.parent.name}/{ONCE.name}" in bootstrap
+    )
 
 
 def test_devices_and_networks_go_to_those_who_need_them() -> None:
@@ -173,8 +202,12 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
             file.unlink()
             file = file.with_name("examroom-camera@door.service")
         file.write_text(text, encoding="utf-8")
-    names = [str(file) for pattern in ("*.service", "*.target") for file in sorted((tmp_path / "units").glob(pattern))]
-    assert len(names) == len(SERVICES) + 1
+    names = [
+        str(file)
+        for pattern in ("*.service", "*.path", "*.target")
+        for file in sorted((tmp_path / "units").glob(pattern))
+    ]
+    assert len(names) == len(SERVICES) + 3
     done = subprocess.run([analyze, "verify", "--man=no", *names], capture_output=True, text=True, check=False)
     ours = [line for line in done.stderr.splitlines() if "examroom" in line]
     assert ours == [], done.stderr
