@@ -8,17 +8,19 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from edge import __version__, clock
 from edge.bank.build import content_of, sample_bank
 from edge.bank.outline import outline
 from edge.demo import people as cast
+from edge.demo.people import STAFF
 from edge.domain.canonical import canonical, canonical_text
 from edge.domain.rehearsal import Held, Limits
 from edge.errors import Conflict, Unavailable
@@ -26,9 +28,10 @@ from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.exam.readiness import drawn_from, need_rehearsal
 from edge.ops.ports import free_port
-from edge.ops.rehearsal import commands, joining
+from edge.ops.rehearsal import asking, commands, joining
 from edge.ops.rehearsal.fitness import chosen, exam_of, planned
 from edge.ops.rehearsal.making import sweep
+from edge.ops.rehearsal.progress import Progress
 from edge.ops.rehearsal.room import can_trace
 from edge.ops.rehearsal.run import Crowd, Plan, count
 from edge.ops.rehearsal.shell import Shell
@@ -38,6 +41,7 @@ from edge.ops.rehearsal.wire import Answer, Wire
 from edge.ops.stages import Stages
 from edge.store import ledger, rehearsals, sessions
 from edge.store.db import open_answers, transaction
+from edge.store.status import read_status
 from edge.trust.seal import seal_bundle
 from edge.trust.signer import Ed25519Signer
 from edge.web.app import create_app
@@ -214,6 +218,67 @@ def test_a_door_opened_meanwhile_ends_it(tmp_path: Path, monkeypatch: pytest.Mon
         look()
     assert error.value.code == "rehearsal_interrupted"
     room.db.close()
+
+
+def test_what_was_asked_for_is_taken_once_and_a_refusal_is_told(tmp_path: Path) -> None:
+    room = make_desk_room(tmp_path, size=3)
+    paths, console = room.config.paths, Console(quiet=True)
+    assert commands._requested(room.config, console) is None and commands._requested(None, console) is None
+    wanted = asking.Wanted(session=room.session, candidates=2, by=STAFF[0].id, mono_ms=clock.mono_ms())
+    asking.ask(paths.runtime, wanted.model_copy(update={"mono_ms": clock.mono_ms() - asking.STALE_MS}))
+    assert commands._requested(room.config, console) is None, "whoever asked has gone"
+    assert asking.waiting(paths.runtime) is None
+    assert read_status(paths.status, "rehearse") == {}
+    with transaction(room.db):
+        sessions.set_state(room.db, room.session, "checkin")
+    asking.ask(paths.runtime, wanted)
+    with pytest.raises(Conflict, match="正在进行"):
+        commands._requested(room.config, console)
+    status = read_status(paths.status, "rehearse")
+    assert (status["state"], status["session"], status["candidates"]) == ("refused", room.session, 2)
+    assert [one["reason"] for one in status["reasons"]] == ["rehearsal_busy"]
+    [entry] = ledger.last(room.db, "act_refused", 1)
+    assert (entry.body, entry.content["by"]) == ({"act": "rehearse", "reason": "rehearsal_busy"}, STAFF[0].id)
+    assert sorted(file.name for file in paths.runtime.iterdir()) == ["rehearse.lock", "status"]
+    room.db.close()
+
+
+def test_a_second_one_is_refused_and_does_not_speak_for_the_first(tmp_path: Path) -> None:
+    room = make_desk_room(tmp_path, size=3)
+    runtime = room.config.paths.runtime
+    with asking.hold(runtime) or pytest.fail(), pytest.raises(Conflict) as error:
+        commands._hold(room.config, Plan(2, 2, 0.1, False), None, Console(quiet=True))
+    assert error.value.code == "rehearsal_running"
+    assert read_status(room.config.paths.status, "rehearse") == {}
+    asking.stop(runtime, os.getpid())
+    with pytest.raises(Conflict) as error:
+        commands._look(room.config)()
+    assert error.value.code == "rehearsal_stopped"
+    with asking.hold(runtime) or pytest.fail():
+        commands._look(room.config)()
+    room.db.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "word"),
+    [
+        (None, "done", None),
+        (Conflict("rehearsal_stopped"), "stopped", "rehearsal_stopped"),
+        (SystemExit(1), "stopped", "rehearsal_stopped"),
+        (OSError(28, "No space left on device"), "failed", "rehearsal_failed"),
+    ],
+)
+def test_how_it_ended_is_what_it_says_last(
+    error: BaseException | None, state: str, word: str | None, tmp_path: Path
+) -> None:
+    with suppress(BaseException), Progress(Stages(Console(quiet=True)), tmp_path, session="S-1") as progress:
+        with progress("seats") as tick:
+            tick(0.5, "1/2")
+        if error is not None:
+            raise error
+    status = read_status(tmp_path, "rehearse")
+    assert (status["state"], status["stage"], status["step"], status["share"]) == (state, "seats", 3, 0.5)
+    assert [one["reason"] for one in status["reasons"]] == ([word] if word else [])
 
 
 def test_strace_that_may_not_trace_is_not_relied_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

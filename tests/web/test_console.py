@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,15 @@ from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.exam.readiness import drawn_from
 from edge.ops.desk import StaffMember
+from edge.ops.rehearsal import asking
+from edge.ops.rehearsal.progress import told
 from edge.store import bundles, ledger, outbox, people, practical, records, rehearsals, sessions, staff
 from edge.store import purge as purge_rows
 from edge.store.db import connect, transaction
+from edge.store.status import write_status
 from edge.web.app import create_app
 from edge.web.body import csrf_of
+from edge.web.console import rehearsing
 from edge.web.console.acts import ACTS
 from edge.web.console.feed import difference
 from edge.web.room import Room
@@ -309,6 +315,128 @@ def test_a_session_that_asks_for_a_rehearsal_opens_its_door_after_one(tmp_path: 
     with transaction(desk.db):
         rehearsals.add(desk.db, Held(clock.wall_ms(), 3, __version__, papers, 10, 5000), True, "S-2", {})
     assert site.act("open-checkin", session="S-2").status_code == 200
+    site.room.journal.close()
+    desk.db.close()
+
+
+def test_a_rehearsal_is_asked_for_once_refused_with_a_sentence_and_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Desk(make_desk_room(tmp_path))
+    db, paths, base = site.db, site.desk.config.paths, f"/console/api/{site.session}"
+
+    def ask(path: str = "rehearsal", **body: Any) -> Any:
+        sent = {"op_id": uuid.uuid4().hex} | ({} if path.endswith("stop") else {"candidates": 6}) | body
+        return site.client.post(f"{base}/{path}", json=sent, headers=site.head)
+
+    def shown() -> Any:
+        board = site.client.get(f"{base}/board").json
+        assert "rehearse" not in board["services"]
+        return board["rehearsal"]
+
+    assert shown() == {"candidates": 6, "hours": 0, "covered": False, "last": None, "now": None}
+    assert code_of(ask("rehearsal/stop")) == "rehearsal_not_running"
+    assert code_of(ask(candidates=0)) == code_of(ask(candidates=501)) == "body_wrong"
+    assert site.client.post(f"{base}/rehearsal", json={"candidates": 6}).status_code == 403, "no token"
+    for who, status in ((EXAMINER, 403), (SUPERVISOR, 403), (TECHNICIAN, 200)):
+        client, head = site.sign_in(who)
+        assert client.post(f"{base}/rehearsal", json={"candidates": 4}, headers=head).status_code == status
+    assert asking.withdraw(paths.runtime, site.session)
+
+    # asked again after a lost answer it is the same; asked anew it waits
+    op = uuid.uuid4().hex
+    for _ in range(2):
+        answer = ask(op_id=op)
+        assert (answer.status_code, answer.json["rehearsal"]["now"]["state"]) == (200, "asked")
+    assert code_of(ask()) == "rehearsal_running"
+    waiting = asking.waiting(paths.runtime)
+    assert waiting is not None
+    assert (waiting.session, waiting.candidates, waiting.by) == (site.session, 6, PROCTOR.id)
+    assert (waiting.answers, waiting.pace_ms) == (10, 5000), "enough for a session that asks for one"
+
+    # nobody takes it: said, and it may be asked again or withdrawn
+    asking.ask(paths.runtime, waiting.model_copy(update={"mono_ms": clock.mono_ms() - asking.TAKEN_MS}))
+    now = shown()["now"]
+    assert now["state"] == "untaken" and "examroom-rehearse.path" in now["reasons"][0]["en"]
+    assert ask().status_code == 200
+    assert ask("rehearsal/stop").json["rehearsal"]["now"] is None
+    assert asking.waiting(paths.runtime) is None
+
+    # one that runs, is stopped, has gone
+    facts = {"session": site.session, "stage": "seats", "step": 3, "steps": 6, "share": 0.5, "detail": "3/6"}
+    write_status(paths.status, "rehearse", state="running", **facts)
+    assert (shown()["now"]["state"], shown()["now"]["here"], shown()["now"]["share"]) == ("running", True, 0.5)
+    assert code_of(ask()) == "rehearsal_running"
+    assert ask("rehearsal/stop").json["rehearsal"]["now"]["state"] == "stopping"
+    assert asking.stop_wanted(paths.runtime, os.getpid())
+    monkeypatch.setattr(asking, "GONE_MS", 0)
+    assert shown()["now"]["state"] == "gone"
+    write_status(
+        paths.status, "rehearse", state="refused", **facts, reasons=[told("rehearsal_busy", {"session": "S-9"})]
+    )
+    assert "S-9" in shown()["now"]["reasons"][0]["en"]
+    monkeypatch.undo()
+    write_status(paths.status, "rehearse", state="running", **facts | {"session": "S-9"})
+    assert (shown()["now"]["here"], shown()["now"]["session"]) == (False, "S-9")
+    assert code_of(ask("rehearsal/stop")) == "rehearsal_not_running"
+    write_status(paths.status, "rehearse", state="done", **facts)
+    assert shown()["now"] is None
+
+    # too little disk, a folder that is none, a session that is open
+    monkeypatch.setattr(rehearsing, "free_bytes", lambda _folder: 499_999_999)
+    refused = ask()
+    assert code_of(refused) == "rehearsal_disk" and "499" in refused.json["zh"]
+    monkeypatch.undo()
+    plan_another(site.desk, "S-2", {}, STAFF)
+    assert site.act("open-checkin", session="S-2").status_code == 200
+    assert code_of(ask()) == "rehearsal_busy"
+    assert code_of(site.client.post("/console/api/S-2/rehearsal", json={"candidates": 3}, headers=site.head)) == (
+        "session_state"
+    )
+    assert site.client.get("/console/api/S-2/board").json["rehearsal"] is None
+
+    asked = ledger.entries(db, session=site.session, kinds=("rehearsal_asked", "rehearsal_stopped"))
+    assert [(entry.kind, entry.content["by"]) for entry in asked] == [
+        ("rehearsal_asked", TECHNICIAN.id),
+        ("rehearsal_asked", PROCTOR.id),
+        ("rehearsal_asked", PROCTOR.id),
+        ("rehearsal_stopped", PROCTOR.id),
+        ("rehearsal_stopped", PROCTOR.id),
+    ]
+    assert asked[0].body == {"candidates": 4}
+    noted = []
+    while not site.room.later.empty():
+        noted.append(site.room.later.get()(db))
+    refusals = [entry.body["reason"] for entry in ledger.entries(db, kinds=("act_refused",))]
+    assert {"rehearsal_disk", "rehearsal_busy", "rehearsal_running", "role_wrong"} <= set(refusals) and noted
+    site.room.journal.close()
+    db.close()
+
+
+def test_the_last_rehearsal_is_shown_with_what_it_says_of_these_papers(tmp_path: Path) -> None:
+    desk = make_desk_room(tmp_path)
+    plan_another(desk, "S-2", {"rehearsal_hours": 24}, STAFF)
+    site = Desk(desk)
+
+    def shown() -> Any:
+        return site.client.get("/console/api/S-2/board").json["rehearsal"]
+
+    assert (shown()["hours"], shown()["covered"], shown()["last"]) == (24, False, None)
+    papers = drawn_from(desk.identity, desk.config.paths.bundles, sessions.find(desk.db, "S-2"))
+    figures = {"load_p99_ms": 812.4, "p99_ms": 41.7, "handin_p99_ms": None, "reasons": [told("rehearsal_slow", {})]}
+    held = Held(clock.wall_ms(), 3, __version__, papers, 10, 5000)
+    for one, passed, session in ((held, False, "S-2"), (replace(held, drawn_from="others"), True, "S-2")):
+        with transaction(desk.db):
+            rehearsals.add(desk.db, one, passed, session, figures)
+        last = shown()["last"]
+        assert (last["passed"], last["same_papers"]) == (passed, one is held)
+        assert last["figures"] == {"load_p99_ms": 812.4, "p99_ms": 41.7, "handin_p99_ms": None}
+        assert last["reasons"][0]["reason"] == "rehearsal_slow" and not shown()["covered"]
+    with transaction(desk.db):
+        rehearsals.add(desk.db, held, True, "S-1", {})  # of another session with the same papers
+    assert shown()["covered"] and shown()["last"]["passed"]
+    (desk.config.paths.bundles / "bank-1.bundle").unlink()
+    assert not shown()["covered"], "a bank that is not there covers nothing"
     site.room.journal.close()
     desk.db.close()
 
