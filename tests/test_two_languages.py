@@ -23,7 +23,8 @@ from edge.domain.reasons import REASONS, words
 from edge.errors import BadInput, ExamroomError
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.planning import roster_for
-from edge.exam.roster_xlsx import read_sheets, write_template
+from edge.exam.roster_people import CANDIDATE_COLUMNS
+from edge.exam.roster_xlsx import STAFF_COLUMNS, read_sheets, write_template
 from edge.gateway.app import create_gateway
 from edge.trust.protocol import ErrorBody
 from edge.ui.catalogue import TEXTS
@@ -38,7 +39,9 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 # two words of English one after the other; a command or a form to be written as it stands is none
 ENGLISH = re.compile(r"[A-Za-z]{2,}[,:]? +[A-Za-z]{2,}")
 AS_THEY_ARE = re.compile(r"\w+\.(?:json|xml|zip)[.\w]*|examroom(?: [a-z-]+)+|pip install \S+|--[a-z-]+(?: [A-Z]+)?")
-SHEETS = re.compile("考场|考生|工作人员|工位|题库|组卷|评分")
+SHEETS = re.compile(
+    "|".join(("考场|考生|工作人员|工位|题库|组卷|评分", *map(re.escape, (*CANDIDATE_COLUMNS, *STAFF_COLUMNS))))
+)
 # the values that a document takes are shown as they are written in it
 QUOTED = re.compile(r"'[a-z0-9-]+'")
 NO_CODES = re.compile(r"Errno|codec|Traceback|pydantic|\bplanned\b|\bexaminer\b|Error\b")
@@ -144,14 +147,14 @@ def workbook(folder: Path, **cells: object) -> Path:
 @pytest.mark.parametrize(
     ("cells", "where", "said"),
     [
-        ({"工作人员_D2": "10000001"}, "工作人员!D2", "考生!E2"),
+        ({"工作人员_D2": "10000001"}, "考生!E2", "工作人员"),
         ({"工作人员_D3": "90000001"}, "工作人员!D3", "工作人员!D2"),
         ({"考生_E2": "ab"}, "考生!E2", "卡号"),
-        ({"考生_B2": None}, "考生!B2", "不能为空"),
-        ({"考生_F2": "Z9"}, "考生!F2", "Z9"),
+        ({"考生_B2": None}, "考生!B2", "没有填写"),
+        ({"考生_F2": "Z9"}, "考生!F2", "A1 至 E6"),
         ({"考生_I2": 999}, "考生!I2", "240"),
-        ({"考生_A2": 0}, "考生!A2", "≥ 1"),
-        ({"考生_D2": "123", "考生_C2": "护照"}, "考生!D2", "4"),
+        ({"考生_A2": 0}, "考生!A2", "1-100000"),
+        ({"考生_D2": "123", "考生_C2": "护照"}, "考生!D2", "5 至 20 位"),
         ({"工作人员_A2": "P 1"}, "工作人员!A2", "编号"),
         ({"考场_B1": "S 1"}, "考场!B1", "编号"),
         ({"考场_B4": 601}, "考场!B4", "600"),

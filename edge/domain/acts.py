@@ -29,6 +29,7 @@ Act = Literal[
     "start",
     "undo",
     "unlock-bank",
+    "withdraw-consent",
 ]
 OneRoute = Literal["admit-manual", "admit-policy"]
 """Admitting by one route; a policy may ask two persons for that alone."""

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from edge.domain import consents, idcards
+from edge.domain.reasons import words
 from edge.exam.roster_cells import Row
 from edge.exam.roster_photos import Wanted
 from edge.exam.roster_problems import Problems
@@ -137,7 +138,7 @@ class People:
     def _badge(self, row: Row) -> str | None:
         badge = row.digits("卡号") or None
         if badge is not None and not re.fullmatch(r"[A-Z0-9]{4,32}", badge):
-            row.tell("卡号", "roster_cell_form", given=badge[:20], wanted="4-32 位字母和数字 / letters and digits")
+            row.tell("卡号", "roster_cell_form", given=badge[:20], wanted=words("check_badge_form"))
         elif badge in self._staff:
             row.tell("卡号", "roster_staff_badge", row=self._staff[str(badge)])
         return badge

@@ -49,6 +49,8 @@ SESSION_KEYS = {
 }
 REGIMES = {"技能人员": "skilled-worker", "施工现场专业人员": "site-professional"}
 CHIEF = "主考评员"
+# 2020 to 2100: whoever types another year has mistyped
+EARLIEST_MS, LATEST_MS = 1_577_836_800_000, 4_102_444_800_000
 STAFF_COLUMNS = ("编号", "姓名", "角色", "工牌号", "PIN", CHIEF)
 STATION_COLUMNS = ("编号", "名称", "摄像机", "评分表")
 ROLES = {"监考员": "proctor", "考评员": "examiner", "检查员": "supervisor", "技术员": "technician"}
@@ -281,7 +283,7 @@ def _session(book: Book, problems: Problems) -> dict[str, Any]:
         ("session.minutes", _number),
         ("rows", _number),
         ("columns", _number),
-        ("session.planned", moment_ms),
+        ("session.planned", _planned),
         ("class.regime", _regime),
     ):
         try:
@@ -296,6 +298,13 @@ def _session(book: Book, problems: Problems) -> dict[str, Any]:
 
 
 _KEYS = {unicodedata.normalize("NFKC", key): name for key, name in SESSION_KEYS.items()}
+
+
+def _planned(value: object, place: str) -> int:
+    planned = moment_ms(value, place)
+    if not EARLIEST_MS <= planned < LATEST_MS:
+        raise BadInput("roster_broken", where=place, detail=words("check_moment_range"))
+    return planned
 
 
 def _regime(value: object, place: str) -> str:

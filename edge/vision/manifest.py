@@ -170,7 +170,7 @@ def read_manifest(pack: str, root: Path | None = None) -> Manifest:
     """The manifest of a pack. NotFound (`pack_unknown`) without one, ConfigError (`pack_manifest`) for a wrong one."""
     known = known_packs(root)
     if pack not in known:
-        raise NotFound("pack_unknown", pack=pack, known=", ".join(known))
+        raise NotFound("pack_unknown", pack=pack, known=" | ".join(known))
     path = (root or manifest_root()) / pack / FILE
     try:
         manifest = Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
