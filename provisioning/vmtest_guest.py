@@ -209,7 +209,7 @@ ASK = """
 from pathlib import Path
 from edge import clock
 from edge.ops.rehearsal.asking import Wanted, ask
-ask(Path("/run/examroom"), Wanted(session="vmtest", candidates=2, by="vmtest", mono_ms=clock.mono_ms(), pace_ms=500))
+ask(Path("/run/examroom"), Wanted(candidates=2, by="vmtest", mono_ms=clock.mono_ms(), pace_ms=500))
 """
 
 

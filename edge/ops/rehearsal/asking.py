@@ -30,10 +30,13 @@ GONE_MS = 15_000
 
 
 class Wanted(BaseModel):
-    """What is asked for: by whom, for which session, how many candidates. `mono_ms`: when."""
+    """What is asked for: by whom, for which session, how many candidates. `mono_ms`: when.
+
+    Without a session it is held for the next planned one, or with the sample bank where there is none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    session: str
+    session: str | None = None
     candidates: Annotated[int, Field(ge=1, le=MOST)]
     by: str
     mono_ms: int
