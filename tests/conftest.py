@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
@@ -60,6 +62,15 @@ def desk(tmp_path: Path) -> Iterator[DeskRoom]:
     made = make_desk_room(tmp_path)
     yield made
     made.db.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_pins() -> Iterator[None]:
+    """A PIN is hashed for a quarter of a second by design; a hash says by itself what it was made with."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick = partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
+        patch.setattr("edge.exam.roster_xlsx.PasswordHasher", quick)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from edge.store import practical as places
 from edge.store.db import open_room, transaction
 from edge.trust import dsse, enrolment
 from edge.trust.signer import Ed25519Signer
+from edge.vision import packs
 from edge.vision.face_pack import FacePack
 from support.rooms import make_config
 
@@ -317,8 +318,11 @@ def photos(site: Site, **files: bytes) -> Path:
     return out
 
 
-def test_photographs_are_looked_at_before_a_session_is_planned(site: Site, pack: FacePack, models_dir: Path) -> None:
+def test_photographs_are_looked_at_before_a_session_is_planned(
+    site: Site, pack: FacePack, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By the real pack: two portraits, then one of them twice on a picture and one of a wall; all or nothing."""
+    monkeypatch.setattr(packs, "load", lambda *_: pack)  # read once, not by each of nine commands
     bank = site.folder / "own.json"
     site.config.paths.models.symlink_to(models_dir)
     site.good("bank", "import", site.workbook(PLAN, SHEETS), "--out", bank)
