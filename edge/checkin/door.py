@@ -12,34 +12,41 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
+from edge import clock
+from edge.checkin import alive, search
 from edge.checkin.credentials import whose
-from edge.checkin.enrol import enrol_next, enrol_person, read_template
-from edge.checkin.look import Glance, glance
+from edge.checkin.enrol import enrol_next, enrol_person
+from edge.checkin.eye import Eye
 from edge.checkin.sign import PASSING, Sign
 from edge.checkin.still import keeper
-from edge.checkin.visit import Visit, any_open, badge_facts, purposes, to_ask
+from edge.checkin.templates import read_template
+from edge.checkin.twins import RosterCheck, alarm
+from edge.checkin.verdict import judge, two_names
+from edge.checkin.visit import Visit, any_open, badge_facts, lacks_liveness, purposes, rules_of, to_ask
 from edge.config import Config
-from edge.domain.admission import Decision, decide_badge, decide_face
+from edge.domain.admission import Decision, decide_badge, liveness_failed
 from edge.domain.consents import ONE_TO_ONE, notice
-from edge.domain.faces import decide
 from edge.errors import BadInput, ExamroomError, Unavailable, VerificationFailed
 from edge.hardware.badge import BadgeReader, Tap
 from edge.hardware.panel import Panel
 from edge.store import checkins, ledger, people
 from edge.store.checkins import KioskAct
 from edge.store.db import data_version, transaction
-from edge.store.ring import RingReader
 from edge.trust.roomkeys import RoomKeys
 from edge.trust.ticket import TicketTrust
 from edge.vision.face_pack import FacePack
+from edge.vision.liveness import Liveness
 
 CONSENT_SECONDS = 120.0
 """The notice is read in full before it is answered."""
-BLIND_SECONDS = 3.0
+READ_MS = 1500
+"""Why the movements have to be made again is read before the next is asked for."""
 ENROL_EVERY_SECONDS = 2.0
 ENROL_PAUSE_SECONDS = 0.2
 """Between two photographs, so that the recording gets the core too."""
+NO_TEMPLATE = Decision("waiting", "no_template", "policy")
 SETTLED = ("already_admitted", "already_finished")
 """Said to whoever is in already, whatever else there is about their credential."""
 UNREMARKABLE = ("reader_off", "reader_starting")
@@ -60,6 +67,7 @@ class Door:
         panel: Panel,
         pack: FacePack | None,
         tickets: TicketTrust | None = None,
+        liveness: Liveness | None = None,
     ) -> None:
         self._config = config
         self._tickets = tickets
@@ -69,7 +77,9 @@ class Door:
         self._panel = panel
         self._pack = pack
         self._sign = Sign(connection, panel, config.checkin.camera, config.checkin.show_seconds)
-        self._ring = RingReader(config.paths.ring(config.checkin.camera))
+        self._eye = Eye(config, pack, liveness)
+        self._roster = RosterCheck(connection, pack, keys.data) if pack is not None else None
+        self.lack: str | None = None
         self._visit: Visit | None = None
         self._heard: deque[Tap | None] = deque(maxlen=HEARD)  # None: the button
         self._version = -1
@@ -94,7 +104,7 @@ class Door:
             raise
 
     def close(self) -> None:
-        self._ring.close()
+        self._eye.close()
 
     def _hear(self, wait_s: float) -> None:
         looking = self._visit is not None and not self._visit.asking
@@ -139,30 +149,48 @@ class Door:
             if found.refusal is not None:
                 self._sign.note("retry", found.refusal.reason)
                 return
-            if who is not None and (who.session, who.person) == (visit.who.session, visit.who.person):
+            if visit.is_of(who):
                 return
-        if visit is not None and (who is None or (who.session, who.person) != (visit.who.session, visit.who.person)):
+        if visit is not None and not visit.is_of(who):
             self._leave(visit)
-        facts = badge_facts(self._db, self._pack, who, found.elsewhere, found.kind, tap.strength)
+        ready = self._eye.liveness is not None
+        facts = badge_facts(self._db, self._pack, who, found.elsewhere, found.kind, tap.strength, ready)
         decision = decide_badge(facts)
         if found.refusal is not None and facts.checkin_open and decision.reason not in SETTLED:
             decision = found.refusal
         if decision.outcome == "look" and who is not None:
-            self._begin(who)
+            self._begin(who, facts.weak)
         elif decision.outcome == "consent" and who is not None:
             now = time.monotonic()
-            asked = Visit(who, now + CONSENT_SECONDS, now, asking=True, asked=to_ask(self._db, who))
+            asked = Visit(who, now + CONSENT_SECONDS, now, weak=facts.weak, asking=True, asked=to_ask(self._db, who))
             self._sign.show("consent", decision.reason, asked.shown)
             self._visit = asked
         else:
             self._settle(who, decision)
 
     def _pressed(self, act: KioskAct | None = None) -> None:
-        """The button without a badge: searching a face among all is a purpose of its own, off unless policy says so."""
-        if self._visit is None and any_open(self._db):
-            self._sign.note("retry", "button_no_badge", show="see_proctor", also=lambda: self._take(act))
-        elif act is not None:
-            self._drop([act])
+        """The button without a badge: a face is looked for among those who agreed to that, where policy has it."""
+        if self._visit is not None or not any_open(self._db):
+            self._drop([act] if act is not None else [])
+            return
+        found = search.among(self._db, self._pack)
+        reason = self._cannot_search(found)
+        if found is None or reason is not None:
+            said = reason or "button_no_badge"
+            self._sign.note("retry", said, show="see_proctor", also=lambda: self._take(act))
+            return
+        now = time.monotonic()
+        visit = Visit(None, now + self._config.checkin.look_seconds, now, rules=found.rules, among=found.sessions)
+        self._sign.show("look", "search_look", visit.shown)
+        self._visit = visit
+        self._drop([act] if act is not None else [])
+
+    def _cannot_search(self, found: search.Among | None) -> str | None:
+        if found is None or self._pack is None or self._pack.search is None:
+            return None
+        if found.people > self._pack.search.gallery:
+            return "search_too_many"
+        return "liveness_unavailable" if found.rules.passive and self._eye.liveness is None else None
 
     def _touched(self, act: KioskAct) -> None:
         """Carry out a touch and take it up, in one transaction; one that was meant for another visit does nothing."""
@@ -174,21 +202,28 @@ class Door:
         elif act.act == "cancel":
             self._leave(visit, show=True, act=act)
         elif act.act == "decline":
-            decision = Decision("waiting", "face_declined", "manual")
-            self._settle(visit.who, decision, also=lambda: self._consented(visit, False, act))
-        elif act.act == "consent" and visit.asking:
+            self._declined(visit, act)
+        elif act.act == "consent" and visit.asking and visit.who is not None:
             with transaction(self._db):
-                self._consented(visit, True, act)
+                self._consented(visit, visit.who, True, act)
             visit.asking, visit.agreed = False, True
         else:
             self._drop([act])
 
-    def _consented(self, visit: Visit, given: bool, act: KioskAct) -> None:
+    def _declined(self, visit: Visit, act: KioskAct) -> None:
+        who = visit.who
+        if who is None:  # nobody knows who it is, and nothing is asked of them
+            self._end(visit, Decision("waiting", "button_no_badge"), also=lambda: self._take(act))
+            return
+        decision = Decision("waiting", "face_declined", "manual")
+        self._settle(who, decision, also=lambda: self._consented(visit, who, False, act))
+
+    def _consented(self, visit: Visit, who: people.Candidate, given: bool, act: KioskAct) -> None:
         """Within the transaction. Refusing stops the comparing at once; nothing is deleted on a badge's word alone.
 
         Each purpose asked for has its own answer; what was not touched is no. Declining is an answer to all of them.
         """
-        who, said = visit.who, notice()
+        said = notice()
         asked = purposes(self._db, who) if not given else (visit.asked or (ONE_TO_ONE,))
         for purpose in asked:
             agreed = given and (purpose == ONE_TO_ONE or purpose in act.purposes)
@@ -220,7 +255,7 @@ class Door:
 
     # ---- the look
 
-    def _begin(self, who: people.Candidate, asked: Visit | None = None) -> None:
+    def _begin(self, who: people.Candidate, weak: bool, asked: Visit | None = None) -> None:
         template = None
         try:
             if self._pack is not None:
@@ -229,10 +264,17 @@ class Door:
             self._settle(who, Decision("waiting", "template_unreadable", "policy"))
             return
         if template is None:
-            self._settle(who, Decision("waiting", "no_template", "policy"))
+            self._settle(who, Decision("waiting", "badge_weak", "manual") if weak else NO_TEMPLATE)
             return
+        if self._pack is not None:
+            other = search.twin(self._db, self._pack, self._keys.data, who, template)
+            if other is not None:
+                tell = partial(alarm, self._db, who, other, "face_two_names")
+                self._settle(who, two_names("face_two_names"), also=tell)
+                return
         now = time.monotonic()
-        visit = Visit(who, now + self._config.checkin.look_seconds, now, template)
+        rules = rules_of(self._db, who)
+        visit = Visit(who, now + self._config.checkin.look_seconds, now, template, rules, weak)
         if asked is not None:
             visit.number = asked.number
         self._sign.show("look", "look_here", visit.shown)
@@ -244,74 +286,74 @@ class Door:
             if now > visit.until:
                 self._leave(visit, show=True)
             return
-        if visit.agreed:
+        if visit.agreed and visit.who is not None:
             if self._pack is not None:
                 enrol_person(self._db, self._pack, self._keys.data, visit.who.person)
-            self._begin(visit.who, visit)
+            self._begin(visit.who, visit.weak, visit)
             return
-        if people.candidate(self._db, visit.who.session, visit.who.person).state == "admitted":
-            self._visit = None  # the proctor let them in while we looked; the kiosk says so already
-            self._sign.taken_over("welcome")
+        if visit.who is not None and self._is_over(visit.who):
             return
-        if people.consent(self._db, visit.who.person, ONE_TO_ONE) is not True:  # withdrawn while we looked
-            self._settle(visit.who, Decision("waiting", "consent_withdrawn", "manual"))
-            return
-        enough = self._config.checkin.frames
-        seen = self._glance(visit) if len(visit.evidence) < enough else None
-        if seen is not None and seen.evidence is not None:
-            visit.evidence.append(seen.evidence)
-        elif seen is not None and seen.guidance is not None and seen.guidance != visit.told:
-            self._sign.show("look", seen.guidance, visit.shown)
-            visit.told = seen.guidance
-        if len(visit.evidence) >= enough:
+        told = self._eye.look(visit) if not self._eye.has_enough(visit) else None
+        if told is not None and told != visit.told:
+            self._sign.show("look", told, visit.shown)
+            visit.told = told
+        if (why := alive.failed(visit)) is not None:
+            self._unproven(visit, why)
+        elif self._eye.has_enough(visit):
             if not checkins.pending_acts(self._db):  # whoever declined while we compared is heard first
                 self._decide(visit)
-        elif self._blind(visit):
-            self._settle(visit.who, Decision("waiting", "camera_blind", "policy"))
+        elif self._eye.blind(visit):
+            self._end(visit, Decision("waiting", "camera_blind", "policy"))
         elif now > visit.until:
             self._out_of_time(visit)
 
-    def _glance(self, visit: Visit) -> Glance | None:
-        frame = self._ring.latest()
-        if frame is None or frame.number == visit.last_frame or not frame.bgr:
-            return None
-        if frame.mono_ms < visit.since_mono_ms:  # a picture from before the tap is of whoever stood there then
-            return None
-        if self._pack is None or visit.template is None:
-            return None
-        visit.last_frame = frame.number
-        seen = glance(self._pack, frame, visit.template, self._config.checkin.zone)
-        if seen.evidence is not None:
-            visit.picture = frame
-        return seen
+    def _is_over(self, who: people.Candidate) -> bool:
+        """Whether something happened elsewhere that ends the visit."""
+        if people.candidate(self._db, who.session, who.person).state == "admitted":
+            self._visit = None  # the proctor let them in while we looked; the kiosk says so already
+            self._sign.taken_over("welcome")
+            return True
+        if people.consent(self._db, who.person, ONE_TO_ONE) is not True:  # withdrawn while we looked
+            self._settle(who, Decision("waiting", "consent_withdrawn", "manual"))
+            return True
+        return False
 
     def _decide(self, visit: Visit) -> None:
         if self._pack is None:
             return
-        verdict = decide(visit.evidence, self._pack.threshold)
-        decision = decide_face(verdict.verdict, verdict.reason, tries_left=not visit.retried)
+        found = judge(self._db, self._pack, self._keys.data, visit, self._eye.alive(visit))
+        who, decision = found.who, found.decision
         if decision.outcome == "retry":
-            self._again(visit, decision.reason, verdict.distance)
+            self._again(visit, decision.reason, found.score)
+        elif who is None:
+            self._end(visit, decision, found.score)
+        elif found.other is not None:
+            self._settle(who, decision, found.score, partial(alarm, self._db, who, found.other, decision.reason))
         else:
-            kept = keeper(self._db, self._keys.data, visit) if decision.outcome == "admitted" else None
-            self._settle(visit.who, decision, verdict.distance, kept)
+            kept = keeper(self._db, self._keys.data, visit, who) if decision.outcome == "admitted" else None
+            self._settle(who, decision, found.score, kept)
+
+    def _unproven(self, visit: Visit, reason: str) -> None:
+        """The movements were not made as asked."""
+        if not visit.retried:
+            self._again(visit, reason, None)
+            visit.since_mono_ms = clock.mono_ms() + READ_MS
+        else:
+            self._end(visit, liveness_failed())
 
     def _out_of_time(self, visit: Visit) -> None:
         if not visit.retried:
             self._again(visit, "face_none", None)
         else:
-            self._settle(visit.who, Decision("waiting", "face_unsure_proctor", "manual"))
+            self._end(visit, Decision("waiting", "face_unsure_proctor", "manual"))
 
     def _again(self, visit: Visit, reason: str, score: float | None) -> None:
         """One more look, once a visit."""
         self._sign.note("retry", reason, visit=visit, score=score, show="look")
-        visit.evidence.clear()
+        visit.seen.clear()
+        visit.challenge, visit.told = None, reason
         visit.retried = True
         visit.until = time.monotonic() + self._config.checkin.look_seconds
-
-    def _blind(self, visit: Visit) -> bool:
-        """Whether the camera has given no picture since the visit began."""
-        return visit.last_frame == 0 and time.monotonic() - visit.started > BLIND_SECONDS
 
     # ---- telling
 
@@ -323,6 +365,21 @@ class Door:
         also: Callable[[], None] | None = None,
     ) -> None:
         self._sign.settle(who, decision, score, also)
+        self._visit = None
+
+    def _end(
+        self,
+        visit: Visit,
+        decision: Decision,
+        score: float | None = None,
+        also: Callable[[], None] | None = None,
+    ) -> None:
+        """A visit ends; one of somebody unknown settles nothing for anybody."""
+        if visit.who is not None:
+            self._settle(visit.who, decision, score, also)
+            return
+        show = "try_again" if decision.reason == "search_ambiguous" else "see_proctor"
+        self._sign.note("retry", decision.reason, visit=visit, score=score, show=show, also=also)
         self._visit = None
 
     def _rest(self) -> None:
@@ -338,7 +395,10 @@ class Door:
             return
         if now >= self._enrol_due:
             more = self._pack is not None and enrol_next(self._db, self._pack, self._keys.data)
+            if self._roster is not None:
+                self._roster.go_on()
             self._enrol_due = now + (ENROL_PAUSE_SECONDS if more else ENROL_EVERY_SECONDS)
+        self.lack = None if self._eye.liveness is not None else lacks_liveness(self._db)
         state, reason = ("ready", "kiosk_ready") if any_open(self._db) else ("closed", "checkin_closed")
         reader = self._reader.state()
         if state == "ready" and not reader.present and reader.reason not in UNREMARKABLE:

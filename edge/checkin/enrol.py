@@ -8,6 +8,7 @@ import sqlite3
 import cv2
 import numpy as np
 
+from edge.checkin.templates import context
 from edge.domain.consents import ONE_TO_ONE
 from edge.errors import BadInput, ExamroomError
 from edge.store import faces, ledger, people
@@ -17,7 +18,7 @@ from edge.trust.roomkeys import DataKey
 from edge.vision.face_pack import LARGEST_SIDE, FacePack
 from edge.vision.header import picture_size
 from edge.vision.quality import judge
-from edge.vision.template import Template, from_bytes, to_bytes
+from edge.vision.template import Template, to_bytes
 
 LARGEST_PIXELS = 50_000_000  # decoded, 150 MB
 AT_WORK, AT_WORK_COMMAND = "enrolling", "enrolling_by_command"
@@ -70,7 +71,7 @@ def enrol_person(
         if people.photo(connection, person) != sealed or not people.consent(connection, person, ONE_TO_ONE):
             return False
         people.set_photo(connection, person, None)
-        stored = key.encrypt(to_bytes(template), _context(person, pack))
+        stored = key.encrypt(to_bytes(template), context(person, pack))
         people.set_template(connection, person, pack.name, pack.version, stored)
         ledger.append(connection, "enrolled_face", {"pack": pack.name, "pack_version": pack.version}, subject=person)
     return True
@@ -121,14 +122,3 @@ def template_of(pack: FacePack, photograph: bytes) -> Template:
         return pack.embed(bgr, found[0])
     except (cv2.error, MemoryError, RuntimeError, ValueError) as error:  # a file may hold anything behind its header
         raise BadInput("picture_invalid") from error
-
-
-def read_template(connection: sqlite3.Connection, pack: FacePack, key: DataKey, person: str) -> Template | None:
-    """The person's template for exactly this pack and version, or None."""
-    sealed = people.template(connection, person, pack.name, pack.version)
-    return None if sealed is None else from_bytes(key.decrypt(sealed, _context(person, pack)))
-
-
-def _context(person: str, pack: FacePack) -> bytes:
-    """Ties a template to its person, pack and version: swapped rows do not decrypt."""
-    return f"{person}\n{pack.name}\n{pack.version}".encode()

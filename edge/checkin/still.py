@@ -19,12 +19,14 @@ DAY_MS = 86_400_000
 QUALITY = 85
 
 
-def keeper(connection: sqlite3.Connection, key: DataKey, visit: Visit) -> Callable[[], None] | None:
+def keeper(
+    connection: sqlite3.Connection, key: DataKey, visit: Visit, who: people.Candidate
+) -> Callable[[], None] | None:
     """What to do in the transaction of the admission; None where nothing is to be kept, which is the rule.
 
     The picture is encrypted with the device's data key, tied to person and row, and has its day of deletion.
     """
-    who, frame = visit.who, visit.picture
+    frame = visit.picture
     agreed = people.consent(connection, who.person, STILL)
     if frame is None or not agreed or STILL not in purposes(connection, who):
         return None

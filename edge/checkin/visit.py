@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge import clock
+from edge.checkin.look import Seen
 from edge.domain.admission import BadgeFacts, Credential
 from edge.domain.badges import Strength
 from edge.domain.consents import ONE_TO_ONE, purposes_asked
-from edge.domain.faces import Evidence
+from edge.domain.facerules import FaceRules, face_rules
+from edge.domain.liveness import Challenge
 from edge.domain.masking import mask_name
 from edge.store import people, sessions
 from edge.store.ring import Frame
@@ -19,23 +21,31 @@ from edge.vision.face_pack import FacePack
 from edge.vision.template import Template
 
 OPEN_STATES = ("checkin", "running")
+NO_RULES = FaceRules()
 
 
 @dataclass
 class Visit:
     """Who the badge says, what was seen so far, until when (monotonic seconds) we ask or look.
 
+    Without a badge `who` is None until a face is found in the sessions `among`.
+
     `number` is what a touch on the kiosk names, so that nobody's touch is taken for another's. `asking`: for consent
     to the purposes `asked`; `agreed`: just given, and the template not fetched yet. `picture`: the last one that was
-    compared, in memory alone.
+    compared, in memory alone. `weak`: the badge is easily copied, and policy minds. `challenge`: where policy asks for
+    movements.
     """
 
-    who: people.Candidate
+    who: people.Candidate | None
     until: float
     started: float
     template: Template | None = None
+    rules: FaceRules = NO_RULES
+    weak: bool = False
+    challenge: Challenge | None = None
+    among: tuple[str, ...] = ()
     number: int = field(default_factory=lambda: secrets.randbits(48))
-    evidence: list[Evidence] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
     since_mono_ms: int = field(default_factory=clock.mono_ms)
     last_frame: int = 0
     retried: bool = False
@@ -46,9 +56,22 @@ class Visit:
     picture: Frame | None = None
 
     @property
+    def session(self) -> str | None:
+        """Whose it is, as far as that is known."""
+        if self.who is not None:
+            return self.who.session
+        return self.among[0] if len(self.among) == 1 else None
+
+    def is_of(self, who: people.Candidate | None) -> bool:
+        mine = self.who
+        return mine is not None and who is not None and (who.session, who.person) == (mine.session, mine.person)
+
+    @property
     def shown(self) -> dict[str, Any]:
         """The facts that the kiosk shows while it lasts."""
-        found = facts_shown(self.who) | {"visit": self.number}
+        if self.who is None:
+            return {"visit": self.number, "curtain": self.rules.curtain}
+        found = facts_shown(self.who) | {"visit": self.number, "curtain": self.rules.curtain}
         return found | {"session": self.who.session, "asked": list(self.asked)} if self.asking else found
 
 
@@ -103,9 +126,12 @@ def badge_facts(
     elsewhere: bool,
     credential: Credential = "badge",
     strength: Strength = "uid",
+    liveness: bool = False,
 ) -> BadgeFacts:
-    """What decides a tap. `elsewhere`: whether some session of the room has the badge."""
+    """What decides a tap. `elsewhere`: whether some session of the room has the badge; `liveness`: whether the networks
+    are there that tell a person from a picture."""
     consent, template, minor = None, False, False
+    rules = rules_of(connection, who) if who is not None else NO_RULES
     if who is not None and pack is not None:
         consent = people.consent(connection, who.person, ONE_TO_ONE)
         stored = people.template(connection, who.person, pack.name, pack.version)
@@ -121,7 +147,20 @@ def badge_facts(
         credential=credential,
         strength=strength,
         minor=minor,
+        weak_matters=rules.weak_badge == "face-or-proctor",
+        liveness_ready=liveness or not rules.passive,
     )
+
+
+def rules_of(connection: sqlite3.Connection, who: people.Candidate) -> FaceRules:
+    """What the signed policy of their session asks."""
+    return face_rules(sessions.find(connection, who.session).policy)
+
+
+def lacks_liveness(connection: sqlite3.Connection) -> str | None:
+    """Without the networks: the code to report where a session that is to come or under way asks for them."""
+    found = sessions.all_sessions(connection, "planned", *OPEN_STATES)
+    return "liveness_missing" if any(face_rules(session.policy).passive for session in found) else None
 
 
 def purposes(connection: sqlite3.Connection, who: people.Candidate) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from edge.bank.model import Blueprint, Id, Rubric
 from edge.domain import consents, idcards
 from edge.domain.acts import Act, OneRoute
+from edge.domain.facerules import Liveness, WeakBadge
 from edge.domain.reasons import words
 from edge.errors import BadInput, Wrong
 from edge.why import where
@@ -280,6 +281,12 @@ class FacePolicy(Part):
     # one picture of an admission by face, kept as evidence for so many days
     keep_still: bool = False
     still_days: Annotated[int, Field(ge=1, le=180)] = 30
+    # whether a person stands there: by the networks of the pack `liveness`, by a challenge of movements, or by both
+    liveness: Liveness = "off"
+    # a badge that is easily copied, where no face matches: as any other, or the proctor sees badge and person
+    weak_badge: WeakBadge = "allow"
+    # the kiosk shows no live picture
+    curtain: bool = False
 
 
 class Lockout(Part):

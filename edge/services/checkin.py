@@ -25,6 +25,7 @@ from edge.trust import enrolment
 from edge.trust.ticket import TicketTrust
 from edge.vision import packs
 from edge.vision.face_pack import FacePack
+from edge.vision.liveness import Liveness
 
 log = logging.getLogger("examroom.checkin")
 STATUS_SECONDS = 1.0
@@ -47,7 +48,8 @@ def run(config: Config, stop: threading.Event) -> None:
     patience(connection, SHORT_BUSY_MS)
     reader, panel = open_readers(config.badge, partial(_pictures, config)), open_panel(config.panel)
     tickets = TicketTrust(config.paths.trust, [identity.root_public])
-    door = Door(config, connection, identity.keys, reader, panel, pack, tickets)
+    liveness = _load_liveness(config)
+    door = Door(config, connection, identity.keys, reader, panel, pack, tickets, liveness)
     said, held = 0.0, False
     try:
         while not stop.is_set():
@@ -58,17 +60,19 @@ def run(config: Config, stop: threading.Event) -> None:
             if held != before or time.monotonic() - said >= STATUS_SECONDS:
                 said = time.monotonic()
                 there = reader.state()
+                reader_reason = None if there.present else there.reason
                 write_status(
                     config.paths.status,
                     "checkin",
                     state=door.state or "ready",
-                    reason="checkin_held" if held else pack_reason or (None if there.present else there.reason),
+                    reason="checkin_held" if held else pack_reason or door.lack or reader_reason,
                     held=held,
                     reader=there.present,
                     readers={name: asdict(one) for name, one in reader.states().items()},
                     panel=asdict(panel.state()),
                     pack=pack.name if pack else None,
                     pack_version=pack.version if pack else None,
+                    liveness=liveness.version if liveness else None,
                     lamps=panel.lamps(),
                 )
     finally:
@@ -114,3 +118,14 @@ def _load_pack(config: Config) -> tuple[FacePack | None, str | None]:
     except ExamroomError as error:
         log.warning("no face pack: %s", error)
         return None, error.code
+
+
+def _load_liveness(config: Config) -> Liveness | None:
+    """The liveness networks where they are installed. Where policy asks for them and they are not, nobody enters by
+    face: the door says so."""
+    try:
+        return packs.load_liveness(config.paths.models)
+    except ExamroomError as error:
+        if error.code != "pack_not_installed":
+            log.warning("no liveness: %s", error)
+        return None

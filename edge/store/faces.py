@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge import clock
 from edge.domain import consents
@@ -30,6 +30,31 @@ def awaiting_template(connection: sqlite3.Connection, pack: str, version: str) -
         (consents.ONE_TO_ONE, consents.VERSION, pack, version),
     )
     return [row["id"] for row in rows]
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A candidate whose face may be looked for: their template of one pack and version, encrypted."""
+
+    session: str
+    person: str
+    number: int
+    admitted_ms: int | None
+    sealed: bytes = field(repr=False)
+
+
+def gallery(connection: sqlite3.Connection, session: str, pack: str, version: str, purpose: str) -> list[Enrolled]:
+    """Everybody of a session with a template who agreed, under the notice of now, to comparing and to `purpose`; nobody
+    who is too young for it. By number."""
+    rows = connection.execute(
+        "SELECT c.person_id, c.number, c.admitted_ms, t.sealed FROM candidates c"
+        " JOIN templates t ON t.person_id = c.person_id AND t.pack = ? AND t.pack_version = ?"
+        " JOIN consents a ON a.person_id = c.person_id AND a.purpose = ? AND a.given = 1 AND a.notice = ?"
+        " JOIN consents b ON b.person_id = c.person_id AND b.purpose = ? AND b.given = 1 AND b.notice = ?"
+        " WHERE c.session_id = ? AND c.minor = 0 ORDER BY c.number",
+        (pack, version, consents.ONE_TO_ONE, consents.VERSION, purpose, consents.VERSION, session),
+    )
+    return [Enrolled(session, r["person_id"], r["number"], r["admitted_ms"], bytes(r["sealed"])) for r in rows]
 
 
 @dataclass(frozen=True)

@@ -37,12 +37,12 @@ def add(
     kind: str,
     text: str,
     happened_ms: int,
-    by: str,
+    by: str | None,
     subject: str | None,
     seat: str | None,
     corrects: int | None = None,
 ) -> int:
-    """The new entry's number."""
+    """The new entry's number. `by`: None for one that the room wrote itself."""
     done = connection.execute(
         "INSERT INTO incidents (session_id, at_ms, kind, text, by_staff, subject, happened_ms, seat, corrects)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.domain.faces import Threshold
+from edge.domain.search import SearchThreshold
 from edge.errors import BadInput
 from edge.vision.align import cut_chip
 from edge.vision.face import CHIP, LARGEST_SIDE, Detector, Embedder, Face, Picture, check_picture
@@ -33,10 +34,19 @@ class FacePack:
     compared. `spent`: the seconds of the last `detect` and `embed`, by stage (`detect`, `landmarks`, `embed`).
     """
 
-    def __init__(self, name: str, version: str, threshold: Threshold, detector: Detector, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        threshold: Threshold,
+        detector: Detector,
+        embedder: Embedder,
+        search: SearchThreshold | None = None,
+    ) -> None:
         self.name = name
         self.version = version
         self.threshold = threshold
+        self.search = search
         self.spent: dict[str, float] = {}
         self._detector = detector
         self._embedder = embedder

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edge.domain.faces import Threshold
 from edge.domain.reasons import words
+from edge.domain.search import SearchThreshold
 from edge.errors import ConfigError, NotFound, Wrong
 from edge.why import where, why
 
@@ -81,6 +82,21 @@ class Calibration(_Part):
     comparisons: Annotated[int, Field(ge=1)]
 
 
+class SearchLimits(_Part):
+    """For looking among many: found up to `accept`, with nobody else nearer than `apart` more, among `gallery` people.
+
+    fmr: the false match rate at `accept` that this rests on; fpir: what it makes of a gallery of that size (the chance
+    that a stranger is found to be somebody); `derived`: how both numbers were come by.
+    """
+
+    accept: Annotated[float, Field(gt=0, le=2)]
+    apart: Annotated[float, Field(ge=0, le=2)]
+    gallery: Annotated[int, Field(ge=1, le=100_000)]
+    fmr: Annotated[float, Field(ge=0, le=1)]
+    fpir: Annotated[float, Field(ge=0, le=1)]
+    derived: Annotated[str, Field(min_length=1)]
+
+
 class LiveLimits(_Part):
     """Of the mean live score (0 to 1) over the frames of a look: from `live` on it is a person, up to `spoof` not."""
 
@@ -105,6 +121,7 @@ class Manifest(_Part):
     untested: bool = False
     threshold: Limits | None = None
     calibration: Calibration | None = None
+    search: SearchLimits | None = None
     liveness: LiveLimits | None = None
     source: Annotated[list[Source], Field(min_length=1, max_length=4)]
 
@@ -119,6 +136,8 @@ class Manifest(_Part):
             raise Wrong("pack_threshold")
         if (self.calibration is None) != (self.untested or self.kind == "liveness"):
             raise Wrong("pack_calibration")
+        if self.search is not None and (self.threshold is None or self.search.accept > self.threshold.accept):
+            raise Wrong("pack_search")
         return self
 
     def role(self, role: str) -> Source:
@@ -142,6 +161,12 @@ class Manifest(_Part):
         if self.threshold is None:
             raise ConfigError("pack_not_faces", pack=self.name)
         return Threshold(self.threshold.accept, self.threshold.refuse)
+
+    @property
+    def search_limits(self) -> SearchThreshold | None:
+        """What a search among many goes by; None for a pack that nobody has set it for: then nobody is searched."""
+        found = self.search
+        return None if found is None else SearchThreshold(found.accept, found.apart, found.gallery)
 
 
 def manifest_root() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +21,10 @@ from edge.exam.banks import open_bank
 from edge.hardware.badge import ReaderState, Tap
 from edge.hardware.panel import SilentPanel
 from edge.store import checkins, people, sessions
+from edge.store.db import transaction
 from edge.store.ring import RingWriter
 from edge.vision.face_pack import FacePack
+from edge.vision.liveness import Liveness
 from edge.vision.template import Template
 from support.rooms import DeskRoom, make_desk_room
 
@@ -71,11 +74,11 @@ class Doorway:
     reader: TestReader
     ring: RingWriter
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: Picture, mono_ms: int | None = None) -> None:
         rows, columns, _ = picture.shape
         at = clock.now()
         self.ring.write(
-            mono_ms=at.mono_ms,
+            mono_ms=at.mono_ms if mono_ms is None else mono_ms,
             wall_ms=at.wall_ms,
             source_ms=0,
             width=columns,
@@ -90,6 +93,11 @@ class Doorway:
     def tap_badge(self, badge: str) -> None:
         self.reader.taps.append(Tap(badge, None, clock.mono_ms()))
         self.door.step(0)
+
+    def policy(self, **face: object) -> None:
+        """The session's signed policy, as it stands once taken in."""
+        with transaction(self.desk.db) as db:
+            db.execute("UPDATE sessions SET policy = json_set(policy, '$.face', json(?))", (json.dumps(face),))
 
     def look(self, picture: Picture, steps: int = 12) -> checkins.KioskState:
         """Stand before the camera until the door has decided or `steps` frames have gone by."""
@@ -123,10 +131,17 @@ def look_once() -> Callable[[FacePack, bytes], Template]:
     return look
 
 
+@pytest.fixture(scope="session")
+def liveness() -> Liveness | None:
+    """The pack that tells a person from a picture: not installed, unless a module says otherwise."""
+    return None
+
+
 @pytest.fixture
 def doorway(
     tmp_path: Path,
     pack: FacePack,
+    liveness: Liveness | None,
     look_once: Callable[[FacePack, bytes], Template],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Doorway]:
@@ -140,7 +155,7 @@ def doorway(
     conduct.open_checkin(desk.db, desk.session, bank, "P-001")
     ring = RingWriter(desk.config.paths.ring("door"), 800 * 480 * 3)
     reader = TestReader()
-    door = Door(desk.config, desk.db, desk.identity.keys, reader, SilentPanel("panel_off"), pack)
+    door = Door(desk.config, desk.db, desk.identity.keys, reader, SilentPanel("panel_off"), pack, None, liveness)
     yield Doorway(desk, door, reader, ring)
     door.close()
     ring.close()

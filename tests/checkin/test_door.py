@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge import clock
-from edge.checkin.enrol import _context
+from edge.checkin.templates import context
 from edge.checkin.visit import badge_facts, holder
 from edge.demo.people import ASTRONAUT, HOPPER
 from edge.domain import consents
@@ -63,13 +62,13 @@ def test_swapped_templates_swap_the_decisions(doorway: Doorway, pack: FacePack) 
     one, other = doorway.who(HOPPER).person, doorway.who(ASTRONAUT).person
     plain = {
         person: key.decrypt(
-            people.template(doorway.desk.db, person, pack.name, pack.version) or b"", _context(person, pack)
+            people.template(doorway.desk.db, person, pack.name, pack.version) or b"", context(person, pack)
         )
         for person in (one, other)
     }
     with transaction(doorway.desk.db) as db:
         for person, source in ((one, other), (other, one)):
-            people.set_template(db, person, pack.name, pack.version, key.encrypt(plain[source], _context(person, pack)))
+            people.set_template(db, person, pack.name, pack.version, key.encrypt(plain[source], context(person, pack)))
     doorway.tap(HOPPER)
     assert doorway.look(portrait("hopper")).reason == "face_other_person"
     doorway.tap(HOPPER)
@@ -91,7 +90,7 @@ def test_a_random_template_is_refused(doorway: Doorway, pack: FacePack) -> None:
     key, person = doorway.desk.identity.keys.data, doorway.who(HOPPER).person
     noise = np.random.default_rng(3).normal(0, 0.15, 128).astype(np.float32)
     with transaction(doorway.desk.db) as db:
-        people.set_template(db, person, pack.name, pack.version, key.encrypt(to_bytes(noise), _context(person, pack)))
+        people.set_template(db, person, pack.name, pack.version, key.encrypt(to_bytes(noise), context(person, pack)))
     doorway.tap(HOPPER)
     assert doorway.look(portrait("hopper")).reason == "face_other_person"
 
@@ -123,7 +122,7 @@ def test_who_stands_beside_the_zone_is_asked_into_the_middle(doorway: Doorway) -
 
 
 def test_no_camera_sends_to_the_proctor(doorway: Doorway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.checkin.door.BLIND_SECONDS", 0.1)
+    monkeypatch.setattr("edge.checkin.eye.BLIND_SECONDS", 0.1)
     doorway.tap(HOPPER)
     time.sleep(0.15)
     doorway.door.step(0)
@@ -311,14 +310,9 @@ def test_a_consent_withdrawn_between_decision_and_admission_admits_nobody(doorwa
     assert (doorway.kiosk.reason, doorway.who(HOPPER).state) == ("consent_withdrawn", "waiting")
 
 
-def with_policy(doorway: Doorway, **face: object) -> None:
-    with transaction(doorway.desk.db) as db:
-        db.execute("UPDATE sessions SET policy = json_set(policy, '$.face', json(?))", (json.dumps(face),))
-
-
 def test_each_purpose_is_asked_for_and_answered_by_itself(doorway: Doorway) -> None:
     db, person = doorway.desk.db, doorway.who(HOPPER).person
-    with_policy(doorway, search=True, duplicates=True, keep_still=True, still_days=7)
+    doorway.policy(search=True, duplicates=True, keep_still=True, still_days=7)
     with transaction(db):
         db.execute("DELETE FROM consents WHERE person_id = ?", (person,))
     doorway.tap(HOPPER)
@@ -343,11 +337,11 @@ def test_each_purpose_is_asked_for_and_answered_by_itself(doorway: Doorway) -> N
 
 def test_no_picture_is_kept_unless_policy_and_person_say_so(doorway: Doorway) -> None:
     db, person = doorway.desk.db, doorway.who(HOPPER).person
-    with_policy(doorway, keep_still=True)  # and nobody has asked this person
+    doorway.policy(keep_still=True)  # and nobody has asked this person
     doorway.tap(HOPPER)
     assert doorway.look(portrait("hopper")).state == "welcome"
     assert faces.still_of(db, doorway.desk.session, person) is None
-    with_policy(doorway, keep_still=False)
+    doorway.policy(keep_still=False)
     other = doorway.who(ASTRONAUT).person
     with transaction(db):
         people.set_consent(db, other, consents.STILL, True, consents.VERSION)
@@ -369,4 +363,22 @@ def test_an_older_notice_is_asked_again(doorway: Doorway) -> None:
     doorway.tap(HOPPER)
     assert doorway.kiosk.state == "consent"
     touch(doorway, "consent")
+    assert doorway.look(portrait("hopper")).state == "welcome"
+
+
+def test_a_policy_for_liveness_without_its_pack_lets_nobody_in_by_face(doorway: Doorway) -> None:
+    """Told before anybody is asked for a consent that would be of no use; whoever runs the box is told too."""
+    doorway.policy(liveness="passive")
+    with transaction(doorway.desk.db) as db:
+        db.execute("DELETE FROM consents WHERE person_id = ?", (doorway.who(ASTRONAUT).person,))
+    for number in (HOPPER, ASTRONAUT):
+        doorway.tap(number)
+        assert (doorway.kiosk.state, doorway.kiosk.reason) == ("see_proctor", "liveness_unavailable")
+        assert doorway.who(number).state == "waiting"
+    time.sleep(0.11)
+    doorway.door.step(0)
+    assert doorway.door.lack == "liveness_missing"
+    doorway.policy(liveness="off")
+    doorway.door.step(0)
+    doorway.tap(HOPPER)
     assert doorway.look(portrait("hopper")).state == "welcome"

@@ -1,0 +1,62 @@
+"""The door's eye: the newest picture of its camera, shown to the visit that is under way."""
+
+from __future__ import annotations
+
+import time
+
+from edge.checkin import alive
+from edge.checkin.look import glance, measured
+from edge.checkin.visit import Visit
+from edge.config import Config
+from edge.domain.liveness import LiveVerdict
+from edge.store.ring import RingReader
+from edge.vision.face_pack import FacePack
+from edge.vision.liveness import Liveness
+
+BLIND_SECONDS = 3.0
+LIVE_FRAMES = 3
+"""At least so many frames are compared where the networks judge them: one picture says little."""
+
+
+class Eye:
+    """Owns the frame ring; without a pack it sees nothing."""
+
+    def __init__(self, config: Config, pack: FacePack | None, liveness: Liveness | None) -> None:
+        self.pack = pack
+        self.liveness = liveness
+        self._zone = config.checkin.zone
+        self._frames = config.checkin.frames
+        self._ring = RingReader(config.paths.ring(config.checkin.camera))
+
+    def close(self) -> None:
+        self._ring.close()
+
+    def look(self, visit: Visit) -> str | None:
+        """Show a new picture, if there is one, to the visit; the code of what to tell the person, None for nothing.
+
+        A picture from before the tap is of whoever stood there then.
+        """
+        frame = self._ring.latest()
+        if frame is None or frame.number == visit.last_frame or not frame.bgr:
+            return None
+        if frame.mono_ms < visit.since_mono_ms or self.pack is None:
+            return None
+        visit.last_frame = frame.number
+        seen = glance(self.pack, frame, self._zone)
+        alive.follow(visit, seen, frame.mono_ms)
+        if seen.guidance is None and alive.counts(visit):
+            visit.seen.append(measured(self.pack, self.liveness if visit.rules.passive else None, seen))
+            visit.picture = frame
+        return alive.asked(visit) or seen.guidance
+
+    def has_enough(self, visit: Visit) -> bool:
+        wanted = max(self._frames, LIVE_FRAMES) if visit.rules.passive else self._frames
+        return len(visit.seen) >= wanted and alive.made(visit)
+
+    def alive(self, visit: Visit) -> LiveVerdict | None:
+        """What the networks say of the frames that are compared; None where policy does not ask."""
+        return alive.verdict(visit, self.liveness, LIVE_FRAMES)
+
+    def blind(self, visit: Visit) -> bool:
+        """Whether the camera has given no picture since the visit began."""
+        return visit.last_frame == 0 and time.monotonic() - visit.started > BLIND_SECONDS
