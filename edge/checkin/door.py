@@ -173,24 +173,15 @@ class Door:
         if self._visit is not None or not any_open(self._db):
             self._drop([act] if act is not None else [])
             return
-        found = search.among(self._db, self._pack)
-        reason = self._cannot_search(found)
-        if found is None or reason is not None:
-            said = reason or "button_no_badge"
-            self._sign.note("retry", said, show="see_proctor", also=lambda: self._take(act))
+        found = search.among(self._db, self._pack, self._eye.liveness is not None)
+        if isinstance(found, str):
+            self._sign.note("retry", found, show="see_proctor", also=lambda: self._take(act))
             return
         now = time.monotonic()
         visit = Visit(None, now + self._config.checkin.look_seconds, now, rules=found.rules, among=found.sessions)
         self._sign.show("look", "search_look", visit.shown)
         self._visit = visit
         self._drop([act] if act is not None else [])
-
-    def _cannot_search(self, found: search.Among | None) -> str | None:
-        if found is None or self._pack is None or self._pack.search is None:
-            return None
-        if found.people > self._pack.search.gallery:
-            return "search_too_many"
-        return "liveness_unavailable" if found.rules.passive and self._eye.liveness is None else None
 
     def _touched(self, act: KioskAct) -> None:
         """Carry out a touch and take it up, in one transaction; one that was meant for another visit does nothing."""
@@ -368,11 +359,7 @@ class Door:
         self._visit = None
 
     def _end(
-        self,
-        visit: Visit,
-        decision: Decision,
-        score: float | None = None,
-        also: Callable[[], None] | None = None,
+        self, visit: Visit, decision: Decision, score: float | None = None, also: Callable[[], None] | None = None
     ) -> None:
         """A visit ends; one of somebody unknown settles nothing for anybody."""
         if visit.who is not None:

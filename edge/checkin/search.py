@@ -71,21 +71,26 @@ def distances(seen: Sequence[Seen], entries: Sequence[Entry]) -> tuple[list[floa
 
 @dataclass(frozen=True)
 class Among:
-    """The sessions whose candidates may be looked for now, how many agreed to that, and what their policies ask."""
+    """The sessions whose candidates may be looked for now, and what their policies ask."""
 
     sessions: tuple[str, ...]
-    people: int
     rules: FaceRules
 
 
-def among(connection: sqlite3.Connection, pack: FacePack | None) -> Among | None:
-    """None where no session under way has the search, nobody agreed to it, or the pack has no limits for it."""
+def among(connection: sqlite3.Connection, pack: FacePack | None, liveness: bool) -> Among | str:
+    """Or the code of why nobody is looked for: no session under way has the search, nobody agreed to it, the pack has
+    no limits for it or not for so many, or policy wants networks for liveness that are not there."""
     if pack is None or pack.search is None:
-        return None
+        return "button_no_badge"
     here = {id_: face_rules(session.policy) for id_, session in under_way(connection).items()}
     here = {id_: rules for id_, rules in here.items() if rules.search}
-    count = sum(len(faces.gallery(connection, id_, pack.name, pack.version, SEARCH)) for id_ in here)
-    return Among(tuple(here), count, strictest(list(here.values()))) if count else None
+    agreed = {one.person for id_ in here for one in faces.gallery(connection, id_, pack.name, pack.version, SEARCH)}
+    found = Among(tuple(here), strictest(list(here.values())))
+    if not agreed:
+        return "button_no_badge"
+    if len(agreed) > pack.search.gallery:
+        return "search_too_many"
+    return "liveness_unavailable" if found.rules.passive and not liveness else found
 
 
 @dataclass(frozen=True)

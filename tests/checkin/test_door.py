@@ -13,9 +13,10 @@ import pytest
 from edge import clock
 from edge.checkin.templates import context
 from edge.checkin.visit import badge_facts, holder
-from edge.demo.people import ASTRONAUT, HOPPER
+from edge.demo.people import ASTRONAUT, HOPPER, badge_of
 from edge.domain import consents
 from edge.domain.admission import Decision, decide_badge
+from edge.domain.badges import Strength
 from edge.domain.consents import ONE_TO_ONE
 from edge.domain.reasons import sentence
 from edge.exam import consent
@@ -382,3 +383,49 @@ def test_a_policy_for_liveness_without_its_pack_lets_nobody_in_by_face(doorway: 
     doorway.door.step(0)
     doorway.tap(HOPPER)
     assert doorway.look(portrait("hopper")).state == "welcome"
+
+
+@pytest.mark.parametrize(
+    ("strength", "policy", "without_face", "another"),
+    [
+        ("uid", "allow", ("no_template", "policy", "waiting"), ("face_other_person", "expected")),
+        ("uid", "face-or-proctor", ("badge_weak", "manual", "waiting"), ("badge_weak_other", "waiting")),
+        ("signed", "face-or-proctor", ("no_template", "policy", "waiting"), ("face_other_person", "expected")),
+    ],
+)
+def test_a_badge_that_is_easily_copied_is_worth_what_policy_says(
+    doorway: Doorway,
+    strength: Strength,
+    policy: str,
+    without_face: tuple[str, str, str],
+    another: tuple[str, str],
+) -> None:
+    doorway.policy(weak_badge=policy)
+
+    def tap(number: int) -> None:
+        doorway.reader.taps.append(Tap(badge_of(number), None, clock.mono_ms(), strength))
+        doorway.door.step(0)
+
+    tap(3)
+    body = last_checkin(doorway)
+    assert (body["reason"], body["route"], doorway.who(3).state) == without_face
+    tap(HOPPER)
+    shown = doorway.look(portrait("astronaut"))
+    assert (shown.reason, doorway.who(HOPPER).state) == another
+    tap(HOPPER)
+    assert doorway.look(portrait("hopper")).state == "welcome"
+    if policy == "face-or-proctor" and strength == "uid":
+        waiting = checkins.waiting(doorway.desk.db, doorway.desk.session)
+        assert [(one.reason, one.route) for one in waiting] == [("badge_weak", "manual")]  # what the board says
+        assert "容易复制" in sentence("badge_weak", "zh") and "copied" in sentence("badge_weak", "en")
+
+
+def test_who_declines_is_not_told_of_their_badge(doorway: Doorway) -> None:
+    doorway.policy(weak_badge="face-or-proctor")
+    with transaction(doorway.desk.db) as db:
+        people.set_consent(db, doorway.who(HOPPER).person, ONE_TO_ONE, False, consents.VERSION)
+        db.execute("UPDATE candidates SET minor = 1 WHERE person_id = ?", (doorway.who(ASTRONAUT).person,))
+    doorway.tap(HOPPER)
+    assert (doorway.kiosk.reason, last_checkin(doorway)["route"]) == ("face_declined", "manual")
+    doorway.tap(ASTRONAUT)
+    assert (doorway.kiosk.reason, last_checkin(doorway)["route"]) == ("face_minor", "manual")
