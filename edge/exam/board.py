@@ -108,7 +108,7 @@ def board(
         "counts": _counts(tiles),
         "seats": tiles + free,
         "waiting": [_waiting(c, names) for c in checkins.waiting(connection, session_id) if c.person in names],
-        "checkins": [_checkin(c, names) for c in checkins.recent(connection, session_id)],
+        "checkins": _checkins(checkins.recent(connection, session_id), names, session),
         "incidents": _incidents(connection, session_id, names, {id_: name for id_, name, _ in members}),
         "services": services(statuses),
         "unseen": unseen(practical.stations(connection, session_id).values(), statuses),
@@ -348,14 +348,38 @@ def _waiting(c: checkins.Checkin, names: Mapping[str, people.Candidate]) -> dict
         "route": c.route,
         "sentence": both(c.reason),
         "at_ms": c.at_ms,
+        "score": _score(c),
         "actions": ["admit", "retry", "deny"],
     }
 
 
-def _checkin(c: checkins.Checkin, names: Mapping[str, people.Candidate]) -> dict[str, Any]:
-    who = names.get(c.person or "")
+def _score(c: checkins.Checkin) -> float | None:
+    """The distance of the faces in hundredths: nobody reads more out of it."""
+    return None if c.score is None else round(c.score, 2)
+
+
+def _checkins(
+    log: list[checkins.Checkin], names: Mapping[str, people.Candidate], session: sessions.Session
+) -> list[dict[str, Any]]:
+    """Newest first. Whom the door turned away may be let in by hand: the newest entry of each says so."""
+    told: set[str] = set()
+    found = []
+    for c in log:
+        who = names.get(c.person or "")
+        newest = who is not None and who.person not in told
+        turned_away = who is not None and who.state == "expected" and c.outcome in ("refused", "retry")
+        can = newest and turned_away and session.state in ("checkin", "running")
+        if who is not None:
+            told.add(who.person)
+        found.append(_checkin(c, who) | {"actions": ["admit"] if can else []})
+    return found
+
+
+def _checkin(c: checkins.Checkin, who: people.Candidate | None) -> dict[str, Any]:
     return {
         "at_ms": c.at_ms,
+        "person": who.person if who else None,
+        "score": _score(c),
         "number": who.number if who else None,
         "name": who.name if who else None,
         "outcome": c.outcome,

@@ -35,7 +35,8 @@ def record(
 
 @dataclass(frozen=True)
 class Checkin:
-    """One thing that happened at the door."""
+    """One thing that happened at the door. `score`: how far the face was from the registered one, gone on the session's
+    purge date."""
 
     id: int
     session: str | None
@@ -47,11 +48,19 @@ class Checkin:
     camera: str | None
     resolved_ms: int | None
     ledger_seq: int
+    score: float | None
 
 
 def recent(connection: sqlite3.Connection, session: str, limit: int = 30) -> list[Checkin]:
-    """The session's newest first."""
-    return _find(connection, "session_id = ? ORDER BY id DESC LIMIT ?", session, limit)
+    """The session's newest first, and what happened at the door while it was open that is of no session: a badge that
+    nobody knows, the button."""
+    return _find(
+        connection,
+        "session_id = ?1 OR (session_id IS NULL AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = ?1"
+        " AND at_ms BETWEEN s.opened_ms AND coalesce(s.closed_ms, at_ms))) ORDER BY id DESC LIMIT ?2",
+        session,
+        limit,
+    )
 
 
 def everything(connection: sqlite3.Connection, session: str) -> list[Checkin]:
@@ -73,7 +82,7 @@ def resolve(connection: sqlite3.Connection, session: str, person: str) -> None:
 
 
 def _find(connection: sqlite3.Connection, where: str, *values: object) -> list[Checkin]:
-    columns = "id, session_id, person_id, at_ms, outcome, route, reason, camera, resolved_ms, ledger_seq"
+    columns = "id, session_id, person_id, at_ms, outcome, route, reason, camera, resolved_ms, ledger_seq, score"
     rows = connection.execute(f"SELECT {columns} FROM checkins WHERE {where}", values)  # noqa: S608
     return [Checkin(*tuple(row)) for row in rows]
 

@@ -30,7 +30,7 @@ from edge.exam.readiness import drawn_from
 from edge.ops.desk import StaffMember
 from edge.ops.rehearsal import asking
 from edge.ops.rehearsal.progress import told
-from edge.store import bundles, ledger, outbox, people, practical, records, rehearsals, sessions, staff
+from edge.store import admissions, bundles, ledger, outbox, people, practical, records, rehearsals, sessions, staff
 from edge.store import purge as purge_rows
 from edge.store.db import connect, transaction
 from edge.store.status import write_status
@@ -250,6 +250,31 @@ def test_absent_deny_retry_and_admit_are_taken_back(site: Desk) -> None:
         assert site.state(1) == "waiting"
         assert [one["reason"] for one in board["waiting"]] == ["no_template"]
     assert len(ledger.entries(site.db, kinds=("act_undone",))) == 4
+
+
+def test_the_board_shows_each_attempt_at_the_door_with_score_reason_and_what_can_be_done(site: Desk) -> None:
+    db, (who, other) = site.db, [people.candidates(site.db, site.session)[n] for n in (0, 1)]
+    facts = {"session": site.session, "person": who.person, "camera": "door"}
+    admissions.note(db, "refused", "badge_unknown")
+    admissions.note(db, "retry", "face_unsure", score=0.5123, **facts)
+    admissions.note(db, "refused", "face_other_person", score=0.8765, **facts)
+    admissions.note(db, "waiting", "badge_weak", route="manual", session=site.session, person=other.person)
+    board = site.client.get(f"/console/api/{site.session}/board").json
+    told = [(one["reason"], one["number"], one["score"], one["actions"]) for one in board["checkins"]]
+    assert told == [
+        ("badge_weak", other.number, None, []),
+        ("face_other_person", who.number, 0.88, ["admit"]),
+        ("face_unsure", who.number, 0.51, []),
+        ("badge_unknown", None, None, []),
+    ]
+    assert [(one["reason"], one["actions"]) for one in board["waiting"]] == [("badge_weak", ["admit", "retry", "deny"])]
+    assert "easily copied" in board["waiting"][0]["sentence"]["en"]
+    assert not any("score" in json.dumps(entry.body) for entry in ledger.entries(db))
+    assert site.act("admit", person=who.person, reason="证件核验无误").status_code == 200
+    assert people.candidate(db, site.session, who.person).route == "manual"
+    with transaction(db):
+        purge_rows.purge_session(db, site.session)
+    assert db.execute("SELECT count(*) FROM checkins WHERE score IS NOT NULL").fetchone()[0] == 0
 
 
 def test_an_admission_stands_once_a_tablet_has_claimed_the_seat(site: Desk) -> None:

@@ -18,7 +18,7 @@ export function drawWaiting(holder, board, acts) {
     return h("li", { class: "case" },
       h("div", { class: "row ends" }, h("strong", {}, one.name, h("span", { class: "num muted" }, "  " + t("console.number", { number: one.number }))),
         h("span", { class: "small muted num" }, t("console.since", { age: age(board.now - one.at_ms) }))),
-      h("p", {}, pick(one.sentence)),
+      h("p", {}, pick(one.sentence), score(one)),
       h("div", { class: "row" },
         can("admit") ? h("button", { type: "button", class: "button main slim", onclick: acts.admit(one, one.route === "policy" ? "policy" : "manual") }, t("console.act_admit")) : null,
         can("retry") ? h("button", { type: "button", class: "button slim", onclick: acts.retry(one) }, t("console.act_retry")) : null,
@@ -29,11 +29,17 @@ export function drawWaiting(holder, board, acts) {
   holder.classList.toggle("pressing", items.length > 0);
 }
 
-export function drawCheckins(holder, board) {
+// How far two faces are apart says little by itself; beside the sentence it shows how clear the case was.
+function score(one) {
+  return one.score === null || one.score === undefined ? null : h("span", { class: "small muted num" }, "  " + t("console.score", { score: one.score.toFixed(2) }));
+}
+
+export function drawCheckins(holder, board, acts) {
   const rows = board.checkins.map((one) => h("li", {},
     h("span", { class: "num small muted" }, hms(one.at_ms)),
     h("span", { class: "tag " + (OUTCOME_TAG[one.outcome] || "") }, t("console.outcome_" + one.outcome)),
-    h("span", { class: "who" }, h("strong", {}, one.name || t("console.unknown_person")), " ", h("span", { class: "small muted" }, one.outcome === "admitted" && one.route ? t("console.route_" + one.route) : pick(one.sentence)))));
+    h("span", { class: "who" }, h("strong", {}, one.name || t("console.unknown_person")), " ", h("span", { class: "small muted" }, one.outcome === "admitted" && one.route ? t("console.route_" + one.route) : pick(one.sentence)), score(one),
+      (one.actions || []).includes("admit") ? h("button", { type: "button", class: "button slim quiet", onclick: acts.admit(one, "manual") }, t("console.act_admit")) : null)));
   replace(holder, h("h2", {}, t("console.checkins_title")), rows.length ? h("ul", { class: "log" }, rows) : h("p", { class: "muted" }, t("console.checkins_none")));
 }
 

@@ -45,7 +45,7 @@ function take(document_) {
   draw("seats", [board.seats, board.session.state, board.session.clock.s], () => drawSeats(parts.seats, board, acts));
   draw("waiting", [board.waiting, Math.floor(board.now / 15000)], () => drawWaiting(parts.waiting, board, acts));
   draw("rehearsal", board.rehearsal, () => drawRehearsal(parts.rehearsal, base, board, (rehearsal) => take(Object.assign({}, board, { rehearsal }))));
-  draw("checkins", board.checkins, () => drawCheckins(parts.checkins, board));
+  draw("checkins", board.checkins, () => drawCheckins(parts.checkins, board, acts));
   draw("incidents", board.incidents, () => drawIncidents(parts.incidents, board, acts));
   draw("forms", board.session.state, drawForms);
   tick();
