@@ -70,13 +70,14 @@ class Visit:
     def shown(self) -> dict[str, Any]:
         """The facts that the kiosk shows while it lasts."""
         if self.who is None:
-            return {"visit": self.number, "curtain": self.rules.curtain}
-        found = facts_shown(self.who) | {"visit": self.number, "curtain": self.rules.curtain}
-        return found | {"session": self.who.session, "asked": list(self.asked)} if self.asking else found
+            return {"visit": self.number}
+        found = facts_shown(self.who) | {"visit": self.number}
+        return found | {"asked": list(self.asked)} if self.asking else found
 
 
 def facts_shown(who: people.Candidate) -> dict[str, Any]:
-    return {"name_masked": mask_name(who.name), "seat": who.seat or "-", "number": who.number}
+    """What the kiosk shows of them; their session is for its notice, its map and who waits before them."""
+    return {"name_masked": mask_name(who.name), "seat": who.seat or "-", "number": who.number, "session": who.session}
 
 
 def any_open(connection: sqlite3.Connection) -> bool:

@@ -47,4 +47,4 @@ def strictest(rules: list[FaceRules]) -> FaceRules:
     """For somebody who may be of any of several sessions: what any of them asks."""
     passive, active = any(one.passive for one in rules), any(one.active for one in rules)
     liveness: Liveness = "both" if passive and active else "passive" if passive else "active" if active else "off"
-    return FaceRules(liveness, curtain=any(one.curtain for one in rules))
+    return FaceRules(liveness)

@@ -290,7 +290,7 @@ KIOSK_STATES: list[tuple[str, str, dict[str, Any]]] = [
     ("ready", "kiosk_ready", {}),
     ("consent", "consent_wanted", ASKED),
     ("look", "look_here", {"name_masked": "钱**", "seat": "-", "number": 1, "visit": 7}),
-    ("welcome", "welcome", {"name_masked": "钱**", "seat": "A1", "seat_code": "482913", "number": 1}),
+    ("welcome", "welcome", {"name_masked": "钱**", "seat": "A1", "seat_code": "482913", "number": 1, "session": "S-1"}),
     ("see_proctor", "no_template", {"name_masked": "钱**", "seat": "-", "number": 1}),
     ("refused", "face_other_person", {"name_masked": "钱**", "seat": "-", "number": 1}),
     ("try_again", "badge_frame_short", {}),
@@ -330,6 +330,25 @@ def test_every_state_of_the_kiosk(browser: Browser, room: DeskRoom, tmp_path: Pa
                 assert [act.act for act in acts] == ["decline"]
             if state == "look":
                 declines_while_looked_at(page, room, facts, lang)
+            if state == "welcome":
+                expect(page.locator(".map rect.here")).to_have_count(1)
+                assert page.locator(".map rect").count() == 6
+                fits(page, "#stage section > *")
+        with transaction(room.db):
+            room.db.execute(
+                "UPDATE sessions SET state = 'checkin', policy = json_set(policy, '$.face.curtain', json('true'))"
+            )
+            checkins.show(room.db, "look", "liveness_unsure", {"visit": 9})
+        expect(page.locator(".mirror")).to_contain_text({"zh": "不显示画面", "en": "No picture is shown"}[lang])
+        assert page.locator("img").count() == 0
+        fits(page, ".beside > *")  # with the longest sentence there
+
+
+def fits(page: Page, parts: str) -> None:
+    """Whole on the screen, which nobody can scroll."""
+    for part in page.locator(parts).all():
+        inside = part.bounding_box()
+        assert inside is not None and inside["y"] >= 0.08 * KIOSK[1] and inside["y"] + inside["height"] <= KIOSK[1]
 
 
 def reads_the_notice(page: Page, lang: str) -> None:
@@ -361,11 +380,9 @@ def declines_while_looked_at(page: Page, room: DeskRoom, facts: dict[str, Any], 
     decline.click()
     acts = until(lambda: checkins.pending_acts(room.db)[1:], 5, "a touch reaches the store")
     assert [(act.act, act.v) for act in acts] == [("decline", 7)]
-    expect(page.locator("h1")).to_contain_text({"zh": "还不能确定", "en": "Not certain yet"}[lang])  # the longest there
+    expect(page.locator("h1")).to_contain_text({"zh": "还不能确定", "en": "Not certain yet"}[lang])
     shot(page, "kiosk-look-again", lang)
-    for part in page.locator(".beside > *").all():
-        inside = part.bounding_box()
-        assert inside is not None and inside["y"] >= 0.08 * KIOSK[1] and inside["y"] + inside["height"] <= KIOSK[1]
+    fits(page, ".beside > *")
     with page.expect_event("requestfailed"):  # what was asked before that may still be answered
         page.route("**/kiosk/api/state", lambda route: route.abort())
     with transaction(room.db):

@@ -404,6 +404,55 @@ def test_a_kiosk_whose_door_is_held_says_so_in_the_place_of_old_words(site: Site
     assert client.get("/kiosk/api/state").json["state"] == "look"
 
 
+def test_a_session_with_the_curtain_drawn_gives_no_live_picture(site: Site) -> None:
+    from edge.store import checkins
+    from edge.store.db import transaction
+    from edge.store.ring import RingWriter
+
+    client, db = site.app.test_client(), site.desk.db
+    ring, at = RingWriter(site.desk.config.paths.ring("door"), 100), clock.now()
+    ring.write(
+        mono_ms=at.mono_ms, wall_ms=at.wall_ms, source_ms=0, width=1, height=1, bgr=b"", jpeg=b"\xff\xd8\xff\xd9"
+    )
+    ring.close()
+    with transaction(db):
+        db.execute("UPDATE sessions SET state = 'checkin'")
+    assert client.get("/kiosk/picture.jpg").status_code == 200
+    assert client.get("/kiosk/api/state").json["curtain"] is False
+    with transaction(db):
+        db.execute("UPDATE sessions SET policy = json_set(policy, '$.face.curtain', json('true'))")
+        checkins.show(db, "look", "look_here", {"visit": 5})
+    assert client.get("/kiosk/picture.jpg").status_code == 204
+    assert client.get("/kiosk/api/state").json["curtain"] is True
+
+
+def test_who_waits_is_told_how_many_are_before_them_and_who_enters_where_to_sit(site: Site) -> None:
+    from edge.store import admissions, checkins
+    from edge.store.db import transaction
+
+    client, db, session = site.app.test_client(), site.desk.db, site.desk.session
+    with transaction(db):
+        db.execute("UPDATE sessions SET state = 'checkin'")
+        db.execute("UPDATE candidates SET state = 'expected'")
+    for who in people.candidates(db, session)[:3]:
+        admissions.note(db, "waiting", "no_template", session=session, person=who.person, route="policy")
+    for number, ahead in ((1, 0), (3, 2), (5, 0)):
+        with transaction(db):
+            checkins.show(db, "see_proctor", "no_template", {"number": number, "session": session, "seat": "-"})
+        told = client.get("/kiosk/api/state").json
+        assert (told["ahead"], told["map"]) == (ahead, [])
+    with transaction(db):
+        checkins.show(db, "welcome", "welcome", {"number": 1, "session": session, "seat": "A1"})
+    told = client.get("/kiosk/api/state").json
+    assert ["A1", 1, 1] in told["map"] and len(told["map"]) == 6 and told["ahead"] == 0
+
+
+def test_a_paired_screen_is_still_the_kiosk_when_its_browser_is_restarted(site: Site) -> None:
+    proctor, head = site.staff(PROCTOR)
+    set_cookie = proctor.post("/kiosk/pair", headers=head).headers["Set-Cookie"]
+    assert "examroom_kiosk" in set_cookie and "Max-Age=" in set_cookie and "HttpOnly" in set_cookie
+
+
 @pytest.mark.parametrize("address", ["garbage", "1.2.3", "127.0.0.1, x y", ""])
 def test_a_kiosk_behind_a_proxy_with_a_made_up_address_is_refused(site: Site, address: str) -> None:
     client = site.app.test_client()

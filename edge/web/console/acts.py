@@ -81,7 +81,7 @@ def _admit(session: str, body: Admit, op: Op) -> Mapping[str, Any]:
     reason = conduct.need_reason(body.reason)
     connection, person = room_db(), _person(body)
     who = doorway.admit(connection, session, person, body.route, reason, op.by, op, body.late)
-    facts = masked(who) | {"seat_code": who.seat_code}
+    facts = masked(who) | {"seat_code": who.seat_code, "session": session}
     with transaction(connection):
         checkins.show(connection, "welcome", "admitted_manual", facts)
     return {"person": person, "seat": who.seat}

@@ -12,9 +12,10 @@ from pydantic import Field
 
 from edge import clock
 from edge.domain import consents
+from edge.domain.facerules import face_rules
 from edge.domain.reasons import sentence
 from edge.errors import Conflict, ExamroomError, NotSignedIn
-from edge.store import checkins, ledger, sessions
+from edge.store import checkins, ledger, people, sessions
 from edge.store.db import transaction
 from edge.store.meta import get_meta, set_meta
 from edge.store.ring import RingReader
@@ -29,6 +30,8 @@ COOKIE = "examroom_kiosk"
 FRESH_MS = 3000
 DAY_MS = 86_400_000
 HELD_MS = 10_000
+KEEP_S = 400 * 86_400
+"""A screen stays the kiosk when its browser is restarted, until another is paired. Browsers keep nothing longer."""
 
 
 class ActBody(Body):
@@ -85,14 +88,16 @@ def pair() -> Response:
         ledger.append(connection, "kiosk_paired", {}, by=signed_in_staff().id)
     response = jsonify({"done": "pair"})
     secure = room().config.web.secure_cookies
-    response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=secure, path="/kiosk")
+    response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=secure, path="/kiosk", max_age=KEEP_S)
     return response
 
 
 @bp.get("/picture.jpg")
 def picture() -> Response:
-    """The newest preview; 204 when the camera gives none. Never stored, by anybody."""
+    """The newest preview; 204 when the camera gives none, or a session's policy draws the curtain. Never stored."""
     check_paired()
+    if _curtain():
+        return Response(status=204)
     reader = RingReader(room().config.paths.ring(room().config.checkin.camera))
     try:
         frame = reader.latest()
@@ -113,6 +118,7 @@ def state() -> Response:
     if _door_is_held():
         shown = checkins.KioskState("fault", "checkin_held", {"visit": shown.v}, shown.at_ms)
     facts = dict(shown.facts)
+    session, number = facts.get("session"), facts.get("number")
     document = {
         "state": shown.state,
         "reason": shown.reason,
@@ -121,8 +127,23 @@ def state() -> Response:
         "facts": facts,
         "at_ms": shown.at_ms,
         "v": shown.v,
+        "curtain": _curtain(),
+        "ahead": _ahead(str(session), number) if shown.state == "see_proctor" and session else 0,
+        "map": people.seats(room_db(), str(session)) if shown.state == "welcome" and session else [],
     }
     return jsonify(document)
+
+
+def _curtain() -> bool:
+    """Whether the policy of a session under way wants no live picture."""
+    return any(face_rules(one.policy).curtain for one in sessions.all_sessions(room_db(), "checkin", "running"))
+
+
+def _ahead(session: str, number: object) -> int:
+    """How many of the session wait for the proctor before the one with this number, if they do."""
+    waiting = [one.person for one in checkins.waiting(room_db(), session)]
+    mine = [who.person for who in people.candidates(room_db(), session) if who.number == number]
+    return waiting.index(mine[0]) if mine and mine[0] in waiting else 0
 
 
 @bp.get("/api/notice")

@@ -11,6 +11,7 @@ const NOTE_MS = 6000;
 const NOTICE_MS = 1000;
 const HOME = lang();
 const SHORT = { zh: 10, en: 24 };
+const LONG = { zh: 24, en: 66 };
 
 const stage = byId("stage");
 const lost = byId("lost");
@@ -48,11 +49,16 @@ const HELP = {
 
 function sentence() {
   const said = pick(now);
-  return h("h1", { class: "say" + (said.length < SHORT[lang()] ? " short" : "") }, said);
+  return h("h1", { class: "say" + (said.length < SHORT[lang()] ? " short" : said.length > LONG[lang()] ? " long" : "") }, said);
 }
 
 function help() {
   return HELP[now.state] ? h("p", { class: "help" }, t(HELP[now.state])) : null;
+}
+
+// Why it takes a while.
+function wait() {
+  return now.ahead ? h("p", { class: "help wait" }, t("kiosk.ahead", { n: now.ahead })) : null;
 }
 
 function touch(act, label, kind) {
@@ -96,7 +102,7 @@ function draw() {
 }
 
 function plain() {
-  return h("section", { class: "plain" }, sign(now.state), h("div", {}, sentence(), help(),
+  return h("section", { class: "plain" }, sign(now.state), h("div", {}, sentence(), help(), wait(),
     now.state === "ready" ? touch("press", t("kiosk.start")) : null));
 }
 
@@ -138,6 +144,10 @@ async function fetchNotice(visit) {
 }
 
 function look() {
+  const looking = now.state === "look";
+  const beside = h("div", { class: "beside" }, looking ? null : sign(now.state), sentence(), help(),
+    looking ? [touch("decline", t("kiosk.decline")), touch("cancel", t("kiosk.cancel"), "thin")] : null);
+  if (now.curtain) return h("section", { class: "look" }, h("div", { class: "mirror drawn" }, h("p", { class: "none" }, t("kiosk.curtain"))), beside);
   const image = h("img", { alt: "", hidden: true });
   const none = h("p", { class: "none" }, t("kiosk.no_picture"));
   const oval = svg("svg", { class: "oval", viewBox: "0 0 100 100", preserveAspectRatio: "xMidYMid meet", "aria-hidden": "true" },
@@ -148,10 +158,18 @@ function look() {
     oval.toggleAttribute("hidden", !yes);  // a face is put into it; over a sentence it only crosses the words out
   });
   picture.start();
-  const looking = now.state === "look";
-  return h("section", { class: "look" }, h("div", { class: "mirror" }, image, none, looking ? oval : null),
-    h("div", { class: "beside" }, looking ? null : sign(now.state), sentence(), help(),
-      looking ? [touch("decline", t("kiosk.decline")), touch("cancel", t("kiosk.cancel"), "thin")] : null));
+  return h("section", { class: "look" }, h("div", { class: "mirror" }, image, none, looking ? oval : null), beside);
+}
+
+// The room from above, rows as the roster numbers them, with one seat marked by more than its colour.
+function seatMap(seat) {
+  const seats = now.map || [];
+  if (!seats.some(([name]) => name === seat)) return null;
+  const rows = Math.max(...seats.map(([, row]) => row)), columns = Math.max(...seats.map(([, , column]) => column));
+  const boxes = seats.map(([name, row, column]) => svg("rect", { class: name === seat ? "here" : "", x: column * 10 - 9, y: row * 10 - 9, width: 8, height: 8, rx: 1.5 }));
+  const [, row, column] = seats.find(([name]) => name === seat);
+  const mark = svg("path", { class: "mark-here", d: `M${column * 10 - 7.4} ${row * 10 - 5}l1.8 1.8 3-3.6` });
+  return svg("svg", { class: "map", viewBox: `0 0 ${columns * 10} ${rows * 10}`, role: "img", "aria-label": t("kiosk.map", { seat }) }, boxes.concat([mark]));
 }
 
 function welcome() {
@@ -160,7 +178,7 @@ function welcome() {
   return h("section", { class: "welcome" }, h("div", { class: "top" }, sign("welcome"), h("div", {}, sentence(),
     h("p", { class: "help" }, [facts.name_masked, facts.number ? t("kiosk.number") + " " + facts.number : ""].filter(Boolean).join("　")))),
     h("div", { class: "facts" }, big(t("kiosk.seat"), facts.seat, "seat"), big(t("kiosk.seat_code"), facts.seat_code, "code")),
-    facts.seat_code ? h("p", { class: "help" }, t("kiosk.seat_code_help")) : null);
+    h("div", { class: "foot" }, seatMap(facts.seat), facts.seat_code ? h("p", { class: "help" }, t("kiosk.seat_code_help")) : null));
 }
 
 // 482913 is read and remembered as 482 913.
@@ -192,7 +210,7 @@ async function poll(once) {
 function take(next) {
   const before = now;
   if (!before || before.v !== next.v) ticks.clear();
-  if (before && before.v === next.v && before.at_ms === next.at_ms && before.state === next.state) return;
+  if (before && before.v === next.v && before.at_ms === next.at_ms && before.state === next.state && before.ahead === next.ahead && before.curtain === next.curtain) return;
   now = next;
   note.hidden = note.hidden || Boolean(noteOver);
   noteOver = next;
