@@ -17,6 +17,7 @@ from edge import clock
 from edge.checkin.templates import context
 from edge.demo.people import HOPPER
 from edge.domain.reasons import sentence
+from edge.services.checkin import _load_liveness
 from edge.store import checkins, ledger, people
 from edge.store.db import transaction
 from edge.vision import packs
@@ -238,3 +239,11 @@ def test_a_print_that_turns_up_after_the_movements_is_a_print(
         if actor.shows(poses.get(doorway.kiosk.reason, straight)).state != "look":
             break
     assert (doorway.kiosk.state, doorway.kiosk.reason) == ("see_proctor", "liveness_spoof")
+
+
+def test_the_service_takes_the_networks_where_they_are_installed(doorway: Doorway, more_models: Path) -> None:
+    config = doorway.desk.config
+    assert _load_liveness(config) is None  # and then the door says so where policy asks for them
+    there = config.model_copy(update={"paths": config.paths.model_copy(update={"models": more_models})})
+    loaded = _load_liveness(there)
+    assert loaded is not None and loaded.threshold.spoof < loaded.threshold.live

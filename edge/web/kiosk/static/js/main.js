@@ -53,6 +53,7 @@ function sentence() {
 }
 
 function help() {
+  if (now.state === "look" && now.curtain) return null;  // there is no frame to stand in
   return HELP[now.state] ? h("p", { class: "help" }, t(HELP[now.state])) : null;
 }
 
@@ -219,7 +220,9 @@ function take(next) {
   if (idle && before && before.state !== next.state) setLang(HOME, false);
   draw();
   if (next.v === "unpaired") stage.append(h("p", { class: "pair" }, h("a", { href: "/kiosk/pair" }, t("kiosk.unpaired_help"))));
-  if (sound && before && before.state !== next.state) play(next.state);
+  // Whoever turns the head does not see the next movement asked for.
+  const order = before && next.reason !== before.reason && String(next.reason).startsWith("liveness_");
+  if (sound && before && (order || before.state !== next.state)) play(next.state);
 }
 
 function showLost(yes) {
