@@ -25,6 +25,8 @@ def record(
     by: str | None = None,
     camera: str | None = None,
 ) -> int:
+    """The new entry's id. A score is deleted with its session; without one it would have no date, and is not kept."""
+    score = score if session is not None else None
     done = connection.execute(
         "INSERT INTO checkins (session_id, person_id, at_ms, outcome, route, reason, score, by_staff, camera,"
         " ledger_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

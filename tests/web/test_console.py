@@ -255,7 +255,7 @@ def test_absent_deny_retry_and_admit_are_taken_back(site: Desk) -> None:
 def test_the_board_shows_each_attempt_at_the_door_with_score_reason_and_what_can_be_done(site: Desk) -> None:
     db, (who, other) = site.db, [people.candidates(site.db, site.session)[n] for n in (0, 1)]
     facts = {"session": site.session, "person": who.person, "camera": "door"}
-    admissions.note(db, "refused", "badge_unknown")
+    admissions.note(db, "refused", "badge_unknown", score=0.5)  # of no session, so without a date of deletion
     admissions.note(db, "retry", "face_unsure", score=0.5123, **facts)
     admissions.note(db, "refused", "face_other_person", score=0.8765, **facts)
     admissions.note(db, "waiting", "badge_weak", route="manual", session=site.session, person=other.person)
