@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from edge.checkin import enrol
 from edge.checkin.enrol import enrol_next, enrol_person, template_of
+from edge.checkin.templates import read_template
 from edge.demo.people import ASTRONAUT, HOPPER
 from edge.errors import BadInput, Unavailable, VerificationFailed
 from edge.exam import consent
@@ -147,17 +148,17 @@ def test_a_template_opens_for_its_person_pack_and_version_only(
 ) -> None:
     key, (first, second) = desk.identity.keys.data, persons(desk)
     assert enrol_person(desk.db, pack, key, first)
-    assert enrol.read_template(desk.db, pack, key, first) is not None
+    assert read_template(desk.db, pack, key, first) is not None
     sealed = people.template(desk.db, first, pack.name, pack.version)
     assert sealed is not None
     with transaction(desk.db):
         people.set_template(desk.db, second, pack.name, pack.version, sealed)
         people.set_template(desk.db, first, pack.name, "another", sealed)
     with pytest.raises(VerificationFailed):
-        enrol.read_template(desk.db, pack, key, second)
+        read_template(desk.db, pack, key, second)
     monkeypatch.setattr(pack, "version", "another")
     with pytest.raises(VerificationFailed):
-        enrol.read_template(desk.db, pack, key, first)
+        read_template(desk.db, pack, key, first)
 
 
 def test_the_command_and_the_check_in_do_not_take_each_other_for_dead(desk: DeskRoom, pack: FacePack) -> None:
