@@ -125,7 +125,7 @@ def test_ended_in_the_middle_it_leaves_no_process(tmp_path: Path) -> None:
     for number, one in running.items():
         one.send_signal(number)
     for one in running.values():
-        one.wait(30)
+        one.wait(60)
     until(lambda: not _webs(tmp_path), 20, "their webs have gone")
     assert [list(folders[number].iterdir()) for number in (signal.SIGTERM, signal.SIGHUP)] == [[], []]
     left = folders[signal.SIGKILL] / ".examroom-rehearsal"

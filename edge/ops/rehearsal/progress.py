@@ -54,7 +54,7 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        self._beat.join()
+        self._beat.join(2 * EVERY_S)  # a daemon: whoever was stopped by a signal waits for nobody
         state, reasons = _ending(error)
         self._say(state=state, reasons=reasons)
 
