@@ -14,12 +14,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import requests
-import yaml
 from openapi_schema_validator import OAS31Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
@@ -34,10 +32,11 @@ from edge.ops.ports import free_port
 from edge.store import ledger
 from edge.store.db import connect
 from edge.web.body import csrf_of
+from support.contracts import contract
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import Service, open_exam, serving, until
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((resources.files("edge.web") / "openapi.yaml").read_text("utf-8"))
+DOCUMENT = contract("edge.web")
 REGISTRY: Registry[Any] = Registry().with_resource("", Resource(DOCUMENT, DRAFT202012))
 OTHER = "S-2"
 OTHERS = tuple(

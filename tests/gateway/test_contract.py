@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from importlib import resources
 from typing import Any
 
 import pytest
-import yaml
 from flask.testing import FlaskClient
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
@@ -26,9 +24,10 @@ from edge.gateway.settings import Province
 from edge.trust import protocol
 from edge.trust.checkpoint import sign_note
 from edge.trust.shares import new_codes
+from support.contracts import contract
 from support.gateways import FakeRoom, result_envelope
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((resources.files("edge.gateway") / "openapi.yaml").read_text("utf-8"))
+DOCUMENT = contract("edge.gateway")
 REGISTRY: Registry[Any] = Registry().with_resource("", Resource(DOCUMENT, DRAFT202012))
 # an operation's path behind the room's, the same of one that there is, and its method
 OPERATIONS = [

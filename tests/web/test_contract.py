@@ -6,12 +6,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from flask.testing import FlaskClient
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
@@ -32,10 +30,11 @@ from edge.web.kiosk import api as kiosk
 from edge.web.scoring import api as scoring
 from edge.web.scoring import pictures
 from edge.web.spotcheck import api as spotcheck
+from support.contracts import contract
 from support.rooms import make_desk_room
 from support.serving import EXAMINER, PROCTOR, SUPERVISOR
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((resources.files("edge.web") / "openapi.yaml").read_text("utf-8"))
+DOCUMENT = contract("edge.web")
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 REGISTRY: Registry[Any] = Registry().with_resource("", Resource(DOCUMENT, DRAFT202012))
 METHODS = {"get", "post", "put", "patch", "delete"}
