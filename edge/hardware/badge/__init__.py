@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from edge import clock
 from edge.config import Badge
 from edge.domain.badges import Strength
 from edge.domain.idcard import IdCard
@@ -67,6 +68,17 @@ class BadgeReader(Protocol):
 
     def close(self) -> None:
         """Let go of the device; may be called twice."""
+
+
+def taps_within(look: Callable[[], list[Tap]], timeout_s: float, pause_s: float) -> list[Tap]:
+    """What `look` finds, asked again after each pause until it finds something or the time is over."""
+    deadline = clock.mono_ms() + int(timeout_s * 1000)
+    while True:
+        taps = look()
+        left_s = (deadline - clock.mono_ms()) / 1000
+        if taps or left_s <= 0:
+            return taps
+        time.sleep(min(left_s, pause_s))
 
 
 class NoReader:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import time
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -17,7 +16,7 @@ from edge import clock
 from edge.config import Badge as Options
 from edge.domain.badges import Badge, TapFilter
 from edge.errors import BadInput
-from edge.hardware.badge import ReaderState, Tap
+from edge.hardware.badge import ReaderState, Tap, taps_within
 from edge.hardware.badge.cards import Wanted, read_badge
 
 _log = logging.getLogger(__name__)
@@ -43,13 +42,7 @@ class PcscReader:
         self._open()
 
     def poll(self, timeout_s: float) -> list[Tap]:
-        deadline = clock.mono_ms() + int(timeout_s * 1000)
-        while True:
-            taps = self._look()
-            left_s = (deadline - clock.mono_ms()) / 1000
-            if taps or left_s <= 0:
-                return taps
-            time.sleep(min(left_s, _LOOK_S))
+        return taps_within(self._look, timeout_s, _LOOK_S)
 
     def state(self) -> ReaderState:
         return self._state

@@ -6,7 +6,6 @@ of 64 x 48 points. A code is one tap until it has been out of the picture for a 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge import clock
-from edge.hardware.badge import ReaderState, Tap
+from edge.hardware.badge import ReaderState, Tap, taps_within
 
 MARK = "XT"
 """What the text of a ticket begins with, whatever its version."""
@@ -61,13 +60,7 @@ class QrReader:
         """Pictures that were searched for a code."""
 
     def poll(self, timeout_s: float) -> list[Tap]:
-        deadline = clock.mono_ms() + int(timeout_s * 1000)
-        while True:
-            taps = self._look()
-            left_s = (deadline - clock.mono_ms()) / 1000
-            if taps or left_s <= 0:
-                return taps
-            time.sleep(min(left_s, _LOOK_S))
+        return taps_within(self._look, timeout_s, _LOOK_S)
 
     def state(self) -> ReaderState:
         return self._state

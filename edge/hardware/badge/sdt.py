@@ -19,7 +19,7 @@ from edge.domain import sdt
 from edge.domain.badges import Badge, TapFilter
 from edge.domain.idcard import IdCard
 from edge.errors import BadInput
-from edge.hardware.badge import ReaderState, Tap
+from edge.hardware.badge import ReaderState, Tap, taps_within
 
 _RETRY_MS = 1000
 _PAUSE_S = 0.2
@@ -48,13 +48,7 @@ class SdtReader:
         self._open()
 
     def poll(self, timeout_s: float) -> list[Tap]:
-        deadline = clock.mono_ms() + int(timeout_s * 1000)
-        while True:
-            taps = self._ask_for_a_card()
-            left_s = (deadline - clock.mono_ms()) / 1000
-            if taps or left_s <= 0:
-                return taps
-            time.sleep(min(left_s, _PAUSE_S))
+        return taps_within(self._ask_for_a_card, timeout_s, _PAUSE_S)
 
     def state(self) -> ReaderState:
         return self._state
