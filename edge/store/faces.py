@@ -18,7 +18,6 @@ from edge.store.meta import get_meta, set_meta
 
 _DELETIONS = "deletions"
 _LOG_MARK = "deleted_in_log"
-OVER = ("closed", "signed")
 
 
 def awaiting_template(connection: sqlite3.Connection, pack: str, version: str) -> list[str]:
