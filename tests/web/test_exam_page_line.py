@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, Route, expect
 
 from edge.ops.desk import Person
 from edge.ops.ports import free_port
@@ -158,7 +158,12 @@ def test_without_trust_the_queue_is_the_same_and_the_page_says_what_it_cannot(
                 page.reload()
             front.mend()
             page.wait_for_timeout(300)  # until the browser's own error page is there
-            page.goto(f"{front.base}/exam/")
+            try:
+                page.goto(f"{front.base}/exam/")
+            except Error as error:  # it was slower, and came between
+                if "interrupted by another navigation" not in str(error):
+                    raise
+                page.goto(f"{front.base}/exam/")
             until(lambda: len(answers_of(room)) == 3, 30, "what was kept arrives")
             assert [row["item_id"] for row in journal_of(room)] == [first, second, third]
         front.cut()
