@@ -10,7 +10,7 @@ SOURCES := pyproject.toml $(CONSTRAINTS)
 # Tests and demo start the program over and over: it has to be compiled once, not at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup dev demo test lint bench soak vmtest vmkill format clean
+.PHONY: help setup dev demo test pictures lint bench soak vmtest vmkill format clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -45,6 +45,9 @@ dev: $(VENV)/.demo ## a desk room that restarts its services when the code chang
 
 test: $(VENV)/.dev $(VENV)/.system ## the test suite
 	$(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+
+pictures: $(VENV)/.dev $(VENV)/.system ## build/screens: every page in both languages, to be looked at
+	EXAMROOM_PICTURES=1 $(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder -m browser
 
 lint: $(VENV)/.dev ## style, types, the import table, shell scripts
 	$(BIN)/ruff check --no-cache .

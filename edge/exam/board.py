@@ -76,7 +76,9 @@ def board(
     gone: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """The console's document. `seen` maps an attempt to when its tablet last spoke (wall ms), `gone` to since when
-    nobody looks at its page; `Room` has the rest."""
+    nobody looks at its page; `Room` has the rest. `made` (boot, ms) is from before the first read: what stood before
+    it is in the document, so that of two documents a page knows the newer whatever the wall clock does."""
+    made = [clock.boot_id(), clock.mono_ms()]
     session = sessions.find(connection, session_id)
     everyone = people.candidates(connection, session_id)
     names = {who.person: who for who in everyone}
@@ -105,6 +107,7 @@ def board(
             "parts": _limited_parts(facts),
         },
         "now": facts.now,
+        "made": made,
         "counts": _counts(tiles),
         "seats": tiles + free,
         "waiting": [_waiting(c, names) for c in checkins.waiting(connection, session_id) if c.person in names],

@@ -60,21 +60,20 @@ def test_the_list_names_version_and_place(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("file", [packs.EMBEDDER, packs.LANDMARKS, packs.RECORD])
-@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
-def test_a_damaged_pack_does_not_load_and_installing_mends_it(copy: Path, file: str, damage: str) -> None:
+def test_a_damaged_pack_does_not_load_and_installing_mends_it(copy: Path, file: str) -> None:
     target = copy / NAME / file
-    data = bytearray(target.read_bytes())
-    if damage == "gone":
-        target.unlink()
-    elif damage == "cut":
-        target.write_bytes(data[: len(data) // 2])
-    else:
-        # in the record, the byte lies in a file's hash
-        data[data.find(b'"embedder.onnx": "') + 20 if file == packs.RECORD else len(data) // 2] ^= 1
-        target.write_bytes(data)
-    with pytest.raises(Unavailable) as refusal:
-        packs.load("dlib", copy)
-    assert refusal.value.code == "pack_damaged"
+    data = target.read_bytes()
+    flipped = bytearray(data)
+    # in the record, the byte lies in a file's hash
+    flipped[data.find(b'"embedder.onnx": "') + 20 if file == packs.RECORD else len(data) // 2] ^= 1
+    for damaged in (bytes(flipped), data[: len(data) // 2], None):
+        if damaged is None:
+            target.unlink()
+        else:
+            target.write_bytes(damaged)
+        with pytest.raises(Unavailable) as refusal:
+            packs.load("dlib", copy)
+        assert refusal.value.code == "pack_damaged"
     packs.install("dlib", copy)
     assert visible(copy) == [NAME]
     assert packs.load("dlib", copy).version == NAME[5:]

@@ -1,7 +1,4 @@
-"""The pages in a real browser against the real `web` process: a candidate's whole exam, the proctor, every screen.
-
-Screenshots of every page in both languages go to build/screens, to be looked at.
-"""
+"""The pages in a real browser against the real `web` process: a candidate's whole exam, the proctor, every screen."""
 
 from __future__ import annotations
 
@@ -30,12 +27,11 @@ from edge.store.db import connect, transaction
 from support.cameras import make_packets
 from support.gateways import gateway_process, make_province, real_room
 from support.kinds_room import hundred_document, make_kinds_room
+from support.pictures import shot, shot_both
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import EXAMINER, PROCTOR, SUPERVISOR, claimed, open_exam, serving, until
-from support.tablet_page import shot_both
 
 CHROMIUM = "/usr/bin/chromium"
-SCREENS = Path(__file__).parents[2] / "build" / "screens"
 TABLET, PHONE, DESK, KIOSK = (800, 1280), (390, 780), (1440, 900), (1280, 800)
 
 KEPT = """async () => Boolean(await (await caches.open("examroom-exam-1")).match("/exam/static/js/sitting.js"))
@@ -69,11 +65,6 @@ def page_of(browser: Browser, size: tuple[int, int], lang: str = "zh") -> Iterat
     assert errors == []
 
 
-def shot(page: Page, name: str, lang: str) -> None:
-    SCREENS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENS / f"{name}-{lang}.png")
-
-
 def sign_in(page: Page, base: str, who: StaffMember, path: str) -> None:
     page.goto(base + path)
     page.fill("input[name=badge]", who.badge)
@@ -97,7 +88,9 @@ def answers_of(desk: DeskRoom) -> dict[str, str]:
         connection.close()
 
 
-@pytest.mark.parametrize(("lang", "wrong_code"), [("zh", "座位码不对"), ("en", "seat code is wrong")])
+@pytest.mark.parametrize(
+    ("lang", "wrong_code"), [("zh", "座位码不对"), pytest.param("en", "seat code is wrong", marks=pytest.mark.long)]
+)
 def test_a_candidates_whole_exam_by_thumb(
     browser: Browser, room: DeskRoom, tmp_path: Path, lang: str, wrong_code: str
 ) -> None:
@@ -208,7 +201,7 @@ def test_a_second_tablet_is_told_and_the_proctor_moves_the_exam(
         proctor.close()
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", [pytest.param("zh", marks=pytest.mark.long), "en"])
 def test_the_proctor_runs_a_session_from_the_console(
     browser: Browser, room: DeskRoom, tmp_path: Path, lang: str
 ) -> None:
@@ -266,7 +259,7 @@ def withdraws(page: Page, room: DeskRoom, lang: str) -> None:
     page.locator("dialog[open] .button").last.click()
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", [pytest.param("zh", marks=pytest.mark.long), "en"])
 def test_the_examiner_scores_and_signs(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
     with serving(room, tmp_path) as (_, base), page_of(browser, TABLET, lang) as page:
         proctor, _ = open_exam(base, room.session, admit=2)
@@ -298,7 +291,7 @@ KIOSK_STATES: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", ["zh", pytest.param("en", marks=pytest.mark.long)])
 def test_every_state_of_the_kiosk(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
     with serving(room, tmp_path) as (_, base), page_of(browser, KIOSK, lang) as page:
         page.goto(f"{base}/kiosk/")
@@ -417,7 +410,7 @@ def film(desk: DeskRoom) -> None:
         desk.db.execute("UPDATE sessions SET opened_ms = ?", (now - 50_000,))
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", [pytest.param("zh", marks=pytest.mark.long), "en"])
 def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
     with serving(room, tmp_path) as (_, base), page_of(browser, DESK, lang) as page:
         proctor, _ = open_exam(base, room.session, admit=3)
@@ -440,7 +433,7 @@ def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoo
         proctor.close()
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", [pytest.param("zh", marks=pytest.mark.long), "en"])
 def test_the_provinces_page(browser: Browser, tmp_path: Path, lang: str) -> None:
     make_province(tmp_path / "province").close()
     with gateway_process(tmp_path / "province") as gateway:
@@ -456,7 +449,7 @@ def test_the_provinces_page(browser: Browser, tmp_path: Path, lang: str) -> None
         province.close()
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", [pytest.param("zh", marks=pytest.mark.long), "en"])
 def test_an_examiner_deducts_and_signs_by_hand(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
     with serving(room, tmp_path) as (_, base), page_of(browser, TABLET, lang) as page:
         proctor, _ = open_exam(base, room.session, admit=1)

@@ -585,12 +585,16 @@ def test_the_board_says_what_is_wrong_at_a_seat(site: Desk) -> None:
 
 def test_changes_are_small_and_make_the_same_board() -> None:
     seats = [{"seat": f"A{n}", "person": f"p{n}", "answered": 0, "alarms": []} for n in range(200)]
-    before: dict[str, Any] = {"now": 1, "seats": seats, "counts": {"working": 200}, "waiting": []}
-    after = before | {"now": 2, "seats": [seat | {"answered": 1} if n == 7 else seat for n, seat in enumerate(seats)]}
+    before: dict[str, Any] = {"now": 1, "made": ["b", 1], "seats": seats, "counts": {"working": 200}, "waiting": []}
+    after = before | {
+        "now": 2,
+        "made": ["b", 2],
+        "seats": [seat | {"answered": 1} if n == 7 else seat for n, seat in enumerate(seats)],
+    }
     news = difference(before, after)
-    assert set(news) == {"now", "tiles"}
+    assert set(news) == {"now", "made", "tiles"}
     assert len(json.dumps(news)) < 200
-    assert difference(before, before | {"now": 3}) == {"now": 3}
+    assert difference(before, before | {"now": 3}) == {"now": 3, "made": ["b", 1]}
     gone = before | {"seats": seats[1:]}
     assert difference(before, gone)["seats"] == seats[1:]
 

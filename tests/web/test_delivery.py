@@ -36,11 +36,12 @@ from edge.ops.ports import free_port
 from edge.ops.rehearsal.tally import Told, hold_against
 from edge.store import journal
 from edge.store.db import connect
+from support.examples import examples
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import Service, answers, open_exam, serving, until
 
 SEATS = 70
-EXAMPLES = 30
+EXAMPLES = examples(50)
 STEPS = 25
 
 

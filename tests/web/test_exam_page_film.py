@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 from edge.bank.media import fault_of, kind_of
 from edge.ops.ports import free_port
 from support.kinds_room import kinds_document, make_kinds_room
+from support.pictures import shot
 from support.rooms import DeskRoom
 from support.serving import open_exam, serving
 from support.tablet_page import CHROMIUM, go_to, seat, steps, tablet
@@ -143,7 +144,7 @@ def test_a_film_and_a_recording_play_once_they_are_asked_for(
             expect(page.locator("video")).to_be_visible()
             plays(page, "video")
             assert [Path(name).suffix for name in asked] == [".webm"]
-            page.screenshot(path="build/screens/exam-film-zh.png")
+            shot(page, "exam-film", "zh")
             page.evaluate("() => document.querySelector('video').pause()")
             for count, name in enumerate((".mp3", ".m4a"), start=1):
                 # each that is played takes its button's place

@@ -17,9 +17,10 @@ from playwright.sync_api import Browser, Page, expect
 from edge.ops.desk import Person
 from edge.ops.ports import free_port
 from support.kinds_room import kinds_document, make_kinds_room
+from support.pictures import shot_both
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import answers, open_exam, serving, until
-from support.tablet_page import CHROMIUM, enter_code, seat, shot_both, stored, tablet
+from support.tablet_page import CHROMIUM, enter_code, seat, stored, tablet
 
 pytestmark = [
     pytest.mark.browser,

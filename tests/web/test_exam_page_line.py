@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright
 
 from edge.ops.desk import Person
 from edge.ops.ports import free_port
+from support.pictures import shot_both
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import Service, open_exam, serving, until
 from support.tablet_page import (
@@ -30,7 +31,6 @@ from support.tablet_page import (
     journal_of,
     paper_of,
     seat,
-    shot_both,
     stored,
     tab_to,
     tablet,

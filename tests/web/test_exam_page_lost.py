@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from edge.ops.desk import Person
 from edge.ops.ports import free_port
 from support.lossy_front import LossyFront
+from support.pictures import shot_both
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import open_exam, serving, until
 from support.tablet_page import (
@@ -29,7 +30,6 @@ from support.tablet_page import (
     journal_of,
     paper_of,
     seat,
-    shot_both,
     steps,
     stored,
     tablet,

@@ -37,6 +37,7 @@ from bench.hostile import (
 from bench.hostile_requests import Request, made_up, odd_bodies, raw_requests, send, send_raw
 from edge.store import journal
 from edge.store.db import connect
+from support.examples import examples
 
 # the same requests each time: what is found is found in the soak run, which makes up new ones
 FIXED = settings(
@@ -144,22 +145,22 @@ def test_the_check_itself_can_fail(place: Yard, everybody: dict[str, Caller]) ->
 
 
 @pytest.mark.parametrize(
-    ("names", "examples"),
+    ("names", "wanted"),
     [
-        (["nobody"], 90),
-        (["candidate"], 130),
-        (["other-proctor", "other-examiner", "other-technician", "technician"], 110),
-        (["other-supervisor", "supervisor"], 60),
-        (["examiner"], 60),
+        (["nobody"], 150),
+        (["candidate"], 210),
+        (["other-proctor", "other-examiner", "other-technician", "technician"], 180),
+        (["other-supervisor", "supervisor"], 90),
+        (["examiner"], 90),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else str(value),
 )
 def test_requests_made_up_from_the_document(
-    place: Yard, everybody: dict[str, Caller], names: list[str], examples: int
+    place: Yard, everybody: dict[str, Caller], names: list[str], wanted: int
 ) -> None:
     begin(place)
 
-    @settings(FIXED, max_examples=examples)
+    @settings(FIXED, max_examples=examples(wanted))
     @given(request=made_up(place), name=st.sampled_from(names))
     def run(request: Request, name: str) -> None:
         send(place, everybody[name], request)

@@ -1,7 +1,4 @@
-"""The examiner's tablet in a real browser: without the room, on two tablets, by two examiners.
-
-Screenshots of what was seen go to build/screens, to be looked at.
-"""
+"""The examiner's tablet in a real browser: without the room, on two tablets, by two examiners."""
 
 from __future__ import annotations
 
@@ -26,12 +23,12 @@ from edge.ops.ports import free_port
 from edge.store import people, practical, records, sessions, sheets
 from edge.store import pictures as picture_rows
 from edge.store.db import transaction
+from support.pictures import shot, shot_redrawn
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import serving, until
-from support.tablet_page import axe, in_language, too_wide
+from support.tablet_page import axe, too_wide
 
 CHROMIUM = "/usr/bin/chromium"
-SCREENS = Path(__file__).parents[2] / "build" / "screens"
 TABLET = (800, 1280)
 ONE = STAFF[1]
 TWO = StaffMember("E-002", "张考评", "examiner", "90000012", ONE.pin)
@@ -88,24 +85,6 @@ def first(desk: DeskRoom) -> str:
     return people.candidates(desk.db, SESSION)[0].person
 
 
-def shot(page: Page, name: str) -> None:
-    SCREENS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENS / f"{name}.png")
-
-
-def in_both(page: Page, name: str, ready: Callable[[], object], opened: Callable[[str], object] | None = None) -> None:
-    """A picture as it stands and one in English; `ready` brings the page back to that after each load.
-
-    `opened` opens the page in a language: by the room, unless there is none to ask.
-    """
-    shot(page, f"{name}-zh")
-    for lang in ("en", "zh"):
-        (opened or (lambda lang: in_language(page, lang)))(lang)
-        ready()
-        if lang == "en":
-            shot(page, f"{name}-en")
-
-
 def keeps_both(page: Page) -> Callable[[str], None]:
     """Takes the page in both languages while there is a room; then the page opens in either without one."""
     pages = {lang: page.context.request.get(f"{page.url}?lang={lang}").text() for lang in ("en", "zh")}
@@ -159,7 +138,9 @@ def test_a_sheet_without_the_room_is_kept_over_a_reload_and_signed_when_it_is_ba
             page.locator(".person-row").first.click()
             expect(page.locator("#kept")).not_to_be_empty(timeout=15_000)
 
-        in_both(page, "scoring-offline", open_sheet, opened)
+        page.reload()
+        open_sheet()
+        shot_redrawn(page, "scoring-offline", open_sheet, opened)
         expect(page.locator(".count").first).to_have_text("1")
         expect(page.locator("#measure-m1")).to_contain_text("1.52")
         expect(page.locator(".stepdone").first).to_have_attribute("aria-pressed", "true")
@@ -176,9 +157,10 @@ def test_a_sheet_without_the_room_is_kept_over_a_reload_and_signed_when_it_is_ba
                })"""
         )
         assert ONE.pin not in kept and "p1d1" in kept
+        page.reload()
         kept_there = expect(page.locator("#kept"))
-        in_both(page, "scoring-waits-for-pin", lambda: kept_there.to_contain_text("PIN", timeout=15_000), opened)
-        expect(page.locator("#kept")).to_contain_text("等待输入 PIN")
+        kept_there.to_contain_text("等待输入 PIN", timeout=15_000)
+        shot_redrawn(page, "scoring-waits-for-pin", lambda: kept_there.to_contain_text("PIN", timeout=15_000), opened)
         assert sheets.sheets(desk.db, SESSION) == []
         web.start()
         page.locator("#kept .button.main").click(timeout=30_000)
@@ -208,7 +190,7 @@ def test_two_tablets_of_one_examiner(browser: Browser, tmp_path: Path) -> None:
                 expect(second.locator(".count").first).to_have_text("1")
 
             open_sheet()
-            in_both(second, "scoring-two-tablets", open_sheet)
+            shot_redrawn(second, "scoring-two-tablets", open_sheet)
             expect(second.locator(".banners")).to_contain_text("另一台平板")
             second.locator(".banners button").first.click()
             expect(second.locator(".banners")).not_to_contain_text("改在这台评", timeout=10_000)
@@ -282,7 +264,7 @@ def test_a_picture_from_the_tablet_reaches_the_room_without_its_notes(browser: B
             expect(page.locator(".shots li")).to_contain_text(re.compile("现在不收|not now"))
 
         open_sheet()
-        in_both(page, "scoring-refused", open_sheet)
+        shot_redrawn(page, "scoring-refused", open_sheet)
         expect(page.locator(".shots li")).to_contain_text("现在不收")
         sign(page, ONE)
         expect(page.locator(".signbox .notice.bad")).to_contain_text("现在不收")
@@ -302,7 +284,7 @@ def test_a_picture_from_the_tablet_reaches_the_room_without_its_notes(browser: B
             drawn()
 
         drawn()
-        in_both(page, "scoring-picture", open_again)
+        shot_redrawn(page, "scoring-picture", open_again)
         work = practical.find_work(desk.db, SESSION, first(desk), "P01")
         assert work is not None
         found = picture_rows.of_work(desk.db, work.id)
@@ -327,7 +309,7 @@ def test_a_killed_room_loses_no_running_clock(browser: Browser, tmp_path: Path) 
         assert work.timer.elapsed_ms > 0 and not work.timer.running
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", ["zh", pytest.param("en", marks=pytest.mark.long)])
 def test_axe_finds_nothing_serious_and_nothing_is_too_wide(browser: Browser, tmp_path: Path, lang: str) -> None:
     """By day and, in Chinese, by night: the button is pressed from within, since a dialog may be over it."""
     desk = make_room(tmp_path, examiners=2, signatures=True)

@@ -24,9 +24,10 @@ from playwright.sync_api import Browser, Page, Playwright, expect
 
 from edge.ops.ports import free_port
 from edge.trust import addresses, roomtls
+from support.pictures import shot
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import TECHNICIAN, serving, signed_in
-from support.tablet_page import CHROMIUM, PORTRAIT, shot
+from support.tablet_page import CHROMIUM, PORTRAIT
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from edge.store.db import connect, data_version
 STREAM_SECONDS = 1.0
 STREAM_LIMIT_SECONDS = 600.0
 SEATS = "seats"
-NOW = "now"
+TIMES = ("now", "made")
 
 Document = Mapping[str, Any]
 
@@ -47,17 +47,17 @@ def _event(before: Document | None, after: Document) -> str:
     if before is None:
         return f"event: board\ndata: {_text(after)}\n\n"
     news = difference(before, after)
-    return f"event: change\ndata: {_text(news)}\n\n" if len(news) > 1 else ": same\n\n"
+    return f"event: change\ndata: {_text(news)}\n\n" if len(news) > len(TIMES) else ": same\n\n"
 
 
 def difference(before: Document, after: Document) -> dict[str, Any]:
     """What a page that has `before` needs to have `after`: changed parts whole, of the seats the changed tiles only.
 
-    Where tiles come, go or change places, all of them are sent. `now` is always there.
+    Where tiles come, go or change places, all of them are sent. Its times are always there.
     """
-    news: dict[str, Any] = {NOW: after[NOW]}
+    news: dict[str, Any] = {name: after[name] for name in TIMES}
     for key, value in after.items():
-        if key in (NOW, SEATS) or before.get(key) == value:
+        if key in (*TIMES, SEATS) or before.get(key) == value:
             continue
         news[key] = value
     old, new = ([_key(tile) for tile in one[SEATS]] for one in (before, after))

@@ -13,10 +13,14 @@ import { watchUnplug } from "./unplug.js";
 const facts = JSON.parse(byId("facts").textContent);
 const base = "/console/api/" + encodeURIComponent(facts.session);
 const COUNTS = ["expected", "admitted", "waiting", "working", "handed_in", "absent"];
+// Nobody presses longer; a release that never came, as with a context menu, must not stop the board.
+const PRESS_MS = 2000;
 
 let board = null;
 let got = 0;
 let live = true;
+let pressed = -PRESS_MS;
+let later = null;
 const shown = {};
 const acts = createActs(base, take, () => board);
 const part = (name, kind) => h("section", { class: kind || "card", "data-part": name });
@@ -31,7 +35,15 @@ const counts = h("dl", { class: "counts" });
 const buttons = h("div", { class: "acts row" });
 replace(parts.head, title, h("div", { class: "clock-box" }, h("span", { class: "small" }, t("console.time_left")), clock, link), counts, buttons);
 
+// Of two boards of one boot, was the first made earlier? An act's answer and the stream cross on their way.
+const older = (one, other) => one.made[0] === other.made[0] && one.made[1] < other.made[1];
+
 function take(document_) {
+  if (board && older(document_, board)) return;
+  if (performance.now() - pressed < PRESS_MS) {
+    if (!later || !older(document_, later)) later = document_;
+    return;
+  }
   if (!board) {
     replace(byId("board"), parts.head, parts.outages, parts.services, h("div", { class: "columns" }, parts.seats,
       h("div", { class: "side" }, parts.waiting, parts.rehearsal, parts.checkins, parts.incidents, parts.forms, parts.unplug)));
@@ -105,6 +117,16 @@ function tick() {
 function failed(failure) {
   if (!board) replace(byId("board"), h("p", { class: "notice bad", role: "alert" }, failure.message));
 }
+
+// A button drawn anew between press and release would swallow the click: what came meanwhile is shown after it.
+function released() {
+  const document_ = later;
+  pressed = -PRESS_MS;
+  later = null;
+  if (document_) take(document_);
+}
+addEventListener("pointerdown", () => { pressed = performance.now(); }, true);
+["pointerup", "pointercancel"].forEach((name) => addEventListener(name, () => setTimeout(released), true));
 
 parts.seats.addEventListener("redraw", () => drawSeats(parts.seats, board, acts));
 setInterval(tick, 500);
