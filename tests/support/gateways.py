@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,8 +35,10 @@ from edge.trust.seal import SealKey
 from edge.trust.signer import Ed25519Signer
 from edge.uplink.client import GatewayClient, endpoint
 from edge.uplink.enrol import enrol
+from support import warm
 from support.rooms import make_config
 from support.serving import until
+from support.warm import Forked
 
 
 def make_province(folder: Path, name: str = "witness.example") -> Province:
@@ -109,19 +111,24 @@ class FakeRoom:
 
 
 class GatewayProcess:
-    """A real `examroom gateway serve` on a free port. `module` may be another program that serves the same folder."""
+    """A real `examroom gateway serve` on a free port. `script` may be another program that serves the same folder."""
 
-    def __init__(self, folder: Path, command: Sequence[str] = ("-m", "edge.cli", "gateway", "serve")) -> None:
+    def __init__(self, folder: Path, script: str | None = None) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self.ca = folder / "tls" / "ca.pem"
-        self._command = [sys.executable, "-W", "ignore", *command, "--dir", str(folder), "--port", str(self.port)]
-        self.process: subprocess.Popen[bytes] | None = None
+        self._script = script
+        self.process: subprocess.Popen[bytes] | Forked | None = None
 
     def start(self) -> GatewayProcess:
-        with (self.folder / "serve.log").open("ab") as log:
-            self.process = subprocess.Popen(self._command, start_new_session=True, stdout=log, stderr=log)
+        options, file = ["--dir", str(self.folder), "--port", str(self.port)], self.folder / "serve.log"
+        if self._script is None:
+            self.process = warm.start(["gateway", "serve", *options], file)
+        else:
+            command = [sys.executable, "-W", "ignore", self._script, *options]
+            with file.open("ab") as log:
+                self.process = subprocess.Popen(command, start_new_session=True, stdout=log, stderr=log)
         until(self.answers, 20, "the gateway answers")
         return self
 

@@ -20,7 +20,7 @@ from pathlib import Path
 # What the helper runs: one JSON request a line, answered by the pid of a child that leads a session of its own.
 _HELPER = """
 import gc, json, os, signal, sys, traceback
-import edge.cli, edge.services.entry, edge.services.web
+import edge.cli, edge.gateway.app, edge.services.entry, edge.services.web
 assert len(os.listdir("/proc/self/task")) == 1, "a fork would lose threads"
 gc.freeze()
 

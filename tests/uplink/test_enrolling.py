@@ -137,7 +137,7 @@ def test_an_answer_lost_behind_the_commit_is_asked_for_again(tmp_path: Path) -> 
     """The gateway commits the enrolment and dies before it answers; the same keys get the same certificate."""
     province = make_province(tmp_path / "province")
     script = str(Path(__file__).parent.parent / "support" / "cut_gateway.py")
-    gateway = GatewayProcess(province.folder, (script,)).start()
+    gateway = GatewayProcess(province.folder, script).start()
     try:
         config = room_config(tmp_path / "room", gateway)
         token = issue_token(province, "room-1", "示例学校")

@@ -225,7 +225,7 @@ def test_results_of_a_closed_epoch_keep_their_receipts(make_room: Callable[[], R
 def cut(tmp_path: Path) -> Any:
     province = make_province(tmp_path / "province")
     script = str(Path(__file__).parent.parent / "support" / "cut_gateway.py")
-    gateway = GatewayProcess(province.folder, (script,)).start()
+    gateway = GatewayProcess(province.folder, script).start()
     room = real_room(tmp_path / "room", province, gateway, "room-1")
     yield province, gateway, room
     room.close()

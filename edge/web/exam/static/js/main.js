@@ -30,6 +30,8 @@ let noReload = false;
 let finishing = false;
 let leaving = false;
 let stuck = false;
+// Answers that the room took for the proctor before this page had heard that it was released.
+let forProctor = 0;
 
 const tabs = createTabs(newId(), giveUp);
 const shell = createShell(() => sitting && sitting.refreshBanners());
@@ -196,7 +198,8 @@ async function wipe(facts, evenWithoutClaim) {
     sitting = null;
   }
   const known = await store.note("room/" + attempt).catch(() => null);
-  const last = Object.assign({ handed: 0 }, same, { attempt, facts: facts || same.facts || { missed: 0 }, next: known ? known.next : same.next || 1 });
+  const last = Object.assign({}, same, { handed: (same.handed || 0) + forProctor, attempt, facts: facts || same.facts || { missed: 0 }, next: known ? known.next : same.next || 1 });
+  forProctor = 0;
   if (claim) Object.assign(last, { tablet: claim.tablet, csrf: claim.csrf });
   claim = null;
   if (attempt) await store.dropNotes(OF_ATTEMPT.map((name) => name + attempt).concat("claim"), "last", last);
@@ -274,7 +277,7 @@ async function enterPaper(document_, fresh) {
   const needed = await modulesFor(document_);
   if (sitting) await sitting.stop();
   sitting = await needed.sitting.createSitting({
-    root, store, clock, claim, shell, send: api.sendOp, sendSettings: api.settings, fetchPaper, keep, degraded: onDegraded, finished, gone: onGone, language: switchLanguage, say,
+    root, store, clock, claim, shell, send: api.sendOp, sendSettings: api.settings, fetchPaper, keep, degraded: onDegraded, finished, gone: onGone, released: () => { forProctor += 1; }, language: switchLanguage, say,
     isDegraded: () => degraded || !store.durable, noReload: () => noReload,
   }, document_, fresh, needed.kinds, needed.media);
   // How much time is left, an old copy cannot know.

@@ -162,6 +162,7 @@ export async function createSitting(env, document_, fresh, kinds, media) {
   function acknowledged(op, reply, same, more) {
     if (op.kind === "answer") {
       paper.heard(op, reply, same, more);
+      if (reply.released) env.released();
       if (reply.outcome !== "applied" || reply.grace || reply.flag) keepMarks();
     }
     return paper.saved;
