@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}-{item.path.stem}"))
 
 
+def pytest_collection_finish() -> None:
+    """What collecting has made stays to the end: no later collection of garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Whole files among the parameters differ from worker to worker, by the time that is in them."""
     return "bytes" if isinstance(val, bytes) and len(val) > 40 else None
@@ -66,10 +72,11 @@ def desk(tmp_path: Path) -> Iterator[DeskRoom]:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_pins() -> Iterator[None]:
-    """A PIN is hashed for a quarter of a second by design; a hash says by itself what it was made with."""
+    """A PIN is hashed for long by design, and looked at for as long at each sign-in; a hash says what it was made with."""
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:
-        quick = partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
-        patch.setattr("edge.exam.roster_xlsx.PasswordHasher", quick)
+        for module in ("edge.exam.roster_xlsx", "edge.demo.people"):
+            patch.setattr(f"{module}.PasswordHasher", lambda **_: quick)
         yield
 
 

@@ -55,10 +55,10 @@ def in_thread(config: Config, name: str) -> Iterator[threading.Event]:
         assert not thread.is_alive()
 
 
-def test_kills_lose_less_than_two_seconds(tmp_path: Path, clip: Path) -> None:
+def test_twenty_kills_lose_less_than_two_seconds(tmp_path: Path, clip: Path) -> None:
     names = ["door", "hall", "left", "right"]
     config = camera_config(tmp_path, dict.fromkeys(names, clip), segment_seconds=5)
-    lives = kill_cameras(config, 3)
+    lives = kill_cameras(config, 5)
     db = open_room(config.paths.room_db)
     losses = list[int]()
     try:
@@ -67,8 +67,8 @@ def test_kills_lose_less_than_two_seconds(tmp_path: Path, clip: Path) -> None:
         ledger.check(db)
     finally:
         db.close()
-    assert len(losses) == 12
-    print(f"footage lost at a kill: median {sorted(losses)[6]} ms, most {max(losses)} ms")
+    assert len(losses) == 20
+    print(f"footage lost at a kill: median {sorted(losses)[10]} ms, most {max(losses)} ms")
     assert max(losses) <= 2000
 
 
