@@ -72,7 +72,7 @@ def desk(tmp_path: Path) -> Iterator[DeskRoom]:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_pins() -> Iterator[None]:
-    """A PIN is hashed for long by design, and looked at for as long at each sign-in; a hash says what it was made with."""
+    """Hashing a PIN takes long by design, at each sign-in too; a hash says by itself what it was made with."""
     quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:
         for module in ("edge.exam.roster_xlsx", "edge.demo.people"):

@@ -8,6 +8,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -597,6 +598,16 @@ def test_changes_are_small_and_make_the_same_board() -> None:
     assert difference(before, before | {"now": 3}) == {"now": 3, "made": ["b", 1]}
     gone = before | {"seats": seats[1:]}
     assert difference(before, gone)["seats"] == seats[1:]
+
+
+def test_the_stream_and_the_answers_say_the_same_in_the_same_order(site: Desk) -> None:
+    """The page compares texts: in another order it would draw all seats again, under the finger that has just acted."""
+    asked = site.client.get(f"/console/api/{site.session}/board").json
+    stream = site.client.get(f"/console/api/{site.session}/events")
+    told = json.loads(b"".join(islice(stream.iter_encoded(), 2)).split(b"data: ")[1])
+    stream.close()
+    times = {"now": 0, "made": 0}
+    assert json.dumps(told | times) == json.dumps(asked | times)
 
 
 # ---- kept answers

@@ -293,7 +293,7 @@ def test_a_replaced_tablet_hands_what_it_could_not_send_to_the_proctor_and_keeps
         old.locator("dialog .button.main").click()  # a hand-in of a tablet that was replaced must never count
         old.route(f"**/exam/api/{deaf}*", lambda route: route.abort())
         old.context.set_offline(False)
-        expect(old.locator(".screen.gone")).to_be_visible(timeout=15_000)
+        expect(old.locator(".screen.gone")).to_be_visible(timeout=40_000)  # the longest wait between two tries
         old.unroute(f"**/exam/api/{deaf}*")
         expect(old.locator(".screen.gone")).to_contain_text("1 条答案已交给监考员", timeout=15_000)
         expect(old.locator(".screen.gone")).to_contain_text("卷子已从这台平板删除")

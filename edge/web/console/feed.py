@@ -75,4 +75,5 @@ def _key(tile: Document) -> str:
 
 
 def _text(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Names in the order that answers have them: the page compares the texts of what it shows."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
