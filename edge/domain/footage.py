@@ -27,6 +27,7 @@ class Cause(StrEnum):
     CAMERA_STALLED = "camera-stalled"
     RESERVE = "disk-reserve"
     DISK_ERROR = "disk-error"
+    DISK_SLOW = "disk-slow"
     NOT_STARTED = "not-started"
     NOT_INDEXED = "not-indexed"
     UNKNOWN = "unknown"

@@ -333,4 +333,12 @@ CREATE TABLE stills (
 ) STRICT;
 CREATE INDEX stills_person ON stills (person_id)
 """,
+    "m047_footage": """
+ALTER TABLE segments ADD COLUMN frames INTEGER;
+ALTER TABLE segments ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE segments ADD COLUMN lost_ms INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX segments_ended ON segments (camera, ended_ms);
+CREATE INDEX segments_length ON segments (camera, duration_ms);
+CREATE INDEX ledger_kind_time ON ledger (kind, at_ms)
+""",
 }

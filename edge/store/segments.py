@@ -22,7 +22,8 @@ class Segment:
     """One footage file. `path` is relative to the recordings folder; `init_length` bytes of ftyp and moov lead it.
 
     `digest` is the hex RFC 6962 root over the fragments' hashes, `cause` a value of `edge.domain.footage.Cause`,
-    `ledger_seq` the number of its ledger entry, None before it is indexed.
+    `ledger_seq` the number of its ledger entry, None before it is indexed. `frames`: pictures in it, None where nobody
+    has counted them; `dropped`: those that the sensor's times say never came; `lost_ms`: what a slow disk cost.
     """
 
     id: str
@@ -43,6 +44,9 @@ class Segment:
     fragments: tuple[Fragment, ...]
     digest: str
     ledger_seq: int | None = None
+    frames: int | None = None
+    dropped: int = 0
+    lost_ms: int = 0
 
     def ledger_body(self) -> dict[str, object]:
         """What the ledger's `segment` entry says of it."""
@@ -59,6 +63,11 @@ class Segment:
             "bytes": self.bytes,
             "salvaged": self.salvaged,
             "cause": self.cause,
+            "mono_ms": self.started_mono_ms,
+            "quality": self.quality,
+            "frames": self.frames,
+            "dropped": self.dropped,
+            "lost_ms": self.lost_ms,
         }
 
 
@@ -82,8 +91,9 @@ def index(connection: sqlite3.Connection, segment: Segment) -> Segment:
         done = replace(segment, ledger_seq=ledger.append(connection, "segment", segment.ledger_body()))
         connection.execute(
             "INSERT INTO segments (id, camera, boot_id, sequence, path, started_ms, ended_ms, started_mono_ms,"
-            " duration_ms, bytes, quality, salvaged, cause, fragments, digest, ledger_seq)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " duration_ms, bytes, quality, salvaged, cause, fragments, digest, ledger_seq,"
+            " frames, dropped, lost_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 done.id,
                 done.camera,
@@ -101,6 +111,9 @@ def index(connection: sqlite3.Connection, segment: Segment) -> Segment:
                 _table(done),
                 done.digest,
                 done.ledger_seq,
+                done.frames,
+                done.dropped,
+                done.lost_ms,
             ),
         )
     return done
@@ -219,4 +232,7 @@ def _segment(row: sqlite3.Row) -> Segment:
         fragments=tuple(Fragment(**f) for f in table["fragments"]),
         digest=row["digest"],
         ledger_seq=row["ledger_seq"],
+        frames=row["frames"],
+        dropped=row["dropped"],
+        lost_ms=row["lost_ms"],
     )

@@ -76,6 +76,11 @@ def test_a_segment_and_its_ledger_entry(db: sqlite3.Connection) -> None:
         "bytes": 1300,
         "salvaged": False,
         "cause": "rotated",
+        "mono_ms": segment.started_mono_ms,
+        "quality": segment.quality,
+        "frames": None,
+        "dropped": 0,
+        "lost_ms": 0,
     }
     ledger.check(db)
 

@@ -1,0 +1,52 @@
+"""Clips to look at, by ranges."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from werkzeug.http import parse_range_header
+
+from edge.errors import NotFound
+from edge.recording import clips
+from edge.store import sessions
+from edge.web.room import room, room_db
+from edge.web.spotcheck import bp
+from edge.web.spotcheck.access import known, note_viewing, span
+from edge.web.staff.session import require_role
+
+
+@bp.get("/<session>/clip/<camera>")
+@require_role("supervisor")
+def clip(session: str, camera: str) -> Response:
+    """One playable clip of the span; `part` counts through the files a span lies in, X-Clip-Parts says how many."""
+    connection = room_db()
+    sessions.find(connection, session)
+    since, until, why, part = span()
+    found = clips.clips_between(connection, known(camera), since, until)
+    if part >= len(found):
+        raise NotFound("no_footage")
+    chosen = found[part]
+    start, end = _range(chosen.length)
+    if end - start > 1:  # the page first asks for one byte, to learn how many parts there are
+        note_viewing(session, camera, since, until, why)
+    partial = (start, end) != (0, chosen.length)
+    response = Response(
+        clips.stream(room().config.paths.recordings, chosen, start, end),
+        status=206 if partial else 200,
+        mimetype="video/mp4",
+        direct_passthrough=True,
+    )
+    response.content_length = end - start
+    response.set_etag(chosen.etag)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["X-Clip-Parts"] = str(len(found))
+    response.headers["X-Clip-From"] = str(chosen.from_ms)
+    if partial:
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{chosen.length}"
+    return response
+
+
+def _range(length: int) -> tuple[int, int]:
+    """The byte range asked for; the whole where none, or none that can be served, was."""
+    wanted = parse_range_header(request.headers.get("Range"))
+    found = wanted.range_for_length(length) if wanted is not None else None
+    return (0, length) if found is None else (int(found[0]), int(found[1]))
