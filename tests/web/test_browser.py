@@ -102,7 +102,7 @@ def test_a_candidates_whole_exam_by_thumb(
         enter_code(page, "000000")
         expect(page.locator(".notice.bad")).to_contain_text(wrong_code)
         enter_code(page, codes[0])
-        expect(page.locator("h1")).to_be_visible()
+        expect(page.locator(".person")).to_be_visible()
         shot(page, "exam-confirm", lang)
         page.locator(".two .button.main").click()
         expect(page.locator(".stem")).to_be_visible()
