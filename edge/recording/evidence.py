@@ -29,11 +29,13 @@ from edge.trust import evidence_format as form
 from edge.trust.container import MAX_BYTES, ContainerWriter
 from edge.trust.enrolment import Identity
 from edge.trust.evidence_format import FragmentFact, FragmentTable, InitFact, Manifest, MemberFact, Range, SegmentFact
+from edge.trust.verifier import slice as ledger_slice
 from edge.trust.verifier.slice import proof_line
 from edge.why import why
 
 LONGEST_TEXT = 500
 _ROOM_FOR_THE_REST = 64 << 20
+_PAGE = 1000
 
 _README = """\
 证据文件 / Evidence file
@@ -48,6 +50,7 @@ video 文件夹里是考场录下的原始录像，可直接播放。其余文�
 
     examroom verify 本文件.zip --root 根公钥
 
+没有这个命令的电脑（如 Windows）：用浏览器打开省级或考场发给您的核验网页（一个 HTML 文件），选择本文件即可。
 请勿解压后重新打包：改动任何一个字节，核验都会指出是哪一部分、录像的第几秒。
 本文件含个人信息，请按用途保管，用完即删。
 
@@ -56,6 +59,8 @@ and ledger are unaltered. To verify, offline, with the public key of the provinc
 
     examroom verify THIS.zip --root ROOT.pub
 
+Where there is no such command, as on Windows: open the verifier page that the province or the room gave you (one HTML
+file) in a browser, and choose this file.
 Do not unpack and repack: whichever byte is changed, the check names the part, and the second of the footage.
 This file holds personal data: keep it for its purpose only, then delete it.
 """
@@ -101,7 +106,7 @@ def export_evidence(
         body = form.export_body(camera, from_ms, until_ms, salt, why)
         export_seq = ledger.append(connection, "export", body, session=session, by=by)
     size, note = _checkpoint(connection, identity)
-    span = _span(connection, from_ms, until_ms, size)
+    span = _span(connection, camera, from_ms, until_ms, size)
     facts = [
         SegmentFact(
             segment=c.segment.id,
@@ -205,17 +210,22 @@ def _checkpoint(connection: sqlite3.Connection, identity: Identity) -> tuple[int
     return size, note
 
 
-def _span(connection: sqlite3.Connection, from_ms: int, until_ms: int, size: int) -> Range:
-    """The run of entries dated in the span, widened on both sides until its ends lie outside or the tree ends."""
+def _span(connection: sqlite3.Connection, camera: str, from_ms: int, until_ms: int, size: int) -> Range:
+    """The run of entries around the span: from one before it to the camera's next segment after it.
+
+    Only then are the span's own segments entered, which happens as they close. Either end may be the tree's.
+    """
     inside = [e.seq for e in ledger.entries(connection, from_ms=from_ms, until_ms=until_ms, limit=size)]
     if not inside:
         inside = [e.seq for e in ledger.entries(connection, from_ms=from_ms, limit=1)]
     first, last = min([*inside[:1], size - 1]), min([*inside[-1:], size - 1])
     while first > 0 and ledger.get(connection, first).at_ms > from_ms:
         first -= 1
-    while last < size - 1 and ledger.get(connection, last).at_ms < until_ms:
-        last += 1
-    return Range(first=first, last=last)
+    for since in range(last, size, _PAGE):
+        for entry in ledger.entries(connection, since=since, limit=min(_PAGE, size - since)):
+            if entry.kind == "segment" and ledger_slice.closes(entry.content, camera, until_ms):
+                return Range(first=first, last=entry.seq)
+    return Range(first=first, last=size - 1)
 
 
 def _entries(connection: sqlite3.Connection, span: Range, others: Sequence[int]) -> list[ledger.Entry]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -88,7 +88,7 @@ class Manifest(_Model):
     of the ledger: its entry holds SHA-256(why_salt || why).
     """
 
-    version: Literal[1]
+    version: Annotated[int, Field(ge=1, le=1)]
     room: str
     epoch: SmallInt
     camera: str

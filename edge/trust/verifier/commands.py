@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from edge.config import load_config
+from edge.domain.reasons import sentence
 from edge.errors import BadInput, ConfigError
 from edge.trust.verifier.files import verify_file
 from edge.trust.verifier.roots import read_root, read_witness
@@ -62,3 +63,5 @@ def _show(verdict: Verdict) -> None:
         click.echo(f"✓ 外部见证 / witnessed: {', '.join(witnesses)}")
     for gap in gaps if verdict.ok and isinstance(gaps, list) else []:
         click.echo(f"! 无录像 / no footage: {gap['from']} – {gap['until']}")
+    if verdict.ok and gaps and verdict.facts.get("open_end"):
+        click.echo(f"! {sentence('evidence_open_end', 'zh')}\n  {sentence('evidence_open_end', 'en')}")

@@ -33,6 +33,7 @@ from edge.trust.verifier.signed import (
     check_note,
     check_validity,
     millis_of,
+    peek,
     strict_json,
 )
 from edge.trust.verifier.verdict import Problem, Verdict, printable, problem_of, refused, verified
@@ -171,6 +172,9 @@ def _contents(
     for problem in _ledger(found, small, manifest, head):
         told = False
         yield problem
+    if told and head is not None and found.entries:
+        last = found.entries[manifest.span.last]
+        facts["open_end"] = not ledger_slice.closes(last, manifest.camera, manifest.until_ms)
     yield from _footage(box, small, manifest, found.entries if told and head else None, facts)
     if form.README in small.altered:
         yield Problem("evidence_readme_altered", Part.README)
@@ -234,7 +238,9 @@ def _gateway_key(envelope: str | None, roots: Sequence[bytes]) -> GatewayKey | N
     """The gateway's name and key, where a root signed them."""
     for root in roots if envelope is not None else ():
         with suppress(ExamroomError, ValueError):
-            return open_gateway_key((envelope or "").encode(), root)
+            data = (envelope or "").encode()
+            peek(data)
+            return open_gateway_key(data, root)
     return None
 
 

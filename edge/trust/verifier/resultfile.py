@@ -128,7 +128,7 @@ def _check(pieces: Sequence[bytes], certificate: Certificate) -> dict[str, objec
         return entered
     sha256 = hashlib.sha256(result).hexdigest()
     try:
-        content = json.loads(entered)
+        content = strict_json(entered)
         number, at = content["seq"], millis_of(content["at"])
         same = content["kind"] == "result" and content["body"]["sha256"] == sha256 and number == int(seq)
     except (ValueError, TypeError, KeyError, RecursionError):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from edge import clock
@@ -18,6 +19,9 @@ from edge.trust.certificate import Certificate
 from edge.trust.evidence_format import Part
 from edge.trust.signer import key_id_of
 from edge.trust.verifier.verdict import Problem, printable
+
+_ENVELOPE, _SIGNATURE = {"payload", "payloadType", "signatures"}, {"keyid", "sig"}
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
 def check_certificate(envelope: bytes, roots: Sequence[bytes]) -> Certificate | Problem:
@@ -73,11 +77,22 @@ def check_note(note: bytes, certificate: Certificate) -> checkpoints.TreeHead | 
 
 
 def peek(envelope: bytes) -> dsse.Peeked:
-    """`dsse.peek`, with what JSON alone lets through (NaN, lone surrogates) refused as BadInput too."""
+    """`dsse.peek` of an envelope that is nothing but its three keys, with a payload in canonical form.
+
+    What JSON alone lets through (NaN, lone surrogates, keys that nobody signed) is refused as BadInput too.
+    """
     try:
-        return dsse.peek(envelope)
-    except (ValueError, RecursionError) as error:
+        peeked = dsse.peek(envelope)
+        outer = json.loads(envelope)
+        bare = outer.keys() == _ENVELOPE and all(
+            one.keys() == _SIGNATURE and isinstance(one["keyid"], str) for one in outer["signatures"]
+        )
+        exact = bare and canonical(peeked.payload) == peeked.raw
+    except (ValueError, AttributeError, RecursionError) as error:
         raise BadInput("envelope_broken") from error
+    if not exact:
+        raise BadInput("envelope_broken")
+    return peeked
 
 
 def strict_json(data: bytes) -> Any:
@@ -93,16 +108,16 @@ def strict_json(data: bytes) -> Any:
 
 
 def millis_of(moment: object) -> int | None:
-    """Milliseconds of an ISO 8601 UTC text or of milliseconds; None for anything else."""
+    """Milliseconds of a text as `clock.iso` writes it, or of milliseconds; None for anything else."""
     if isinstance(moment, int) and not isinstance(moment, bool):
         return moment
-    if not isinstance(moment, str):
+    if not isinstance(moment, str) or not _MOMENT.fullmatch(moment):
         return None
     try:
         parsed = datetime.fromisoformat(moment)
-        return None if parsed.tzinfo is None else round(parsed.astimezone(UTC).timestamp() * 1000)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    return round(parsed.timestamp() * 1000) if clock.iso(round(parsed.timestamp() * 1000)) == moment else None
 
 
 def _names(signers: Sequence[str]) -> str:

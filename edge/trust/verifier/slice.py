@@ -110,12 +110,12 @@ def check_inclusion(found: Slice, head: TreeHead) -> Iterator[Problem]:
 
 
 def check_story(entries: Entries, manifest: Manifest, head: TreeHead) -> Iterator[Problem]:
-    """The manifest tells what the ledger tells: a span without a loose end, this export, all segments of the span."""
+    """The manifest tells what the ledger tells: a run without a loose end, this export, all segments of the span."""
     first, last = manifest.span.first, manifest.span.last
-    begins, ends = millis_of(entries[first]["at"]), millis_of(entries[last]["at"])
+    begins = millis_of(entries[first]["at"])
     if first != 0 and (begins is None or begins > manifest.from_ms):
         yield Problem("evidence_span_open", Part.LEDGER, {"seq": first - 1}, seq=first - 1)
-    if last != head.size - 1 and (ends is None or ends < manifest.until_ms):
+    if last != head.size - 1 and not closes(entries[last], manifest.camera, manifest.until_ms):
         yield Problem("evidence_span_open", Part.LEDGER, {"seq": last + 1}, seq=last + 1)
     export = entries.get(manifest.export_seq)
     if export is None or not _tells_of(export, manifest):
@@ -130,6 +130,18 @@ def check_story(entries: Entries, manifest: Manifest, head: TreeHead) -> Iterato
         if started is None or ended is None or (started < manifest.until_ms and ended > manifest.from_ms):
             facts = {"segment": printable(body.get("segment")), "seq": seq, "camera": manifest.camera}
             yield Problem("evidence_segment_missing", Part.VIDEO, facts, seq=seq)
+
+
+def closes(entry: dict[str, Any], camera: str, until_ms: int) -> bool:
+    """Whether a run may end with this entry: it tells of a segment of the camera after the span.
+
+    A segment is entered when it closes, so an entry's date alone does not tell that the segments before it were. The
+    camera's own segments are entered in order, those that a start finds left over before any of its own.
+    """
+    body = entry["body"]
+    mine = entry["kind"] == "segment" and body.get("camera") == camera and body.get("salvaged") is False
+    times = (millis_of(entry["at"]), millis_of(body.get("started")))
+    return mine and all(time is not None and time >= until_ms for time in times)
 
 
 def _tells_of(entry: dict[str, Any], manifest: Manifest) -> bool:

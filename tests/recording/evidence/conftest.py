@@ -6,7 +6,7 @@ import hashlib
 import io
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from sqlite3 import Connection
@@ -53,9 +53,11 @@ class Room:
         with transaction(self.connection):
             return ledger.append(self.connection, kind, body, **more)
 
-    def footage(self, camera: str, sequence: int, start: float, seconds: int = SECONDS) -> Segment:
+    def footage(
+        self, camera: str, sequence: int, start: float, seconds: int = SECONDS, *, salvaged: bool = False
+    ) -> Segment:
         segment = make_segment(self.paths.recordings, camera, sequence, T0 + round(start * 1000), seconds)
-        return segments.index(self.connection, segment)
+        return segments.index(self.connection, replace(segment, salvaged=salvaged))
 
     def checkpoint(self, *, witnessed: bool) -> None:
         origin = self.identity.certificate.origin
@@ -157,6 +159,9 @@ def build_room(folder: Path, name: str, patch: pytest.MonkeyPatch) -> Room:
         room.note("checkin", {"outcome": "refused" if second == 15 else "admitted"}, subject=f"p{second}", session="s1")
     room.at(31)
     room.footage("door", 5, 24)
+    for second in range(40, 70):
+        room.at(second)
+        room.note("checkin", {"outcome": "admitted"}, subject=f"p{second}", session="s1")
     room.at(600)
     room.note("session-closed", {"note": "完\n"}, session="s1")
     return room
@@ -229,7 +234,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Original]:
     with pytest.MonkeyPatch.context() as patch:
         room = build_room(folder, "room-1", patch)
         path = room.export(folder / "evidence.zip")
-        other = room.export(folder / "other.zip", 9, 21, why="another purpose").read_bytes()
+        other = room.export(folder / "other.zip", 9, 21, why="another <img src=x onerror=alert(1)>\u202e").read_bytes()
         room.connection.close()
     yield Original(
         path.read_bytes(), path, other, room.root.public, room.identity.keys.sign, room.root, Ed25519Signer.generate()

@@ -77,6 +77,33 @@ def test_the_slice_has_every_entry_of_the_span_and_its_neighbours(room: Any, tmp
     assert len(given) < ledger.size(room.connection) / 2 + 5
 
 
+def test_the_slice_ends_with_the_cameras_next_segment_and_says_when_there_is_none(room: Any, tmp_path: Path) -> None:
+    path = room.export(tmp_path / "out.zip")
+    with zipfile.ZipFile(path) as archive:
+        *_, last, export = [json.loads(line) for line in archive.read("ledger.jsonl").splitlines()]
+    assert (last["kind"], last["body"]["segment"], export["kind"]) == ("segment", "door-01234567-000005", "export")
+    assert verify_file(path, [room.root.public]).facts["open_end"] is False
+    late = verify_file(room.export(tmp_path / "late.zip", 25, 40), [room.root.public])
+    assert late.ok and late.facts["open_end"] is True and late.facts["gaps"]
+
+
+def test_what_a_killed_recorder_left_does_not_end_the_slice(room: Any, tmp_path: Path) -> None:
+    """It may be entered before what another start left, so only a segment that closed in good order tells of all."""
+    room.footage("door", 6, 50, salvaged=True)
+    verdict = verify_file(room.export(tmp_path / "out.zip", 25, 40), [room.root.public])
+    assert verdict.ok and verdict.facts["open_end"] is True
+
+
+def test_a_clock_set_back_into_the_span_is_taken_in(room: Any, tmp_path: Path) -> None:
+    room.at(12)
+    again = room.footage("door", 6, 7, 5)
+    room.at(40)
+    room.footage("door", 7, 30)
+    verdict = verify_file(room.export(tmp_path / "out.zip"), [room.root.public])
+    assert verdict.ok, verdict
+    assert again.id in verdict.facts["segments"] and verdict.facts["open_end"] is False
+
+
 @pytest.mark.parametrize(("since", "until"), [(-3, 2), (23, 200), (0, 31), (29.2, 29.4), (5.9, 6.1)])
 def test_spans_at_the_edges_verify_and_say_what_is_not_there(
     room: Any, tmp_path: Path, since: float, until: float

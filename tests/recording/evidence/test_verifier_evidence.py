@@ -22,6 +22,7 @@ from edge.trust import checkpoint, dsse
 from edge.trust.container import ContainerWriter, read_directory
 from edge.trust.evidence_format import Part
 from edge.trust.verifier import Region, Verdict, layout, verify_open
+from edge.trust.verifier.signed import millis_of
 from support.examples import examples
 
 MANIFEST, LEDGER, PROOFS, CHECKPOINT, WITNESS, CERTIFICATE = (
@@ -263,6 +264,31 @@ def test_the_room_cannot_leave_an_entry_out(original: Any) -> None:
         less = {name: change_line(members[name], gone, lambda _: []) for name in (LEDGER, PROOFS)}
         verdict = verify(original.resign({**members, **less}, span=kept), original.root)
         assert (verdict.part, verdict.reason, verdict.seq) == ("ledger", "evidence_span_open", seq)
+
+
+def test_the_room_cannot_end_the_run_before_the_segments_of_the_span_are_entered(original: Any) -> None:
+    """A segment is entered as it closes: behind the first entry that is dated after the span."""
+    members, manifest = original.members, original.manifest
+    entries = [json.loads(line) for line in lines(members[LEDGER])]
+    after = next(e["seq"] for e in entries if millis_of(e["at"]) >= manifest["until_ms"])
+    hidden = manifest["segments"][-1]
+    assert after < hidden["ledger_seq"] < manifest["span"]["last"]
+    kept = [e["seq"] <= after or e["seq"] > manifest["span"]["last"] for e in entries]
+    less = {n: c for n, c in members.items() if hidden["segment"] not in n}
+    for name in (LEDGER, PROOFS):
+        less[name] = b"".join(line for line, keep in zip(lines(members[name]), kept, strict=True) if keep)
+    rest = [fact for fact in manifest["segments"] if fact is not hidden]
+    span = {"first": manifest["span"]["first"], "last": after}
+    verdict = verify(original.resign(less, segments=rest, span=span), original.root)
+    assert (verdict.part, verdict.reason, verdict.seq) == ("ledger", "evidence_span_open", after + 1)
+
+
+def test_words_that_nobody_signed_are_no_part_of_an_envelope(original: Any) -> None:
+    for name, part in ((MANIFEST, "manifest"), (CERTIFICATE, "certificate")):
+        more = canonical({**json.loads(original.members[name]), "note": "unsigned"})
+        assert verify(original.with_member(name, more), original.root).part == part
+        if name == CERTIFICATE:
+            assert verify(original.resign({**original.members, name: more}), original.root).part == part
 
 
 def test_the_room_cannot_rewrite_an_entry(original: Any) -> None:
