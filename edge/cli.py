@@ -38,6 +38,7 @@ _LAZY = {
     "tls": ("edge.trust.tls_commands", "tls", None, "Make, renew and show the certificates of the pages 网页证书"),
     "uplink": ("edge.uplink.commands", "uplink", None, "Uploads and receipts 上传与回执"),
     "verify": ("edge.trust.verifier.commands", "verify", None, "Verify a result or evidence file offline 离线验证"),
+    "verify-page": ("edge.trust.verifier.pagefile", "verify_page", None, "Write the verifier as a web page 核验网页"),
 }
 # commands of a group that need what its own package may not import
 _MORE = {

@@ -1,0 +1,141 @@
+// The ledger slice of an evidence file: which line was altered, which entry is missing, what the entries say.
+
+import { joined, millisOf, printable, unhex } from "./bytes.js";
+import { hasKeys, isObject, strictJson } from "./json.js";
+import { sequences, whyCommitment } from "./format.js";
+import { included, leafHash } from "./merkle.js";
+import { problem } from "./verdict.js";
+
+const MOST_NAMED = 50;
+
+export function splitLines(data) {
+  const lines = [];
+  let from = 0;
+  for (let at = data.indexOf(10); at >= 0; at = data.indexOf(10, from)) {
+    lines.push(data.subarray(from, at));
+    from = at + 1;
+  }
+  // a tail without its newline is a line that can hold nothing
+  if (from < data.length) lines.push(joined([data.subarray(from), Uint8Array.of(0)]));
+  return lines;
+}
+
+// `entries` fills while the lines are checked, by ledger number.
+export function sliceOf(manifest, ledger, proofs) {
+  return { expected: sequences(manifest), lines: splitLines(ledger), proofs: splitLines(proofs), entries: new Map() };
+}
+
+function readProof(line, seq) {
+  try {
+    const value = strictJson(line);
+    return hasKeys(value, ["path", "seq"]) && value.seq === seq && Array.isArray(value.path) ? value.path.map(unhex) : null;
+  } catch (error) {
+    return null;
+  }
+}
+
+const isIn = (line, seq, path, head) => included(leafHash(line), seq, head.size, path, head.root);
+const of = (reason, part, seq) => problem(reason, part, { seq }, { seq });
+
+// proofs.jsonl is not what the manifest names: the first entry whose proof is damaged.
+export function checkProofs(found, head, ledgerIntact) {
+  for (let at = 0; at < found.expected.length; at += 1) {
+    const seq = found.expected[at];
+    const path = at < found.proofs.length ? readProof(found.proofs[at], seq) : null;
+    let lost = path === null;
+    if (!lost && ledgerIntact && head && at < found.lines.length) lost = !isIn(found.lines[at], seq, path, head);
+    if (lost) return of("evidence_proof_altered", "proof", seq);
+  }
+  return problem("evidence_proofs_extra", "proof");
+}
+
+// ledger.jsonl is not what the manifest names: each entry that was altered, or is missing.
+export function checkLines(found, head) {
+  const paths = new Map(found.expected.slice(0, found.proofs.length).map((seq, at) => [seq, readProof(found.proofs[at], seq)]));
+  const good = (at, seq) => Boolean(head && at < found.lines.length && paths.get(seq) && isIn(found.lines[at], seq, paths.get(seq), head));
+  const problems = [];
+  let at = 0;
+  for (let index = 0; index < found.expected.length && problems.length < MOST_NAMED; index += 1) {
+    const seq = found.expected[index];
+    const after = index + 1 < found.expected.length ? found.expected[index + 1] : -1;
+    if (good(at, seq)) {
+      at += 1;
+    } else if (at >= found.lines.length || good(at, after)) {
+      problems.push(of("evidence_entry_missing", "ledger", seq));
+    } else {
+      problems.push(of("evidence_entry_altered", "ledger", seq));
+      at += 1;
+    }
+  }
+  return problems.length ? problems : [problem("evidence_entry_extra", "ledger")];
+}
+
+// Both members are what the manifest names: every entry must still be in the signed tree, and be itself.
+export function checkInclusion(found, head) {
+  if (found.lines.length !== found.expected.length || found.proofs.length !== found.expected.length) {
+    return [problem("evidence_entry_extra", "ledger")];
+  }
+  const problems = [];
+  found.expected.forEach((seq, at) => {
+    const path = readProof(found.proofs[at], seq);
+    if (path === null || !isIn(found.lines[at], seq, path, head)) {
+      problems.push(of("evidence_proof_altered", "proof", seq));
+      return;
+    }
+    const content = entryOf(found.lines[at]);
+    if (content === null || content.seq !== seq) problems.push(of("evidence_entry_altered", "ledger", seq));
+    else found.entries.set(seq, content);
+  });
+  return problems;
+}
+
+function entryOf(line) {
+  try {
+    const content = strictJson(line);
+    return isObject(content) && isObject(content.body) && typeof content.kind === "string" && "at" in content ? content : null;
+  } catch (error) {
+    return null;
+  }
+}
+
+// The manifest tells what the ledger tells: a run without a loose end, this export, all segments of the span.
+export function checkStory(entries, manifest, head) {
+  const problems = [];
+  const { first, last } = manifest.span;
+  const begins = millisOf(entries.get(first).at);
+  if (first !== 0 && (begins === null || begins > manifest.from_ms)) problems.push(of("evidence_span_open", "ledger", first - 1));
+  if (last !== head.size - 1 && !closes(entries.get(last), manifest)) problems.push(of("evidence_span_open", "ledger", last + 1));
+  const exported = entries.get(manifest.export_seq);
+  if (!exported || !tellsOf(exported, manifest)) problems.push(of("evidence_export_differs", "ledger", manifest.export_seq));
+  const present = new Set(manifest.segments.map((one) => one.segment).concat(manifest.absent));
+  for (const [seq, { kind, body }] of entries) {
+    if (kind !== "segment" || body.camera !== manifest.camera || present.has(pythonText(body.segment))) continue;
+    const started = millisOf(body.started), ended = millisOf(body.ended);
+    if (started === null || ended === null || (started < manifest.until_ms && ended > manifest.from_ms)) {
+      const facts = { segment: printable(pythonText(body.segment)), seq, camera: manifest.camera };
+      problems.push(problem("evidence_segment_missing", "video", facts, { seq }));
+    }
+  }
+  return problems;
+}
+
+// Whether a run may end with this entry: the camera's next segment after the span was entered, so all before it were.
+export function closes(entry, manifest) {
+  const at = millisOf(entry.at), started = millisOf(entry.body.started);
+  return entry.kind === "segment" && entry.body.camera === manifest.camera && entry.body.salvaged === false
+    && at !== null && at >= manifest.until_ms && started !== null && started >= manifest.until_ms;
+}
+
+function tellsOf(entry, manifest) {
+  const same = entry.kind === "export" && entry.by === manifest.by && (entry.session === undefined ? null : entry.session) === manifest.session;
+  const { camera, from_ms, until_ms, why } = entry.body;
+  return same && hasKeys(entry.body, ["camera", "from_ms", "until_ms", "why"]) && camera === manifest.camera && from_ms === manifest.from_ms
+    && until_ms === manifest.until_ms && why === whyCommitment(manifest.why_salt, manifest.why);
+}
+
+// What Python says of a value in a sentence.
+function pythonText(value) {
+  if (value === null || value === undefined) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  return String(value);
+}

@@ -1,0 +1,185 @@
+"""The page that needs no Python: it opens from disk, and says of every file what the verifier in Python says."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from playwright.sync_api import Browser, Page
+
+from edge.cli import main
+from edge.domain import merkle
+from edge.domain.canonical import canonical
+from edge.trust import checkpoint, dsse
+from edge.trust.certificate import check
+from edge.trust.verifier import result_file, verify_open
+from support.altered import altered
+from support.pictures import shot
+from support.tablet_page import axe
+
+RUN = """async ({ original, vectors }) => {
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const whole = bytes(original);
+  const found = [];
+  for (const { head, middle, tail, roots } of vectors) {
+    const blob = new Blob([whole.subarray(0, head), bytes(middle), whole.subarray(whole.length - tail)]);
+    found.push(JSON.stringify(await window.examroomVerifier.verify(blob, roots)));
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """The page as the command writes it, opened from disk, without a network and without an error."""
+    out = tmp_path_factory.mktemp("page") / "verifier.html"
+    done = CliRunner().invoke(main, ["verify-page", str(out)])
+    assert done.exit_code == 0, done.output
+    context = browser.new_context(locale="zh-CN", offline=True)
+    opened = context.new_page()
+    asked: list[str] = []
+    errors: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    opened.goto(out.as_uri())
+    yield opened
+    assert {url for url in asked if not url.startswith("blob:")} == {out.as_uri()}
+    assert errors == []
+    context.close()
+
+
+def alike(one: bytes, other: bytes) -> int:
+    """How many bytes are the same from the start."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low
+
+
+def ask(page: Page, original: bytes, files: list[tuple[bytes, str]]) -> list[dict[str, Any]]:
+    """What the page says of each (file, roots): only what differs from `original` is carried over."""
+    vectors = []
+    for data, roots in files:
+        head = alike(original, data)
+        tail = alike(original[head:][::-1], data[head:][::-1])
+        middle = base64.b64encode(data[head : len(data) - tail]).decode()
+        vectors.append({"head": head, "middle": middle, "tail": tail, "roots": roots})
+    found = page.evaluate(RUN, {"original": base64.b64encode(original).decode(), "vectors": vectors})
+    return [json.loads(text) for text in found]
+
+
+def python(data: bytes, roots: str) -> dict[str, Any]:
+    verdict = verify_open(io.BytesIO(data), [bytes.fromhex(root) for root in roots.split()])
+    said: dict[str, Any] = json.loads(json.dumps(verdict.as_json()))
+    return said
+
+
+def a_result(original: Any) -> bytes:
+    """A result file of the original's room, with what only a result has: points that are no whole number."""
+    envelope = original.members["certificate.dsse.json"]
+    certificate = check(envelope, original.root)
+    points = {"points": 86.5, "others": [1e-05, 1e16, 0.1, 100.0], "名": "“引号”\n\x7f"}
+    payload = {"room": certificate.room, "epoch": 1, "seq": 1, **points}
+    result = dsse.sign_envelope(dsse.RESULT, payload, [original.signer])
+    told = {"kind": "result", "at": "2026-05-28T20:26:41.000Z", "body": {"sha256": hashlib.sha256(result).hexdigest()}}
+    entries = [canonical({**(told if n == 5 else {"kind": "checkin"}), "seq": n}) for n in range(9)]
+    tree = merkle.tree_of([merkle.leaf_hash(entry) for entry in entries])
+    note = checkpoint.sign_note(certificate.origin, 9, merkle.root(9, tree), certificate.origin, original.signer)
+    return result_file(envelope, result, note, entries[5], merkle.inclusion_proof(5, 9, tree))
+
+
+def results(original: Any) -> Iterator[tuple[str, bytes]]:
+    good = a_result(original)
+    yield "result", good
+    for at in range(0, len(good), 29):
+        data = bytearray(good)
+        data[at] ^= 0x20 if at % 2 else 0x01
+        yield f"result flip {at}", bytes(data)
+    yield "result cut", good[:-1]
+    yield "result of other bytes", good + b" "
+    yield "a certificate alone", original.members["certificate.dsse.json"].replace(b"certificate+json", b"nothing+json")
+    yield "nothing", b""
+    yield "text", b"hello"
+
+
+def test_the_page_says_what_the_verifier_in_python_says(page: Page, original: Any) -> None:
+    root, stranger = original.root.hex(), original.stranger.public.hex()
+    vectors = [("good", original.data, root), ("another", original.other, root)]
+    vectors += [(what, data, root) for what, data in [*altered(original), *results(original)]]
+    vectors += [("no root", original.data, ""), ("another root", original.data, stranger)]
+    vectors += [("two roots", original.data, f"{stranger} {root}")]
+    wanted = {what: python(data, roots) for what, data, roots in vectors}
+    assert len(vectors) > 250 and len({said["reason"] for said in wanted.values()}) > 30
+    assert {said["part"] for said in wanted.values()} >= {
+        "container", "certificate", "manifest", "checkpoint", "ledger", "proof", "segment-index", "video", "readme",
+        "result",
+    }  # fmt: skip
+    found = ask(page, original.data, [(data, roots) for _, data, roots in vectors])
+    for (what, _, _), said in zip(vectors, found, strict=True):
+        assert said == wanted[what], what
+    # a browser without Ed25519, one without WebCrypto, and a video too long to be read whole
+    some = vectors[::12]
+    for setting in ("engine.ed25519 = false", "engine.subtle = false", "limits.whole = 1000"):
+        page.evaluate(f"() => {{ window.examroomVerifier.{setting}; }}")
+        found = ask(page, original.data, [(data, roots) for _, data, roots in some])
+        for (what, _, _), said in zip(some, found, strict=True):
+            assert said == wanted[what], (setting, what)
+    page.reload()
+
+
+def test_a_supervisor_checks_a_file_with_it(page: Page, original: Any, tmp_path: Path) -> None:
+    bad, hostile, key = tmp_path / "bad.zip", tmp_path / "hostile.zip", tmp_path / "root.pub"
+    video = next(name for name in original.members if name.startswith("video/"))
+    bad.write_bytes(original.with_member(video, original.members[video][:-5] + b"12345"))
+    hostile.write_bytes(original.other)
+    key.write_bytes(original.root)
+    answer = page.locator("#answer")
+    page.click("#check")
+    assert "请先选择" in answer.inner_text()
+    page.set_input_files("#file", bad)
+    page.click("#check")
+    page.wait_for_function("() => document.getElementById('answer').textContent.includes('没有根公钥')")
+    page.fill("#root", "12")
+    page.click("#check")
+    page.wait_for_function("() => document.getElementById('answer').textContent.includes('不是根公钥')")
+    page.fill("#root", original.root.hex())
+    page.click("#check")
+    page.wait_for_selector("#answer.bad h2")
+    expected = verify_open(io.BytesIO(bad.read_bytes()), [original.root])
+    assert expected.sentence("zh") in answer.inner_text() and expected.sentence("en") in answer.inner_text()
+    assert "bad.zip" in answer.inner_text() and axe(page) == []
+    shot(page, "verifier-bad", "zh")
+    # a name that is markup, with a character that turns what follows, is text and nothing else
+    page.fill("#root", "")
+    page.set_input_files("#root-file", key)
+    page.set_input_files("#file", hostile)
+    page.click("#check")
+    page.wait_for_selector("#answer.good h2")
+    assert "<img src=x onerror=alert(1)>[U+202E]" in answer.inner_text() and page.query_selector("#answer img") is None
+    assert "gateway-1" in answer.inner_text() and axe(page) == []
+    page.click("#language")
+    assert page.evaluate("() => document.documentElement.lang") == "en"
+    assert answer.locator("h2").inner_text() == "✓ Verified"
+    shot(page, "verifier-good", "en")
+    page.click("#language")
+
+
+def test_a_page_may_bring_its_root_and_is_never_written_over(tmp_path: Path, original: Any) -> None:
+    out = tmp_path / "v.html"
+    words = ["verify-page", str(out), "--root", original.root.hex()]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    assert original.root.hex() in out.read_text(encoding="utf-8")
+    before = out.read_bytes()
+    assert CliRunner().invoke(main, words).exit_code == 2 and out.read_bytes() == before
+    assert CliRunner().invoke(main, ["verify-page", str(tmp_path / "none" / "v.html")]).exit_code == 1
+    assert CliRunner().invoke(main, ["verify-page", str(tmp_path / "w.html"), "--root", "12"]).exit_code == 2
+    assert not (tmp_path / "w.html").exists()

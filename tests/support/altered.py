@@ -1,0 +1,182 @@
+"""A good evidence file altered in every way the verifiers are held to: what one says, the other must say too."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from edge.domain.canonical import canonical
+from edge.trust import certificate as certificates
+from edge.trust import checkpoint, dsse
+from edge.trust.container import ContainerWriter, read_directory
+from edge.trust.verifier import layout
+
+MANIFEST, LEDGER, PROOFS, CHECKPOINT, WITNESS, CERTIFICATE = (
+    "manifest.dsse.json",
+    "ledger.jsonl",
+    "proofs.jsonl",
+    "checkpoint.txt",
+    "witness.json",
+    "certificate.dsse.json",
+)
+
+
+def altered(original: Any) -> Iterator[tuple[str, bytes]]:
+    """(what was done, the file's bytes); `original` is the fixture of tests/recording/evidence."""
+    yield from _flipped(original)
+    yield from _repacked(original)
+    yield from _by_others(original)
+    yield from _resigned(original)
+    chance = random.Random(20261128)
+    for number in range(20):
+        at, width = chance.randrange(len(original.data)), chance.choice([0, 1, 7, 300, 3000])
+        put = chance.choice([b"", b"PK\x03\x04", chance.randbytes(5), original.other[at : at + width]])
+        yield f"splice {number}", original.data[:at] + put + original.data[at + width :]
+
+
+def _pack(members: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    writer = ContainerWriter(file)
+    for name, content in members.items():
+        writer.add(name, [content])
+    writer.finish()
+    return file.getvalue()
+
+
+def _flipped(original: Any) -> Iterator[tuple[str, bytes]]:
+    """A bit in the middle of every region of the file, and at both ends of every fifth."""
+    for number, region in enumerate(layout(original.path)):
+        places = {(region.start + region.end) // 2}
+        if number % 5 == 0:
+            places |= {region.start, region.end - 1}
+        for at in sorted(places):
+            data = bytearray(original.data)
+            data[at] ^= 0x20 if at % 2 else 0x01
+            yield f"flip {region.part} {at}", bytes(data)
+
+
+def _repacked(original: Any) -> Iterator[tuple[str, bytes]]:
+    data, members = original.data, original.members
+    for share in (0.001, 0.3, 0.7, 0.999):
+        yield f"cut {share}", data[: int(len(data) * share)]
+    for less in (1, 21, 22, 40):
+        yield f"cut by {less}", data[:-less]
+    middle = read_directory(io.BytesIO(data))[3].header
+    for tail in (b"\0", b"PK\x05\x06" + bytes(18), b"x" * 5000):
+        yield "appended", data + tail
+        yield "put before", tail + data
+        yield "put between", data[:middle] + tail + data[middle:]
+    for name in members:
+        yield f"removed {name}", _pack({n: c for n, c in members.items() if n != name})
+    yield "extra", _pack({**members, "extra.txt": b"x"})
+    yield "turned", _pack(dict(reversed(members.items())))
+    for name, content in original.other_members.items():
+        if name in members and content != members[name]:
+            yield f"from another export {name}", original.with_member(name, content)
+    entries, proofs = members[LEDGER], members[PROOFS]
+    for index in (0, 5, -1):
+        yield f"entry {index} dropped", original.with_member(LEDGER, _line(entries, index, lambda _: []))
+    yield "entry doubled", original.with_member(LEDGER, _line(entries, 4, lambda x: [x, x]))
+    yield "entry appended", original.with_member(LEDGER, entries + entries.splitlines(keepends=True)[0])
+    yield "last newline gone", original.with_member(LEDGER, entries[:-1])
+    foreign = canonical({**json.loads(proofs.splitlines()[5]), "seq": json.loads(proofs.splitlines()[4])["seq"]})
+    yield "proof of another", original.with_member(PROOFS, _line(proofs, 4, lambda _: [foreign + b"\n"]))
+    yield "proofs longer", original.with_member(PROOFS, proofs + b"{}\n")
+    yield "two parts", _pack({**members, LEDGER: entries.replace(b"admitted", b"rejected"), "README.txt": b"changed"})
+    video = next(name for name in members if name.startswith("video/"))
+    yield "video longer", original.with_member(video, members[video] + b"x")
+    yield "video shorter", original.with_member(video, members[video][:-700])
+
+
+def _by_others(original: Any) -> Iterator[tuple[str, bytes]]:
+    """Signed by the wrong one, or with words that nobody signed."""
+    yield (
+        "manifest by a stranger",
+        original.with_member(MANIFEST, dsse.sign_envelope(dsse.EVIDENCE, original.manifest, [original.stranger])),
+    )
+    yield (
+        "manifest by two",
+        original.with_member(
+            MANIFEST, dsse.sign_envelope(dsse.EVIDENCE, original.manifest, [original.signer, original.stranger])
+        ),
+    )
+    for name in (MANIFEST, CERTIFICATE):
+        more = canonical({**json.loads(original.members[name]), "note": "unsigned"})
+        yield f"unsigned word in {name}", original.resign({**original.members, name: more})
+        yield f"unsigned word put into {name}", original.with_member(name, more)
+    own = certificates.check(original.members[CERTIFICATE], original.root)
+    for what, change in (
+        ("late", {"not_before_ms": own.not_before_ms + 10**9, "not_after_ms": own.not_after_ms + 10**9}),
+        ("another room's", {"room": "room-2"}),
+        ("longer", {"not_after_ms": own.not_after_ms + 1}),
+    ):
+        envelope = certificates.issue(own.model_copy(update=change), original.issuer)
+        yield f"certificate {what}", original.resign({**original.members, CERTIFICATE: envelope})
+    witness = json.loads(original.members[WITNESS])
+    origin = checkpoint.read_note(original.members[CHECKPOINT].decode())[0].origin
+    alone = checkpoint.only_signers(witness["note"], {origin})
+    for what, changed in (
+        ("of another tree", {"note": checkpoint.sign_note(origin, 20, bytes(32), origin, original.signer)}),
+        ("by a stranger", {"note": checkpoint.cosign(alone, "gateway-1", original.stranger)}),
+        ("key by nobody", {"gateway": witness["gateway"].replace("A", "B", 1)}),
+        ("unnamed", {"gateway": None}),
+        ("alone", {"note": alone, "gateway": None}),
+    ):
+        forged = canonical({**witness, **changed})
+        yield f"witness {what}", original.resign({**original.members, WITNESS: forged})
+
+
+def _resigned(original: Any) -> Iterator[tuple[str, bytes]]:
+    """By a dishonest room: the hashes in the manifest fit whatever was put in."""
+    members, manifest = original.members, original.manifest
+    first, last = manifest["span"]["first"], manifest["span"]["last"]
+    entries = members[LEDGER].splitlines()
+    for kept, gone in (({"first": first + 1, "last": last}, first), ({"first": first, "last": last - 1}, last)):
+        index = next(i for i, line in enumerate(entries) if json.loads(line)["seq"] == gone)
+        less = {name: _line(members[name], index, lambda _: []) for name in (LEDGER, PROOFS)}
+        yield f"run without {gone}", original.resign({**members, **less}, span=kept)
+    rewritten = _line(members[LEDGER], 3, lambda x: [x.replace(b"admitted", b"rejected")])
+    yield "entry rewritten", original.resign({**members, LEDGER: rewritten})
+    fact = manifest["segments"][1]
+    index, video = f"segments/{fact['segment']}.json", f"video/{fact['segment']}.mp4"
+    table, replaced = json.loads(members[index]), bytearray(members[video])
+    replaced[-10] ^= 1
+    piece = table["fragments"][-1]
+    piece["sha256"] = hashlib.sha256(bytes(replaced)[-piece["length"] :]).hexdigest()
+    yield "footage replaced", original.resign({**members, index: canonical(table), video: bytes(replaced)})
+    moved = json.loads(members[index])
+    for fragment in moved["fragments"]:
+        fragment["wall_ms"] += 3_600_000
+    yield "footage moved", original.resign({**members, index: canonical(moved)})
+    yield "table not canonical", original.resign({**members, index: json.dumps(table).encode()})
+    hidden = {name: content for name, content in members.items() if fact["segment"] not in name}
+    rest = [one for one in manifest["segments"] if one is not fact]
+    yield "segment hidden", original.resign(hidden, segments=rest)
+    yield "segment told absent", original.resign(hidden, segments=rest, absent=[fact["segment"]])
+    for change in (
+        {}, {"why": "another"}, {"by": "staff-8"}, {"session": None}, {"from_ms": 1}, {"export_seq": 3}, {"version": 2},
+        {"camera": 7}, {"until_ms": 0}, {"segments": []}, {"more": 1}, {"clip_ms": 1}, {"others": [9, 3]},
+        {"span": {"first": 9, "last": 2}}, {"made_ms": 10**18}, {"segments": [{"segment": "../x"}]}, {"version": True},
+        {"room": "<b>\u202e{seq}</b>"}, {"by": "\U0001f512\x7f"}, {"made_ms": 1}, {"epoch": 2**70},
+        {"epoch": 1.0},
+    ):  # fmt: skip
+        yield f"manifest {change}", original.resign(members, **change)
+    segment = json.loads(members[index])
+    for content in (b"", b"{}", b"[]", b'"x"', b"nul", b"-0", b"1.0", b"1e5", b'{"a":1,"a":1}', b"[" * 3000, b"\xff"):
+        yield f"table {content[:20]!r}", original.resign({**members, index: content})
+    for change in (
+        {"camera": "hall"},
+        {"fragments": segment["fragments"][1:]},
+        {"init": {"length": 1.5, "sha256": "0"}},
+    ):
+        yield f"table {list(change)}", original.resign({**members, index: canonical({**segment, **change})})
+
+
+def _line(data: bytes, index: int, change: Callable[[bytes], list[bytes]]) -> bytes:
+    lines = data.splitlines(keepends=True)
+    at = index % len(lines)
+    return b"".join([*lines[:at], *change(lines[at]), *lines[at + 1 :]])
