@@ -52,10 +52,11 @@ def _own_root(context: click.Context) -> list[bytes]:
 
 
 def _show(verdict: Verdict) -> None:
-    click.echo(("✓ " if verdict.ok else "✗ ") + verdict.sentence("zh"))
-    click.echo("  " + verdict.sentence("en"))
+    click.echo(_plain(("✓ " if verdict.ok else "✗ ") + verdict.sentence("zh")))
+    click.echo(_plain("  " + verdict.sentence("en")))
     for problem in verdict.details[1:_SHOWN]:
-        click.echo(f"✗ {problem.sentence('zh')}\n  {problem.sentence('en')}")
+        click.echo(_plain("✗ " + problem.sentence("zh")))
+        click.echo(_plain("  " + problem.sentence("en")))
     if len(verdict.details) > _SHOWN:
         click.echo(f"… +{len(verdict.details) - _SHOWN}")
     witnesses, gaps = verdict.facts.get("witnesses"), verdict.facts.get("gaps")
@@ -65,3 +66,8 @@ def _show(verdict: Verdict) -> None:
         click.echo(f"! 无录像 / no footage: {gap['from']} – {gap['until']}")
     if verdict.ok and gaps and verdict.facts.get("open_end"):
         click.echo(f"! {sentence('evidence_open_end', 'zh')}\n  {sentence('evidence_open_end', 'en')}")
+
+
+def _plain(line: str) -> str:
+    """What a file calls its room or camera turns no terminal's text around and moves no cursor."""
+    return "".join(c if c.isprintable() else "?" for c in line)

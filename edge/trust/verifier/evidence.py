@@ -138,10 +138,11 @@ def _members(box: Box, manifest: Manifest) -> Iterator[Problem]:
     for name in wanted:
         if name not in box.members:
             yield Problem("evidence_member_missing", part_of(name), {"member": name})
+    named = set(wanted)
     for name in there:
-        if name not in wanted:
+        if name not in named:
             yield Problem("evidence_member_extra", Part.CONTAINER, {"member": name})
-    if there != wanted and set(there) == set(wanted):
+    if there != wanted and set(there) == named:
         yield Problem("evidence_member_order", Part.CONTAINER)
 
 

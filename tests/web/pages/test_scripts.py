@@ -18,6 +18,7 @@ STATIC = [path for folder in (ROOT / "ui", ROOT / "web") for path in sorted(fold
 SCRIPTS = [path for path in STATIC if path.suffix == ".js"]
 STYLES = [path for path in STATIC if path.suffix == ".css"]
 PAGES = [path for folder in (ROOT / "ui", ROOT / "web") for path in sorted(folder.rglob("*.html"))]
+VERIFIER = sorted((ROOT / "trust" / "verifier" / "page").glob("*.js"))
 EXAM_LIMIT, PAPER_AND_HEADERS = 120_000, 40_000
 
 # Newer than Chrome 70, which the tablets of 2018 have.
@@ -32,7 +33,7 @@ TOO_NEW_STYLE = re.compile(
 FLEX_GAP = re.compile(r"(?<!grid-)(?<!grid-column-)(?<!grid-row-)\bgap:")
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*SCRIPTS, *VERIFIER], ids=lambda p: str(p.relative_to(ROOT)))
 def test_scripts_run_on_old_tablets(path: Path) -> None:
     code = re.sub(r"//.*", "", path.read_text(encoding="utf-8"))
     found = TOO_NEW_SCRIPT.search(code)

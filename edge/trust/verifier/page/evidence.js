@@ -1,7 +1,7 @@
 // Checking an evidence file, from the outside in: container, certificate, manifest, ledger, fragments (FORMAT.md, section 4).
 // What one step finds damaged, later steps leave out, so that one changed byte has one name.
 
-import { hex, iso, millisOf, printable, unhex, Wrong } from "./bytes.js";
+import { hex, iso, millisOf, printable, unhex, utf8, Wrong } from "./bytes.js";
 import { bytesOf, eachBlock, readDirectory } from "./container.js";
 import { altered, asManifest, asTable, asWitness, CERTIFICATE, CHECKPOINT, chosen, expectedNames, fragmentsRoot, indexName, LEDGER,
   MANIFEST, partOf, PROOFS, README, secondOf, sequences, videoName, WITNESS } from "./format.js";
@@ -84,7 +84,8 @@ function checkMembers(box, manifest) {
   const equal = (one, other) => one.length === other.length && one.every((name, at) => name === other[at]);
   if (!equal(wanted, expectedNames(manifest, signed.includes(WITNESS)))) return [problem("evidence_manifest_content", "manifest")];
   const missing = wanted.filter((name) => !box.members.has(name));
-  const extra = there.filter((name) => !wanted.includes(name));
+  const named = new Set(wanted);
+  const extra = there.filter((name) => !named.has(name));
   const problems = missing.map((member) => problem("evidence_member_missing", partOf(member), { member }))
     .concat(extra.map((member) => problem("evidence_member_extra", "container", { member })));
   if (!problems.length && !equal(there, wanted)) problems.push(problem("evidence_member_order", "container"));
@@ -155,7 +156,7 @@ async function checkWitness(data, head, certificate, known, facts) {
     return differs;
   }
   if (earlier.origin !== head.origin || !consistent(earlier.size, head.size, earlier.root, head.root, witness.consistency.map(unhex))) return differs;
-  const gateway = witness.gateway === null ? null : await gatewayKey(witness.gateway, known);
+  const gateway = witness.gateway === null ? null : await gatewayKey(utf8(witness.gateway), known);
   if (witness.gateway !== null && (gateway === null || !(await vouched(witness.note, gateway.name, [gateway.key])))) return differs;
   const keys = known.concat(gateway ? [gateway.key] : []);
   facts.witnesses = [];

@@ -6,7 +6,7 @@ import { limits } from "./evidence.js";
 import { engine } from "./hashes.js";
 import { keyInFile, keysIn } from "./keys.js";
 import { OWN_ROOTS } from "./sentences.js";
-import { keyId } from "./signed.js";
+import { gatewayKey, keyId } from "./signed.js";
 import { asJson, sentence } from "./verdict.js";
 
 const SHOWN = 10;
@@ -88,9 +88,14 @@ function drawRefusal(code, facts) {
   draw(inBoth(code, facts), "bad");
 }
 
-async function keysOf(field, file) {
+// The keys typed in and chosen. With `roots`, a file may also be the one in which a root names a gateway's key.
+async function keysOf(field, file, roots) {
   const found = keysIn($(field).value);
-  for (const one of $(file).files) found.push(keyInFile(new Uint8Array(await new Response(one.slice(0, 65536)).arrayBuffer())));
+  for (const one of $(file).files) {
+    const bytes = new Uint8Array(await new Response(one.slice(0, 65536)).arrayBuffer());
+    const named = roots ? await gatewayKey(bytes, roots) : null;
+    found.push(named ? named.key : keyInFile(bytes));
+  }
   return found;
 }
 
@@ -110,7 +115,7 @@ async function run() {
   try {
     const roots = OWN_ROOTS.map((key) => keysIn(key)[0]).concat(await keysOf("root", "root-file"));
     if (roots.length === 0) return show(() => drawRefusal("verifier_no_root", {}));
-    const verdict = await checkFile(file, roots, await keysOf("witness", "witness-file"), told);
+    const verdict = await checkFile(file, roots, await keysOf("witness", "witness-file", roots), told);
     return show(() => drawVerdict(file.name, verdict));
   } catch (error) {
     const [code, facts] = error instanceof Wrong && error.code === "verify_root_broken" ? [error.code, error.facts]

@@ -162,7 +162,7 @@ export async function checkNote(bytes, certificate) {
 // The gateway's name and key out of the envelope in which a root names them; null where no root does.
 export async function gatewayKey(envelope, roots) {
   try {
-    const payload = await openByAny(peek(utf8(envelope)), "gateway", roots);
+    const payload = await openByAny(peek(envelope), "gateway", roots);
     const fits = hasKeys(payload, ["name", "key", "not_before_ms", "not_after_ms"]) && typeof payload.name === "string"
       && ROOM.test(payload.name) && isHex32(payload.key) && isCount(payload.not_before_ms) && isCount(payload.not_after_ms);
     return fits ? { name: payload.name, key: unhex(payload.key) } : null;
