@@ -116,7 +116,8 @@ async function run() {
     const roots = OWN_ROOTS.map((key) => keysIn(key)[0]).concat(await keysOf("root", "root-file"));
     if (roots.length === 0) return show(() => drawRefusal("verifier_no_root", {}));
     const verdict = await checkFile(file, roots, await keysOf("witness", "witness-file", roots), told);
-    return show(() => drawVerdict(file.name, verdict));
+    show(() => drawVerdict(file.name, verdict));
+    return $("answer").scrollIntoView();
   } catch (error) {
     const [code, facts] = error instanceof Wrong && error.code === "verify_root_broken" ? [error.code, error.facts]
       : ["verifier_unreadable", { name: file.name, detail: error.name || "Error" }];
