@@ -45,6 +45,7 @@ def test_help_names_every_command() -> None:
         "demo",
         "enrol",
         "verify",
+        "verify-page",
         "session",
         "uplink",
         "bank",

@@ -109,6 +109,8 @@ def results(original: Any) -> Iterator[tuple[str, bytes]]:
     yield "result cut", good[:-1]
     yield "result of other bytes", good + b" "
     yield "a certificate alone", original.members["certificate.dsse.json"].replace(b"certificate+json", b"nothing+json")
+    bare = canonical(json.loads(good)["result"])
+    yield from (("a result alone", bare), ("its line", bare + b"\n"), ("two lines", bare + b"\n{}"))
     yield "nothing", b""
     yield "text", b"hello"
 
@@ -169,10 +171,10 @@ def test_a_supervisor_checks_a_file_with_it(page: Page, original: Any, tmp_path:
     page.wait_for_selector("#answer.good h2")
     assert "<img src=x onerror=alert(1)>[U+202E]" in answer.inner_text() and page.query_selector("#answer img") is None
     assert "gateway-1" in answer.inner_text() and axe(page) == []
+    shot(page, "verifier-good", "zh")
     page.click("#language")
     assert page.evaluate("() => document.documentElement.lang") == "en"
     assert answer.locator("h2").inner_text() == "✓ Verified"
-    shot(page, "verifier-good", "en")
     page.click("#language")
 
 

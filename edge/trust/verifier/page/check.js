@@ -7,13 +7,19 @@ import { checkResult, looksLikeResult } from "./resultfile.js";
 import { problem, refused } from "./verdict.js";
 
 const LARGEST_DOCUMENT = 256 << 20;
-const OTHER = /"payloadType":"application\/vnd\.examroom\.(bundle|certificate|policy|receipt|result)\+json"/;
+const TYPE = /"payloadType":"application\/vnd\.examroom\.([a-z]{1,20})\+json"/;
+const OTHERS = ["bundle", "certificate", "policy", "receipt"];
 
 // The verdict on a file, with nothing but itself and the raw public keys given. Throws only where it cannot be read.
 export async function checkFile(blob, roots, witnesses, told) {
   if (await isContainer(blob, README, MANIFEST)) return checkEvidence(blob, roots, witnesses, told);
   const data = await bytesOf(blob, 0, LARGEST_DOCUMENT);
   if (looksLikeResult(data)) return checkResult(data, roots);
-  const start = Array.from(data.subarray(0, 65536), (byte) => String.fromCharCode(byte)).join("");
-  return refused(null, [problem(OTHER.test(start) ? "verifier_other" : "verify_unknown", null)]);
+  const newline = data.indexOf(10);
+  const line = newline < 0 ? data : data.subarray(0, newline);
+  const found = TYPE.exec(new TextDecoder("latin1").decode(line));
+  if (found && found[1] === "result" && (newline < 0 || newline === data.length - 1)) {
+    return refused("result", [problem("verify_result_bare", "certificate")]);
+  }
+  return refused(null, [problem(found && OTHERS.includes(found[1]) ? "verifier_other" : "verify_unknown", null)]);
 }
