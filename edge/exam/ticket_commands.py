@@ -24,8 +24,9 @@ from edge.store import ledger, people, sessions
 from edge.store.db import open_room, transaction
 from edge.store.refusals import notes_refusals
 from edge.trust import enrolment
+from edge.trust.revoked import extend_list
 from edge.trust.signer import Ed25519Signer, Signer
-from edge.trust.ticket import Revoked, Ticket, TicketTrust, issue, open_revoked, sign_revoked
+from edge.trust.ticket import TICKETS, Ticket, TicketTrust, issue
 from edge.ui.catalogue import text
 
 HOUR_MS = 3_600_000
@@ -106,13 +107,8 @@ def make(
 def revoke(ticket_ids: tuple[str, ...], root_key: Path, file: Path) -> None:
     """Add tickets to a signed list, by the numbers on their sheets; then `take-in` the list at each room."""
     signer = Ed25519Signer.load(root_key)
-    known = open_revoked(file.read_bytes(), [signer.public]) if file.exists() else Revoked(serial=1, tickets=[])
-    try:
-        listed = Revoked(serial=known.serial + 1, tickets=sorted({*known.tickets, *map(str.lower, ticket_ids)}))
-    except ValueError as error:
-        raise BadInput("ticket_id_wrong") from error
-    _write(file, sign_revoked(listed, signer))
-    click.echo(f"{file}: {len(listed.tickets)} 张已收回 / revoked")
+    listed = extend_list(file, TICKETS, ticket_ids, signer)
+    click.echo(f"{file}: {len(listed.ids)} 张已收回 / revoked")
 
 
 @tickets_group.command("take-in")
@@ -125,8 +121,8 @@ def take_in(context: Any, file: Path) -> None:
     trust = TicketTrust(config.paths.trust, [enrolment.load(config.paths).root_public])
     listed = trust.replace(file.read_bytes())
     with closing(open_room(config.paths.room_db)) as connection, transaction(connection):
-        ledger.append(connection, "tickets_revoked", {"serial": listed.serial, "tickets": len(listed.tickets)})
-    click.echo(f"{len(listed.tickets)} 张已收回 / revoked")
+        ledger.append(connection, "tickets_revoked", {"serial": listed.serial, "tickets": len(listed.ids)})
+    click.echo(f"{len(listed.ids)} 张已收回 / revoked")
 
 
 def _of_room(connection: sqlite3.Connection, session_id: str) -> Plan:

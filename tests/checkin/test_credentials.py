@@ -18,8 +18,9 @@ from edge.exam.banks import open_bank
 from edge.hardware.badge import ReaderState, Tap
 from edge.hardware.panel import SilentPanel
 from edge.store import admissions, checkins, ledger, people, sessions
+from edge.trust.revoked import Revoked, sign_revoked
 from edge.trust.signer import Ed25519Signer
-from edge.trust.ticket import Revoked, Ticket, TicketTrust, issue, sign_revoked
+from edge.trust.ticket import TICKETS, Ticket, TicketTrust, issue
 from support.rooms import DeskRoom, make_desk_room
 
 from .conftest import TestReader
@@ -99,7 +100,7 @@ def test_each_ticket_that_does_not_count_has_its_own_sentence(step: Doorstep) ->
     assert step.tap(ticket=issue(Ticket(step.desk.session, 2, 2**45), Ed25519Signer.generate())) == "ticket_key"
     assert step.tap(ticket=good[:-1] + ("0" if good[-1] != "0" else "1")) in ("ticket_forged", "ticket_broken")
     lost = Ticket(step.desk.session, 2, 2**45)
-    step.trust.replace(sign_revoked(Revoked(serial=2, tickets=[lost.id]), step.root))
+    step.trust.replace(sign_revoked(Revoked(serial=2, ids=[lost.id]), TICKETS, step.root))
     assert step.tap(ticket=issue(lost, step.root)) == "ticket_revoked"
     assert step.who(2).state == "expected"
     assert step.tap(ticket=good) == "no_template"

@@ -93,4 +93,4 @@ def test_what_is_wrong_is_said_and_changes_nothing(box: Box) -> None:
     for done, word in refused:
         assert done.exit_code != 0 and word in done.output
     assert not box.sheet.exists()
-    assert TicketTrust(box.desk.config.paths.trust, [box.desk.identity.root_public]).revoked().tickets == []
+    assert TicketTrust(box.desk.config.paths.trust, [box.desk.identity.root_public]).revoked().ids == []

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from edge.domain import base45
 from edge.domain.reasons import REASONS
 from edge.errors import BadInput, Conflict, ExamroomError, VerificationFailed
+from edge.trust.revoked import Revoked, sign_revoked
 from edge.trust.signer import Ed25519Signer
-from edge.trust.ticket import LIST_NAME, Revoked, Ticket, TicketTrust, check, issue, sign_revoked
+from edge.trust.ticket import TICKETS, Ticket, TicketTrust, check, issue
 from support.examples import fuzzed
 
 ROOT, OTHER = Ed25519Signer.generate(), Ed25519Signer.generate()
@@ -75,22 +76,22 @@ def test_base45_as_published() -> None:
 def test_the_list_of_revoked_tickets_is_signed_and_only_grows_newer(tmp_path: Path) -> None:
     trust = TicketTrust(tmp_path, [ROOT.public])
     assert trust.check(TEXT, NOW) == TICKET
-    trust.replace(sign_revoked(Revoked(serial=2, tickets=[TICKET.id]), ROOT))
+    trust.replace(sign_revoked(Revoked(serial=2, ids=[TICKET.id]), TICKETS, ROOT))
     with pytest.raises(VerificationFailed) as error:
         trust.check(TEXT, NOW)
     assert error.value.code == "ticket_revoked"
     wrong: list[tuple[bytes, type[ExamroomError]]] = [
-        (sign_revoked(Revoked(serial=1, tickets=[]), ROOT), Conflict),
-        (sign_revoked(Revoked(serial=3, tickets=[]), OTHER), VerificationFailed),
+        (sign_revoked(Revoked(serial=1, ids=[]), TICKETS, ROOT), Conflict),
+        (sign_revoked(Revoked(serial=3, ids=[]), TICKETS, OTHER), VerificationFailed),
         (b"{}", BadInput),
     ]
     for envelope, kind in wrong:
         with pytest.raises(kind):
             trust.replace(envelope)
-    assert trust.revoked() == Revoked(serial=2, tickets=[TICKET.id])
-    (tmp_path / LIST_NAME).write_bytes(b"damaged")
+    assert trust.revoked() == Revoked(serial=2, ids=[TICKET.id])
+    (tmp_path / TICKETS.name).write_bytes(b"damaged")
     with pytest.raises(VerificationFailed) as error:
         trust.check(TEXT, NOW)
     assert error.value.code == "tickets_list_broken"
-    trust.replace(sign_revoked(Revoked(serial=3, tickets=[]), ROOT))
+    trust.replace(sign_revoked(Revoked(serial=3, ids=[]), TICKETS, ROOT))
     assert trust.check(TEXT, NOW) == TICKET
