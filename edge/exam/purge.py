@@ -13,7 +13,7 @@ from edge import clock
 from edge.config import Paths
 from edge.exam.journal import AnswerJournal
 from edge.exam.written import ledger_digests
-from edge.store import bundles, faces, ledger, sessions, unlocks
+from edge.store import access, bundles, faces, ledger, sessions, unlocks
 from edge.store import journal as rows
 from edge.store import purge as store
 from edge.store.db import transaction
@@ -42,6 +42,7 @@ def purge_due(connection: sqlite3.Connection, journal: AnswerJournal, paths: Pat
         return done
     with transaction(connection):
         faces.delete_stills_due(connection)
+        access.forget_due(connection)
     for session in sessions.all_sessions(connection):
         if session.purge_ms > clock.wall_ms() or not store.may_purge(connection, session.id, uploads):
             continue

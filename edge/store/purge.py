@@ -51,6 +51,7 @@ def purge_session(connection: sqlite3.Connection, session: str) -> dict[str, obj
         (session,),
     )
     connection.execute("DELETE FROM reasons WHERE session_id = ?", (session,))
+    connection.execute("DELETE FROM footage_views WHERE session_id = ?", (session,))
     timing.forget(connection, session)
     connection.execute("DELETE FROM acts WHERE session_id = ?", (session,))
     unlocks.forget(connection, session)

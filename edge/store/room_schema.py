@@ -341,4 +341,18 @@ CREATE INDEX segments_ended ON segments (camera, ended_ms);
 CREATE INDEX segments_length ON segments (camera, duration_ms);
 CREATE INDEX ledger_kind_time ON ledger (kind, at_ms)
 """,
+    "m049_access": """
+CREATE TABLE footage_views (
+    view_id TEXT PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions, cameras TEXT NOT NULL,
+    from_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, by_id TEXT NOT NULL, ledger_seq INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX footage_views_time ON footage_views (at_ms);
+CREATE INDEX reasons_session ON reasons (session_id, kind);
+CREATE TABLE passes (pass_id TEXT PRIMARY KEY, body TEXT NOT NULL, expires_ms INTEGER NOT NULL) STRICT;
+CREATE TABLE pass_sessions (
+    token_hash TEXT PRIMARY KEY, pass_id TEXT NOT NULL REFERENCES passes ON DELETE CASCADE,
+    created_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL
+) STRICT
+""",
 }

@@ -100,7 +100,9 @@ def sign_in(connection: sqlite3.Connection, staff: str, token_hash: str) -> None
 
 
 def sign_out(connection: sqlite3.Connection, token_hash: str) -> None:
-    connection.execute("DELETE FROM staff_sessions WHERE token_hash = ?", (token_hash,))
+    """Whoever is behind the token, by badge or by pass."""
+    for table in ("staff_sessions", "pass_sessions"):
+        connection.execute(f"DELETE FROM {table} WHERE token_hash = ?", (token_hash,))  # noqa: S608
 
 
 def signed_in(connection: sqlite3.Connection, token_hash: str) -> tuple[Staff, int] | None:
@@ -115,4 +117,6 @@ def signed_in(connection: sqlite3.Connection, token_hash: str) -> tuple[Staff, i
 
 
 def seen(connection: sqlite3.Connection, token_hash: str) -> None:
-    connection.execute("UPDATE staff_sessions SET seen_ms = ? WHERE token_hash = ?", (clock.wall_ms(), token_hash))
+    for table in ("staff_sessions", "pass_sessions"):
+        statement = f"UPDATE {table} SET seen_ms = ? WHERE token_hash = ?"  # noqa: S608
+        connection.execute(statement, (clock.wall_ms(), token_hash))

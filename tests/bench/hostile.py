@@ -52,7 +52,7 @@ ENGLISH = re.compile(r"[A-Za-z]+ [a-z]+")
 TIMEOUT = 20.0
 # written by the process itself, whoever asks
 OF_THE_ROOM = {"answers.exam_clock", "answers.digests", "room.checkpoints", "room.ledger_nodes"}
-LEDGER_OF_NOBODY = {"tablet_refused", "request_refused", "staff_refused", "answers", "act_refused"}
+LEDGER_OF_NOBODY = {"tablet_refused", "request_refused", "staff_refused", "pass_refused", "answers", "act_refused"}
 
 Row = tuple[tuple[str, Any], ...]
 Tables = dict[str, Counter[Row]]
@@ -189,7 +189,10 @@ def callers(place: Yard) -> dict[str, Caller]:
         return own in (row.get("attempt_id"), whose.get(row.get("person_id", "")))
 
     def looks(table: str, row: dict[str, Any]) -> bool:
-        kinds = LEDGER_OF_NOBODY | {"act_refused", "footage_viewed", "staff_signed_in"}
+        """Each look of a supervisor's is written down, with its reason."""
+        if table in ("room.reasons", "room.footage_views"):
+            return row.get("kind", "footage_viewed") == "footage_viewed"
+        kinds = LEDGER_OF_NOBODY | {"footage_viewed", "footage_searched", "staff_signed_in"}
         return table == "room.staff_sessions" or (table == "room.ledger" and row["kind"] in kinds)
 
     def elsewhere(table: str, row: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 import cv2
 import pytest
@@ -22,7 +23,7 @@ from edge.domain.reasons import sentence
 from edge.gateway.settings import open_province
 from edge.ops.ports import free_port
 from edge.recording.writer import Place, SegmentWriter
-from edge.store import checkins, people, records, segments
+from edge.store import checkins, ledger, people, records, segments
 from edge.store.db import connect, transaction
 from support.cameras import make_packets
 from support.gateways import gateway_process, make_province, real_room
@@ -415,6 +416,8 @@ def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoo
     with serving(room, tmp_path) as (_, base), page_of(browser, DESK, lang) as page:
         proctor, _ = open_exam(base, room.session, admit=3)
         film(room)
+        addresses: list[str] = []
+        page.on("request", lambda request: addresses.append(unquote_plus(request.url)))
         sign_in(page, base, SUPERVISOR, "/spotcheck/")
         shot(page, "spotcheck-list", lang)
         page.goto(f"{base}/spotcheck/{room.session}")
@@ -425,6 +428,10 @@ def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoo
         page.locator(".row .button.slim", has_text={"zh": "例行", "en": "Routine"}[lang]).click()
         page.locator(".button.play").click()
         page.wait_for_function("() => document.querySelector('video').readyState >= 2")
+        viewed = ledger.entries(room.db, session=room.session, kinds=("footage_viewed",))
+        assert [(entry.content["by"], entry.body["cameras"]) for entry in viewed] == [(SUPERVISOR.id, ["door"])]
+        why = page.locator("input[name=why]").input_value()
+        assert why and not [address for address in addresses if why in address]
         page.locator("video").scroll_into_view_if_needed()
         shot(page, "spotcheck-viewer", lang)
         page.goto(f"{base}/no/such/page")

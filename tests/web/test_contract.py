@@ -30,6 +30,7 @@ from edge.web.kiosk import api as kiosk
 from edge.web.scoring import api as scoring
 from edge.web.scoring import pictures
 from edge.web.spotcheck import exporting as spotcheck
+from edge.web.spotcheck import viewing
 from support.contracts import contract
 from support.rooms import make_desk_room
 from support.serving import EXAMINER, PROCTOR, SUPERVISOR
@@ -69,6 +70,7 @@ BODIES: dict[str, type[BaseModel]] = {
     "Chief": scoring.ChiefBody,
     "Picture": pictures.PictureBody,
     "Evidence": spotcheck.EvidenceBody,
+    "View": viewing.ViewBody,
 }
 
 
@@ -76,7 +78,7 @@ class Site:
     """A session that runs, with the first three of its people in."""
 
     def __init__(self, folder: Path) -> None:
-        self.desk = make_desk_room(folder)
+        self.desk = make_desk_room(folder, camera={"door": {"backend": "file", "source": "door.mp4"}})
         db, self.session = self.desk.db, self.desk.session
         bank = open_bank(self.desk.identity, self.desk.config.paths.bundles, sessions.find(db, self.session))
         conduct.open_checkin(db, self.session, bank, PROCTOR.id)
@@ -289,10 +291,16 @@ def test_what_staff_are_answered_is_as_the_document_says(site: Site) -> None:
     assert stream.mimetype == "text/event-stream"
     stream.close()
 
-    supervisor, _ = site.staff(SUPERVISOR)
+    supervisor, head = site.staff(SUPERVISOR)
     timeline = supervisor.get(f"/spotcheck/api/{session}/timeline")
     assert timeline.status_code == 200
     check_answer(timeline, "/spotcheck/api/{session}/timeline", "get")
+    now = timeline.json["until_ms"]
+    for since, status in ((now - 1000, 200), (0, 403), (now + 1, 400)):
+        body = {"cameras": ["door"], "from": since, "until": min(since + 1000, now), "why": "例行抽查"}
+        opened = supervisor.post(f"/spotcheck/api/{session}/views", json=body, headers=head)
+        assert opened.status_code == status, opened.text
+        check_answer(opened, "/spotcheck/api/{session}/views", "post")
     stranger = site.app.test_client()
     for path, item in DOCUMENT["paths"].items():
         if "get" in item and {"staff": []} in item["get"].get("security", ()):

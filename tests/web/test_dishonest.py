@@ -350,9 +350,13 @@ def test_addresses_that_cannot_be_read_are_no_crash(site: Site, target: str) -> 
 
 
 def test_a_span_beyond_any_calendar_is_refused(site: Site) -> None:
-    client, _ = site.staff(SUPERVISOR)
-    path = f"/spotcheck/{site.desk.session}/clip/door?from={10**30}&until={10**30 + 5}&why=test"
-    assert client.get(path).status_code == 400
+    client, head = site.staff(SUPERVISOR)
+    span = {"from": 10**30, "until": 10**30 + 5, "why": "test"}
+    asked = (("api/{}/views", {"cameras": ["door"]}), ("{}/evidence", {"camera": "door"}))
+    for path, named in asked:
+        told = client.post("/spotcheck/" + path.format(site.desk.session), json={**span, **named}, headers=head)
+        refused(told, "span_wrong")
+        assert told.status_code == 400
 
 
 def test_an_examiners_pin_locks_like_a_sign_in(site: Site) -> None:

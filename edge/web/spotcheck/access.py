@@ -1,23 +1,65 @@
-"""What a supervisor may ask for, and the ledger entry that each look leaves."""
+"""What a supervisor may ask for, and the ledger entry that each look leaves.
+
+Every byte of footage belongs to a view, opened by POST with the reason: who, which cameras, what span and why are in
+the ledger before the first byte is sent. A view lies in its session and ten minutes either side; of whoever came with a
+pass, in the pass too. A clip is whole fragments, so its first picture may lie before its span, at most back to the last
+key frame.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import re
+from collections.abc import Sequence
 
 from flask import request
 
 from edge import clock
-from edge.errors import BadInput, NotFound
-from edge.store import ledger, segments
-from edge.store.db import transaction
+from edge.errors import BadInput, NotFound, Refused
+from edge.store import access, segments, sessions
+from edge.store.access import View
+from edge.store.segments import SESSION_MARGIN_MS
+from edge.store.sessions import Session
 from edge.web.room import room, room_db
-from edge.web.staff.session import signed_in_staff
+from edge.web.spotcheck import bp
+from edge.web.staff.session import held_pass, signed_in_staff
 
 LONGEST_VIEW_MS = 60 * 60_000
-SAME_VIEWING_MS = 10 * 60_000
 LATEST_MS = 1 << 47
 CAMERA = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
+MINUTE_MS = 60_000
+
+
+@bp.before_request
+def within_the_pass() -> None:
+    """Whichever address names a session: one that a pass does not cover is refused to its holder, whatever they ask."""
+    session = (request.view_args or {}).get("session")
+    if session is not None and held_pass() is not None and not covered(sessions.find(room_db(), session)):
+        raise Refused("session_not_in_pass")
+
+
+def covered(session: Session) -> bool:
+    """Whether whoever is signed in may see this session at all: staff each, the holder of a pass what it covers."""
+    held = held_pass()
+    if held is None:
+        return True
+    since = session.opened_ms or session.planned_ms
+    until = session.closed_ms or max(since + session.minutes * MINUTE_MS, clock.wall_ms() if session.opened_ms else 0)
+    return session.room in held.rooms and held.touches(since, until)
+
+
+def window(session: Session) -> tuple[int, int] | None:
+    """The wall time that whoever is signed in may look at; None before the session's door has opened."""
+    if session.opened_ms is None:
+        return None
+    since = session.opened_ms - SESSION_MARGIN_MS
+    until = (session.closed_ms or clock.wall_ms()) + SESSION_MARGIN_MS
+    held = held_pass()
+    return (since, until) if held is None else (max(since, held.from_ms), min(until, held.until_ms))
+
+
+def may_export() -> bool:
+    held = held_pass()
+    return held is None or held.export
 
 
 def known(camera: str) -> str:
@@ -26,35 +68,48 @@ def known(camera: str) -> str:
     return camera
 
 
-def span() -> tuple[int, int, str, int]:
-    try:
-        since, until = int(request.args["from"]), int(request.args["until"])
-        part = int(request.args.get("part", "0"))
-    except (KeyError, ValueError) as error:
-        raise BadInput("span_wrong", minutes=LONGEST_VIEW_MS // 60_000) from error
-    why = request.args.get("why", "").strip()
-    if len(why) < 2 or len(why) > 500:
-        raise BadInput("reason_wanted")
-    check_span(since, until)
-    return since, until, why, max(0, part)
-
-
-def check_span(since: int, until: int) -> None:
+def check_span(session: Session, since: int, until: int) -> None:
+    """BadInput for what is no span, or a longer one than LONGEST_VIEW_MS; Refused for one that is not the session's, or
+    not the pass's.
+    """
     if not 0 <= since < until < min(since + LONGEST_VIEW_MS, LATEST_MS):
-        raise BadInput("span_wrong", minutes=LONGEST_VIEW_MS // 60_000)
+        raise BadInput("span_wrong", minutes=LONGEST_VIEW_MS // MINUTE_MS)
+    found = window(session)
+    if found is None or not found[0] <= since < until <= found[1]:
+        raise Refused("span_outside" if held_pass() is None else "span_not_in_pass")
 
 
-def note_viewing(session: str, camera: str, since: int, until: int, why: str) -> None:
-    """One entry a viewing: a player's further ranges of the same span are the same viewing for a while."""
-    connection, by = room_db(), signed_in_staff().id
-    body = {"camera": camera, "from_ms": since, "until_ms": until, "why_sha256": _commit(why)}
-    fresh = clock.wall_ms() - SAME_VIEWING_MS
-    recent = ledger.last(connection, "footage_viewed", 50)
-    if any(e.body == body and e.content["by"] == by and e.at_ms > fresh for e in recent):
-        return
-    with transaction(connection):
-        ledger.append(connection, "footage_viewed", body, session=session, by=by)
+def open_view(session: str, cameras: Sequence[str], from_ms: int, until_ms: int, why: str) -> View:
+    """Open a view for whoever is signed in; its entry is in the ledger. Errors as `known` and `check_span`."""
+    check_span(sessions.find(room_db(), session), from_ms, until_ms)
+    names = [known(camera) for camera in cameras]
+    return access.open_view(room_db(), session, names, from_ms, until_ms, why=why, by=signed_in_staff().id)
 
 
-def _commit(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def need_view(session: str, camera: str) -> View:
+    """The view that the request names by `view`. Refused (`view_wanted`) where it names none, one that is too old,
+    somebody else's, another session's or another camera's.
+    """
+    found = access.view(room_db(), request.args.get("view", ""), session, signed_in_staff().id)
+    if found is None or camera not in found.cameras:
+        raise Refused("view_wanted")
+    return found
+
+
+def span_within(view: View) -> tuple[int, int]:
+    """`from` and `until` of the request, the view's own where it names none. Refused where they leave the view."""
+    try:
+        since = int(request.args.get("from", view.from_ms))
+        until = int(request.args.get("until", view.until_ms))
+    except ValueError as error:
+        raise BadInput("span_wrong", minutes=LONGEST_VIEW_MS // MINUTE_MS) from error
+    if since >= until:
+        raise BadInput("span_wrong", minutes=LONGEST_VIEW_MS // MINUTE_MS)
+    if not view.from_ms <= since < until <= view.until_ms:
+        raise Refused("view_wanted")
+    return since, until
+
+
+def note_search(session: str, cameras: Sequence[str], from_ms: int, until_ms: int) -> None:
+    """Whoever is signed in looked through what there is."""
+    access.note_search(room_db(), cameras, from_ms, until_ms, session=session, by=signed_in_staff().id)

@@ -8,12 +8,13 @@ from typing import Annotated
 from flask import Response
 from pydantic import Field
 
+from edge.errors import Refused
 from edge.recording.evidence import export_evidence
 from edge.store import sessions
 from edge.web.body import Body, read
 from edge.web.room import room, room_db
 from edge.web.spotcheck import bp
-from edge.web.spotcheck.access import CAMERA, check_span, known
+from edge.web.spotcheck.access import CAMERA, check_span, known, may_export
 from edge.web.staff.session import require_role, signed_in_staff
 
 
@@ -31,8 +32,9 @@ def evidence(session: str) -> Response:
     body = read(EvidenceBody)
     here = room()
     connection = room_db()
-    sessions.find(connection, session)
-    check_span(body.from_, body.until)
+    check_span(sessions.find(connection, session), body.from_, body.until)
+    if not may_export():
+        raise Refused("pass_no_export")
     folder = here.config.paths.recordings / "exports"
     folder.mkdir(parents=True, exist_ok=True)
     out = folder / f"{secrets.token_hex(8)}.zip"
@@ -51,7 +53,7 @@ def evidence(session: str) -> Response:
     file = out.open("rb")
     length = out.stat().st_size
     out.unlink()  # the open file lasts as long as the download
-    response = Response(iter(lambda: file.read(256 * 1024), b""), mimetype="application/zip", direct_passthrough=True)
+    response = Response(iter(lambda: file.read(256 * 1024), b""), mimetype="application/zip")
     response.call_on_close(file.close)
     response.content_length = length
     name = f"evidence-{session}-{body.camera}-{body.from_}.zip"

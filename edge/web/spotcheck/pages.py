@@ -10,13 +10,14 @@ from edge.store import sessions
 from edge.ui import language
 from edge.web.room import room_db
 from edge.web.spotcheck import bp
+from edge.web.spotcheck.access import covered
 from edge.web.staff.session import require_role
 
 
 @bp.get("/")
 @require_role("supervisor")
 def index() -> str:
-    return render_template("spotcheck/list.html", sessions=sessions.all_sessions(room_db()))
+    return render_template("spotcheck/list.html", sessions=list(filter(covered, sessions.all_sessions(room_db()))))
 
 
 @bp.get("/<session>")

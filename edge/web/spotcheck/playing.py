@@ -1,4 +1,4 @@
-"""Clips to look at, by ranges."""
+"""Clips to look at, by ranges; each byte of an opened view."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from werkzeug.http import parse_range_header
 
 from edge.errors import NotFound
 from edge.recording import clips
-from edge.store import sessions
 from edge.web.room import room, room_db
 from edge.web.spotcheck import bp
-from edge.web.spotcheck.access import known, note_viewing, span
+from edge.web.spotcheck.access import known, need_view, span_within
 from edge.web.staff.session import require_role
 
 
 @bp.get("/<session>/clip/<camera>")
 @require_role("supervisor")
 def clip(session: str, camera: str) -> Response:
-    """One playable clip of the span; `part` counts through the files a span lies in, X-Clip-Parts says how many."""
-    connection = room_db()
-    sessions.find(connection, session)
-    since, until, why, part = span()
-    found = clips.clips_between(connection, known(camera), since, until)
+    """One playable clip of an opened view.
+
+    `part` counts through the files its span lies in, X-Clip-Parts says how many.
+    """
+    view = need_view(session, known(camera))
+    since, until = span_within(view)
+    found = clips.clips_between(room_db(), camera, since, until)
+    part = _part()
     if part >= len(found):
         raise NotFound("no_footage")
     chosen = found[part]
     start, end = _range(chosen.length)
-    if end - start > 1:  # the page first asks for one byte, to learn how many parts there are
-        note_viewing(session, camera, since, until, why)
     partial = (start, end) != (0, chosen.length)
     response = Response(
         clips.stream(room().config.paths.recordings, chosen, start, end),
@@ -43,6 +43,13 @@ def clip(session: str, camera: str) -> Response:
     if partial:
         response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{chosen.length}"
     return response
+
+
+def _part() -> int:
+    try:
+        return max(0, int(request.args.get("part", "0")))
+    except ValueError as error:
+        raise NotFound("no_footage") from error
 
 
 def _range(length: int) -> tuple[int, int]:

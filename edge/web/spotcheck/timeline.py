@@ -12,7 +12,8 @@ from edge.recording import clips
 from edge.store import checkins, ledger, people, segments, sessions
 from edge.web.room import room, room_db
 from edge.web.spotcheck import bp
-from edge.web.staff.session import require_role
+from edge.web.spotcheck.access import may_export, note_search, window
+from edge.web.staff.session import held_pass, require_role
 
 MARGIN_MS = 5_000
 # ledger kinds shown as marks on the timeline, beside the check-ins
@@ -51,20 +52,28 @@ def timeline(session: str) -> Response:
     """What was recorded and what happened, from the opening of the door to the end or now."""
     connection = room_db()
     found = sessions.find(connection, session)
-    if found.opened_ms is None:
+    seen = window(found)
+    if found.opened_ms is None or seen is None:
         empty: dict[str, Any] = {"from_ms": found.planned_ms, "until_ms": found.planned_ms, "cameras": [], "marks": []}
-        return jsonify(empty | {"ledger": _ledger()})
-    since = found.opened_ms - MARGIN_MS
-    until = min((found.closed_ms or clock.wall_ms()) + MARGIN_MS, clock.wall_ms())
+        return jsonify(empty | {"ledger": _ledger(), "allowed": None})
+    since = max(found.opened_ms - MARGIN_MS, seen[0])
+    until = max(since, min((found.closed_ms or clock.wall_ms()) + MARGIN_MS, clock.wall_ms(), seen[1]))
     names = sorted({*segments.cameras(connection), *room().config.camera})
+    note_search(session, names, since, until)
     document = {
         "from_ms": since,
         "until_ms": until,
         "cameras": [_camera(name, since, until) for name in names],
-        "marks": _marks(session),
+        "marks": _within(_marks(session), *seen),
         "ledger": _ledger(),
+        "allowed": {"from_ms": seen[0], "until_ms": seen[1], "export": may_export()},
     }
     return jsonify(document)
+
+
+def _within(marks: list[dict[str, Any]], since: int, until: int) -> list[dict[str, Any]]:
+    """The marks that the holder of a pass may see; staff see all, those long after the session too."""
+    return [mark for mark in marks if held_pass() is None or since <= int(mark["at_ms"]) <= until]
 
 
 def _camera(name: str, since: int, until: int) -> dict[str, Any]:

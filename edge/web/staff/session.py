@@ -13,10 +13,12 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from edge import clock
 from edge.domain.reasons import words
-from edge.errors import NotSignedIn, Refused
+from edge.errors import ExamroomError, NotSignedIn, Refused, VerificationFailed
 from edge.exam import pins
-from edge.store import ledger, staff
+from edge.store import access, ledger, staff
 from edge.store.db import transaction
+from edge.trust.enrolment import Identity
+from edge.trust.passes import Pass, PassTrust
 from edge.web.body import check_csrf, csrf_of
 from edge.web.room import room, room_db
 
@@ -26,6 +28,8 @@ SEEN_EVERY_MS = 30_000
 WATCHING = ("/board", "/events", "/safe-to-unplug")
 # who looks after the room and not after one session
 ROOM_ROLES = ("supervisor", "technician")
+HOLDER = "pass"
+"""The role of whoever came with a pass: a supervisor's at the spot check, within the pass, and nothing elsewhere."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,6 +57,33 @@ def sign_in(badge: str, pin: str) -> tuple[staff.Staff, str]:
     return who, token
 
 
+def sign_in_with_pass(text: str) -> tuple[staff.Staff, str]:
+    """(who, token for the cookie). BadInput, VerificationFailed, Refused: the pass does not count here and now."""
+    connection = room_db()
+    try:
+        here = room().identity()
+        held = _pass_trust(here).check(text, here.certificate.room, clock.wall_ms())
+    except ExamroomError as error:
+        if error.status < 500 and room().strangers.take() is not None:
+            with transaction(connection):
+                ledger.append(connection, "pass_refused", {"reason": error.code})
+        raise
+    token = secrets.token_urlsafe(24)
+    with transaction(connection):
+        access.sign_in(connection, held.id, held.model_dump_json(), held.expires_ms, _hash(token))
+        body = held.model_dump(include={"from_ms", "until_ms", "expires_ms", "export"})
+        ledger.append(connection, "pass_signed_in", body, by=held.by)
+    return _holder(held), token
+
+
+def _pass_trust(here: Identity) -> PassTrust:
+    return PassTrust(room().config.paths.trust, [here.root_public])
+
+
+def _holder(held: Pass) -> staff.Staff:
+    return staff.Staff(held.by, held.name, HOLDER, "", "", 0, None)
+
+
 def check_pin(staff_id: str, pin: str, session: str | None = None) -> None:
     """Whether `pin` is theirs. Refused when it is not, TooMany while locked out."""
     pins.check_pin(room_db(), staff_id, pin, session)
@@ -78,7 +109,7 @@ def current() -> staff.Staff | None:
     if not token:
         return None
     connection = room_db()
-    found = staff.signed_in(connection, _hash(token))
+    found = staff.signed_in(connection, _hash(token)) or _came_with_pass(_hash(token))
     if found is None:
         return None
     who, seen_ms = found
@@ -93,6 +124,30 @@ def current() -> staff.Staff | None:
             staff.seen(connection, _hash(token))
     g.staff = who
     return who
+
+
+def _came_with_pass(token_hash: str) -> tuple[staff.Staff, int] | None:
+    """NotSignedIn once the pass has ended or was revoked: each request is measured by it anew."""
+    connection = room_db()
+    found = access.signed_in(connection, token_hash)
+    if found is None:
+        return None
+    held, here = Pass.model_validate_json(found[0]), room().identity()
+    try:
+        _pass_trust(here).need_good(held, here.certificate.room, clock.wall_ms())
+    except (Refused, VerificationFailed) as error:
+        with transaction(connection):
+            staff.sign_out(connection, token_hash)
+            ledger.append(connection, "pass_refused", {"reason": error.code}, by=held.by)
+        raise NotSignedIn(error.code, **error.facts) from error
+    g.held_pass = held
+    return _holder(held), found[1]
+
+
+def held_pass() -> Pass | None:
+    """The pass that whoever is signed in came with; None for staff and for nobody."""
+    current()
+    return cast("Pass | None", g.get("held_pass"))
 
 
 def csrf_token() -> str:
@@ -149,7 +204,14 @@ def require_role(*roles: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def _held(who: staff.Staff, session: str | None, roles: tuple[str, ...]) -> set[str]:
-    """The roles that count for this request. Refused, in one sentence, for staff of other sessions only."""
+    """The roles that count for this request. Refused, in one sentence, for staff of other sessions only.
+
+    What of the spot check a pass lets its holder see, `edge.web.spotcheck` holds to the pass.
+    """
+    if who.role == HOLDER:
+        if request.blueprint != "spotcheck":
+            raise Refused("pass_elsewhere")
+        return {"supervisor"}
     if session is None:
         return all_roles(who)
     role = role_for(who, session)

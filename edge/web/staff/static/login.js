@@ -10,3 +10,12 @@ badge.addEventListener("keydown", (event) => {
     if (badge.value.trim()) pin.focus();
   }
 });
+
+// A hand scanner types wherever the cursor is: a pass that begins in the badge field goes on in its own.
+const pass = document.querySelector('input[name="pass"]');
+badge.addEventListener("input", () => {
+  if (!badge.value.startsWith("XP1:")) return;
+  pass.value = badge.value;
+  badge.value = "";
+  pass.focus();
+});

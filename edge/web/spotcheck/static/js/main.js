@@ -61,7 +61,7 @@ function draw() {
     replace(holder, h("div", { class: "stack" }, summary, h("p", { class: "notice" }, t("spotcheck.not_opened"))));
     return;
   }
-  viewer = createViewer(facts.session, timeline.cameras.map((camera) => camera.name));
+  viewer = createViewer(facts.session, timeline.cameras.map((camera) => camera.name), timeline.allowed);
   const zoomButton = (by, label, kind) => h("button", { type: "button", class: "button slim " + kind, onclick: () => { zoom = Math.min(ZOOMS.length - 1, Math.max(0, zoom + by)); redraw(); } }, label);
   replace(holder, h("div", { class: "stack" }, summary,
     h("section", { class: "card" }, h("div", { class: "row ends" }, h("h2", {}, t("spotcheck.timeline")), h("div", { class: "row" }, legend(), zoomButton(-1, "− " + t("spotcheck.zoom_out"), "zoom-out"), zoomButton(1, "+ " + t("spotcheck.zoom_in"), "zoom-in"))),

@@ -1,16 +1,19 @@
-// Looking at footage and taking evidence away: first the reason, then the clip, part after part.
+// Looking at footage and taking evidence away: first the reason, then the clip, part after part. The reason is posted,
+// which opens a view; every byte is fetched with the view's id, and no address has the reason in it.
 
 import { h, setText } from "/ui/static/js/dom.js";
 import { lang, t } from "/ui/static/js/text.js";
-import { postForFile } from "/ui/static/js/http.js";
+import { postForFile, postJSON } from "/ui/static/js/http.js";
 import { toast } from "/ui/static/js/dialog.js";
 import { date, hms } from "/ui/static/js/time.js";
 
 const SIDE_MS = 30000;
 const WHY_MIN = 2;
 
-export function createViewer(session, cameras) {
+// allowed: {from_ms, until_ms, export}, what whoever is signed in may look at.
+export function createViewer(session, cameras, allowed) {
   let moment = null;
+  let view = null;
   let parts = 1;
   let part = 0;
   const base = "/spotcheck/" + encodeURIComponent(session);
@@ -20,8 +23,8 @@ export function createViewer(session, cameras) {
   const trouble = h("p", { class: "notice bad", id: "why-trouble", role: "alert", hidden: true });
   const video = h("video", { controls: true, playsinline: true, preload: "metadata", hidden: true });
   const which = h("p", { class: "small muted num", role: "status" });
-  const play = h("button", { type: "button", class: "button main play", disabled: true, onclick: () => guard(() => show(0)) }, "▶ " + t("spotcheck.play"));
-  const take = h("button", { type: "button", class: "button export", disabled: true, onclick: () => guard(save) }, t("spotcheck.export"));
+  const play = h("button", { type: "button", class: "button main play", disabled: true, onclick: () => guard(open) }, "▶ " + t("spotcheck.play"));
+  const take = h("button", { type: "button", class: "button export", disabled: true, hidden: !allowed.export, onclick: () => guard(save) }, t("spotcheck.export"));
   const reasons = [t("spotcheck.why_routine"), t("spotcheck.why_complaint")].map((text) => h("button", { type: "button", class: "button slim", onclick: () => { why.value = text; say(""); } }, text));
 
   function say(sentence) {
@@ -41,17 +44,36 @@ export function createViewer(session, cameras) {
     work();
   }
 
-  const from = () => moment.at_ms - SIDE_MS;
-  const until = () => moment.at_ms + SIDE_MS;
-  const url = (n) => base + "/clip/" + encodeURIComponent(camera.value) + "?" + new URLSearchParams({ from: from(), until: until(), why: why.value.trim(), part: n });
+  const from = () => Math.max(moment.at_ms - SIDE_MS, allowed.from_ms);
+  const until = () => Math.min(moment.at_ms + SIDE_MS, allowed.until_ms);
+  const url = (n) => base + "/clip/" + encodeURIComponent(view.camera) + "?" + new URLSearchParams({ view: view.id, part: n });
 
-  // One byte first: it says how many parts there are, or why there are none, and is not counted as a viewing.
+  // One view for one span, camera and reason: playing it again is the same look.
+  async function open() {
+    const asked = { cameras: [camera.value], from: from(), until: until(), why: why.value.trim() };
+    const key = JSON.stringify(asked);
+    if (!view || view.key !== key) {
+      view = null;
+      try {
+        const told = await postJSON("/spotcheck/api/" + encodeURIComponent(session) + "/views", asked);
+        view = { key, id: told.view, camera: told.cameras[0] };
+      } catch (failure) {
+        video.hidden = true;
+        say(failure.message);
+        return;
+      }
+    }
+    show(0);
+  }
+
+  // One byte first: it says how many parts there are, or why there are none.
   async function show(n) {
     try {
       const response = await fetch(url(n), { headers: { Range: "bytes=1-1", Accept: "application/json" }, credentials: "same-origin", cache: "no-store" });
       if (!response.ok) {
         const body = await response.json().catch(() => null);
         say((body && body[lang()]) || t("spotcheck.no_play"));
+        view = null;
         video.hidden = true;
         return;
       }
@@ -98,12 +120,12 @@ export function createViewer(session, cameras) {
       moment = next;
       if (next.camera) camera.value = next.camera;
       setText(span, t("spotcheck.span", { date: date(from()), from: hms(from()), until: hms(until()) }));
-      play.disabled = take.disabled = cameras.length === 0;
+      play.disabled = take.disabled = cameras.length === 0 || from() >= until();
       video.pause();
       video.hidden = true;
       video.removeAttribute("src");
       setText(which, "");
-      say("");
+      say(from() < until() ? "" : t("spotcheck.outside"));
     },
   };
 }

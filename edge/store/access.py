@@ -1,0 +1,161 @@
+"""Who looks at footage: views that were opened, searches, and supervisors who came with a pass of the province.
+
+A view is a right to fetch bytes of some cameras and one span, for a while, of whoever gave the reason for it. Its
+ledger entry is in the same transaction; the reason's own words are in `reasons`, where they have a date of deletion.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge import clock
+from edge.domain.canonical import canonical_text
+from edge.store import faces, ledger, records
+from edge.store.db import transaction
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+VIEW_LASTS_MS = 12 * HOUR_MS
+SAME_SEARCH_MS = 10 * 60_000
+KEEP_MS = 180 * DAY_MS
+"""How long the name on a pass is kept after its end, and the words of a view after its session's own date of deletion
+where it was opened later than that."""
+VIEWED, SEARCHED = "footage_viewed", "footage_searched"
+_RECENT = 50
+
+
+@dataclass(frozen=True)
+class View:
+    """What somebody may fetch: whole fragments of `cameras` that touch [from_ms, until_ms) of wall time.
+
+    `by` is the id of a staff member, or `pass:` and the id of a pass.
+    """
+
+    id: str
+    session: str
+    cameras: tuple[str, ...]
+    from_ms: int
+    until_ms: int
+    by: str
+    ledger_seq: int
+    at_ms: int
+
+
+def open_view(
+    connection: sqlite3.Connection,
+    session: str,
+    cameras: Sequence[str],
+    from_ms: int,
+    until_ms: int,
+    *,
+    why: str,
+    by: str,
+) -> View:
+    """Open a view, with its entry and the words of the reason, in one transaction; the id is random."""
+    view_id = secrets.token_urlsafe(16)
+    names = sorted(set(cameras))
+    with transaction(connection):
+        digest = records.keep_reason(connection, session, VIEWED, why, by)
+        body = {"cameras": names, "from_ms": from_ms, "until_ms": until_ms, "reason_sha256": digest}
+        seq = ledger.append(connection, VIEWED, body, session=session, by=by)
+        at_ms = clock.wall_ms()
+        connection.execute(
+            "INSERT INTO footage_views (view_id, session_id, cameras, from_ms, until_ms, by_id, ledger_seq, at_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (view_id, session, canonical_text(names), from_ms, until_ms, by, seq, at_ms),
+        )
+    return View(view_id, session, tuple(names), from_ms, until_ms, by, seq, at_ms)
+
+
+def view(connection: sqlite3.Connection, view_id: str, session: str, by: str) -> View | None:
+    """The view of that id, if `by` opened it for this session and it is not too old; else None."""
+    row = connection.execute(
+        "SELECT * FROM footage_views WHERE view_id = ? AND session_id = ? AND by_id = ?", (view_id, session, by)
+    ).fetchone()
+    if row is None or clock.wall_ms() - row["at_ms"] > VIEW_LASTS_MS:
+        return None
+    return View(
+        row["view_id"],
+        row["session_id"],
+        tuple(json.loads(row["cameras"])),
+        row["from_ms"],
+        row["until_ms"],
+        row["by_id"],
+        row["ledger_seq"],
+        row["at_ms"],
+    )
+
+
+def note_search(
+    connection: sqlite3.Connection,
+    cameras: Sequence[str],
+    from_ms: int,
+    until_ms: int,
+    *,
+    session: str | None = None,
+    by: str | None = None,
+) -> None:
+    """A `footage_searched` entry; none where the same person has one of the same beginning since ten minutes ago.
+
+    `by` None: at the box itself, by command. The end is not compared: that of a running session moves on.
+    """
+    body = {"cameras": sorted(cameras), "from_ms": from_ms, "until_ms": until_ms}
+    now = clock.wall_ms()
+    for entry in ledger.last(connection, SEARCHED, _RECENT):
+        known = (entry.session_id, entry.content["by"], entry.body["cameras"], entry.body["from_ms"])
+        if known == (session, by, body["cameras"], from_ms) and 0 <= now - entry.at_ms < SAME_SEARCH_MS:
+            return
+    with transaction(connection):
+        ledger.append(connection, SEARCHED, body, session=session, by=by)
+
+
+# ---- passes
+
+
+def sign_in(connection: sqlite3.Connection, pass_id: str, body: str, expires_ms: int, token_hash: str) -> None:
+    """Keep the pass (its canonical JSON) and who came with it, in the caller's transaction."""
+    now = clock.wall_ms()
+    connection.execute(
+        "INSERT INTO passes (pass_id, body, expires_ms) VALUES (?, ?, ?) ON CONFLICT (pass_id) DO UPDATE SET"
+        " body = excluded.body, expires_ms = excluded.expires_ms",
+        (pass_id, body, expires_ms),
+    )
+    connection.execute(
+        "INSERT INTO pass_sessions (token_hash, pass_id, created_ms, seen_ms) VALUES (?, ?, ?, ?)",
+        (token_hash, pass_id, now, now),
+    )
+
+
+def signed_in(connection: sqlite3.Connection, token_hash: str) -> tuple[str, int] | None:
+    """The pass behind a token, as canonical JSON, and when its holder was last seen."""
+    row = connection.execute(
+        "SELECT p.body, s.seen_ms FROM pass_sessions s JOIN passes p ON p.pass_id = s.pass_id WHERE s.token_hash = ?",
+        (token_hash,),
+    ).fetchone()
+    return None if row is None else (str(row["body"]), int(row["seen_ms"]))
+
+
+def forget_due(connection: sqlite3.Connection) -> int:
+    """Delete what has had its day, in the caller's transaction; how many rows.
+
+    Views that no longer count; who came with a pass that has ended; its holder's name and the words of views opened
+    after their session's own deletion, each KEEP_MS later. The ledger keeps ids and salted digests.
+    """
+    now = clock.wall_ms()
+    gone = connection.execute("DELETE FROM footage_views WHERE at_ms < ?", (now - VIEW_LASTS_MS,)).rowcount
+    gone += connection.execute(
+        "DELETE FROM pass_sessions WHERE pass_id IN (SELECT pass_id FROM passes WHERE expires_ms < ?)", (now,)
+    ).rowcount
+    personal = connection.execute("DELETE FROM passes WHERE expires_ms < ?", (now - KEEP_MS,)).rowcount
+    personal += connection.execute(
+        "DELETE FROM reasons WHERE kind = ? AND at_ms < ? AND session_id IN"
+        " (SELECT id FROM sessions WHERE purged_ms IS NOT NULL)",
+        (VIEWED, now - KEEP_MS),
+    ).rowcount
+    if personal:
+        faces.note_deletion(connection)
+    return gone + personal
