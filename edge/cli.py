@@ -32,6 +32,7 @@ _LAZY = {
     "footage": ("edge.recording.commands", "footage", None, "List and export footage 录像"),
     "gateway": ("edge.gateway.commands", "gateway", "gateway", "The province's receiving side 省级网关"),
     "paper": ("edge.exam.paper_commands", "paper", None, "Draw a recorded paper again, to the byte 试卷复现"),
+    "pass": ("edge.exam.pass_commands", "pass_group", None, "Make and revoke passes to spot checks 抽查通行证"),
     "rehearse": ("edge.ops.rehearsal.commands", "rehearse_command", None, "Simulate a class: is the box fit? 演练"),
     "restore": ("edge.ops.restore", "restore_command", None, "Rebuild the room from its second medium 恢复考场"),
     "session": ("edge.exam.commands", "session", None, "Plan and list sessions, write results 考试场次"),
@@ -44,6 +45,7 @@ _LAZY = {
 _MORE = {
     "bank": (("edge.exam.exposure", "exposure_command"),),
     "faces": (("edge.services.enrolling", "enrol_command"),),
+    "footage": (("edge.recording.sample_commands", "sample"),),
 }
 
 

@@ -17,6 +17,7 @@ from edge.domain.reasons import words
 from edge.errors import BadInput
 from edge.gateway import bundles, results, rooms
 from edge.gateway.page import overview
+from edge.gateway.passes import pass_group
 from edge.gateway.serve import serve as run_server
 from edge.gateway.settings import Province, init_gateway, open_province
 from edge.trust.protocol import MAX_BATCH, ReceiptsFile, ResultItem, ResultsFile, parse
@@ -50,6 +51,9 @@ def _print(as_json: bool, facts: dict[str, Any], *lines: str) -> None:
 @click.group()
 def gateway() -> None:
     """The province's receiving side 省级网关."""
+
+
+gateway.add_command(pass_group)
 
 
 @gateway.command()

@@ -152,3 +152,14 @@ releases = Table(
     Column("time_ms", BigInteger, nullable=False),
     Index("releases_room", "room", "time_ms"),
 )
+
+# passes to spot checks: body is the pass as JSON, with its holder's name
+passes = Table(
+    "passes",
+    metadata,
+    Column("pass_id", String(16), primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+)
