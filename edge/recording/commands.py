@@ -14,7 +14,7 @@ from edge.config import Config
 from edge.errors import BadInput
 from edge.recording.clips import completeness_between, segments_between
 from edge.recording.evidence import export_evidence
-from edge.store import segments
+from edge.store import access, segments
 from edge.store.db import open_room
 from edge.store.refusals import notes_refusals
 from edge.trust import enrolment
@@ -49,7 +49,9 @@ def list_command(context: Any, since: str | None, until: str | None, as_json: bo
     connection = open_room(config.paths.room_db)
     found: list[dict[str, Any]] = []
     try:
-        for camera in sorted({*segments.cameras(connection), *config.camera}):
+        cameras = sorted({*segments.cameras(connection), *config.camera})
+        access.note_search(connection, cameras, start, end)
+        for camera in cameras:
             rows = segments_between(connection, camera, start, end)
             first = max(start, rows[0].started_ms) if rows else start
             whole = completeness_between(connection, camera, first, min(end, rows[-1].ended_ms) if rows else first)
