@@ -183,6 +183,7 @@ def test_a_view_is_for_its_own_session_camera_span_and_day(site: Site) -> None:
     assert said(supervisor.clip(view, **{"from": site.filmed + 3000})) == "span_wrong"
     assert said(supervisor.clip(view, part="one")) == "no_footage"
     assert said(supervisor.clip(view, camera="hall")) == "no_footage"
+    assert said(supervisor.clip(view, session="S-9")) == "view_wanted"
     with transaction(site.db):
         site.db.execute("UPDATE footage_views SET cameras = '[\"hall\"]' WHERE view_id = ?", (view,))
     assert said(supervisor.clip(view)) == "view_wanted"

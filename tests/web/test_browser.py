@@ -25,6 +25,8 @@ from edge.ops.ports import free_port
 from edge.recording.writer import Place, SegmentWriter
 from edge.store import checkins, ledger, people, records, segments
 from edge.store.db import connect, transaction
+from edge.trust.passes import issue
+from edge.trust.signer import Ed25519Signer
 from support.cameras import make_packets
 from support.gateways import gateway_process, make_province, real_room
 from support.kinds_room import hundred_document, make_kinds_room
@@ -394,6 +396,24 @@ def declines_while_looked_at(page: Page, room: DeskRoom, facts: dict[str, Any], 
     expect(note).to_be_hidden(timeout=3000)  # long before its own time: there is something newer to read
 
 
+def enter_with_a_pass(page: Page, base: str, desk: DeskRoom) -> None:
+    """A hand scanner types the code where the cursor is, in the badge field, and then Enter."""
+    now = clock.wall_ms()
+    root = Ed25519Signer.load(desk.config.paths.keys / "root.key")
+    _, text = issue(
+        root, name="李检查", rooms=["room-1"], from_ms=now - 30_000, until_ms=now + 30_000,
+        not_before_ms=now - 30_000, expires_ms=now + 60_000, export=False,
+    )  # fmt: skip
+    page.goto(f"{base}/staff/login")
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{base}/spotcheck/")
+    page.goto(f"{base}/spotcheck/{desk.session}")
+    page.locator(".mark-row").last.click()
+    expect(page.locator(".button.play")).to_be_visible()
+    expect(page.locator(".button.export")).to_be_hidden()
+
+
 def film(desk: DeskRoom) -> None:
     """The session has been open for a minute, and its door was filmed but for three seconds after a kill."""
     now = clock.wall_ms()
@@ -434,6 +454,7 @@ def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoo
         assert why and not [address for address in addresses if why in address]
         page.locator("video").scroll_into_view_if_needed()
         shot(page, "spotcheck-viewer", lang)
+        enter_with_a_pass(page, base, room)
         page.goto(f"{base}/no/such/page")
         shot(page, "error", lang)
         assert page.locator("body").inner_text()

@@ -79,25 +79,30 @@ def check_span(session: Session, since: int, until: int) -> None:
         raise Refused("span_outside" if held_pass() is None else "span_not_in_pass")
 
 
-def open_view(session: str, cameras: Sequence[str], from_ms: int, until_ms: int, why: str) -> View:
-    """Open a view for whoever is signed in; its entry is in the ledger. Errors as `known` and `check_span`."""
+def open_view(session: str, cameras: Sequence[str], from_ms: int, until_ms: int, why: str) -> str:
+    """Open a view for whoever is signed in, and return its id; its entry is in the ledger. Errors as `known` and
+    `check_span`.
+    """
     check_span(sessions.find(room_db(), session), from_ms, until_ms)
     names = [known(camera) for camera in cameras]
-    return access.open_view(room_db(), session, names, from_ms, until_ms, why=why, by=signed_in_staff().id)
+    return access.open_view(room_db(), session, names, from_ms, until_ms, why=why, by=signed_in_staff().id).id
 
 
-def need_view(session: str, camera: str) -> View:
-    """The view that the request names by `view`. Refused (`view_wanted`) where it names none, one that is too old,
-    somebody else's, another session's or another camera's.
+def need_view(view_id: str) -> View:
+    """The view of that id. Refused (`view_wanted`) where it is none, too old, somebody else's, or of another session
+    than the address names. Which of its cameras and moments are sent is the caller's to hold to it.
     """
-    found = access.view(room_db(), request.args.get("view", ""), session, signed_in_staff().id)
-    if found is None or camera not in found.cameras:
+    session = str((request.view_args or {}).get("session", ""))
+    found = access.view(room_db(), view_id, session, signed_in_staff().id)
+    if found is None:
         raise Refused("view_wanted")
     return found
 
 
-def span_within(view: View) -> tuple[int, int]:
-    """`from` and `until` of the request, the view's own where it names none. Refused where they leave the view."""
+def span_within(view: View, camera: str) -> tuple[int, int]:
+    """`from` and `until` of the request, the view's own where it names none. Refused (`view_wanted`) where they or the
+    camera leave the view.
+    """
     try:
         since = int(request.args.get("from", view.from_ms))
         until = int(request.args.get("until", view.until_ms))
@@ -105,7 +110,7 @@ def span_within(view: View) -> tuple[int, int]:
         raise BadInput("span_wrong", minutes=LONGEST_VIEW_MS // MINUTE_MS) from error
     if since >= until:
         raise BadInput("span_wrong", minutes=LONGEST_VIEW_MS // MINUTE_MS)
-    if not view.from_ms <= since < until <= view.until_ms:
+    if camera not in view.cameras or not view.from_ms <= since < until <= view.until_ms:
         raise Refused("view_wanted")
     return since, until
 

@@ -20,8 +20,8 @@ def clip(session: str, camera: str) -> Response:
 
     `part` counts through the files its span lies in, X-Clip-Parts says how many.
     """
-    view = need_view(session, known(camera))
-    since, until = span_within(view)
+    view = need_view(request.args.get("view", ""))
+    since, until = span_within(view, known(camera))
     found = clips.clips_between(room_db(), camera, since, until)
     part = _part()
     if part >= len(found):

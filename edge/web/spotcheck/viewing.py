@@ -27,6 +27,6 @@ class ViewBody(Body):
 def views(session: str) -> Response:
     """Open a view of some cameras and one span; footage is fetched with its id."""
     body = read(ViewBody)
-    opened = open_view(session, body.cameras, body.from_, body.until, body.why)
-    told = {"view": opened.id, "cameras": opened.cameras, "from_ms": opened.from_ms, "until_ms": opened.until_ms}
-    return jsonify(told)
+    view = open_view(session, body.cameras, body.from_, body.until, body.why)
+    cameras = sorted(set(body.cameras))
+    return jsonify({"view": view, "cameras": cameras, "from_ms": body.from_, "until_ms": body.until})
