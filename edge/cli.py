@@ -45,7 +45,7 @@ _LAZY = {
 _MORE = {
     "bank": (("edge.exam.exposure", "exposure_command"),),
     "faces": (("edge.services.enrolling", "enrol_command"),),
-    "footage": (("edge.recording.sample_commands", "sample"),),
+    "footage": (("edge.recording.sample_commands", "sample"), ("edge.recording.look_commands", "looks_command")),
 }
 
 

@@ -24,7 +24,7 @@ SAME_SEARCH_MS = 10 * 60_000
 KEEP_MS = 180 * DAY_MS
 """How long the name on a pass is kept after its end, and the words of a view after its session's own date of deletion
 where it was opened later than that."""
-VIEWED, SEARCHED = "footage_viewed", "footage_searched"
+VIEWED, SEARCHED, EXPORTED = "footage_viewed", "footage_searched", "export"
 _RECENT = 50
 
 
@@ -111,6 +111,47 @@ def note_search(
             return
     with transaction(connection):
         ledger.append(connection, SEARCHED, body, session=session, by=by)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One entry of somebody's look at a session's footage. `name`: of the staff member or the holder of the pass, None
+    once forgotten or at the box itself; `why`: the words of a view, None once deleted and for what has none.
+    """
+
+    seq: int
+    kind: str
+    at_ms: int
+    by: str | None
+    name: str | None
+    cameras: tuple[str, ...]
+    from_ms: int
+    until_ms: int
+    why: str | None
+
+
+def looks(connection: sqlite3.Connection, session: str) -> list[Look]:
+    """Every view, search and export of the session's footage, in order."""
+    words = dict(connection.execute("SELECT sha256, text FROM reasons WHERE session_id = ?", (session,)).fetchall())
+    names = dict(connection.execute("SELECT id, name FROM staff WHERE name <> ''").fetchall())
+    names |= dict(connection.execute("SELECT 'pass:' || pass_id, json_extract(body, '$.name') FROM passes").fetchall())
+    found = []
+    for entry in ledger.entries(connection, session=session, kinds=(VIEWED, SEARCHED, EXPORTED)):
+        body, by = entry.body, entry.content["by"]
+        found.append(
+            Look(
+                entry.seq,
+                entry.kind,
+                entry.at_ms,
+                by,
+                names.get(by),
+                tuple(body.get("cameras") or [body["camera"]]),
+                int(body["from_ms"]),
+                int(body["until_ms"]),
+                words.get(body.get("reason_sha256")),
+            )
+        )
+    return found
 
 
 # ---- passes

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from edge import clock
+from edge.cli import main
 from edge.clock import Instant, TimeQuality
+from edge.config import to_toml
 from edge.demo.people import StaffMember
 from edge.domain.footage import Cause
 from edge.exam import conduct
@@ -335,6 +338,30 @@ def test_a_pass_ends_while_its_holder_is_in(site: Site, monkeypatch: pytest.Monk
     assert site.app.test_client().post("/staff/login", data={"pass": site.a_pass()}).status_code == 422
     assert site.entries("pass_refused")[-1].body == {"reason": "passes_list_broken"}
     (site.desk.config.paths.trust / PASSES.name).unlink()
+
+
+def test_who_looked_can_be_read_with_the_words_while_they_are_kept(site: Site, tmp_path: Path) -> None:
+    holder, before = site.holder(site.a_pass(export=True)), len(access.looks(site.db, site.session))
+    holder.open(site.filmed, site.filmed + 1000)
+    holder.export(site.filmed, site.filmed + 1000).close()
+    found = access.looks(site.db, site.session)[before:]
+    assert [(look.kind, look.name, look.why) for look in found] == [
+        ("footage_viewed", "李检查", WHY),
+        ("export", "李检查", None),  # those stand in the evidence file
+    ]
+    assert {(look.cameras, look.from_ms, look.until_ms) for look in found} == {
+        (("door",), site.filmed, site.filmed + 1000)
+    }
+    config = tmp_path / "examroom.toml"
+    config.write_text(to_toml(site.desk.config))
+    told = CliRunner().invoke(main, ["--config", str(config), "footage", "looks", site.session])
+    assert told.exit_code == 0 and WHY in told.output and "李检查" in told.output
+    assert CliRunner().invoke(main, ["--config", str(config), "footage", "looks", "S-9"]).exit_code == 2
+    with transaction(site.db):
+        site.db.execute("DELETE FROM reasons")
+        site.db.execute("DELETE FROM pass_sessions")
+        site.db.execute("DELETE FROM passes")
+    assert {(look.name, look.why) for look in access.looks(site.db, site.session)[before:]} == {(None, None)}
 
 
 def test_a_holder_signs_out_like_anybody(site: Site) -> None:
