@@ -93,8 +93,11 @@ def announce(
     source: str,
     count: int,
     by: str,
+    within: tuple[int, int] | None = None,
 ) -> SampleFile:
     """Announce a sample of closed sessions, over `cameras` and all that have footage of them; leaves an entry.
+
+    `within`: the wall time that whoever announces may look at, where that is not all.
 
     NotFound, Conflict: a session is unknown or not over; BadInput: more minutes than there are, or a source that is no
     line of text.
@@ -106,7 +109,10 @@ def announce(
         sessions.need_state(session, "closed", "signed")
         if session.opened_ms is None or session.closed_ms is None:
             continue
-        population += [stretch(one, camera, session.opened_ms, session.closed_ms) for camera in names]
+        since, until = within or (session.opened_ms, session.closed_ms)
+        first, last = max(since, session.opened_ms), min(until, session.closed_ms)
+        if first <= last:
+            population += [stretch(one, camera, first, last) for camera in names]
     draw("", population, count)  # whether there is enough to draw from
     body = {
         "sample": secrets.token_hex(8),
@@ -127,14 +133,13 @@ def draw_announced(connection: sqlite3.Connection, room: str, sample: SampleFile
 
     VerificationFailed (`sample_not_announced`): the ledger has no such announcement. Conflict (`sample_drawn_already`).
     """
-    with_seed = _checked(sample.model_dump() | {"seed": seed, "chosen": None})
+    with_seed = _checked(sample.model_dump() | {"seed": seed.strip(), "chosen": None})
     chosen = with_seed.draw()
-    listed = [[one.session, one.camera, one.from_ms] for one in chosen]
+    body = _drawn_body(with_seed, chosen)
     with transaction(connection):
-        _need_announced(connection, room, sample)
-        body = {"sample": sample.id, "seed": seed, "population_sha256": sample.population_sha256, "chosen": listed}
-        drawn = ledger.entries(connection, kinds=(DRAWN,), since=sample.seq)
-        before = [entry.body for entry in drawn if entry.body["sample"] == sample.id]
+        if not _announced(connection, room, sample):
+            raise VerificationFailed("sample_not_announced")
+        before = _drawn(connection, sample)
         if before and before != [body]:
             raise Conflict("sample_drawn_already")
         if not before:
@@ -154,18 +159,47 @@ def read_sample(file: Path) -> SampleFile:
     """BadInput (`sample_file`) for what is no sample."""
     with file.open("rb") as stream:
         data = stream.read(MOST_BYTES + 1)
+    return parse_sample(data[:MOST_BYTES], str(file))
+
+
+def parse_sample(data: bytes, name: str) -> SampleFile:
+    """As `read_sample`; `name` is what the person calls the file."""
     try:
-        return SampleFile.model_validate(json.loads(data[:MOST_BYTES]))
+        return SampleFile.model_validate(json.loads(data))
     except (ValidationError, ValueError, RecursionError) as error:
-        raise BadInput("sample_file", path=file, **where(error)) from error
+        raise BadInput("sample_file", path=name, **where(error)) from error
 
 
 def write_sample(file: Path, sample: SampleFile) -> None:
-    write_secret(file, canonical(sample.model_dump()) + b"\n")
+    write_secret(file, sample_bytes(sample))
     file.chmod(0o644)  # it is made to be shown
 
 
-def _need_announced(connection: sqlite3.Connection, room: str, sample: SampleFile) -> None:
+def sample_bytes(sample: SampleFile) -> bytes:
+    return canonical(sample.model_dump()) + b"\n"
+
+
+def in_ledger(connection: sqlite3.Connection, room: str, sample: SampleFile) -> bool:
+    """Whether this room announced the sample and drew it with this seed."""
+    body = _drawn_body(sample, sample.draw())
+    return _announced(connection, room, sample) and _drawn(connection, sample) == [body]
+
+
+def _drawn_body(sample: SampleFile, chosen: Sequence[Drawn]) -> dict[str, Any]:
+    return {
+        "sample": sample.id,
+        "seed": sample.seed,
+        "population_sha256": sample.population_sha256,
+        "chosen": [[one.session, one.camera, one.from_ms] for one in chosen],
+    }
+
+
+def _drawn(connection: sqlite3.Connection, sample: SampleFile) -> list[dict[str, Any]]:
+    entries = ledger.entries(connection, kinds=(DRAWN,), since=sample.seq)
+    return [entry.body for entry in entries if entry.body["sample"] == sample.id]
+
+
+def _announced(connection: sqlite3.Connection, room: str, sample: SampleFile) -> bool:
     wanted = {
         "sample": sample.id,
         "source_sha256": _sha256(sample.source),
@@ -173,8 +207,7 @@ def _need_announced(connection: sqlite3.Connection, room: str, sample: SampleFil
         "population_sha256": sample.population_sha256,
     }
     found = ledger.entries(connection, kinds=(ANNOUNCED,), since=sample.seq, limit=1)
-    if sample.room != room or not found or (found[0].seq, found[0].body) != (sample.seq, wanted):
-        raise VerificationFailed("sample_not_announced")
+    return sample.room == room and bool(found) and (found[0].seq, found[0].body) == (sample.seq, wanted)
 
 
 def _checked(facts: dict[str, Any]) -> SampleFile:

@@ -192,7 +192,7 @@ def callers(place: Yard) -> dict[str, Caller]:
         """Each look of a supervisor's is written down, with its reason."""
         if table in ("room.reasons", "room.footage_views"):
             return row.get("kind", "footage_viewed") == "footage_viewed"
-        kinds = LEDGER_OF_NOBODY | {"footage_viewed", "footage_searched", "staff_signed_in"}
+        kinds = LEDGER_OF_NOBODY | {"footage_viewed", "footage_searched", "sample_announced", "staff_signed_in"}
         return table == "room.staff_sessions" or (table == "room.ledger" and row["kind"] in kinds)
 
     def elsewhere(table: str, row: dict[str, Any]) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -338,6 +341,52 @@ def test_a_pass_ends_while_its_holder_is_in(site: Site, monkeypatch: pytest.Monk
     assert site.app.test_client().post("/staff/login", data={"pass": site.a_pass()}).status_code == 422
     assert site.entries("pass_refused")[-1].body == {"reason": "passes_list_broken"}
     (site.desk.config.paths.trust / PASSES.name).unlink()
+
+
+def test_a_sample_is_announced_and_drawn_on_a_page(site: Site) -> None:
+    supervisor = site.staff(SUPERVISOR)
+
+    def send(act: str, **form: Any) -> TestResponse:
+        return supervisor.client.post(
+            f"/spotcheck/sample/{act}", data=form | {"csrf": supervisor.head["X-CSRF"]}, headers={"Accept": "text/html"}
+        )
+
+    wanted = {"session": [site.session], "count": "4", "source": "今晚的开奖号码"}
+    assert send("announce", **wanted).status_code == 409, "the session still runs"
+    with transaction(site.db):
+        site.db.execute("UPDATE sessions SET state = 'closed', closed_ms = opened_ms + ?", (HOUR,))
+    for wrong in ({"session": []}, {"count": ""}, {"count": "9999"}, {"source": " "}, {"session": ["S-9"]}):
+        assert 400 <= send("announce", **(wanted | wrong)).status_code < 500
+    assert site.entries("sample_announced") == []
+    page = supervisor.client.get("/spotcheck/sample/").text
+    assert f'value="{site.session}"' in page and "/spotcheck/sample/" in supervisor.client.get("/spotcheck/").text
+    file = send("announce", **wanted).data
+    assert send("draw", file=(io.BytesIO(file), "s.json")).status_code == 400, "no seed yet"
+    drawn = send("draw", file=(io.BytesIO(file), "s.json"), seed="03 07 12")
+    assert drawn.status_code == 200, drawn.text
+    listed = site.entries("sample_drawn")[-1].body["chosen"]
+    assert len(listed) == 4
+    for session, camera, from_ms in listed:
+        assert f"/spotcheck/{session}?at={from_ms}&amp;camera={camera}" in drawn.text
+    link = re.search(r"data:application/json;base64,([A-Za-z0-9+/=]+)", drawn.text)
+    assert link is not None
+    taken = base64.b64decode(link[1])
+    again = send("draw", file=(io.BytesIO(taken), "s.json"))
+    assert again.status_code == 200 and again.text == drawn.text and "与本考场台账一致" in again.text
+    facts = json.loads(taken) | {"seed": "my own", "chosen": None}
+    assert "本考场台账里没有" in send("draw", file=(io.BytesIO(json.dumps(facts).encode()), "s.json")).text
+    assert send("draw", file=(io.BytesIO(file), "s.json"), seed="another").status_code == 409
+    assert len(site.entries("sample_drawn")) == 1
+    for junk in (b"", b"{}", b"\xff", taken.replace(b"03 07 12", b"03 07 13")):
+        assert 400 <= send("draw", file=(io.BytesIO(junk), "s.json")).status_code < 500
+    # the holder of a pass draws from what the pass covers
+    holder = site.holder(site.a_pass(from_ms=site.opened, until_ms=site.opened + 120_000))
+    form = wanted | {"csrf": holder.head["X-CSRF"], "count": "3"}
+    own = holder.client.post("/spotcheck/sample/announce", data=form)
+    assert own.status_code == 200, own.text
+    assert own.json["population"][0]["minutes"] in (2, 3)
+    with transaction(site.db):
+        site.db.execute("UPDATE sessions SET state = 'checkin', closed_ms = NULL")
 
 
 def test_who_looked_can_be_read_with_the_words_while_they_are_kept(site: Site, tmp_path: Path) -> None:

@@ -412,6 +412,8 @@ def enter_with_a_pass(page: Page, base: str, desk: DeskRoom) -> None:
     page.locator(".mark-row").last.click()
     expect(page.locator(".button.play")).to_be_visible()
     expect(page.locator(".button.export")).to_be_hidden()
+    page.goto(f"{base}/spotcheck/{desk.session}?at={now - 20_000}&camera=door")
+    expect(page.locator(".button.play")).to_be_enabled()
 
 
 def film(desk: DeskRoom) -> None:

@@ -25,6 +25,7 @@ async function load() {
   try {
     timeline = await getJSON("/spotcheck/api/" + encodeURIComponent(facts.session) + "/timeline");
     draw();
+    if (viewer) lookAt(new URLSearchParams(location.search));
   } catch (failure) {
     replace(holder, h("p", { class: "notice bad", role: "alert" }, failure.message));
     if (failure.offline || failure.status >= 500) setTimeout(load, RETRY_MS);
@@ -100,6 +101,12 @@ function choose(moment) {
   for (const row of list.querySelectorAll(".mark-row")) row.setAttribute("aria-pressed", String(Number(row.dataset.index) === chosen));
   const row = list.querySelector('[aria-pressed="true"]');
   if (row) row.scrollIntoView({ block: "nearest" });
+}
+
+// A minute of a sample is named in the address: from its beginning, in one camera.
+function lookAt(asked) {
+  const from = Number(asked.get("at"));
+  if (from >= timeline.from_ms - 60000 && from <= timeline.until_ms) choose({ at_ms: from + 30000, camera: asked.get("camera") || "" });
 }
 
 function drawMarks() {
