@@ -188,12 +188,16 @@ def callers(place: Yard) -> dict[str, Caller]:
             return row["kind"] in LEDGER_OF_NOBODY | {"tablet", "focus_lost", "handed_in"}
         return own in (row.get("attempt_id"), whose.get(row.get("person_id", "")))
 
-    def looks(table: str, row: dict[str, Any]) -> bool:
-        """Each look of a supervisor's is written down, with its reason."""
+    def written_down(table: str, row: dict[str, Any]) -> bool:
+        """Each look at footage leaves an entry, with its reason."""
         if table in ("room.reasons", "room.footage_views"):
             return row.get("kind", "footage_viewed") == "footage_viewed"
-        kinds = LEDGER_OF_NOBODY | {"footage_viewed", "footage_searched", "sample_announced", "staff_signed_in"}
-        return table == "room.staff_sessions" or (table == "room.ledger" and row["kind"] in kinds)
+        return table == "room.ledger" and row["kind"] in ("footage_viewed", "footage_searched", "sample_announced")
+
+    def looks(table: str, row: dict[str, Any]) -> bool:
+        kinds = LEDGER_OF_NOBODY | {"staff_signed_in"}
+        signs_in = table == "room.staff_sessions" or (table == "room.ledger" and row["kind"] in kinds)
+        return signs_in or written_down(table, row)
 
     def elsewhere(table: str, row: dict[str, Any]) -> bool:
         """Whatever is of another session; nothing of this one, nothing of its answers."""
@@ -202,6 +206,9 @@ def callers(place: Yard) -> dict[str, Caller]:
         if table.startswith("answers.") and row.get("attempt_id") is not None:
             return False
         return row.get("session_id", row.get("id")) != session
+
+    def tends(table: str, row: dict[str, Any]) -> bool:
+        return elsewhere(table, row) or written_down(table, row)
 
     def scores(table: str, row: dict[str, Any]) -> bool:
         kept = {"room.sessions", "room.candidates", "room.papers", "room.results", "room.rubrics", "room.people"}
@@ -213,13 +220,13 @@ def callers(place: Yard) -> dict[str, Caller]:
             table != "answers.journal" or row["kind"] == "handin"
         )
 
-    rights = {"proctor": runs, "examiner": scores, "supervisor": looks, "technician": elsewhere}
+    rights = {"proctor": runs, "examiner": scores, "supervisor": looks, "technician": tends}
     found = {
         "nobody": Caller("nobody", {}, "0" * 32, nothing, secrets=(*hidden, place.codes[0])),
         "candidate": Caller("candidate", tablet, place.token(place.attacker), mine, tablet=True, secrets=hidden),
     }
     for who in OTHERS:
-        may = looks if who.role == "supervisor" else elsewhere
+        may = {"supervisor": looks, "technician": tends}.get(who.role, elsewhere)
         # who looks after the room sees every session's seats
         secrets = (MARK,) if who.role in ("supervisor", "technician") else hidden
         found[f"other-{who.role}"] = _staff(place, who, f"other-{who.role}", may, secrets)

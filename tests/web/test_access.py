@@ -144,6 +144,9 @@ def test_a_view_is_an_entry_with_who_what_span_and_why(site: Site, caplog: pytes
     assert (kept["text"], kept["by_staff"], kept["session_id"]) == (WHY, SUPERVISOR.id, site.session)
     assert hashlib.sha256(f"{kept['salt']}\n{WHY}".encode()).hexdigest() == kept["sha256"]
     assert hashlib.sha256(WHY.encode()).hexdigest() != kept["sha256"], "whoever guesses the words cannot tell"
+    technician = site.staff(TECHNICIAN)
+    assert technician.clip(technician.open(site.filmed, site.filmed + 100).json["view"]).status_code == 200
+    assert site.entries("footage_viewed")[-1].content["by"] == TECHNICIAN.id
     # the words are in no entry, no answer and no log, and no address takes them
     assert not any(word in e.entry.decode() for e in ledger.entries(site.db) for word in (WHY, "王小明"))
     assert "王小明" not in caplog.text + opened.text

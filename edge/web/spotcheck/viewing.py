@@ -23,7 +23,7 @@ class ViewBody(Body):
 
 
 @bp.post("/api/<session>/views")
-@require_role("supervisor")
+@require_role("supervisor", "technician")
 def views(session: str) -> Response:
     """Open a view of some cameras and one span; footage is fetched with its id."""
     body = read(ViewBody)
