@@ -336,7 +336,6 @@ def test_a_pass_ends_while_its_holder_is_in(site: Site, monkeypatch: pytest.Monk
     assert site.app.test_client().post("/staff/login", data={"pass": lost}).status_code == 403
     assert stays.timeline().status_code == 200
     now = clock.wall_ms()
-    monkeypatch.setattr(site.app.extensions["examroom"].config.web.__class__, "staff_idle_minutes", 480, raising=False)
     monkeypatch.setattr(clock, "wall_ms", lambda: now + HOUR)
     assert said(stays.timeline()) == "pass_expired"
     monkeypatch.undo()
