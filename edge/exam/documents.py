@@ -54,7 +54,8 @@ class SessionPlan(Part):
     title: Words
     planned_ms: WallMs
     minutes: Annotated[int, Field(ge=1, le=600)]
-    purge_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    # personal data go so many days after the planned day; never later than the policy says, which rules without it
+    purge_days: Annotated[int | None, Field(ge=1, le=3650)] = None
 
 
 class BankRef(Part):
@@ -317,8 +318,11 @@ class PolicyDocument(Part):
     face: FacePolicy = FacePolicy()
     multiple_choice: Literal["all-or-nothing", "partial"] = "all-or-nothing"
     local_bank_share: Annotated[int, Field(ge=0, le=100)] = 0
+    # personal data go so many days after the planned day, a session's footage so many after its close
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 90
     keep_recordings_days: Annotated[int, Field(ge=1, le=3650)] = 180
+    # "wanted": a session's footage stays, past its date too, until a supervisor has inspected the session
+    inspection: Literal["wanted", "none"] = "wanted"
     lockout: Lockout = Lockout()
     # acts that a second member of staff confirms with badge and PIN: "close", "sign", "admit", "admit-manual" ...
     two_person: Annotated[list[Act | OneRoute], Field(max_length=50)] = []

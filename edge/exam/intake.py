@@ -84,7 +84,7 @@ def plan_session(
             bank_file=bank_file,
             bank_id=roster.bank.name,
             bank_version=roster.bank.version,
-            purge_ms=plan.planned_ms + plan.purge_days * DAY_MS,
+            purge_ms=plan.planned_ms + min(plan.purge_days or policy.keep_days, policy.keep_days) * DAY_MS,
             institution=roster.institution.model_dump(),
             class_=roster.class_.model_dump(),
             seats=[seat.model_dump() for seat in roster.seats],

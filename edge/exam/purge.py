@@ -19,17 +19,7 @@ from edge.store import purge as store
 from edge.store.db import transaction
 
 DAY_MS = 86_400_000
-TRUSTED_JUMP_MS = 30 * DAY_MS
 REFUSED_ROSTER_MS = 30 * DAY_MS
-
-
-def _clock_is_held(connection: sqlite3.Connection) -> bool:
-    """Deletion cannot be undone: it waits for a synchronised clock, or an RTC near the room's own history."""
-    if clock.quality() is clock.TimeQuality.SYNCHRONISED:
-        return True
-    newest = ledger.entries(connection, since=max(0, ledger.size(connection) - 1), limit=1)
-    near = bool(newest) and abs(clock.wall_ms() - newest[0].at_ms) < TRUSTED_JUMP_MS
-    return clock.quality() is clock.TimeQuality.RTC and near
 
 
 def purge_due(connection: sqlite3.Connection, journal: AnswerJournal, paths: Paths, *, uploads: bool) -> list[str]:
@@ -38,7 +28,7 @@ def purge_due(connection: sqlite3.Connection, journal: AnswerJournal, paths: Pat
     Answers and files go first, the room store says last that all is gone: what a kill cuts off is done the next time.
     """
     done: list[str] = []
-    if not _clock_is_held(connection):
+    if not store.clock_is_held(connection, clock.now()):
         return done
     with transaction(connection):
         faces.delete_stills_due(connection)

@@ -18,7 +18,8 @@ from typing import TypeVar
 from edge import clock
 from edge.domain.footage import Cause
 from edge.errors import ExamroomError, Unavailable
-from edge.recording import retention, salvage
+from edge.recording import files, retention, salvage
+from edge.recording.retention import Rules
 from edge.recording.writer import Place
 from edge.store import segments
 from edge.store.db import SHORT_BUSY_MS, open_room, patience
@@ -27,7 +28,8 @@ from edge.store.segments import Segment
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _AGAIN_S = 0.5
-_RETENTION_MS = 3_600_000
+_SWEEP_MS = 60_000
+_TIDY_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,19 @@ Job = Closed | Abandoned | Note
 class Indexer:
     """`salvaged`, `waiting` and `trouble` (the code of what holds it up, or None) are for the status."""
 
-    def __init__(self, room_db: Path, recordings: Path, camera: str, first_own: int) -> None:
+    def __init__(
+        self, room_db: Path, recordings: Path, camera: str, first_own: int, rules: Rules | None = None
+    ) -> None:
         self._room_db, self._recordings, self._camera = room_db, recordings, camera
         self._first_own = first_own
+        self._rules = rules or Rules()
         self._boot_id = clock.boot_id()
         self._jobs: deque[Job] = deque()
         self._wake = threading.Condition()
         self._closing = False
         self._give_up_ms: int | None = None
-        self._last_retention_ms = 0
+        self._swept_ms: int | None = None
+        self._tidied_ms: int | None = None
         self.salvaged = 0
         self.trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"indexer-{camera}", daemon=True)
@@ -165,9 +171,16 @@ class Indexer:
 
     def _salvage(self, connection: sqlite3.Connection) -> None:
         """Index what an earlier process left; a file that cannot be read now is tried again at the next start."""
-        retention.settle(connection, self._recordings, self._camera)
         known = segments.known(connection, self._camera)
-        for place in salvage.left_over(self._recordings, self._camera, known, self._boot_id, self._first_own):
+        left = salvage.left_over(self._recordings, self._camera, known, self._boot_id, self._first_own)
+        self._take_in(connection, left)
+        for folder in files.folders(self._recordings):
+            if self._rules.bitrates and folder.name not in self._rules.bitrates:
+                known = segments.known(connection, folder.name)
+                self._take_in(connection, salvage.strays(self._recordings, folder.name, known))
+
+    def _take_in(self, connection: sqlite3.Connection, places: list[Place]) -> None:
+        for place in places:
             if self._closing:
                 return
             try:
@@ -179,11 +192,21 @@ class Indexer:
                 _log.error("not salvaged: %s: %s", place.relative, error)
 
     def _retain(self, connection: sqlite3.Connection) -> None:
+        """Sweep the footage of all cameras; what has to be indexed meanwhile comes first."""
         now = clock.mono_ms()
-        if self._last_retention_ms and now - self._last_retention_ms < _RETENTION_MS:
+        if self._swept_ms is not None and now - self._swept_ms < _SWEEP_MS:
             return
-        self._last_retention_ms = now
+        self._swept_ms = now
+        tidy = self._tidied_ms is None or now - self._tidied_ms >= _TIDY_MS
         try:
-            retention.expire(connection, self._recordings, self._camera, clock.now())
+            retention.sweep(
+                connection,
+                self._recordings,
+                self._rules,
+                clock.now(),
+                tidy=tidy,
+                halt=lambda: bool(self._jobs) or self._closing,
+            )
+            self._tidied_ms = now if tidy else self._tidied_ms
         except (ExamroomError, sqlite3.Error, OSError) as error:
             _log.error("retention: %s", error)

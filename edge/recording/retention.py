@@ -1,61 +1,210 @@
-"""Deleting footage whose time is over, and nothing else. What belongs to an unsigned or unpurged session stays.
+"""Deleting footage whose date has come, or for want of space what belongs to no session; nothing else, and never what
+a session, its policy or a hold keeps (`edge.domain.keeping`).
 
 A file is set aside (`.expired`), its row and ledger entry written, and only then unlinked: whatever interrupts this,
-`settle` at the next start finishes it or takes it back.
+`settle` finishes it or takes it back. Any process of the room may sweep, for every camera, configured or not; one at
+a time does.
 """
 
 from __future__ import annotations
 
+import fcntl
+import logging
 import shutil
 import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.clock import Instant, TimeQuality
-from edge.recording.writer import sync_folder
-from edge.store import ledger, segments
+from edge.clock import Instant
+from edge.config import Config
+from edge.domain import keeping
+from edge.domain.keeping import DAY_MS, Kept
+from edge.errors import Conflict, NotFound
+from edge.recording import files
+from edge.recording.files import ASIDE, sync_folder
+from edge.store import holds, segments, space
+from edge.store.purge import clock_is_held
+from edge.store.reserve import free_bytes
+from edge.store.segments import Segment
 
-KEEP_DAYS = 90  # of footage outside any session; a session's own purge date rules over its footage
-_DAY_MS = 86_400_000
-_SUFFIX = ".expired"
+_log = logging.getLogger(__name__)
+MOST = 500
+"""Segments that one sweep deletes at most; what is left waits for the next."""
+AHEAD_S = 600
+"""Of what all cameras record, so much stays free beside the reserve."""
+MB = 1_000_000
+_LOCK = ".retention.lock"
 
 
-def expire(
-    connection: sqlite3.Connection, recordings: Path, camera: str, now: Instant, keep_days: int = KEEP_DAYS
+@dataclass(frozen=True)
+class Rules:
+    """What the configuration says: `keep_days` of footage of no session, `limit` bytes of all footage (0: as much as
+    the disk has), `reserve` bytes where recording stops, and each configured camera's bits a second.
+    """
+
+    keep_days: int = 90
+    limit: int = 0
+    reserve: int = 0
+    bitrates: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def wanted_free(self) -> int:
+        """Bytes that should be free, so that recording never comes to its reserve while there is something to go."""
+        return self.reserve + self.reserve // 10 + sum(self.bitrates.values()) * AHEAD_S // 8
+
+
+def rules_of(config: Config) -> Rules:
+    options = config.recording
+    bitrates = {name: camera.bitrate for name, camera in config.camera.items()}
+    return Rules(options.keep_days, options.limit_gb * 10**9, options.reserve_mb * MB, bitrates)
+
+
+def sweep(
+    connection: sqlite3.Connection,
+    recordings: Path,
+    rules: Rules,
+    now: Instant,
+    *,
+    tidy: bool = False,
+    halt: Callable[[], bool] = lambda: False,
+    free: Callable[[Path], int] = free_bytes,
 ) -> list[str]:
-    """Delete the camera's expired segments and return their ids; nothing while the wall clock is not to be believed.
+    """Delete what is due, then what space asks for; the segments' ids. `tidy`: also look for files that nobody names.
 
+    Nothing while another process sweeps, or while the wall clock is not to be believed. Ends early once `halt` says so.
     OSError or Unavailable when the disk or the store does not let us; what was begun is settled later.
     """
-    if now.quality not in (TimeQuality.SYNCHRONISED, TimeQuality.RTC) or keep_days < 1:
-        return []
     gone = list[str]()
-    for segment in segments.expired(connection, camera, now.wall_ms, keep_days * _DAY_MS):
-        path = recordings / segment.path
-        aside = path.with_name(path.name + _SUFFIX)
-        if path.exists():
-            path.rename(aside)
-            sync_folder(path.parent)
-        segments.remove(connection, segment, keep_days)
-        aside.unlink(missing_ok=True)
-        gone.append(segment.id)
+    with _one_at_a_time(recordings) as mine:
+        if not mine:
+            return gone
+        for folder in files.folders(recordings):
+            settle(connection, recordings, folder.name)
+        if rules.keep_days < 1 or not clock_is_held(connection, now):
+            return gone
+        kept = holds.keeping(connection)
+        days = {term.session: term.keep_days for term in holds.terms(connection)}
+        for camera in segments.cameras(connection):
+            stretches = keeping.due(kept, camera, now.wall_ms, rules.keep_days * DAY_MS)
+            for segment in segments.expired(connection, camera, stretches, MOST - len(gone)):
+                if halt():
+                    return gone
+                kept_for = _days(kept, days, segment, rules.keep_days)
+                gone += _delete(connection, recordings, segment, kept_for, "expired")
+        gone += _make_room(connection, recordings, rules, kept, now, halt, free, MOST - len(gone))
+        if tidy:
+            for folder in files.folders(recordings):
+                _tidy(connection, folder, now.wall_ms - rules.keep_days * DAY_MS)
     return gone
 
 
+@contextmanager
+def _one_at_a_time(recordings: Path) -> Iterator[bool]:
+    recordings.mkdir(parents=True, exist_ok=True)
+    with (recordings / _LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def _days(kept: list[Kept], days: Mapping[str, int], segment: Segment, otherwise: int) -> int:
+    """The rule a segment goes by: the longest policy of the sessions it belongs to, or the room's own days."""
+    mine = [
+        days.get(one.session or "", otherwise)
+        for one in kept
+        if one.why is keeping.Why.POLICY and one.from_ms <= segment.ended_ms and one.until_ms >= segment.started_ms
+    ]
+    return max(mine, default=otherwise)
+
+
+def _make_room(
+    connection: sqlite3.Connection,
+    recordings: Path,
+    rules: Rules,
+    kept: list[Kept],
+    now: Instant,
+    halt: Callable[[], bool],
+    free: Callable[[Path], int],
+    most: int,
+) -> list[str]:
+    """Delete the oldest footage of no session while all of it is above the limit or too little is free."""
+    gone = list[str]()
+    over = space.total_bytes(connection) - rules.limit if rules.limit else 0
+    if most <= 0 or (over <= 0 and free(recordings) >= rules.wanted_free):
+        return gone
+    for segment in _oldest(connection, kept, now, rules, most):
+        if halt() or (over <= 0 and free(recordings) >= rules.wanted_free):
+            break
+        if _delete(connection, recordings, segment, rules.keep_days, "space"):
+            gone.append(segment.id)
+            over -= segment.bytes
+    if gone:
+        _log.info("%d segments of no session deleted for want of space", len(gone))
+    return gone
+
+
+def _oldest(connection: sqlite3.Connection, kept: list[Kept], now: Instant, rules: Rules, most: int) -> list[Segment]:
+    found = list[Segment]()
+    for camera in segments.cameras(connection):
+        stretches = keeping.spare(kept, camera, now.wall_ms, rules.keep_days * DAY_MS)
+        found += segments.expired(connection, camera, stretches, most)
+    return sorted(found, key=lambda segment: segment.ended_ms)[:most]
+
+
+def _delete(connection: sqlite3.Connection, recordings: Path, segment: Segment, keep_days: int, why: str) -> list[str]:
+    """Its id when it is gone; nothing where a hold was placed on it meanwhile."""
+    path = recordings / segment.path
+    aside = path.with_name(path.name + ASIDE)
+    if path.exists():
+        path.rename(aside)
+        sync_folder(path.parent)
+    try:
+        segments.remove(connection, segment, keep_days, why)
+    except Conflict:
+        if aside.exists():
+            aside.rename(path)
+        return []
+    files.delete_beside(path)
+    aside.unlink(missing_ok=True)
+    return [segment.id]
+
+
 def settle(connection: sqlite3.Connection, recordings: Path, camera: str) -> None:
-    """Finish what `expire` was interrupted in: delete the file the ledger says is deleted, bring back any other."""
-    asides = sorted((recordings / camera).glob("*.mp4" + _SUFFIX))
-    if not asides:
-        return
-    deleted = {entry.body["segment"] for entry in ledger.entries(connection, kinds=("segment-deleted",))}
-    for aside in asides:
-        path = aside.with_name(aside.name.removesuffix(_SUFFIX))
-        boot_id, _, sequence = path.stem.partition("-")
-        if sequence.isdigit() and segments.segment_id(camera, boot_id, int(sequence)) in deleted:
+    """Finish what a sweep was interrupted in: delete the file the ledger says is deleted, bring back any other."""
+    for aside in sorted((recordings / camera).glob("*.mp4" + ASIDE)):
+        path = aside.with_name(aside.name.removesuffix(ASIDE))
+        if _gone(connection, path):
+            files.delete_beside(path)
             aside.unlink()
         else:
             aside.rename(path)
 
 
+def _gone(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the segment of this file was deleted, by the index and the ledger."""
+    boot_id, _, sequence = path.stem.partition("-")
+    if not sequence.isdigit():
+        return False
+    segment = segments.segment_id(path.parent.name, boot_id, int(sequence))
+    try:
+        segments.get(connection, segment)
+    except NotFound:
+        return space.was_deleted(connection, segment)
+    return False
+
+
+def _tidy(connection: sqlite3.Connection, folder: Path, before_ms: int) -> None:
+    """What was kept beside a segment goes with it: now where the ledger says that went, else on its own date."""
+    for file, of in files.alone(folder):
+        if _gone(connection, of) or file.stat().st_mtime_ns // 1_000_000 < before_ms:
+            file.unlink(missing_ok=True)
+
+
 def free_mb(recordings: Path) -> int:
     """What may still be written to the recordings' file system, in MB of a million bytes. OSError without one."""
-    return shutil.disk_usage(recordings).free // 1_000_000
+    return shutil.disk_usage(recordings).free // MB

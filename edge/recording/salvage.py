@@ -13,15 +13,18 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
+from edge import clock
 from edge.clock import Instant, TimeQuality
 from edge.domain.footage import Cause
 from edge.errors import BadInput
 from edge.recording.boxes import Layout, read_layout
-from edge.recording.writer import Place, fragment_of, segment_of, sync_folder
+from edge.recording.files import sync_folder
+from edge.recording.writer import Place, fragment_of, segment_of
 from edge.store.segments import Segment
 
 _NAME = re.compile(r"([0-9a-f]{32})-([0-9]{6,9})\.mp4")
 _BLOCK = 1 << 20
+_QUIET_MS = 3_600_000
 
 
 def on_disk(recordings: Path, camera: str) -> list[Place]:
@@ -40,6 +43,19 @@ def left_over(
         place
         for place in on_disk(recordings, camera)
         if (place.boot_id, place.sequence) not in known and (place.boot_id != boot_id or place.sequence < first_own)
+    ]
+
+
+def strays(recordings: Path, camera: str, known: Collection[tuple[str, int]]) -> list[Place]:
+    """The files without a row of a camera that is no longer configured, so that they too come to their date.
+
+    One changed within the hour may still be written by a process with an older configuration: it waits.
+    """
+    quiet_ms = clock.wall_ms() - _QUIET_MS
+    return [
+        place
+        for place in on_disk(recordings, camera)
+        if (place.boot_id, place.sequence) not in known and place.path.stat().st_mtime_ns // 1_000_000 < quiet_ms
     ]
 
 

@@ -23,6 +23,7 @@ from edge.domain.canonical import canonical_text
 from edge.domain.footage import Cause, Fragment, fragments_root
 from edge.hardware.camera.source import TICKS, Packet, VideoFormat
 from edge.recording.boxes import Layout, Piece, Started, read_layout, read_piece
+from edge.recording.files import sync_folder
 from edge.store.segments import Segment, segment_id
 
 _MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof+skip_trailer"
@@ -202,11 +203,3 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:  # a file of that name: not to be taken for a segment's name in use
         raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(folder)) from error
-
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,6 +17,7 @@ from edge.errors import BadInput, ConfigError, ExamroomError, Unavailable
 from edge.hardware.camera import CameraSource, Picture, open_camera
 from edge.recording.indexer import Indexer, Note
 from edge.recording.recorder import STALL_MS, Recorder
+from edge.recording.retention import rules_of
 from edge.recording.salvage import on_disk
 from edge.store import segments
 from edge.store.db import open_room
@@ -97,7 +98,7 @@ class _Service:
         self._nap_s = min(_NAP_S, 1 / self._options.face_fps)
         first = _first_sequence(config, name)
         paths = config.paths
-        self._indexer = Indexer(paths.room_db, paths.recordings, name, first)
+        self._indexer = Indexer(paths.room_db, paths.recordings, name, first, rules_of(config))
         self._recorder = Recorder(paths.recordings, name, config.recording, self._indexer.put, first)
         self._ring: tuple[RingWriter, int] | None = None
         self._state: tuple[str, dict[str, object]] = ("recording_starting", {"camera": name})

@@ -7,9 +7,20 @@ import sqlite3
 from collections.abc import Iterable
 
 from edge import clock
-from edge.store import faces, lockdown, sheets, timing, unlocks
+from edge.clock import Instant, TimeQuality
+from edge.store import faces, ledger, lockdown, sheets, timing, unlocks
 
 HOUR_MS = 3_600_000
+TRUSTED_JUMP_MS = 30 * 24 * HOUR_MS
+
+
+def clock_is_held(connection: sqlite3.Connection, now: Instant) -> bool:
+    """Deletion cannot be undone: it waits for a synchronised clock, or an RTC near the room's own history."""
+    if now.quality is TimeQuality.SYNCHRONISED:
+        return True
+    newest = ledger.entries(connection, since=max(0, ledger.size(connection) - 1), limit=1)
+    near = bool(newest) and abs(now.wall_ms - newest[0].at_ms) < TRUSTED_JUMP_MS
+    return now.quality is TimeQuality.RTC and near
 
 
 def may_purge(connection: sqlite3.Connection, session: str, uploads: bool) -> bool:

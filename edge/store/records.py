@@ -83,10 +83,15 @@ def rubric_scores(connection: sqlite3.Connection, session: str) -> list[RubricSc
     ]
 
 
+def commit_to(text: str) -> tuple[str, str]:
+    """(salt, digest) of a person's own words: the digest is for the ledger, the salt goes when the words do."""
+    salt = secrets.token_hex(16)
+    return salt, hashlib.sha256(f"{salt}\n{text}".encode()).hexdigest()
+
+
 def keep_reason(connection: sqlite3.Connection, session: str, kind: str, text: str, by: str | None) -> str:
     """Keep a person's own words here, where they are deleted on their date; the salted digest is for the ledger."""
-    salt = secrets.token_hex(16)
-    digest = hashlib.sha256(f"{salt}\n{text}".encode()).hexdigest()
+    salt, digest = commit_to(text)
     connection.execute(
         "INSERT INTO reasons (session_id, kind, text, salt, sha256, by_staff, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (session, kind, text, salt, digest, by, clock.wall_ms()),

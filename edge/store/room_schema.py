@@ -355,4 +355,16 @@ CREATE TABLE pass_sessions (
     created_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL
 ) STRICT
 """,
+    "m050_space": """
+CREATE TABLE footage_holds (
+    id TEXT PRIMARY KEY, held_session TEXT, camera TEXT, from_ms INTEGER NOT NULL, until_ms INTEGER,
+    why TEXT NOT NULL, salt TEXT NOT NULL, by_staff TEXT NOT NULL, at_ms INTEGER NOT NULL,
+    released_ms INTEGER, released_by TEXT, released_why TEXT NOT NULL DEFAULT '', released_salt TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX footage_holds_standing ON footage_holds (released_ms) WHERE released_ms IS NULL;
+CREATE TABLE inspections (
+    session_id TEXT PRIMARY KEY REFERENCES sessions ON DELETE CASCADE, by_staff TEXT NOT NULL, at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX segments_space ON segments (camera, ended_ms, started_ms, bytes, duration_ms)
+""",
 }

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from edge import clock
 from edge.domain.canonical import canonical_text
 from edge.domain.footage import Fragment
+from edge.domain.keeping import Stretch
 from edge.errors import Conflict, NotFound
-from edge.store import ledger
+from edge.store import holds, ledger
 from edge.store.db import transaction
-
-SESSION_MARGIN_MS = 10 * 60_000  # footage this near to a session is the session's
-_OPEN_END = 1 << 53
 
 
 @dataclass(frozen=True)
@@ -170,26 +169,33 @@ def cameras(connection: sqlite3.Connection) -> list[str]:
     return [row[0] for row in connection.execute("SELECT DISTINCT camera FROM segments ORDER BY camera")]
 
 
-def expired(connection: sqlite3.Connection, camera: str, now_ms: int, keep_ms: int) -> list[Segment]:
-    """Segments older than `keep_ms` that touch no session which is unsigned or not yet past its purge date."""
-    rows = connection.execute(
-        "SELECT * FROM segments AS g WHERE g.camera = ? AND g.ended_ms < ? AND NOT EXISTS ("
-        " SELECT 1 FROM sessions AS s WHERE s.opened_ms IS NOT NULL"
-        " AND (s.signed_ms IS NULL OR s.purge_ms > ?)"
-        " AND g.ended_ms >= s.opened_ms - ? AND g.started_ms <= coalesce(s.closed_ms, ?) + ?)"
-        " ORDER BY g.started_ms",
-        (camera, now_ms - keep_ms, now_ms, SESSION_MARGIN_MS, _OPEN_END, SESSION_MARGIN_MS),
-    )
-    return [_segment(row) for row in rows]
+def expired(connection: sqlite3.Connection, camera: str, stretches: Iterable[Stretch], limit: int) -> list[Segment]:
+    """The camera's segments in these stretches, in order of their end within each; `limit` at most."""
+    found = list[Segment]()
+    for one in stretches:
+        rows = connection.execute(
+            "SELECT * FROM segments INDEXED BY segments_space WHERE camera = ? AND ended_ms > ? AND ended_ms < ?"
+            " AND started_ms > ? AND ended_ms >= ? AND started_ms <= ? ORDER BY ended_ms LIMIT ?",
+            (camera, one.after_ms, one.before_ms, one.after_ms, one.from_ms, one.until_ms, limit - len(found)),
+        )
+        found += [_segment(row) for row in rows]
+        if len(found) >= limit:
+            break
+    return found
 
 
-def remove(connection: sqlite3.Connection, segment: Segment, keep_days: int) -> None:
-    """Take an expired segment out of the index; its deletion is a ledger entry in the same transaction."""
+def remove(connection: sqlite3.Connection, segment: Segment, keep_days: int, why: str = "expired") -> None:
+    """Take a segment out of the index; its deletion is a ledger entry in the same transaction.
+
+    `why`: its date has come (`expired`, `keep_days` after it was recorded or its session closed), or `space` was short.
+    NotFound when it is gone already, Conflict (`footage_held`) when a hold was placed on it meanwhile.
+    """
     with transaction(connection):
+        holds.need_free(connection, segment.camera, segment.started_ms, segment.ended_ms)
         gone = connection.execute("DELETE FROM segments WHERE id = ?", (segment.id,)).rowcount
         if gone != 1:
             raise NotFound("segment_missing", segment=segment.id)
-        body = {"segment": segment.id, "fragments_root": segment.digest, "why": "expired", "keep_days": keep_days}
+        body = {"segment": segment.id, "fragments_root": segment.digest, "why": why, "keep_days": keep_days}
         ledger.append(connection, "segment-deleted", body)
 
 

@@ -14,10 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty
 
+from edge import clock
 from edge.errors import ExamroomError
 from edge.exam import stations, timeacts, unlock, written
 from edge.exam.arrivals import take_in_arrivals
 from edge.exam.purge import empty_log, purge_due
+from edge.recording import retention
+from edge.store import holds
 from edge.store.db import connect, data_version
 from edge.store.status import write_status
 from edge.web.disk import DiskWatch, give_room
@@ -31,6 +34,7 @@ PURGE_SECONDS = 3600.0
 DISK_SECONDS = 3.0
 LOCK_SECONDS = 60.0
 STATION_SECONDS = 5.0
+FOOTAGE_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -116,11 +120,12 @@ class _Writer:
         self._purged = -PURGE_SECONDS
         self._stations_ticked = 0.0
         self._locks_looked = 0.0
+        self._footage_swept = time.monotonic()
         self._note: Later | None = None
 
     def __call__(self, connection: sqlite3.Connection) -> None:
         jobs = (self._notes, self._digests, self._finished, self._time, self._stations, self._arrivals)
-        for job in (*jobs, self._locks, self._purge):
+        for job in (*jobs, self._locks, self._purge, self._footage):
             try:
                 job(connection)
             except (ExamroomError, sqlite3.Error) as error:
@@ -177,6 +182,25 @@ class _Writer:
         if time.monotonic() - self._locks_looked >= LOCK_SECONDS:
             self._locks_looked = time.monotonic()
             unlock.lock_left_open(connection)
+
+    def _footage(self, connection: sqlite3.Connection) -> None:
+        """Each camera's process sweeps the footage of all; this does in a room that has none left, a bit at a time."""
+        if time.monotonic() - self._footage_swept < FOOTAGE_SECONDS:
+            return
+        self._footage_swept = time.monotonic()
+        config, stopping = self._room.config, self._room.stopping
+        holds.forget_words(connection, clock.wall_ms())
+        try:
+            retention.sweep(
+                connection,
+                config.paths.recordings,
+                retention.rules_of(config),
+                clock.now(),
+                tidy=True,
+                halt=lambda: stopping.is_set() or time.monotonic() - self._footage_swept > WRITE_SECONDS,
+            )
+        except OSError as error:
+            log.warning("footage: %s", error)
 
     def _purge(self, connection: sqlite3.Connection) -> None:
         empty_log(connection)

@@ -31,6 +31,7 @@ from edge.web.scoring import api as scoring
 from edge.web.scoring import pictures
 from edge.web.spotcheck import exporting as spotcheck
 from edge.web.spotcheck import viewing
+from edge.web.spotcheck import space
 from support.contracts import contract
 from support.rooms import make_desk_room
 from support.serving import EXAMINER, PROCTOR, SUPERVISOR
@@ -40,7 +41,7 @@ SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 REGISTRY: Registry[Any] = Registry().with_resource("", Resource(DOCUMENT, DRAFT202012))
 METHODS = {"get", "post", "put", "patch", "delete"}
 # pages and what belongs to them: shells, lists, forms to print, workers, addresses that only lead on
-PAGES = re.compile(r"/|/(console|exam|kiosk|scoring|setup|spotcheck|staff)/(sw\.js|leave|login|pair|<session>)?")
+PAGES = re.compile(r"/|/(console|exam|kiosk|scoring|setup|spotcheck|staff)/(sw\.js|leave|login|pair|space|<session>)?")
 FORMS = re.compile(r"/console/<session>/forms/.*")
 BODIES: dict[str, type[BaseModel]] = {
     "Claim": exam.ClaimBody,
@@ -71,6 +72,8 @@ BODIES: dict[str, type[BaseModel]] = {
     "Picture": pictures.PictureBody,
     "Evidence": spotcheck.EvidenceBody,
     "View": viewing.ViewBody,
+    "Hold": space.HoldBody,
+    "Release": space.ReleaseBody,
 }
 
 
@@ -301,6 +304,20 @@ def test_what_staff_are_answered_is_as_the_document_says(site: Site) -> None:
         opened = supervisor.post(f"/spotcheck/api/{session}/views", json=body, headers=head)
         assert opened.status_code == status, opened.text
         check_answer(opened, "/spotcheck/api/{session}/views", "post")
+    held = supervisor.post("/spotcheck/api/holds", json={"session": session, "why": "申诉"}, headers=head)
+    assert held.status_code == 200
+    check_answer(held, "/spotcheck/api/holds", "post")
+    shown = supervisor.get("/spotcheck/api/space")
+    assert [one["session"] for one in shown.json["holds"]] == [session]
+    check_answer(shown, "/spotcheck/api/space", "get")
+    release = "/spotcheck/api/holds/{hold}/release"
+    for status in (200, 409):
+        answer = supervisor.post(release.format(hold=held.json["hold"]), json={"why": "已了结"}, headers=head)
+        assert answer.status_code == status
+        check_answer(answer, release, "post")
+    early = supervisor.post(f"/spotcheck/api/{session}/inspected", json={}, headers=head)
+    assert early.status_code == 409, "it still runs"
+    check_answer(early, "/spotcheck/api/{session}/inspected", "post")
     stranger = site.app.test_client()
     for path, item in DOCUMENT["paths"].items():
         if "get" in item and {"staff": []} in item["get"].get("security", ()):

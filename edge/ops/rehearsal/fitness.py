@@ -19,6 +19,7 @@ from edge.errors import BadInput, ExamroomError, Refused
 from edge.exam.banks import banks_of, manifest_of, open_bank, stock_of
 from edge.exam.papers import local_share
 from edge.exam.readiness import drawn_from, headroom
+from edge.ops.preflight import footage_room
 from edge.ops.rehearsal.making import Exam, sample_exam
 from edge.store import people, sessions
 from edge.store.reserve import MB, free_bytes
@@ -76,14 +77,15 @@ def chosen(connection: sqlite3.Connection, wanted: str | None) -> sessions.Sessi
 def planned(
     connection: sqlite3.Connection, config: Config, identity: Identity, session: sessions.Session | None = None
 ) -> list[Check]:
-    """Can each paper be drawn from its bank, and is there room for its answers? Of `session` and all that are planned.
+    """Can each paper be drawn from its bank, and is there room for answers and footage? Of `session` and all planned.
 
     Grave for `session` alone: what is wrong with another is said, and keeps nobody from holding this one.
     """
     found = []
     others = [one for one in sessions.all_sessions(connection, "planned") if session is None or one.id != session.id]
     for one in others if session is None else [session, *others]:
-        for check in (_papers_check(config, identity, one), _room_for_answers(connection, config, one)):
+        answers, footage = _room_for_answers(connection, config, one), _room_for_footage(connection, config, one)
+        for check in (_papers_check(config, identity, one), answers, *footage):
             found.append(replace(check, grave=one is session))
     return found
 
@@ -110,6 +112,14 @@ def _room_for_answers(connection: sqlite3.Connection, config: Config, session: s
     needed, free = headroom(candidates, session.minutes, config.paths.state, config.store.reserve_mb)
     facts = {"free": free // MB, "needed": -(-needed // MB), "candidates": candidates, "hours": hours}
     return Check(f"disk:{session.id}", None if free >= needed else "disk_too_full", facts)
+
+
+def _room_for_footage(connection: sqlite3.Connection, config: Config, session: sessions.Session) -> list[Check]:
+    """The same of its cameras; nothing for a room without one."""
+    if not config.camera or session.practice:
+        return []
+    room = footage_room(connection, config, session)
+    return [Check(f"footage:{session.id}", None if room.enough else "footage_too_full", room.facts())]
 
 
 def exam_of(config: Config, identity: Identity, session: sessions.Session) -> Exam:

@@ -14,6 +14,7 @@ from edge.exam.acts import Op
 from edge.exam.banks import open_bank
 from edge.exam.live import masked
 from edge.exam.readiness import need_ready
+from edge.ops.preflight import need_footage_room
 from edge.store import checkins, people, sessions
 from edge.store.db import transaction
 from edge.web.console.bodies import ActBody, OpId, Registry
@@ -52,6 +53,7 @@ def _open_checkin(session: str, body: ActBody, op: Op) -> None:
     found = sessions.find(room_db(), session)
     identity = here.identity()
     need_ready(room_db(), found, here.config, identity)
+    need_footage_room(room_db(), here.config, found)
     bank = open_bank(identity, here.config.paths.bundles, found)
     conduct.open_checkin(room_db(), session, bank, op.by, op, reason)
 

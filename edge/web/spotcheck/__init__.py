@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("spotcheck", __name__, url_prefix="/spotcheck", template_folder="templates", static_folder="static")
 
-from edge.web.spotcheck import exporting, pages, playing, sampling, timeline, viewing  # noqa: E402, F401 - routes need the blueprint above
+from edge.web.spotcheck import exporting, pages, playing, sampling, space, timeline, viewing  # noqa: E402, F401 - routes need the blueprint above

@@ -1,0 +1,184 @@
+"""How long footage stays and why, as spans of wall time: what a session, its signed policy or a hold keeps, and what
+lies between.
+
+Footage of a session goes so many days after its close as its policy says, once its results are signed and, where the
+policy wants that, it has been inspected. All other footage, practice included, goes after the room's own days, or
+earlier for want of space. Footage under a hold goes never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+MARGIN_MS = 10 * 60_000
+"""Footage this near to a session is the session's."""
+DAY_MS = 86_400_000
+OPEN_END = 1 << 53
+YOUNG_MS = DAY_MS
+"""Footage younger than this does not go for want of space, whatever it shows."""
+FORECAST_DAYS = 366
+
+
+class Why(StrEnum):
+    """What keeps footage."""
+
+    RUNNING = "running"
+    UNSIGNED = "unsigned"
+    UNINSPECTED = "uninspected"
+    POLICY = "policy"
+    PRACTICE = "practice"
+    HELD = "held"
+
+
+@dataclass(frozen=True)
+class Term:
+    """A session whose door has opened, as far as its footage goes. `inspected`: also where nobody has to inspect."""
+
+    session: str
+    title: str
+    opened_ms: int
+    closed_ms: int | None
+    signed: bool
+    inspected: bool
+    practice: bool
+    purge_ms: int
+    keep_days: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Footage that touches [from_ms, until_ms], of `camera` or (None) of every one, stays until `date_ms`.
+
+    None: until somebody does something about `why`. `session`: whose it is, or the one that a hold is about.
+    """
+
+    from_ms: int
+    until_ms: int
+    date_ms: int | None
+    why: Why
+    session: str | None = None
+    camera: str | None = None
+
+    def stands(self, now_ms: int) -> bool:
+        return self.date_ms is None or self.date_ms > now_ms
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Segments that began after `after_ms` and ended before `before_ms`, and touch [from_ms, until_ms]."""
+
+    after_ms: int
+    before_ms: int
+    from_ms: int = -1
+    until_ms: int = OPEN_END
+
+
+def kept_by(term: Term) -> Kept:
+    """What one session keeps, and until when."""
+    until = OPEN_END if term.closed_ms is None else term.closed_ms + MARGIN_MS
+    date, why = _date(term)
+    return Kept(term.opened_ms - MARGIN_MS, until, date, why, term.session)
+
+
+def _date(term: Term) -> tuple[int | None, Why]:
+    if term.practice:  # nobody signs or inspects it; its date is that of all it holds
+        return term.purge_ms, Why.PRACTICE
+    if term.closed_ms is None:
+        return None, Why.RUNNING
+    if not term.signed:
+        return None, Why.UNSIGNED
+    if not term.inspected:
+        return None, Why.UNINSPECTED
+    return term.closed_ms + term.keep_days * DAY_MS, Why.POLICY
+
+
+def due(kept: Iterable[Kept], camera: str, now_ms: int, keep_ms: int) -> list[Stretch]:
+    """The camera's footage whose date has come: of sessions by theirs, of no session after `keep_ms`.
+
+    No segment is in two of the stretches.
+    """
+    every = [one for one in kept if one.camera in (None, camera)]
+    free = _between((one for one in every if one.stands(now_ms)), OPEN_END)
+    old_ms = now_ms - keep_ms
+    found = [Stretch(s.after_ms, min(s.before_ms, old_ms)) for s in free if s.after_ms + 1 < old_ms]
+    over = [one for one in every if one.why is Why.POLICY and not one.stands(now_ms)]
+    for start, end in _merged(over):  # a policy with fewer days than the room's own
+        if end < old_ms:
+            continue
+        for s in free:
+            if s.after_ms < end and s.before_ms > start:
+                found.append(Stretch(s.after_ms, s.before_ms, max(start, old_ms), end))
+    return found
+
+
+def spare(kept: Iterable[Kept], camera: str, now_ms: int, keep_ms: int) -> list[Stretch]:
+    """The camera's footage that nothing but the room's own days keeps: it goes early where space is short."""
+    return due(kept, camera, now_ms, min(keep_ms, YOUNG_MS))
+
+
+def _between(kept: Iterable[Kept], before_ms: int) -> list[Stretch]:
+    """What lies between these, up to `before_ms`."""
+    found, after = list[Stretch](), -1
+    for start, end in _merged(kept):
+        if start - after > 1:
+            found.append(Stretch(after, min(start, before_ms)))
+        after = max(after, end)
+    if after + 1 < before_ms:
+        found.append(Stretch(after, before_ms))
+    return found
+
+
+def _merged(kept: Iterable[Kept]) -> list[tuple[int, int]]:
+    found = list[tuple[int, int]]()
+    for one in sorted(kept, key=lambda one: one.from_ms):
+        if found and one.from_ms <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], one.until_ms))
+        else:
+            found.append((one.from_ms, one.until_ms))
+    return found
+
+
+def spans(kept: Iterable[Kept], camera: str, now_ms: int) -> list[tuple[int, int]]:
+    """The spans of the camera that something keeps now, none overlapping another."""
+    return _merged(one for one in kept if one.camera in (None, camera) and one.stands(now_ms))
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """`full_ms`: when kept footage leaves no room for a day's recording, None: not within a year. `reach_days`: how far
+    back footage of no session can reach, as things are. `untouched_ms`: when the disk would be full if nothing went.
+    """
+
+    full_ms: int | None
+    reach_days: float | None
+    untouched_ms: int | None
+
+
+def forecast(
+    now_ms: int,
+    *,
+    capacity: int,
+    free: int,
+    day_bytes: int,
+    kept: Sequence[tuple[int | None, int]],
+    session_day_bytes: int,
+    session_days: int,
+) -> Forecast:
+    """What becomes of `capacity` bytes for footage, of which `free` are unused.
+
+    `kept`: (date, bytes) of what is kept now; `day_bytes`: recorded a day; `session_day_bytes`: of it, the sessions'
+    on an average day, which stays for `session_days`.
+    """
+    if not day_bytes:
+        return Forecast(None, None, None)
+    held = sum(size for date, size in kept if date is None or date > now_ms)
+    reach = max(0.0, (capacity - held) / day_bytes)
+    untouched = now_ms + max(0, free) * DAY_MS // day_bytes
+    for day in range(FORECAST_DAYS):
+        then = now_ms + day * DAY_MS
+        stays = sum(size for date, size in kept if date is None or date > then)
+        if stays + session_day_bytes * min(day, session_days) + day_bytes > capacity:
+            return Forecast(then, reach, untouched)
+    return Forecast(None, reach, untouched)

@@ -1,0 +1,202 @@
+"""What keeps footage from being deleted: the sessions with their policies, inspections, and holds that staff place."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from dataclasses import dataclass
+
+from edge import clock
+from edge.domain.keeping import MARGIN_MS, OPEN_END, Kept, Term, Why, kept_by
+from edge.errors import BadInput, Conflict, NotFound
+from edge.store import ledger, sessions
+from edge.store.db import transaction
+from edge.store.records import commit_to
+
+KEEP_RECORDINGS_DAYS = 180
+"""Of sessions planned under a policy document that said nothing of it."""
+WORDS_MS = 90 * 86_400_000
+"""So long after a hold was released its reasons can still be read."""
+_LATEST_MS = 1 << 47
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A hold that stands. `until_ms` None: until the end, still to come, of the session it is about."""
+
+    id: str
+    session: str | None
+    camera: str | None
+    from_ms: int
+    until_ms: int | None
+    why: str
+    by: str
+    at_ms: int
+
+
+def place_on_session(connection: sqlite3.Connection, session: str, why: str, by: str) -> str:
+    """Keep all footage of a session until the hold is released; its id. The same hold twice is one.
+
+    NotFound for no such session, Conflict (`hold_early`) before its door has opened, BadInput without a reason.
+    """
+    found = sessions.find(connection, session)
+    if found.opened_ms is None:
+        raise Conflict("hold_early", session=session)
+    until = None if found.closed_ms is None else found.closed_ms + MARGIN_MS
+    return _place(connection, session, None, found.opened_ms - MARGIN_MS, until, why, by)
+
+
+def place_on_span(
+    connection: sqlite3.Connection, camera: str | None, from_ms: int, until_ms: int, why: str, by: str
+) -> str:
+    """Keep the footage of [from_ms, until_ms], of one camera or (None) of all; otherwise as `place_on_session`."""
+    if not 0 <= from_ms < until_ms < _LATEST_MS:
+        raise BadInput("hold_span")
+    return _place(connection, None, camera, from_ms, until_ms, why, by)
+
+
+def _place(
+    connection: sqlite3.Connection,
+    session: str | None,
+    camera: str | None,
+    from_ms: int,
+    until_ms: int | None,
+    why: str,
+    by: str,
+) -> str:
+    text = _words(why)
+    with transaction(connection):
+        for hold in standing(connection):
+            if (hold.session, hold.camera, hold.from_ms) == (session, camera, from_ms) and (
+                session is not None or hold.until_ms == until_ms
+            ):
+                return hold.id
+        (salt, digest), hold_id = commit_to(text), secrets.token_hex(8)
+        connection.execute(
+            "INSERT INTO footage_holds (id, held_session, camera, from_ms, until_ms, why, salt, by_staff, at_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (hold_id, session, camera, from_ms, until_ms, text, salt, by, clock.wall_ms()),
+        )
+        body = {"hold": hold_id, "camera": camera, "from_ms": from_ms, "until_ms": until_ms, "why_sha256": digest}
+        ledger.append(connection, "hold", body, session=session, by=by)
+    return hold_id
+
+
+def release(connection: sqlite3.Connection, hold_id: str, why: str, by: str) -> None:
+    """Let go of a hold: from then on its footage goes on its date. NotFound, Conflict (`hold_released`), BadInput."""
+    text = _words(why)
+    with transaction(connection):
+        row = connection.execute(
+            "SELECT held_session, released_ms FROM footage_holds WHERE id = ?", (hold_id,)
+        ).fetchone()
+        if row is None:
+            raise NotFound("hold_unknown")
+        if row["released_ms"] is not None:
+            raise Conflict("hold_released")
+        salt, digest = commit_to(text)
+        connection.execute(
+            "UPDATE footage_holds SET released_ms = ?, released_by = ?, released_why = ?, released_salt = ?"
+            " WHERE id = ?",
+            (clock.wall_ms(), by, text, salt, hold_id),
+        )
+        body = {"hold": hold_id, "why_sha256": digest}
+        ledger.append(connection, "hold_released", body, session=row["held_session"], by=by)
+
+
+def _words(why: str) -> str:
+    text = why.strip()
+    if not 2 <= len(text) <= 500:
+        raise BadInput("reason_wanted")
+    return text
+
+
+def standing(connection: sqlite3.Connection) -> list[Hold]:
+    """Every hold that is not released, oldest first."""
+    rows = connection.execute(
+        "SELECT h.*, coalesce(h.until_ms, s.closed_ms + ?) AS until FROM footage_holds h"
+        " LEFT JOIN sessions s ON s.id = h.held_session WHERE h.released_ms IS NULL ORDER BY h.at_ms, h.id",
+        (MARGIN_MS,),
+    )
+    return [
+        Hold(
+            row["id"],
+            row["held_session"],
+            row["camera"],
+            row["from_ms"],
+            row["until"],
+            row["why"],
+            row["by_staff"],
+            row["at_ms"],
+        )
+        for row in rows
+    ]
+
+
+def inspect(connection: sqlite3.Connection, session: str, by: str) -> None:
+    """A supervisor has inspected a session, so its footage may go on its date. Once; Conflict before it is closed."""
+    with transaction(connection):
+        sessions.need_state(sessions.find(connection, session), "closed", "signed")
+        fresh = connection.execute(
+            "INSERT INTO inspections (session_id, by_staff, at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (session, by, clock.wall_ms()),
+        ).rowcount
+        if fresh:
+            ledger.append(connection, "session_inspected", {}, session=session, by=by)
+
+
+def terms(connection: sqlite3.Connection) -> list[Term]:
+    """Each session whose door has opened, as far as its footage goes, in order of opening."""
+    rows = connection.execute(
+        "SELECT s.id, s.title, s.opened_ms, s.closed_ms, s.signed_ms, s.purge_ms,"
+        " coalesce(json_extract(s.policy, '$.practice'), 0) AS practice,"
+        " coalesce(json_extract(s.policy, '$.keep_recordings_days'), ?) AS keep_days,"
+        " coalesce(json_extract(s.policy, '$.inspection'), 'wanted') <> 'wanted' OR i.session_id IS NOT NULL"
+        " AS inspected FROM sessions s LEFT JOIN inspections i ON i.session_id = s.id"
+        " WHERE s.opened_ms IS NOT NULL ORDER BY s.opened_ms, s.id",
+        (KEEP_RECORDINGS_DAYS,),
+    )
+    return [
+        Term(
+            session=row["id"],
+            title=row["title"],
+            opened_ms=row["opened_ms"],
+            closed_ms=row["closed_ms"],
+            signed=row["signed_ms"] is not None,
+            inspected=bool(row["inspected"]),
+            practice=bool(row["practice"]),
+            purge_ms=row["purge_ms"],
+            keep_days=int(row["keep_days"]),
+        )
+        for row in rows
+    ]
+
+
+def keeping(connection: sqlite3.Connection) -> list[Kept]:
+    """All that keeps footage, or kept it until its date came: sessions, then holds that stand."""
+    kept = [kept_by(term) for term in terms(connection)]
+    for hold in standing(connection):
+        until = OPEN_END if hold.until_ms is None else hold.until_ms
+        kept.append(Kept(hold.from_ms, until, None, Why.HELD, hold.session, hold.camera))
+    return kept
+
+
+def need_free(connection: sqlite3.Connection, camera: str, started_ms: int, ended_ms: int) -> None:
+    """Inside the transaction that deletes it: Conflict (`footage_held`) when a hold was placed meanwhile."""
+    row = connection.execute(
+        "SELECT 1 FROM footage_holds h LEFT JOIN sessions s ON s.id = h.held_session WHERE h.released_ms IS NULL"
+        " AND (h.camera IS NULL OR h.camera = ?) AND h.from_ms <= ?"
+        " AND coalesce(h.until_ms, s.closed_ms + ?, ?) >= ? LIMIT 1",
+        (camera, ended_ms, MARGIN_MS, OPEN_END, started_ms),
+    ).fetchone()
+    if row is not None:
+        raise Conflict("footage_held", camera=camera)
+
+
+def forget_words(connection: sqlite3.Connection, now_ms: int) -> int:
+    """Delete the reasons of holds released long ago; how many."""
+    with transaction(connection):
+        return connection.execute(
+            "UPDATE footage_holds SET why = '', salt = '', released_why = '', released_salt = ''"
+            " WHERE released_ms < ? AND why <> ''",
+            (now_ms - WORDS_MS,),
+        ).rowcount

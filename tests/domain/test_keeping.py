@@ -1,0 +1,106 @@
+"""What keeps footage, against the rule said the plain way; and how long a disk will do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.domain.keeping import (
+    DAY_MS,
+    MARGIN_MS,
+    OPEN_END,
+    Forecast,
+    Kept,
+    Stretch,
+    Term,
+    Why,
+    due,
+    forecast,
+    kept_by,
+    spare,
+)
+
+NOW = 400 * DAY_MS
+TERM = Term("S-1", "一班", NOW - 200 * DAY_MS, NOW - 199 * DAY_MS, True, True, False, NOW - 100 * DAY_MS, 180)
+
+
+@pytest.mark.parametrize(
+    ("change", "date", "why"),
+    [
+        ({}, NOW - 19 * DAY_MS, Why.POLICY),
+        ({"keep_days": 30}, NOW - 169 * DAY_MS, Why.POLICY),
+        ({"keep_days": 365}, NOW + 166 * DAY_MS, Why.POLICY),
+        ({"purge_ms": NOW + DAY_MS}, NOW - 19 * DAY_MS, Why.POLICY),  # the roster's date is that of names
+        ({"inspected": False}, None, Why.UNINSPECTED),
+        ({"signed": False}, None, Why.UNSIGNED),
+        ({"signed": False, "inspected": False, "closed_ms": None}, None, Why.RUNNING),
+        ({"practice": True, "signed": False, "inspected": False}, NOW - 100 * DAY_MS, Why.PRACTICE),
+    ],
+)
+def test_until_when_a_session_keeps_its_footage(change: dict[str, object], date: int | None, why: Why) -> None:
+    term = replace(TERM, **change)  # type: ignore[arg-type]
+    kept = kept_by(term)
+    assert (kept.date_ms, kept.why) == (date, why)
+    assert kept.from_ms == term.opened_ms - MARGIN_MS
+    assert kept.until_ms == (OPEN_END if term.closed_ms is None else term.closed_ms + MARGIN_MS)
+
+
+def goes(start: int, end: int, kept: list[Kept], now: int, keep: int) -> bool:
+    """The rule as one would say it."""
+    mine = [one for one in kept if one.camera in (None, "door") and start <= one.until_ms and end >= one.from_ms]
+    if any(one.date_ms is None or one.date_ms > now for one in mine):
+        return False
+    return any(one.why is Why.POLICY for one in mine) or end < now - keep
+
+
+def taken(start: int, end: int, stretches: list[Stretch]) -> int:
+    return sum(
+        start > one.after_ms and end < one.before_ms and end >= one.from_ms and start <= one.until_ms
+        for one in stretches
+    )
+
+
+@st.composite
+def keepers(draw: st.DrawFn) -> Kept:
+    start = draw(st.integers(0, 90))
+    why = draw(st.sampled_from([Why.POLICY, Why.PRACTICE, Why.UNINSPECTED, Why.HELD]))
+    date = draw(st.integers(0, 120)) if why in (Why.POLICY, Why.PRACTICE) else None
+    camera = draw(st.sampled_from([None, "door", "hall"])) if why is Why.HELD else None
+    return Kept(start, start + draw(st.integers(0, 30)), date, why, None, camera)
+
+
+@given(st.lists(keepers(), max_size=6), st.integers(30, 100), st.integers(1, 60), st.integers(0, 99), st.integers(0, 9))
+def test_what_is_due_is_what_the_rule_says(kept: list[Kept], now: int, keep: int, start: int, length: int) -> None:
+    end = start + length
+    assert taken(start, end, due(kept, "door", now, keep)) == goes(start, end, kept, now, keep)
+    assert taken(start, end, spare(kept, "door", now, keep)) == goes(start, end, kept, now, keep)
+
+
+def test_what_goes_for_space_is_a_day_old_and_of_no_session() -> None:
+    kept = [kept_by(replace(TERM, opened_ms=NOW - 5 * DAY_MS, closed_ms=NOW - 4 * DAY_MS))]
+    stretches = spare(kept, "door", NOW, 90 * DAY_MS)
+    hour = DAY_MS // 24
+    assert [
+        taken(at, at + hour, stretches)
+        for at in (NOW - 6 * DAY_MS, NOW - 5 * DAY_MS, NOW - 2 * DAY_MS, NOW - 20 * hour)
+    ] == [1, 0, 1, 0]
+
+
+def ahead(**change: object) -> Forecast:
+    facts = {
+        "capacity": 100, "free": 40, "day_bytes": 10, "kept": [(None, 30), (NOW + 3 * DAY_MS, 30)],
+        "session_day_bytes": 0, "session_days": 180,
+    }  # fmt: skip
+    return forecast(NOW, **(facts | change))  # type: ignore[arg-type]
+
+
+def test_a_forecast() -> None:
+    assert ahead() == Forecast(None, 4.0, NOW + 4 * DAY_MS)
+    assert ahead(kept=[(None, 95)]).full_ms == NOW
+    assert ahead(session_day_bytes=5).full_ms == NOW + 13 * DAY_MS, "30 for good, 5 a day, and a day to record"
+    assert ahead(session_day_bytes=5, session_days=3).full_ms is None, "what is added goes again"
+    assert ahead(day_bytes=0) == Forecast(None, None, None)
+    assert ahead(kept=[(NOW - 1, 95)]).full_ms is None
