@@ -209,4 +209,5 @@ class Indexer:
             )
             self._tidied_ms = now if tidy else self._tidied_ms
         except (ExamroomError, sqlite3.Error, OSError) as error:
+            self._tidied_ms = None  # the next one finishes what this one began
             _log.error("retention: %s", error)

@@ -71,8 +71,9 @@ def sweep(
     halt: Callable[[], bool] = lambda: False,
     free: Callable[[Path], int] = free_bytes,
 ) -> list[str]:
-    """Delete what is due, then what space asks for; the segments' ids. `tidy`: also look for files that nobody names.
+    """Delete what is due, then what space asks for; the segments' ids.
 
+    `tidy`: look through the folders too, for what an earlier sweep left half done and for files that nobody names.
     Nothing while another process sweeps, or while the wall clock is not to be believed. Ends early once `halt` says so.
     OSError or Unavailable when the disk or the store does not let us; what was begun is settled later.
     """
@@ -80,8 +81,9 @@ def sweep(
     with _one_at_a_time(recordings) as mine:
         if not mine:
             return gone
-        for folder in files.folders(recordings):
-            settle(connection, recordings, folder.name)
+        if tidy:
+            for folder in files.folders(recordings):
+                settle(connection, recordings, folder.name)
         if rules.keep_days < 1 or not clock_is_held(connection, now):
             return gone
         kept = holds.keeping(connection)

@@ -20,7 +20,7 @@ from edge.exam import stations, timeacts, unlock, written
 from edge.exam.arrivals import take_in_arrivals
 from edge.exam.purge import empty_log, purge_due
 from edge.recording import retention
-from edge.store import holds
+from edge.store import holds, sessions
 from edge.store.db import connect, data_version
 from edge.store.status import write_status
 from edge.web.disk import DiskWatch, give_room
@@ -34,7 +34,7 @@ PURGE_SECONDS = 3600.0
 DISK_SECONDS = 3.0
 LOCK_SECONDS = 60.0
 STATION_SECONDS = 5.0
-FOOTAGE_SECONDS = 600.0
+FOOTAGE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -184,8 +184,10 @@ class _Writer:
             unlock.lock_left_open(connection)
 
     def _footage(self, connection: sqlite3.Connection) -> None:
-        """Each camera's process sweeps the footage of all; this does in a room that has none left, a bit at a time."""
+        """Each camera's process sweeps the footage of all; this does in a room that has none left, but in no exam."""
         if time.monotonic() - self._footage_swept < FOOTAGE_SECONDS:
+            return
+        if any(not one.practice for one in sessions.all_sessions(connection, "running")):
             return
         self._footage_swept = time.monotonic()
         config, stopping = self._room.config, self._room.stopping

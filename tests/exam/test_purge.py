@@ -11,9 +11,13 @@ import pytest
 from edge import clock
 from edge.bank.build import sample_bank
 from edge.clock import TimeQuality
+from edge.demo import people as cast
+from edge.domain.canonical import canonical
 from edge.errors import Conflict
 from edge.exam import conduct, marking, practice, results, written
 from edge.exam.banks import open_bank
+from edge.exam.documents import parse_policy, parse_roster
+from edge.exam.intake import take_in
 from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
 from edge.exam.purge import empty_log, purge_due
@@ -230,3 +234,24 @@ def test_a_face_that_another_session_awaits_is_kept_until_that_one_is_signed(roo
     room.end()
     assert people.photo(room.db, both.person) == b"sealed"
     assert people.photo(room.db, room.person(2).person) is None
+
+
+@pytest.mark.parametrize(
+    ("roster_days", "policy", "days"),
+    [(None, {}, 90), (None, {"keep_days": 30}, 30), (400, {"keep_days": 200}, 200), (7, {"keep_days": 200}, 7)],
+)
+def test_personal_data_go_by_the_signed_policy_or_sooner_where_the_roster_says(
+    desk: DeskRoom, roster_days: int | None, policy: dict[str, int], days: int
+) -> None:
+    planned = clock.wall_ms()
+    roster = cast.roster("S-7", planned, size=2, photos=False)
+    roster["session"] |= {"purge_days": roster_days} if roster_days else {}
+    session = take_in(
+        desk.db,
+        parse_roster(canonical(roster)),
+        parse_policy(canonical(cast.POLICY | policy)),
+        room="room-1",
+        bank_file="bank-1.bundle",
+        data_key=desk.identity.keys.data,
+    )
+    assert sessions.find(desk.db, session).purge_ms == planned + days * 86_400_000

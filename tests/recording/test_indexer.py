@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from edge import clock
 from edge.clock import Instant, TimeQuality
 from edge.domain.footage import Cause
 from edge.recording.indexer import Abandoned, Closed, Indexer, Note
+from edge.recording.retention import Rules
 from edge.recording.writer import Place, SegmentWriter
 from edge.store import ledger, segments
 from edge.store.db import connect, open_room, transaction
@@ -120,5 +122,24 @@ def test_one_that_cannot_be_indexed_does_not_hold_up_the_rest(tmp_path: Path) ->
     db = open_room(tmp_path / "room.db")
     try:
         assert segments.known(db, "door") == {(boot, 2)}
+    finally:
+        db.close()
+
+
+def test_what_a_camera_no_longer_configured_left_is_indexed_and_an_old_deletion_finished(tmp_path: Path) -> None:
+    left, fresh, half = (Place(tmp_path, "yard", OTHER, n) for n in (1, 2, 3))
+    for place in (left, fresh):
+        recorded(place, whole=False)
+    os.utime(left.path, (time.time() - 7200,) * 2)
+    aside = half.path.with_name(half.path.name + ".expired")
+    aside.write_bytes(b"x")
+    indexer = Indexer(tmp_path / "room.db", tmp_path, "door", 1, Rules(bitrates={"door": 1}))
+    indexer.start()
+    until(lambda: half.path.exists())
+    assert indexer.close(8)
+    db = open_room(tmp_path / "room.db")
+    try:
+        assert segments.known(db, "yard") == {(OTHER, 1)}, "who wrote an hour ago may still write"
+        assert not aside.exists(), "no ledger entry says that it was deleted: it is back"
     finally:
         db.close()
