@@ -14,14 +14,17 @@ from typing import Any
 
 import pytest
 
+from edge.config import parse_config
+from edge.demo.clip import write_clip
 from edge.demo.tablets import Tally
 from edge.ops.ports import free_port
-from edge.store import ledger
+from edge.store import ledger, segments
 from edge.store.reserve import LOG_MB, MB, NAME
 from edge.store.status import read_statuses
-from support.kills import keep_answering, wrongs
+from support.cameras import FPS, noise
+from support.kills import camera_status, keep_answering, wrongs
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import claimed, open_exam, serving, signed_in, until
+from support.serving import Service, claimed, open_exam, serving, signed_in, until, write_config
 
 SIZE_MB, RESERVE_MB = 112, 24
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
@@ -157,6 +160,41 @@ def test_when_even_the_reserve_is_gone_the_refusal_is_honest_and_all_arrives_lat
                 exam.end()
         assert not exam.tally.problems
         assert not wrongs(room, exam.tally)
+        room.db.close()
+
+
+@pytest.mark.long
+def test_a_camera_that_fills_the_answers_own_disk_stops_at_its_reserve_and_no_answer_waits(tmp_path: Path) -> None:
+    root, reserve = tmp_path / "disk", 30_000_000
+    clip = tmp_path / "clip.mp4"
+    write_clip(clip, noise(40), FPS, bitrate=6_000_000)
+    with small_disk("tmpfs", root, tmp_path / "image"):
+        room = make_desk_room(root, web={"port": free_port(), "threads": 32}, store={"reserve_mb": RESERVE_MB})
+        cameras = {"door": {"backend": "file", "source": str(clip), "fps": FPS}}
+        recording = {"reserve_mb": reserve // 1_000_000, "segment_seconds": 5}
+        config = room.config.model_dump(mode="json", exclude_defaults=True)
+        (tmp_path / "camera").mkdir()
+        file = write_config(parse_config(config | {"camera": cameras, "recording": recording}), tmp_path / "camera")
+        camera = Service(file, "camera@door", tmp_path / "camera.log")
+        with serving(room, tmp_path) as (_, base):
+            exam = Exam(base, room)
+            try:
+                exam.more(50)
+                (root / "junk").write_bytes(bytes(shutil.disk_usage(root).free - reserve - 4_000_000))
+                camera.start()
+                until(lambda: camera_status(room.config, "door").get("state") == "reserve", 90, "recording stops")
+                assert shutil.disk_usage(root).free > reserve - 4_000_000, "and leaves what is not its own"
+                exam.more(2000, 120)
+                assert exam.tally.retries == 0, "every answer was taken at once"
+                assert (root / "state" / NAME).stat().st_size == RESERVE_MB * MB, "the answers' own reserve is whole"
+                assert kinds(room) == [], "and was never touched"
+            finally:
+                camera.stop()
+                exam.end()
+        assert not exam.tally.problems
+        assert not wrongs(room, exam.tally), "nothing lost, doubled or changed"
+        assert [entry.body["state"] for entry in ledger.last(room.db, "recording", 5)] == ["reserve"]
+        assert segments.cameras(room.db) == ["door"], "what was recorded until then is there"
         room.db.close()
 
 
