@@ -23,7 +23,7 @@ from edge.domain.reasons import sentence
 from edge.gateway.settings import open_province
 from edge.ops.ports import free_port
 from edge.recording.writer import Place, SegmentWriter
-from edge.store import checkins, ledger, people, records, segments
+from edge.store import checkins, holds, ledger, people, records, segments
 from edge.store.db import connect, transaction
 from edge.trust.passes import issue
 from edge.trust.signer import Ed25519Signer
@@ -433,6 +433,29 @@ def film(desk: DeskRoom) -> None:
         desk.db.execute("UPDATE sessions SET opened_ms = ?", (now - 50_000,))
 
 
+def hold_and_release(page: Page, base: str, room: DeskRoom, lang: str) -> None:
+    """The page of space: a session and a span are put on hold, and the session is let go again."""
+    page.goto(f"{base}/spotcheck/space")
+    page.locator(f"[data-hold={room.session}]").click()
+    page.locator("dialog [name=why]").fill("申诉")
+    page.locator("dialog .button.main").click()
+    expect(page.locator("[data-release]")).to_have_count(1)
+    page.locator("#hold-span").click()
+    for name, time in (("from", "2026-01-02T08:00"), ("until", "2026-01-02T09:30")):
+        page.locator(f"dialog [name={name}]").fill(time)
+    page.locator("dialog [name=why]").fill("门口的事")
+    shot(page, "space-hold", lang)
+    page.locator("dialog .button.main").click()
+    expect(page.locator("[data-release]")).to_have_count(2)
+    expect(page.locator("main")).to_contain_text("2026-01-02 08:00 – 2026-01-02 09:30")
+    shot(page, "space", lang)
+    page.locator("[data-release]").first.click()
+    page.locator("dialog [name=why]").fill("已了结")
+    page.locator("dialog .button.main").click()
+    expect(page.locator("[data-release]")).to_have_count(1)
+    assert [hold.session for hold in holds.standing(room.db)] == [None]
+
+
 @pytest.mark.parametrize("lang", [pytest.param("zh", marks=pytest.mark.long), "en"])
 def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
     with serving(room, tmp_path) as (_, base), page_of(browser, DESK, lang) as page:
@@ -456,6 +479,7 @@ def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoo
         assert why and not [address for address in addresses if why in address]
         page.locator("video").scroll_into_view_if_needed()
         shot(page, "spotcheck-viewer", lang)
+        hold_and_release(page, base, room, lang)
         enter_with_a_pass(page, base, room)
         page.goto(f"{base}/no/such/page")
         shot(page, "error", lang)

@@ -14,12 +14,20 @@ from typing import Any
 
 import pytest
 
+from edge import clock
+from edge.clock import Instant, TimeQuality
 from edge.config import parse_config
 from edge.demo.clip import write_clip
 from edge.demo.tablets import Tally
+from edge.domain.footage import Cause
+from edge.errors import Conflict
 from edge.ops.ports import free_port
-from edge.store import ledger, segments
-from edge.store.reserve import LOG_MB, MB, NAME
+from edge.ops.preflight import need_footage_room
+from edge.recording.retention import rules_of, sweep
+from edge.recording.writer import Place, segment_of
+from edge.store import ledger, segments, sessions
+from edge.store.reserve import LOG_MB, MB, NAME, free_bytes
+from edge.store.segments import segment_id
 from edge.store.status import read_statuses
 from support.cameras import FPS, noise
 from support.kills import camera_status, keep_answering, wrongs
@@ -161,6 +169,34 @@ def test_when_even_the_reserve_is_gone_the_refusal_is_honest_and_all_arrives_lat
         assert not exam.tally.problems
         assert not wrongs(room, exam.tally)
         room.db.close()
+
+
+def test_footage_has_room_by_what_a_real_disk_says_and_room_is_made_on_it(tmp_path: Path) -> None:
+    recordings = tmp_path / "recordings"
+    with small_disk("tmpfs", recordings, tmp_path / "image", 64):
+        desk = make_desk_room(tmp_path, camera={"door": {"bitrate": 100_000}}, recording={"reserve_mb": 20})
+        config, session = desk.config, sessions.find(desk.db, desk.session)
+        with pytest.raises(Conflict) as caught:
+            need_footage_room(desk.db, config, session)
+        assert (caught.value.code, caught.value.facts["free"], caught.value.facts["needed"]) == (
+            "footage_too_full", 0.0, 0.1,
+        )  # fmt: skip
+        boot, now = "0123456789abcdef" * 2, Instant(clock.wall_ms(), 0, "", TimeQuality.SYNCHRONISED)
+        (recordings / "door").mkdir()
+        for n in range(1, 55):
+            place = Place(recordings, "door", boot, n)
+            place.path.write_bytes(bytes(MB))
+            at = Instant(now.wall_ms - (90 - n) * 86_400_000, 0, boot, TimeQuality.SYNCHRONISED)
+            segments.index(desk.db, segment_of(place, at, 4, "00" * 32, [], MB, Cause.ROTATED))
+        rules = rules_of(config)
+        assert free_bytes(recordings) < rules.reserve, "recording has stopped"
+        gone = sweep(desk.db, recordings, rules, now)
+        assert gone == [segment_id("door", boot, n) for n in range(1, len(gone) + 1)], "the oldest first"
+        assert rules.wanted_free <= free_bytes(recordings) < rules.wanted_free + 2 * MB, "and no more than that"
+        left = range(len(gone) + 1, 55)
+        assert segments.known(desk.db, "door") == {(boot, n) for n in left}
+        assert {f for f in (recordings / "door").iterdir()} == {Place(recordings, "door", boot, n).path for n in left}
+        desk.db.close()
 
 
 @pytest.mark.long
