@@ -103,6 +103,15 @@ def release(connection: sqlite3.Connection, hold_id: str, why: str, by: str) -> 
         ledger.append(connection, "hold_released", body, session=row["held_session"], by=by)
 
 
+def end_with(connection: sqlite3.Connection, session: str) -> None:
+    """In the transaction that deletes a session which was never closed: a hold on it stands, and reaches until now."""
+    connection.execute(
+        "UPDATE footage_holds SET until_ms = coalesce((SELECT closed_ms FROM sessions WHERE id = held_session), ?) + ?"
+        " WHERE held_session = ? AND until_ms IS NULL",
+        (clock.wall_ms(), MARGIN_MS, session),
+    )
+
+
 def _words(why: str) -> str:
     text = why.strip()
     if not 2 <= len(text) <= 500:

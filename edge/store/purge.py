@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from edge import clock
 from edge.clock import Instant, TimeQuality
-from edge.store import faces, ledger, lockdown, sheets, timing, unlocks
+from edge.store import faces, holds, ledger, lockdown, sheets, timing, unlocks
 
 HOUR_MS = 3_600_000
 TRUSTED_JUMP_MS = 30 * 24 * HOUR_MS
@@ -115,6 +115,7 @@ def delete_session(connection: sqlite3.Connection, session: str) -> int:
     """
     connection.execute("PRAGMA defer_foreign_keys = ON")
     purge_session(connection, session)
+    holds.end_with(connection, session)
     people = connection.execute(
         "SELECT person_id FROM candidates c WHERE session_id = ? AND NOT EXISTS (SELECT 1 FROM candidates o"
         " WHERE o.person_id = c.person_id AND o.session_id <> c.session_id)",

@@ -14,7 +14,7 @@ from edge import clock
 from edge.clock import Instant, TimeQuality
 from edge.config import Config
 from edge.domain.footage import Cause
-from edge.domain.keeping import OPEN_END
+from edge.domain.keeping import MARGIN_MS, OPEN_END
 from edge.errors import BadInput, Conflict, NotFound
 from edge.recording import retention
 from edge.recording.retention import Rules, rules_of, settle
@@ -195,13 +195,17 @@ def test_what_cannot_be_held_or_inspected_is_refused(desk: DeskRoom) -> None:
     assert twice.value.code == "hold_released"
 
 
-def test_a_practice_session_that_is_deleted_takes_no_hold_with_it(desk: DeskRoom) -> None:
-    session_times(desk, NOW - 100 * DAY, NOW - 99 * DAY, None, practice=True)
+@pytest.mark.parametrize("closed", [None, NOW - 99 * DAY])
+def test_a_practice_session_that_is_deleted_takes_no_hold_with_it(desk: DeskRoom, closed: int | None) -> None:
+    session_times(desk, NOW - 100 * DAY, None, None, practice=True)
     footage(desk, 1, NOW - 100 * DAY + 3_600_000)
     holds.place_on_session(desk.db, desk.session, "申诉", PROCTOR)
+    session_times(desk, NOW - 100 * DAY, closed, None)
     with transaction(desk.db):
         purging.delete_session(desk.db, desk.session)
     assert expire(desk) == []
+    (kept,) = holds.keeping(desk.db)
+    assert abs(kept.until_ms - (closed or clock.wall_ms()) - MARGIN_MS) < 60_000, "and keeps nothing of later"
 
 
 def test_above_its_limit_the_oldest_of_no_session_goes_first(desk: DeskRoom) -> None:
