@@ -45,7 +45,11 @@ _LAZY = {
 _MORE = {
     "bank": (("edge.exam.exposure", "exposure_command"),),
     "faces": (("edge.services.enrolling", "enrol_command"),),
-    "footage": (("edge.recording.sample_commands", "sample"), ("edge.recording.look_commands", "looks_command")),
+    "footage": (
+        ("edge.recording.sample_commands", "sample"),
+        ("edge.recording.look_commands", "looks_command"),
+        *(("edge.recording.space_commands", f"{name}_command") for name in ("space", "hold", "release", "inspected")),
+    ),
 }
 
 

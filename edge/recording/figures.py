@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge import clock
 from edge.clock import Instant
@@ -176,3 +177,55 @@ def _size(database: Path) -> int:
     """A database with its log."""
     files = (database, database.with_name(database.name + "-wal"))
     return sum(file.stat().st_size for file in files if file.exists())
+
+
+def document(found: Figures) -> dict[str, Any]:
+    """The figures for programs: bytes, bits a second, milliseconds since 1970."""
+    forecast = found.forecast
+    return {
+        "at_ms": found.at_ms,
+        "disk": found.disk,
+        "free": found.free,
+        "reserve": found.reserve,
+        "limit": found.limit,
+        "footage": found.footage,
+        "kept": found.kept,
+        "may_go": found.may_go,
+        "day_bytes": found.day_bytes,
+        "full_ms": forecast.full_ms,
+        "reach_days": forecast.reach_days,
+        "untouched_ms": forecast.untouched_ms,
+        "room_db": found.room_db,
+        "room_db_day": found.room_db_day,
+        "state_free": found.state_free,
+        "clock_held": found.clock_held,
+        "cameras": [
+            {
+                "name": one.camera,
+                "configured": one.rate is not None,
+                "bps": one.rate.bps if one.rate else None,
+                "measured": bool(one.rate and one.rate.measured),
+                "bytes": one.bytes,
+                "oldest_ms": one.oldest_ms,
+                "due": one.due,
+            }
+            for one in found.cameras
+        ],
+        "sessions": [
+            {"session": one.session, "bytes": one.bytes, "date_ms": one.date_ms, "why": str(one.why)}
+            for one in found.sessions
+        ],
+        "holds": [
+            {
+                "hold": one.id,
+                "session": one.session,
+                "camera": one.camera,
+                "from_ms": one.from_ms,
+                "until_ms": one.until_ms,
+                "at_ms": one.at_ms,
+                "by": one.by,
+                "bytes": size,
+            }
+            for one, size in found.holds
+        ],
+    }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from edge import clock
+from edge.cli import main
 from edge.clock import Instant, TimeQuality
 from edge.config import Config, parse_config
 from edge.domain.footage import Cause, Fragment
@@ -20,9 +23,10 @@ from edge.recording import retention, space
 from edge.recording.figures import figures
 from edge.recording.space import preflight, same_disk
 from edge.recording.writer import Place, segment_of
-from edge.store import holds, segments, sessions
+from edge.store import holds, ledger, segments, sessions
 from edge.store import space as store_space
 from support.rooms import DeskRoom
+from support.serving import write_config
 
 BOOT = "0123456789abcdef" * 2
 NOW = Instant(clock.wall_ms(), 0, BOOT, TimeQuality.SYNCHRONISED)
@@ -172,3 +176,36 @@ def test_the_sums_read_no_segments_row(desk: DeskRoom) -> None:
 
 def test_the_preflight_looks_at_a_folder_that_is_still_to_be_made(tmp_path: Path) -> None:
     assert space.there(tmp_path / "a" / "b") == tmp_path
+
+
+def test_the_same_from_a_terminal(desk: DeskRoom, tmp_path: Path) -> None:
+    opened = NOW.wall_ms - 2 * DAY_MS
+    desk.db.execute("UPDATE sessions SET state = 'closed', opened_ms = ?, closed_ms = ?", (opened, opened + MINUTE_MS))
+    minute(desk, "door", 1, opened)
+    words = ["--config", str(write_config(with_cameras(desk), tmp_path)), "footage"]
+
+    def run(*more: str) -> tuple[int, str]:
+        done = CliRunner().invoke(main, [*words, *more])
+        return done.exit_code, done.output
+
+    who = ("--why", "家长申诉", "--by", "U-1")
+    code, said = run("hold", "--session", desk.session, *who, "--json")
+    hold = json.loads(said)["hold"]
+    assert (code, run("hold", "--from", "2026-01-02T08:00", "--until", "2026-01-02T09:00", *who)[0]) == (0, 0)
+    found = json.loads(run("space", "--json")[1])
+    assert [one["session"] for one in found["holds"]] == [desk.session, None]
+    assert (found["footage"], found["sessions"][0]["why"]) == (7_500_000, "unsigned")
+    code, said = run("space")
+    assert code == 0 and hold in said and "door: 0.0 GB" in said and "未签名" in said
+    assert run("release", hold, *who)[0] == 0
+    assert run("inspected", desk.session, "--by", "U-1")[0] == 0
+    assert [e.kind for e in ledger.entries(desk.db)][-4:] == ["hold", "hold", "hold_released", "session_inspected"]
+    code, said = run("release", hold, *who)
+    assert code == 1 and "已经解除" in said
+    span = ("--from", "1", "--until", "2")
+    assert run("hold", "--camera", "attic", *span, *who)[0] == 2
+    assert run("hold", "--camera", "hall", *span, *who)[0] == 0
+    for wrong in ((), ("--session", desk.session, "--camera", "door"), ("--from", "1")):
+        code, said = run("hold", *wrong, *who)
+        assert code == 2 and "--session" in said
+    assert ledger.last(desk.db, "act_refused", 1)[0].body["reason"] == "hold_unclear"

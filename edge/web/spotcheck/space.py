@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from flask import Response, jsonify, render_template
 from pydantic import Field, model_validator
 
 from edge.domain.keeping import DAY_MS
 from edge.errors import Wrong
-from edge.recording.figures import Figures, figures
+from edge.recording.figures import document, figures
 from edge.store import holds
 from edge.web.body import Body, read
 from edge.web.room import room, room_db
@@ -55,7 +55,7 @@ def space_page() -> str:
 @require_role("supervisor")
 def space() -> Response:
     """The same for programs: bytes, bits a second, milliseconds since 1970."""
-    return jsonify(_document(figures(room_db(), room().config)))
+    return jsonify(document(figures(room_db(), room().config)))
 
 
 @bp.post("/api/holds")
@@ -85,57 +85,6 @@ def inspected(session: str) -> Response:
     """The session has been inspected, so its footage may go on its date."""
     holds.inspect(room_db(), session, signed_in_staff().id)
     return jsonify({"done": "inspected"})
-
-
-def _document(found: Figures) -> dict[str, Any]:
-    forecast = found.forecast
-    return {
-        "at_ms": found.at_ms,
-        "disk": found.disk,
-        "free": found.free,
-        "reserve": found.reserve,
-        "limit": found.limit,
-        "footage": found.footage,
-        "kept": found.kept,
-        "may_go": found.may_go,
-        "day_bytes": found.day_bytes,
-        "full_ms": forecast.full_ms,
-        "reach_days": forecast.reach_days,
-        "untouched_ms": forecast.untouched_ms,
-        "room_db": found.room_db,
-        "room_db_day": found.room_db_day,
-        "state_free": found.state_free,
-        "clock_held": found.clock_held,
-        "cameras": [
-            {
-                "name": one.camera,
-                "configured": one.rate is not None,
-                "bps": one.rate.bps if one.rate else None,
-                "measured": bool(one.rate and one.rate.measured),
-                "bytes": one.bytes,
-                "oldest_ms": one.oldest_ms,
-                "due": one.due,
-            }
-            for one in found.cameras
-        ],
-        "sessions": [
-            {"session": one.session, "bytes": one.bytes, "date_ms": one.date_ms, "why": str(one.why)}
-            for one in found.sessions
-        ],
-        "holds": [
-            {
-                "hold": one.id,
-                "session": one.session,
-                "camera": one.camera,
-                "from_ms": one.from_ms,
-                "until_ms": one.until_ms,
-                "at_ms": one.at_ms,
-                "by": one.by,
-                "bytes": size,
-            }
-            for one, size in found.holds
-        ],
-    }
 
 
 def _gb(size: int) -> str:
