@@ -16,8 +16,9 @@ MARGIN_MS = 10 * 60_000
 """Footage this near to a session is the session's."""
 DAY_MS = 86_400_000
 OPEN_END = 1 << 53
-YOUNG_MS = DAY_MS
-"""Footage younger than this does not go for want of space, whatever it shows."""
+YOUNG_MS = 2 * 3_600_000
+"""Footage younger than this does not go for want of space, so that there is time to put it on hold; no longer, or a
+small disk would be full of last night when the exam begins."""
 FORECAST_DAYS = 366
 
 
@@ -147,7 +148,7 @@ def spans(kept: Iterable[Kept], camera: str, now_ms: int) -> list[tuple[int, int
 
 @dataclass(frozen=True)
 class Forecast:
-    """`full_ms`: when kept footage leaves no room for a day's recording, None: not within a year. `reach_days`: how far
+    """`full_ms`: when kept footage leaves no room to record, None: not within a year. `reach_days`: how far
     back footage of no session can reach, as things are. `untouched_ms`: when the disk would be full if nothing went.
     """
 
@@ -179,6 +180,6 @@ def forecast(
     for day in range(FORECAST_DAYS):
         then = now_ms + day * DAY_MS
         stays = sum(size for date, size in kept if date is None or date > then)
-        if stays + session_day_bytes * min(day, session_days) + day_bytes > capacity:
+        if stays + session_day_bytes * min(day, session_days) + day_bytes * YOUNG_MS // DAY_MS > capacity:
             return Forecast(then, reach, untouched)
     return Forecast(None, reach, untouched)

@@ -79,14 +79,12 @@ def test_what_is_due_is_what_the_rule_says(kept: list[Kept], now: int, keep: int
     assert taken(start, end, spare(kept, "door", now, keep)) == goes(start, end, kept, now, keep)
 
 
-def test_what_goes_for_space_is_a_day_old_and_of_no_session() -> None:
+def test_what_goes_for_space_is_two_hours_old_and_of_no_session() -> None:
     kept = [kept_by(replace(TERM, opened_ms=NOW - 5 * DAY_MS, closed_ms=NOW - 4 * DAY_MS))]
     stretches = spare(kept, "door", NOW, 90 * DAY_MS)
     hour = DAY_MS // 24
-    assert [
-        taken(at, at + hour, stretches)
-        for at in (NOW - 6 * DAY_MS, NOW - 5 * DAY_MS, NOW - 2 * DAY_MS, NOW - 20 * hour)
-    ] == [1, 0, 1, 0]
+    times = (NOW - 6 * DAY_MS, NOW - 5 * DAY_MS, NOW - 2 * DAY_MS, NOW - 4 * hour, NOW - 3 * hour, NOW - hour)
+    assert [taken(at, at + hour, stretches) for at in times] == [1, 0, 1, 1, 0, 0]
 
 
 def ahead(**change: object) -> Forecast:
@@ -99,8 +97,9 @@ def ahead(**change: object) -> Forecast:
 
 def test_a_forecast() -> None:
     assert ahead() == Forecast(None, 4.0, NOW + 4 * DAY_MS)
-    assert ahead(kept=[(None, 95)]).full_ms == NOW
-    assert ahead(session_day_bytes=5).full_ms == NOW + 13 * DAY_MS, "30 for good, 5 a day, and a day to record"
+    assert ahead(kept=[(None, 101)]).full_ms == NOW
+    assert ahead(session_day_bytes=5).full_ms == NOW + 15 * DAY_MS, "30 for good and 5 a day"
+    assert ahead(session_day_bytes=5, day_bytes=60).full_ms == NOW + 14 * DAY_MS, "and two hours to record"
     assert ahead(session_day_bytes=5, session_days=3).full_ms is None, "what is added goes again"
     assert ahead(day_bytes=0) == Forecast(None, None, None)
-    assert ahead(kept=[(NOW - 1, 95)]).full_ms is None
+    assert ahead(kept=[(NOW - 1, 101)]).full_ms is None

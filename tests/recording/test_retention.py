@@ -212,13 +212,13 @@ def test_above_its_limit_the_oldest_of_no_session_goes_first(desk: DeskRoom) -> 
     session_times(desk, NOW - 9 * DAY, NOW - 8 * DAY, None)
     within = footage(desk, 1, NOW - 9 * DAY, size=400)
     found = [footage(desk, n, NOW - (9 - n) * DAY, ("door", "hall")[n % 2], 100) for n in (2, 3, 4, 5)]
-    today = footage(desk, 6, NOW - DAY // 2, size=400)
+    fresh = footage(desk, 6, NOW - 3_600_000, size=400)
     assert sweep(desk, Rules(limit=1000)) == found[:2], "1,200 are 200 too many"
     told = [e.body for e in ledger.entries(desk.db, kinds=("segment-deleted",))]
     assert [(b["segment"], b["why"]) for b in told] == [(one, "space") for one in found[:2]]
     assert sweep(desk, Rules(limit=1000)) == []
-    assert sweep(desk, Rules(limit=1)) == found[2:], "neither the session's nor today's"
-    assert {segments.get(desk.db, one).id for one in (within, today)} == {within, today}
+    assert sweep(desk, Rules(limit=1)) == found[2:], "neither the session's nor the last two hours'"
+    assert {segments.get(desk.db, one).id for one in (within, fresh)} == {within, fresh}
 
 
 def test_a_disk_that_is_nearly_full_is_made_room_on_before_recording_stops(desk: DeskRoom) -> None:

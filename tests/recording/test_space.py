@@ -158,7 +158,7 @@ def test_a_disk_that_what_has_to_stay_will_fill_has_its_date(desk: DeskRoom, mon
     monkeypatch.setattr("edge.recording.figures.shutil.disk_usage", lambda _: usage)
     found = figures(desk.db, config, NOW)
     days = ((found.forecast.full_ms or 0) - NOW.wall_ms) / DAY_MS
-    assert 0 <= days <= 3, "65 GB are recorded a day, and 80 are free"
+    assert 7 <= days <= 9, "80 GB are free, 10 a day have to stay"
     limited = with_cameras(desk, limit_gb=50)
     assert figures(desk.db, limited, NOW).forecast.full_ms == NOW.wall_ms
 
