@@ -39,7 +39,7 @@ class Started:
 class Piece:
     """One whole fragment: its bytes in the file, its first decode time and its length in ticks of the timescale.
 
-    `key`: whether its first picture can be decoded without the one before.
+    `key`: whether its first picture can be decoded without the one before; `frames`: how many pictures it holds.
     """
 
     offset: int
@@ -47,6 +47,7 @@ class Piece:
     start: int
     duration: int
     key: bool
+    frames: int
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,11 @@ def read_piece(file: BinaryIO, at: int, size: int, track: Track) -> Piece:
         kind, length, head = _header(file, at, size)
         if kind != b"moof":
             raise _Broken("no moof")
-        start, duration, samples, key = _run(_content(file, at, length, head), track)
+        start, duration, samples, key, frames = _run(_content(file, at, length, head), track)
         kind, data_length, data_head = _header(file, at + length, size)
         if kind != b"mdat" or data_length - data_head != samples:
             raise _Broken("no mdat of the size its moof gives")
-        return Piece(at, length + data_length, start, duration, key)
+        return Piece(at, length + data_length, start, duration, key, frames)
     except _Broken as error:
         raise BadInput("footage_not_mp4") from error
 
@@ -193,23 +194,24 @@ def _track(moov: bytes) -> Track:
     return Track(timescale, duration, size, flags)
 
 
-def _run(moof: bytes, track: Track) -> tuple[int, int, int, bool]:
-    """First decode time, summed durations and sizes of the samples of a moof (8.8.7, 8.8.8, 8.8.12), and whether the
-    first is a sync sample (8.8.3.1)."""
+def _run(moof: bytes, track: Track) -> tuple[int, int, int, bool, int]:
+    """First decode time, summed durations and sizes of the samples of a moof (8.8.7, 8.8.8, 8.8.12), whether the
+    first is a sync sample (8.8.3.1), and their number."""
     traf = _descend(moof, b"traf")
     tfdt = _descend(traf, b"tfdt")
     (start,) = _numbers(">Q", tfdt, 4) if tfdt[:1] == b"\1" else _numbers(">I", tfdt, 4)
     defaults = _defaults(_descend(traf, b"tfhd"), track)
-    ticks = length = 0
+    ticks = length = frames = 0
     first: int | None = None
     for kind, trun in _children(traf):
         if kind == b"trun":
             more = _samples(trun, defaults)
             ticks, length = ticks + more[0], length + more[1]
             first = more[2] if first is None else first
+            frames += more[3]
     if start + ticks > _TIME_LIMIT:
         raise _Broken("a time out of range")
-    return start, ticks, length, first is not None and not first & _NON_SYNC
+    return start, ticks, length, first is not None and not first & _NON_SYNC, frames
 
 
 def _defaults(tfhd: bytes, track: Track) -> Track:
@@ -226,8 +228,8 @@ def _defaults(tfhd: bytes, track: Track) -> Track:
     return Track(track.timescale, duration, size, sample_flags)
 
 
-def _samples(trun: bytes, defaults: Track) -> tuple[int, int, int]:
-    """Summed durations and sizes, and the flags of the first sample."""
+def _samples(trun: bytes, defaults: Track) -> tuple[int, int, int, int]:
+    """Summed durations and sizes, the flags of the first sample, and the number of samples."""
     flags, count = _numbers(">II", trun)
     at = 8 + 4 * bool(flags & 0x1)
     first = defaults.flags
@@ -242,7 +244,7 @@ def _samples(trun: bytes, defaults: Track) -> tuple[int, int, int]:
     length = sum(words[columns.index(0x200) :: len(columns)]) if 0x200 in columns else count * defaults.size
     if count and 0x400 in columns:
         first = words[columns.index(0x400)]
-    return ticks, length, first
+    return ticks, length, first, count
 
 
 def _started(moov: bytes) -> Started | None:

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,10 +41,11 @@ class Closed:
 
 @dataclass(frozen=True)
 class Abandoned:
-    """A segment of ours that could not be closed."""
+    """A segment of ours that could not be closed; `dropped` as in `Segment`."""
 
     place: Place
     cause: Cause
+    dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Indexer:
         self._rules = rules or Rules()
         self._boot_id = clock.boot_id()
         self._jobs: deque[Job] = deque()
+        self._held: list[Abandoned] = []  # whose disk does not let us mend them yet
         self._wake = threading.Condition()
         self._closing = False
         self._give_up_ms: int | None = None
@@ -88,7 +90,7 @@ class Indexer:
 
     @property
     def waiting(self) -> int:
-        return len(self._jobs)
+        return len(self._jobs) + len(self._held)
 
     def close(self, timeout_s: float) -> bool:
         """Finish what waits, within `timeout_s`; False when something is left for the next start's salvage."""
@@ -97,7 +99,7 @@ class Indexer:
             self._give_up_ms = clock.mono_ms() + round(timeout_s * 1000)
             self._wake.notify()
         self._thread.join(timeout_s + 0.5)
-        return not self._jobs
+        return not self._jobs and not self._held
 
     def _run(self) -> None:
         connection: sqlite3.Connection | None = None
@@ -109,11 +111,13 @@ class Indexer:
             self._patiently(lambda: self._salvage(opened))
             while (job := self._next()) is not None:
                 if job == "idle":
+                    self._again(opened)
                     self._retain(opened)
                     continue
                 self._do(opened, self._jobs[0])
                 if self._given_up():
                     return
+            self._again(opened)
         finally:
             if connection is not None:
                 connection.close()
@@ -132,16 +136,30 @@ class Indexer:
             done = self._patiently(lambda: self._write(connection, job))
         except (ExamroomError, sqlite3.Error, OSError) as error:  # this one only: the file stays on the disk
             _log.error("not indexed: %s", error)
+            if isinstance(job, Abandoned) and isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                self._held.append(job)
             done = True
         if done:
             with self._wake:
                 self._jobs.popleft()
 
+    def _again(self, connection: sqlite3.Connection) -> None:
+        """Those that the disk did not let us mend (full, read-only): it may by now."""
+        held, self._held = self._held, []
+        for job in held:
+            try:
+                self._write(connection, job)
+            except FileNotFoundError as error:
+                _log.error("not indexed: %s", error)
+            except (ExamroomError, sqlite3.Error, OSError):
+                self._held.append(job)
+
     def _write(self, connection: sqlite3.Connection, job: Job) -> bool:
         if isinstance(job, Closed):
             segments.index(connection, job.segment)
         elif isinstance(job, Abandoned):
-            segments.index(connection, salvage.salvage(job.place, self._boot_id, job.cause))
+            left = salvage.salvage(job.place, self._boot_id, job.cause)
+            segments.index(connection, replace(left, dropped=job.dropped))
         else:
             segments.note(connection, job.kind, job.body)
         return True

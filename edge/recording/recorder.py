@@ -1,7 +1,7 @@
 """From packets to segments: where a segment begins and why it ends.
 
-The loop that feeds it is one thread. Nothing here waits for the store (the indexer does) or raises for the disk: a
-disk that fails or fills is a state with its reason, and the camera's pictures go on.
+One thread feeds it, the pen's (`edge.recording.pen`), which may wait for the disk. Nothing here waits for the store
+(the indexer does) or raises for the disk: one that fails or fills is a state with its reason, and pictures go on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import av
 
 from edge import clock
-from edge.clock import Instant
+from edge.clock import Instant, TimeQuality
 from edge.config import Recording
 from edge.domain.footage import Cause
 from edge.errors import ExamroomError
@@ -36,7 +36,8 @@ class Recorder:
     """Feed it batches; it puts jobs to the indexer through `put`.
 
     `trouble` is (code, facts) of why nothing is written now, or None. `last_fragment_mono_ms` is when the newest
-    fragment on the disk ended (0 for none), `lost` counts packets that were not written while recording.
+    fragment on the disk ended (0 for none), `unsynced_ms` when the oldest did that was written and is not on the disk
+    for certain, `lost` counts packets that were not written while recording. Read by other threads as they are.
     """
 
     def __init__(
@@ -56,47 +57,72 @@ class Recorder:
         self._writer: SegmentWriter | None = None
         self._video: VideoFormat | None = None
         self._offset_ms: int | None = None  # wall minus monotonic, as last seen
-        self._stepped = False
+        self._quality: TimeQuality | None = None
+        self._stepped: Cause | None = None  # why the segment ends at the next key frame
         self._last: Packet | None = None
         self._again_ms = 0
         self._space_ms = 0
         self.trouble: tuple[str, dict[str, object]] | None = None
         self.last_fragment_mono_ms = 0
+        self.unsynced_ms: int | None = None
+        self._dropped = 0  # by the camera, since the last segment was closed
         self._closed_bytes = 0
         self.lost = 0
 
     @property
     def segment(self) -> str | None:
         """The id of the segment being written."""
-        return self._writer.id if self._writer else None
+        writer = self._writer
+        return writer.id if writer else None
 
     @property
     def bytes(self) -> int:
         """How much was written since the start."""
-        return self._closed_bytes + (self._writer.bytes if self._writer else 0)
+        writer = self._writer
+        return self._closed_bytes + (writer.bytes if writer else 0)
 
-    def feed(self, video: VideoFormat, packets: list[Packet]) -> None:
-        """Record one batch, in order."""
-        now = self._now()
-        self._watch_clock(now)
-        self._watch_space(now)
+    def feed(
+        self,
+        video: VideoFormat,
+        packets: list[Packet],
+        at: Instant | None = None,
+        *,
+        hurry: bool = False,
+        dropped: int = 0,
+    ) -> None:
+        """Record one batch, in order, that had come by `at` (now).
+
+        `hurry`: more is waiting, so that a fragment is synced with the next one. `dropped` pictures were lost by the
+        camera since the last batch.
+        """
+        at = at or self._now()
+        self._dropped += dropped
+        self._watch_clock(at)
+        self._watch_space(at)
         for packet in packets:
             try:
-                self._record(video, packet, now)
+                self._record(video, packet, at, hurry)
             except (OSError, av.FFmpegError, ExamroomError) as error:
-                self._failed(error, now)
+                self._failed(error, at)
             self._last = packet
 
-    def finish(self, cause: Cause) -> None:
+    def lose(self, milliseconds: int, packets: int, dropped: int = 0) -> None:
+        """What comes next was lost, since the disk was too slow: the segment ends here, and says so."""
+        self.lost += packets
+        self._dropped += dropped
+        self._last = None
+        self.finish(Cause.DISK_SLOW, milliseconds)
+
+    def finish(self, cause: Cause, lost_ms: int = 0) -> None:
         """Close the open segment, if there is one."""
         if self._writer is None:
             return
         try:
-            self._close(cause)
+            self._close(cause, lost_ms)
         except (OSError, av.FFmpegError, ExamroomError) as error:
             self._failed(error, self._now())
 
-    def _record(self, video: VideoFormat, packet: Packet, now: Instant) -> None:
+    def _record(self, video: VideoFormat, packet: Packet, now: Instant, hurry: bool) -> None:
         if self._last is not None and packet.mono_ms - self._last.mono_ms > STALL_MS:
             self._close(Cause.CAMERA_STALLED)
         if packet.keyframe:
@@ -104,15 +130,20 @@ class Recorder:
         if self._writer is None:
             self.lost += 1
             return
-        fragment = self._writer.write(packet)
-        if fragment is not None:
-            self.last_fragment_mono_ms = fragment.mono_ms + fragment.duration_ms
+        fragment = self._writer.write(packet, sync=not hurry)
+        if fragment is None:
+            return
+        ended_ms = fragment.mono_ms + fragment.duration_ms
+        if not hurry:
+            self.last_fragment_mono_ms, self.unsynced_ms = ended_ms, None
+        elif self.unsynced_ms is None:
+            self.unsynced_ms = ended_ms
 
     def _begin(self, video: VideoFormat, packet: Packet, now: Instant) -> None:
         """At a key frame: close a segment that is long enough, of another format or clock, and open the next one."""
         if self._writer is not None:
-            if self._stepped:
-                self._close(Cause.CLOCK_STEP)
+            if self._stepped is not None:
+                self._close(self._stepped)
             elif video is not self._video or self._long_enough(self._writer.elapsed_ticks(packet)):
                 self._close(Cause.ROTATED)
             else:
@@ -127,7 +158,7 @@ class Recorder:
                 self._writer = SegmentWriter(place, video, taken, self._options.fragment_seconds)
             except FileExistsError:
                 continue  # somebody else's, or an older one: never written over
-        self._stepped, self._video = False, video
+        self._stepped, self._video = None, video
         if self.trouble is not None:
             self._note("resumed")
             self.trouble = None
@@ -135,10 +166,11 @@ class Recorder:
     def _long_enough(self, ticks: int) -> bool:
         return ticks >= self._options.segment_seconds * TICKS - TICKS // 100
 
-    def _close(self, cause: Cause) -> None:
+    def _close(self, cause: Cause, lost_ms: int = 0) -> None:
         if self._writer is None:
             return
-        segment = self._writer.close(cause)
+        segment = replace(self._writer.close(cause), dropped=self._dropped, lost_ms=lost_ms)
+        self._dropped, self.unsynced_ms = 0, None
         self._closed_bytes += segment.bytes
         self._writer = None
         if segment.fragments:
@@ -147,14 +179,23 @@ class Recorder:
         self._put(Closed(segment))
 
     def _watch_clock(self, now: Instant) -> None:
-        """A step is a ledger entry now, and ends the segment at the next key frame, so that no second is lost to it."""
-        offset = now.wall_ms - now.mono_ms
+        """A step, or time that is now believed more or less, is a ledger entry at once, and ends the segment at the
+        next key frame, so that no second is lost to it and each segment is of one clock."""
+        offset, quality = now.wall_ms - now.mono_ms, now.quality
+        before, self._quality = self._quality, quality
         if self._offset_ms is None or self._writer is None:
             self._offset_ms = offset
-        elif abs(offset - self._offset_ms) > STEP_MS:
-            body = {"camera": self._camera, "step_ms": offset - self._offset_ms, "segment": self._writer.id}
-            self._put(Note("clock", body))
-            self._offset_ms, self._stepped = offset, True
+            return
+        step_ms = offset - self._offset_ms
+        if abs(step_ms) <= STEP_MS and quality == before:
+            return
+        body: dict[str, object] = {"camera": self._camera, "segment": self._writer.id, "step_ms": 0}
+        if abs(step_ms) > STEP_MS:
+            body["step_ms"], self._offset_ms, self._stepped = step_ms, offset, Cause.CLOCK_STEP
+        if quality != before:
+            body |= {"quality": quality.value, "was": (before or quality).value}
+            self._stepped = self._stepped or Cause.ROTATED
+        self._put(Note("clock", body))
 
     def _watch_space(self, now: Instant) -> None:
         if now.mono_ms - self._space_ms < _SPACE_EVERY_MS:
@@ -184,8 +225,8 @@ class Recorder:
         if self._writer is not None:
             self._writer.abandon()
             self._closed_bytes += self._writer.bytes
-            self._put(Abandoned(self._writer.place, Cause.DISK_ERROR))
-            self._writer = None
+            self._put(Abandoned(self._writer.place, Cause.DISK_ERROR, self._dropped))
+            self._writer, self._dropped, self.unsynced_ms = None, 0, None
         self._again_ms = now.mono_ms + _DISK_AGAIN_MS
         detail = errno.errorcode.get(error.errno or 0, "?") if isinstance(error, OSError) else str(error)
         if self.trouble is None:

@@ -81,7 +81,8 @@ def salvage(place: Place, boot_id: str, cause: Cause | None = None) -> Segment:
             data = _read(file, piece.offset, piece.length)
             fragments.append(fragment_of(n, piece.offset, data, piece, at, layout))
         init = hashlib.sha256(_read(file, 0, layout.init_length)).hexdigest()
-    return segment_of(place, at, layout.init_length, init, fragments, size, why, salvaged=True)
+    frames = sum(piece.frames for piece in layout.pieces)
+    return segment_of(place, at, layout.init_length, init, fragments, size, why, salvaged=True, frames=frames)
 
 
 def _began(file: BinaryIO, layout: Layout) -> Instant:
@@ -99,7 +100,7 @@ def _began(file: BinaryIO, layout: Layout) -> Instant:
 def _empty(place: Place, file: BinaryIO, size: int, cause: Cause) -> Segment:
     changed = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
     at = Instant(changed, 0, place.boot_id, TimeQuality.UNKNOWN)
-    return segment_of(place, at, 0, hashlib.sha256(b"").hexdigest(), [], size, cause, salvaged=True)
+    return segment_of(place, at, 0, hashlib.sha256(b"").hexdigest(), [], size, cause, salvaged=True, frames=0)
 
 
 def _set_aside(path: Path, file: BinaryIO, whole: int, size: int) -> None:

@@ -4,7 +4,8 @@ The muxer hands over a fragment when the next key frame comes (movflags frag_key
 due (frag_duration) where a source's key frames lie farther apart. So what a kill or a power cut can take is the open
 fragment, a nap and an fdatasync, whatever the source. Measured with PyAV 18.1: with `flush_packets` the
 muxer keeps nothing back once a fragment is complete, and calls `write` with whole boxes or 32 KiB runs of them; `Sink`
-gathers those, so that the file itself is only ever extended by whole fragments.
+gathers those, so that the file itself is only ever extended by whole fragments. Only behind a disk that is late, with
+more waiting in memory, is a fragment synced together with the next.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class SegmentWriter:
     def __init__(self, place: Place, video: VideoFormat, at: Instant, fragment_seconds: int) -> None:
         self.place, self.at = place, at
         self.fragments: list[Fragment] = []
+        self.frames = 0
         self._base: int | None = None
         self._sink = Sink()
         _make_folder(place.path.parent)
@@ -108,8 +110,8 @@ class SegmentWriter:
         """How far into the segment the packet is."""
         return 0 if self._base is None else packet.dts - self._base
 
-    def write(self, packet: Packet) -> Fragment | None:
-        """Add one packet; returns the fragment this completed, which is on the disk by then."""
+    def write(self, packet: Packet, *, sync: bool = True) -> Fragment | None:
+        """Add one packet; returns the fragment this completed, which with `sync` is on the disk by then."""
         if self._base is None:
             self._base = packet.dts
         muxed = av.Packet(packet.data)
@@ -118,18 +120,26 @@ class SegmentWriter:
         muxed.pts, muxed.dts = packet.pts - self._base, packet.dts - self._base
         muxed.duration, muxed.is_keyframe = packet.duration, packet.keyframe
         self._container.mux(muxed)
-        return self._keep() if self._sink.buffer else None
+        self.frames += 1
+        return self._keep(sync) if self._sink.buffer else None
 
     def close(self, cause: Cause) -> Segment:
         """Write the open fragment, sync file and folder, and return what the index is to say."""
         self._container.close()
         if self._sink.buffer:
-            self._keep()
+            self._keep(sync=False)
         os.fsync(self._file.fileno())
         self._file.close()
         sync_folder(self.place.path.parent)
         return segment_of(
-            self.place, self.at, self._layout.init_length, self._init_sha256, self.fragments, self.bytes, cause
+            self.place,
+            self.at,
+            self._layout.init_length,
+            self._init_sha256,
+            self.fragments,
+            self.bytes,
+            cause,
+            frames=self.frames,
         )
 
     def abandon(self) -> None:
@@ -142,12 +152,13 @@ class SegmentWriter:
         self._sink.buffer.clear()
         return data
 
-    def _keep(self) -> Fragment:
+    def _keep(self, sync: bool) -> Fragment:
         data = self._take()
         piece = read_piece(io.BytesIO(data), 0, len(data), self._layout.track)
         fragment = fragment_of(len(self.fragments), self.bytes, data, piece, self.at, self._layout)
         self._append(data)
-        os.fdatasync(self._file.fileno())
+        if sync:
+            os.fdatasync(self._file.fileno())
         self.fragments.append(fragment)
         return fragment
 
@@ -175,6 +186,7 @@ def segment_of(
     cause: Cause,
     *,
     salvaged: bool = False,
+    frames: int | None = None,
 ) -> Segment:
     ended = fragments[-1].ended_ms if fragments else at.wall_ms
     return Segment(
@@ -195,6 +207,7 @@ def segment_of(
         init_sha256=init_sha256,
         fragments=tuple(fragments),
         digest=fragments_root([f.sha256 for f in fragments]),
+        frames=frames,
     )
 
 

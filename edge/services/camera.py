@@ -16,6 +16,8 @@ from edge.domain.sight import BLIND, FROZEN, Telling, Watch
 from edge.errors import BadInput, ConfigError, ExamroomError, Unavailable
 from edge.hardware.camera import CameraSource, Picture, open_camera
 from edge.recording.indexer import Indexer, Note
+from edge.recording.late import Late
+from edge.recording.pen import Pen
 from edge.recording.recorder import STALL_MS, Recorder
 from edge.recording.retention import rules_of
 from edge.recording.salvage import on_disk
@@ -31,7 +33,8 @@ _REMOTE_S = (1.0, 2.0, 4.0, 8.0, 10.0)  # a network camera is asked less often t
 _LOGIN_S = (60.0, 300.0)  # many a camera locks an account after some wrong logins
 _STATUS_MS = 1000
 _SILENT_MS = 10_000  # then the camera is closed and opened again
-_CLOSE_S = 2.5
+_CLOSE_S = 2.0
+_PEN_S = 1.5
 _FROZEN_MS = 10_000  # then it is opened again, and after twice as long the next time
 _FROZEN_MOST_MS = 600_000
 
@@ -100,6 +103,10 @@ class _Service:
         paths = config.paths
         self._indexer = Indexer(paths.room_db, paths.recordings, name, first, rules_of(config))
         self._recorder = Recorder(paths.recordings, name, config.recording, self._indexer.put, first)
+        self._pen = Pen(self._recorder)
+        self._late = Late(name, config.recording.fragment_seconds, self._indexer.put)
+        self._dropped, self._source_dropped = 0, 0  # in all, and by the camera that is open
+        self._untold = 0  # dropped, and not given to the recorder yet
         self._ring: tuple[RingWriter, int] | None = None
         self._state: tuple[str, dict[str, object]] = ("recording_starting", {"camera": name})
         self._status_ms = 0
@@ -113,6 +120,7 @@ class _Service:
         self._indexer.start()
 
     def loop(self, stop: threading.Event) -> None:
+        self._report()
         while not stop.is_set():
             try:
                 source = open_camera(self._name, self._options)
@@ -121,6 +129,8 @@ class _Service:
                 continue
             try:
                 self._opened_ms = self._last_packet_ms = clock.mono_ms()
+                self._source_dropped = 0
+                self._late.opened(self._opened_ms)
                 self._coder = source.coder
                 self._watch.restarted(exact=source.exact)
                 while not stop.is_set() and self._turn(source):
@@ -131,11 +141,16 @@ class _Service:
                 source.close()
 
     def end(self) -> None:
-        """Close the segment and give the index a moment; what the store does not take is salvaged at the next start."""
-        self._recorder.finish(Cause.STOPPED)
+        """Close the segment and give disk and index a moment; what the store does not take is salvaged at the next
+        start. What a disk that hangs has not taken is lost, and said."""
+        self._pen.finish(Cause.STOPPED)
+        left_ms = self._pen.close(_PEN_S)
+        if left_ms:
+            _log.error("camera %s: the disk hangs, %s ms are lost", self._name, left_ms)
+            self._indexer.put(Note("recording", {"camera": self._name, "state": "unwritten", "lost_ms": left_ms}))
         self._indexer.close(_CLOSE_S)
         self._state = ("recording_stopped", {"camera": self._name})
-        self._report(0)
+        self._report()
         if self._ring is not None:
             self._ring[0].close()
 
@@ -144,10 +159,12 @@ class _Service:
         packets = source.packets(self._nap_s)
         now = clock.mono_ms()
         video = source.format
+        self._count(source.dropped)
         if packets and video is not None:
             self._last_packet_ms, self._failures = now, 0
             self._packets += len(packets)
-            self._recorder.feed(video, packets)
+            self._pen.put(video, packets, clock.now(), self._untold)
+            self._untold = 0
         picture = source.picture()
         if picture is not None:
             self._publish(picture)
@@ -159,16 +176,21 @@ class _Service:
         if silent_ms > _SILENT_MS:
             raise Unavailable("camera_stalled", camera=self._name, seconds=silent_ms // 1000)
         if silent_ms > STALL_MS:
-            self._recorder.finish(Cause.CAMERA_STALLED)
+            self._pen.finish(Cause.CAMERA_STALLED)
+            self._late.paused(now)
             self._state = ("camera_stalled", {"camera": self._name, "seconds": silent_ms // 1000})
         elif self._recorder.trouble is not None:
             self._state = self._recorder.trouble
+            self._late.paused(now)
+        elif (late := self._late.judge(now, self._pen, self._recorder)) is not None:
+            self._state = late
         elif sight.code is not None:
             self._state = (sight.code, {"camera": self._name})
         elif self._recorder.segment is not None:
             self._state = ("recording_on", {"camera": self._name})
         if now - self._status_ms >= _STATUS_MS or self._state[0] != self._said:
-            self._report(source.dropped)
+            self._report()
+        self._late.ease(source, now)
         return not self._stands_still(now)
 
     def _stands_still(self, now: int) -> bool:
@@ -179,19 +201,25 @@ class _Service:
         if sight.code != FROZEN or now - max(sight.since_ms, self._opened_ms) < self._frozen_ms:
             return False
         self._frozen_ms = min(2 * self._frozen_ms, _FROZEN_MOST_MS)
-        self._recorder.finish(Cause.CAMERA_STALLED)
+        self._pen.finish(Cause.CAMERA_STALLED)
         return True
+
+    def _count(self, dropped: int) -> None:
+        """Take in how many pictures the open camera has lost by now."""
+        more, self._source_dropped = dropped - self._source_dropped, dropped
+        self._dropped += more
+        self._untold += more
 
     def _without(self, error: ExamroomError, stop: threading.Event) -> None:
         """The camera is not there: say so, and wait a moment before it is tried again."""
-        self._recorder.finish(Cause.CAMERA_MISSING)
+        self._pen.finish(Cause.CAMERA_MISSING)
         if self._state[0] != error.code:
             _log.error("%s", error)
         self._state = (error.code, {k: v if is_words(v) else str(v) for k, v in error.facts.items()})
         until = clock.mono_ms() + round(1000 * _wait_s(self._options, error.code, self._failures))
         self._failures += 1
         while not stop.is_set() and (left_ms := until - clock.mono_ms()) > 0:
-            self._report(0)
+            self._report()
             stop.wait(min(1.0, left_ms / 1000))
 
     def _publish(self, picture: Picture) -> None:
@@ -214,7 +242,7 @@ class _Service:
         except OSError as error:  # pictures are worth less than footage
             _log.error("camera %s: no frame ring: %s", self._name, error)
 
-    def _report(self, dropped: int) -> None:
+    def _report(self) -> None:
         now = clock.mono_ms()
         seconds = (now - self._status_ms) / 1000
         code, facts = self._state
@@ -238,7 +266,10 @@ class _Service:
             bytes=recorder.bytes,
             last_fragment_mono_ms=recorder.last_fragment_mono_ms,
             fps=round(self._packets / seconds, 1) if self._status_ms and seconds > 0 else 0.0,
-            dropped=dropped + recorder.lost,
+            dropped=self._dropped + recorder.lost,
+            behind_ms=self._pen.behind_ms(now),
+            lost_ms=self._pen.lost_ms,
+            bitrate_percent=self._late.percent,
             waiting=self._indexer.waiting,
             salvaged=self._indexer.salvaged,
             store=self._indexer.trouble,
@@ -258,5 +289,8 @@ _STATES = {
     "recording_stopped": "stopped",
     "recording_reserve": "reserve",
     "recording_write_failed": "disk_error",
+    "recording_behind": "behind",
+    "recording_losing": "losing",
+    "recording_unsynced": "unsynced",
     "camera_stalled": "camera_stalled",
 }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from edge import clock
 from edge.clock import Instant, TimeQuality
 from edge.domain.footage import Cause
+from edge.recording import salvage
 from edge.recording.indexer import Abandoned, Closed, Indexer, Note
 from edge.recording.retention import Rules
 from edge.recording.writer import Place, SegmentWriter
@@ -108,6 +112,30 @@ def test_closing_gives_up_in_time(tmp_path: Path) -> None:
         assert segments.known(other, "door") == set()
     finally:
         other.close()
+
+
+def test_one_whose_disk_cannot_be_written_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place(tmp_path, "door", clock.boot_id(), 1)
+    recorded(place, whole=False)
+    real = salvage.salvage
+
+    def read_only(*_: object) -> Segment:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(salvage, "salvage", read_only)
+    indexer = Indexer(tmp_path / "room.db", tmp_path, "door", 1)
+    indexer.start()
+    indexer.put(Abandoned(place, Cause.DISK_ERROR, dropped=3))
+    until(lambda: bool(indexer._held))
+    assert indexer.waiting == 1
+    monkeypatch.setattr(salvage, "salvage", real)
+    assert indexer.close(8)
+    db = open_room(tmp_path / "room.db")
+    try:
+        (segment,) = segments.between(db, "door", 0, 1 << 52)
+        assert (segment.cause, segment.salvaged, segment.frames, segment.dropped) == ("disk-error", True, 20, 3)
+    finally:
+        db.close()
 
 
 def test_one_that_cannot_be_indexed_does_not_hold_up_the_rest(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class Bench:
     packets: list[Packet]
     free: int = 10_000
     ahead: int = 0
+    quality: TimeQuality = TimeQuality.RTC
     mono: int = 0
     jobs: list[Job] = field(default_factory=list)
 
@@ -40,7 +41,7 @@ class Bench:
         )
 
     def now(self) -> Instant:
-        return Instant(WALL + self.mono + self.ahead, self.mono, BOOT, TimeQuality.RTC)
+        return Instant(WALL + self.mono + self.ahead, self.mono, BOOT, self.quality)
 
     def play(self, start: int, stop: int) -> None:
         """Feed packets [start, stop) in batches of two, at their time."""
@@ -103,6 +104,42 @@ def test_a_slow_clock_is_no_step(bench: Bench) -> None:
         bench.ahead += 4
         bench.play(n, n + 2)
     assert bench.notes == []
+
+
+def test_time_that_is_believed_more_begins_a_segment_and_loses_nothing(bench: Bench) -> None:
+    bench.play(0, 24)
+    bench.quality = TimeQuality.SYNCHRONISED
+    bench.play(24, 40)
+    bench.ahead, bench.quality = 2000, TimeQuality.UNKNOWN
+    bench.play(40, 60)
+    bench.recorder.finish(Cause.STOPPED)
+    notes = [job.body for job in bench.jobs if isinstance(job, Note)]
+    assert [(n["step_ms"], n["was"], n["quality"]) for n in notes] == [
+        (0, "rtc", "synchronised"), (2000, "synchronised", "unknown"),
+    ]  # fmt: skip
+    found = [job.segment for job in bench.jobs if isinstance(job, Closed)]
+    assert [(s.cause, s.quality, s.duration_ms) for s in found] == [
+        ("rotated", "rtc", 3000), ("clock-step", "synchronised", 1000), ("stopped", "unknown", 2000),
+    ]  # fmt: skip
+    assert [s.ledger_body()["quality"] for s in found] == ["rtc", "synchronised", "unknown"]
+
+
+def test_each_segment_knows_its_pictures_and_those_the_camera_lost(bench: Bench) -> None:
+    bench.play(0, 20)
+    bench.recorder.feed(bench.video, [], dropped=2)
+    bench.play(20, 80)
+    bench.recorder.feed(bench.video, [], dropped=3)
+    bench.recorder.finish(Cause.CAMERA_STALLED)
+    bench.recorder.feed(bench.video, [], dropped=4)  # nothing is open: they belong to the next
+    bench.play(110, 140)
+    bench.recorder.finish(Cause.STOPPED)
+    found = [job.segment for job in bench.jobs if isinstance(job, Closed)]
+    assert [(s.cause, s.frames, s.dropped) for s in found] == [
+        ("rotated", 50, 2), ("camera-stalled", 30, 3), ("stopped", 30, 4),
+    ]  # fmt: skip
+    for segment in found:
+        assert decoded(bench.root / segment.path) == segment.frames
+        assert (segment.ledger_body()["frames"], segment.ledger_body()["dropped"]) == (segment.frames, segment.dropped)
 
 
 def test_a_camera_that_stalls(bench: Bench) -> None:

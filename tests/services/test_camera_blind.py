@@ -11,9 +11,11 @@ from pathlib import Path
 import av
 import pytest
 
+from edge import clock
 from edge.config import Camera, Config, to_toml
 from edge.demo.clip import write_clip
 from edge.hardware.camera import CameraSource, open_camera
+from edge.recording import clips
 from edge.services import camera
 from edge.store import ledger, segments
 from edge.store.db import open_room
@@ -65,7 +67,8 @@ def test_a_covered_camera_is_told_in_five_seconds_and_goes_on_recording(tmp_path
 
 
 def test_a_network_camera_comes_back_from_whatever_befalls_it(tmp_path: Path) -> None:
-    """Cut off, and back with another size: one process, the hole explained, and the password in no file of the room."""
+    """Cut off for ten seconds, and back with another size: one process, the hole explained to the second, and the
+    password in no file of the room."""
     with network_camera(access_units(320, 180), user="room", password="hunter2:@") as server:
         config = camera_config(tmp_path, {"door": Path("x")})
         given = {"backend": "rtsp", "source": server.url, "user": "room", "password": "hunter2:@", "fps": FPS}
@@ -82,12 +85,15 @@ def test_a_network_camera_comes_back_from_whatever_befalls_it(tmp_path: Path) ->
             until(lambda: state() == "recording")
             pid, first = camera_status(config, "door")["pid"], camera_status(config, "door")["segment"]
             time.sleep(1)
+            gone_ms = clock.wall_ms()
             server.stop()
             began = time.monotonic()
             until(lambda: camera_status(config, "door")["reason"] == "camera_unreachable")
             assert time.monotonic() - began < 5
+            until(lambda: time.monotonic() - began >= 10)
             server.start()
             until(lambda: state() == "recording")
+            back_ms = clock.wall_ms()
             server.units = access_units(480, 272)
             until(lambda: segments_of(config, 480))
             assert camera_status(config, "door")["pid"] == pid
@@ -100,6 +106,10 @@ def test_a_network_camera_comes_back_from_whatever_befalls_it(tmp_path: Path) ->
         found = segments.between(db, "door", 0, 1 << 52)
         assert [s.cause for s in found] == ["camera-missing", "rotated", "stopped"]
         assert found[2].started_ms - found[1].ended_ms < 250
+        (gap,) = clips.completeness_between(db, "door", found[0].started_ms, found[-1].ended_ms).gaps
+        assert gap.cause == "camera-missing"
+        assert gone_ms - 500 <= gap.from_ms <= gone_ms + 500
+        assert gone_ms + 10_000 <= gap.until_ms <= back_ms + 500
     finally:
         db.close()
     texts = b"".join(f.read_bytes() for f in tmp_path.rglob("*") if f.is_file() and f != file)

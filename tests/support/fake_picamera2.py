@@ -5,7 +5,8 @@ controls=)` returns what `configure` takes; `start_recording(encoder, output)` s
 `output.outputframe(bytes, keyframe, timestamp_us, ...)` from a thread of its own for each encoded picture, after
 `output.start()`, with the sensor's time since the first picture; `post_callback(request)` is called for each picture,
 and `request.make_array("lores")` is its YUV420 planes as (height * 3 / 2) x stride, the stride a multiple of 64;
-`stop_recording()` and `close()` end it, the first with RuntimeError where the encoder is not running.
+`stop_encoder(encoder)` and `start_encoder(encoder, output)` stop and start the coding alone, with times from nought
+again; `stop_recording()` and `close()` end it, the first with RuntimeError where the encoder is not running.
 
 `encoders.H264Encoder` is the hardware encoder of a Pi up to 4; on a Pi 5 it is `encoders.LibavH264Encoder` itself,
 which takes `framerate` too and has `drop_final_frames`.
@@ -40,6 +41,7 @@ class FakeH264Encoder:
 
     def __init__(self, bitrate: int | None = None, repeat: bool = True, iperiod: int | None = None) -> None:
         self.settings = (bitrate, repeat, iperiod)
+        self.bitrate = bitrate
 
 
 class FakeLibavH264Encoder(FakeH264Encoder):
@@ -63,6 +65,9 @@ class FakePicamera2:
         self.calls: list[str] = []
         self.configuration: dict[str, Any] = {}
         self._stop = threading.Event()
+        self._coding = threading.Event()
+        self._coding.set()
+        self.restarted: int | None = 0
         type(self).made = self
 
     def create_video_configuration(self, main: Any, lores: Any = None, controls: Any = None) -> dict[str, Any]:
@@ -88,8 +93,20 @@ class FakePicamera2:
             if self._stop.wait(0.02):
                 return
             self.post_callback(SimpleNamespace(make_array=lambda name: {"lores": planes}[name]))
-            if n not in self.lost:
-                self.output.outputframe(packet.data, packet.keyframe, n * 100_000, None, False)
+            if n in self.lost or not self._coding.is_set():
+                continue
+            if self.restarted is None:
+                self.restarted = n
+            self.output.outputframe(packet.data, packet.keyframe, (n - self.restarted) * 100_000, None, False)
+
+    def stop_encoder(self, encoder: FakeH264Encoder) -> None:
+        assert encoder is self.encoder
+        self._coding.clear()
+
+    def start_encoder(self, encoder: FakeH264Encoder, output: Any) -> None:
+        assert (encoder, output) == (self.encoder, self.output)
+        self.restarted = None
+        self._coding.set()
 
     def stop_recording(self) -> None:
         self._stop.set()

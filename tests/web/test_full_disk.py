@@ -30,6 +30,7 @@ from edge.store.reserve import LOG_MB, MB, NAME, free_bytes
 from edge.store.segments import segment_id
 from edge.store.status import read_statuses
 from support.cameras import FPS, noise
+from support.disks import small_disk
 from support.kills import camera_status, keep_answering, wrongs
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import Service, claimed, open_exam, serving, signed_in, until, write_config
@@ -51,27 +52,6 @@ while True:
             time.sleep(0.005)
         size = 4096
 """
-
-
-@contextmanager
-def small_disk(kind: str, at: Path, image: Path, size_mb: int = SIZE_MB) -> Iterator[None]:
-    """A file system of its own at `at`."""
-    at.mkdir(parents=True)
-    if kind == "ext4":
-        if shutil.which("mkfs.ext4") is None:
-            pytest.skip("no mkfs.ext4")
-        image.touch()
-        os.truncate(image, size_mb * MB)
-        subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
-        how = ["-o", "loop", str(image)]
-    else:
-        how = ["-t", "tmpfs", "-o", f"size={size_mb}m", "none"]
-    if subprocess.run(["mount", *how, str(at)], check=False, capture_output=True).returncode:
-        pytest.skip(f"this machine lets nobody mount {kind}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(at)], check=True)
 
 
 @contextmanager
@@ -123,7 +103,7 @@ def kinds(room: DeskRoom) -> list[str]:
 @pytest.mark.parametrize("kind", ["tmpfs", pytest.param("ext4", marks=pytest.mark.long)])
 def test_a_full_disk_starves_no_answer(kind: str, tmp_path: Path) -> None:
     state, junk = tmp_path / "state", tmp_path / "state" / "footage"
-    with small_disk(kind, state, tmp_path / "image"):
+    with small_disk(kind, state, tmp_path / "image", SIZE_MB):
         room = make_desk_room(tmp_path, web={"port": free_port(), "threads": 32}, store={"reserve_mb": RESERVE_MB})
         with serving(room, tmp_path) as (_, base):
             assert (state / NAME).stat().st_blocks * 512 >= RESERVE_MB * MB
@@ -149,7 +129,7 @@ def test_a_full_disk_starves_no_answer(kind: str, tmp_path: Path) -> None:
 
 def test_when_even_the_reserve_is_gone_the_refusal_is_honest_and_all_arrives_later(tmp_path: Path) -> None:
     state, junk = tmp_path / "state", tmp_path / "state" / "log"
-    with small_disk("tmpfs", state, tmp_path / "image"):
+    with small_disk("tmpfs", state, tmp_path / "image", SIZE_MB):
         room = make_desk_room(tmp_path, web={"port": free_port(), "threads": 32}, store={"reserve_mb": 8})
         with serving(room, tmp_path) as (_, base):
             exam = Exam(base, room)

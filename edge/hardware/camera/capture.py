@@ -18,7 +18,7 @@ from edge.domain.sight import Cadence
 from edge.hardware.camera.eye import Eye
 from edge.hardware.camera.mailbox import Mailbox
 from edge.hardware.camera.pictures import from_frame, picture_fps
-from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, probe
+from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, parameter_sets, probe
 from edge.why import why
 
 SILENT_MS = 3000
@@ -55,8 +55,10 @@ class CaptureCamera:
         self._wait = ready
         self._container, self._options = container, options
         self._picture_ms = 1000 / picture_fps(options) if pictures else None
-        self._mailbox = Mailbox(name, options)
+        self._mailbox = Mailbox(name)
         self._format: VideoFormat | None = None
+        self._sets = b""
+        self._bitrate = options.bitrate
         self._eye, self._cadence = Eye(), Cadence()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._capture, name=f"capture-{name}", daemon=True)
@@ -80,6 +82,10 @@ class CaptureCamera:
 
     def packets(self, wait_s: float) -> list[Packet]:
         return self._mailbox.packets(wait_s)
+
+    def ease(self, share: float) -> bool:
+        self._bitrate = round(share * self._options.bitrate)
+        return True
 
     def picture(self) -> Picture | None:
         return self._mailbox.picture()
@@ -115,7 +121,7 @@ class CaptureCamera:
     def _encode_all(self) -> None:
         encoder: VideoCodecContext | None = None
         began = clock.mono_ms()
-        last_pts, next_picture, next_key = -1, 0.0, 0
+        last_pts, next_picture, next_key, rate = -1, 0.0, 0, 0
         for frame in self._frames():
             if self._stopping.is_set():
                 return
@@ -124,8 +130,11 @@ class CaptureCamera:
             if frame.pts is not None and frame.time_base is not None:  # the kernel's time of the picture
                 self._cadence.taken(round(frame.pts * frame.time_base * 1_000_000))
             pts = max(last_pts + 1, (now - began) * TICKS // 1000)
-            if encoder is None:
-                encoder = h264_encoder(frame.width, frame.height, self._options)
+            fresh = encoder is None or rate != self._bitrate
+            if encoder is None or fresh:  # x264 takes no other rate while it runs
+                rate, next_key = self._bitrate, 0
+                wanted = self._options.model_copy(update={"bitrate": rate})
+                encoder = h264_encoder(frame.width, frame.height, wanted)
             small = frame.reformat(format="yuv420p") if frame.format.name != "yuv420p" else frame
             small.pts, small.time_base = pts, encoder.time_base
             # One key frame a second of the clock, however many pictures the camera really gives.
@@ -134,12 +143,13 @@ class CaptureCamera:
             ticks = TICKS // self._options.fps if last_pts < 0 else pts - last_pts
             last_pts = pts
             for packet in encoder.encode(small):
-                self._keep(Packet(bytes(packet), pts, pts, ticks, bool(packet.is_keyframe), now))
+                self._keep(Packet(bytes(packet), pts, pts, ticks, bool(packet.is_keyframe), now), fresh)
             if self._picture_ms is not None and now >= next_picture:
                 next_picture = now + self._picture_ms - 1000 / self._options.fps / 2
                 self._mailbox.show(from_frame(frame, self._eye, now, -1))
 
-    def _keep(self, packet: Packet) -> None:
-        if self._format is None:
-            self._format = probe(packet.data)
+    def _keep(self, packet: Packet, fresh: bool) -> None:
+        """`fresh`: of a new encoder, whose stream may well be of the old format."""
+        if self._format is None or (fresh and parameter_sets(packet.data) != self._sets):
+            self._format, self._sets = probe(packet.data), parameter_sets(packet.data)
         self._mailbox.put(packet, self._format)

@@ -42,7 +42,7 @@ class FileCamera:
         self._stream = streams[0]
         self._base = self._stream.time_base or Fraction(1, TICKS)
         self._stream.codec_context.thread_count = 1
-        self._format = VideoFormat(self._stream.width, self._stream.height, self._stream, self._container)
+        self._format = _format(self._source)
         self._frame_ticks = round(TICKS / float(self._stream.average_rate or options.fps))
         self._picture_ticks = TICKS / picture_fps(options) if pictures else None
         self._next_picture = 0.0
@@ -93,6 +93,9 @@ class FileCamera:
                 self._look(packet, pts, pts + shift, due)
             self._waiting = next(self._queue)
         return found
+
+    def ease(self, share: float) -> bool:
+        return share >= 1  # it comes coded
 
     def picture(self) -> Picture | None:
         newest, self._picture = self._picture, None
@@ -147,3 +150,10 @@ class FileCamera:
             self._dropped += 1
             self._waiting = next(self._queue)
         self._stream.codec_context.flush_buffers()
+
+
+def _format(source: Path) -> VideoFormat:
+    """The file's format with a container of its own, which outlives the one that is read."""
+    container = av.open(str(source))
+    stream = container.streams.video[0]
+    return VideoFormat(stream.width, stream.height, stream, container)

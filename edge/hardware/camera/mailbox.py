@@ -1,6 +1,7 @@
 """Between the thread that takes a camera's pictures and the recorder that fetches them when it is ready.
 
-The thread is there because a disk that hangs for a second must not lose a second of pictures.
+What waits here waits for the process, not for the disk (that is the pen's, `edge.recording.pen`): it overflows when the
+process was stopped or starved.
 """
 
 from __future__ import annotations
@@ -9,19 +10,18 @@ import threading
 import time
 from collections import deque
 
-from edge.config import Camera
 from edge.domain.reasons import Words
 from edge.errors import Unavailable
 from edge.hardware.camera.source import Packet, Picture, VideoFormat
 
-BACKLOG_S = 10
+BACKLOG_MS = 10_000
 
 
 class Mailbox:
     """One camera's packets waiting to be fetched, and its newest picture."""
 
-    def __init__(self, name: str, options: Camera) -> None:
-        self._name, self._limit = name, BACKLOG_S * options.fps
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._ready: deque[tuple[Packet, VideoFormat]] = deque()
         self._lock = threading.Lock()
         self._picture: Picture | None = None
@@ -32,15 +32,18 @@ class Mailbox:
         self.dropped = 0
 
     def put(self, packet: Packet, video: VideoFormat) -> None:
-        """One more packet; where nobody fetches, all that waits is lost rather than growing."""
+        """One more packet; where nobody fetches, the oldest are lost, up to a key frame, rather than growing."""
         with self._lock:
             if video not in self._formats:
                 self._formats.append(video)
             self.format = self.format or video
-            if len(self._ready) >= self._limit:
-                self.dropped += len(self._ready)
-                self._ready.clear()
             self._ready.append((packet, video))
+            if packet.mono_ms - self._ready[0][0].mono_ms > BACKLOG_MS:
+                self._ready.popleft()
+                self.dropped += 1
+                while self._ready and not self._ready[0][0].keyframe:
+                    self._ready.popleft()
+                    self.dropped += 1
 
     def show(self, picture: Picture) -> None:
         with self._lock:
@@ -69,5 +72,5 @@ class Mailbox:
         return newest
 
     def close(self) -> None:
-        for video in self._formats:
-            video.owner.close()
+        """Let go of the formats, whose containers end with the last who needs them."""
+        self._formats.clear()

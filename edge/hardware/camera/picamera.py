@@ -3,7 +3,8 @@
 Never run on a Pi, by anybody: written to picamera2's manual and sources (`Picamera2`, `encoders`, `outputs.Output`) and
 tested against a fake of them (tests/support/fake_picamera2.py). What only a Pi can show: that the hardware encoder of a
 Pi 4 keeps pace and puts SPS and PPS before each key frame (`repeat`), what libx264 costs on a Pi 5, which has no
-hardware encoder, that libcamera accepts the lores size, and how a camera behaves whose ribbon is pulled while it runs.
+hardware encoder, that libcamera accepts the lores size, that an encoder may be stopped and started with another bitrate
+while the camera runs, and how a camera behaves whose ribbon is pulled while it runs.
 """
 
 from __future__ import annotations
@@ -41,11 +42,13 @@ class PiCamera:
         self._name, self._options = name, options
         self._picture_ms = 1000 / picture_fps(options) if pictures else None
         self._small = face_size(options.width, options.height)
-        self._mailbox = Mailbox(name, options)
+        self._mailbox = Mailbox(name)
         self._video: VideoFormat | None = None
         self._eye, self._cadence = Eye(), Cadence()
         self._last_ticks = -1
         self._began_ms: int | None = None
+        self._anew = False  # its encoder, whose times begin at nought again
+        self._ahead_us = 0
         self._next_picture = 0.0
 
         keep = self._keep
@@ -63,8 +66,9 @@ class PiCamera:
         except (IndexError, RuntimeError, ValueError) as error:
             raise Unavailable("camera_missing", camera=name, source=options.source) from error
         try:
-            encoder, self.coder = encoder_for(encoders, options)
-            self._start(encoder, Packets(), pictures)
+            self._encoder, self.coder = encoder_for(encoders, options)
+            self._output = Packets()
+            self._start(self._encoder, self._output, pictures)
         except (RuntimeError, OSError) as error:
             self._camera.close()
             raise Unavailable("camera_failed", camera=name, detail=why(error)) from error
@@ -92,6 +96,19 @@ class PiCamera:
 
     def packets(self, wait_s: float) -> list[Packet]:
         return self._mailbox.packets(wait_s)
+
+    def ease(self, share: float) -> bool:
+        """The encoder begins anew, which costs a few pictures; False where it does not let itself be stopped."""
+        bitrate = round(share * self._options.bitrate)
+        try:
+            self._camera.stop_encoder(self._encoder)
+            self._encoder.bitrate = bitrate
+            self._anew = True
+            self._camera.start_encoder(self._encoder, self._output)
+        except (RuntimeError, OSError) as error:
+            self._mailbox.fail(why(error))
+            return False
+        return True
 
     def picture(self) -> Picture | None:
         return self._mailbox.picture()
@@ -126,7 +143,12 @@ class PiCamera:
                 self._mailbox.fail(why(error))
                 return
             self._began_ms = now - (timestamp_us or 0) // 1000
-        since_us = (now - self._began_ms) * 1000 if timestamp_us is None else timestamp_us
+        if self._anew:
+            if not keyframe:
+                return
+            self._anew, self._video = False, probe(data)
+            self._ahead_us = (now - self._began_ms) * 1000 - (timestamp_us or 0)
+        since_us = (now - self._began_ms) * 1000 if timestamp_us is None else timestamp_us + self._ahead_us
         ticks = max(self._last_ticks + 1, since_us * TICKS // 1_000_000)
         self._last_ticks = ticks
         taken = self._began_ms + ticks * 1000 // TICKS

@@ -24,7 +24,7 @@ from edge.errors import BadInput, Unavailable
 from edge.hardware.camera.eye import Eye
 from edge.hardware.camera.mailbox import Mailbox
 from edge.hardware.camera.pictures import from_frame, picture_fps
-from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, probe
+from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, parameter_sets, probe
 from edge.why import why
 
 _OPEN_S, _READ_S = 4.0, 3.0
@@ -41,17 +41,6 @@ def address(options: Camera) -> str:
     return parts._replace(netloc=f"{login}@{parts.netloc}").geturl()
 
 
-def parameter_sets(data: bytes) -> bytes:
-    """The SPS and PPS in front of an Annex B picture, each behind a start code; empty where it has none."""
-    found, at = b"", data.find(b"\0\0\1")
-    while at >= 0 and at + 3 < len(data) and data[at + 3] & 31 not in (1, 5):
-        end = data.find(b"\0\0\1", at + 3)
-        if data[at + 3] & 31 in (7, 8):
-            found += b"\0" + data[at : len(data) if end < 0 else end].rstrip(b"\0")
-        at = end
-    return found
-
-
 class RtspCamera:
     """See `CameraSource`. Unavailable: `camera_unreachable`, `camera_login`, `camera_no_stream`, `camera_failed`."""
 
@@ -65,7 +54,7 @@ class RtspCamera:
             raise
         self._picture_ms = 1000 / picture_fps(options) if pictures else None
         self._next_picture = 0.0
-        self._mailbox = Mailbox(name, options)
+        self._mailbox = Mailbox(name)
         self._eye, self._cadence = Eye(), Cadence()
         self._video: VideoFormat | None = None
         self._sets = b""
@@ -93,6 +82,9 @@ class RtspCamera:
 
     def packets(self, wait_s: float) -> list[Packet]:
         return self._mailbox.packets(wait_s)
+
+    def ease(self, share: float) -> bool:
+        return share >= 1  # it comes coded
 
     def picture(self) -> Picture | None:
         return self._mailbox.picture()

@@ -34,7 +34,9 @@ class VideoFormat:
     width: int
     height: int
     template: VideoStream
-    owner: InputContainer  # the template lives as long as its container
+    owner: InputContainer
+    """The template lives as long as its container, which nobody closes: packets may wait for their disk longer than
+    the camera is open."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,9 @@ class CameraSource(Protocol):
     def packets(self, wait_s: float) -> list[Packet]:
         """What came within the next `wait_s` seconds, in order; naps instead of waking for each packet."""
 
+    def ease(self, share: float) -> bool:
+        """Send this share of the configured bitrate from the next key frame on; False where it cannot be changed."""
+
     def picture(self) -> Picture | None:
         """The newest picture, once; None when there is none since the last call or pictures were not asked for."""
 
@@ -91,3 +96,14 @@ def probe(keyframe: bytes) -> VideoFormat:
         container.close()
         raise ValueError("no parameter sets in the first key frame")
     return VideoFormat(stream.width, stream.height, stream, container)
+
+
+def parameter_sets(data: bytes) -> bytes:
+    """The SPS and PPS in front of an Annex B picture, each behind a start code; empty where it has none."""
+    found, at = b"", data.find(b"\0\0\1")
+    while at >= 0 and at + 3 < len(data) and data[at + 3] & 31 not in (1, 5):
+        end = data.find(b"\0\0\1", at + 3)
+        if data[at + 3] & 31 in (7, 8):
+            found += b"\0" + data[at : len(data) if end < 0 else end].rstrip(b"\0")
+        at = end
+    return found

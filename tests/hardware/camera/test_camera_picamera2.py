@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from edge import clock
 from edge.config import Camera
 from edge.errors import Unavailable
 from edge.hardware.camera import Packet, open_camera, picamera
@@ -72,6 +74,24 @@ def test_pictures_lost_before_the_encoder_are_counted_by_the_sensors_times(monke
         assert camera.dropped == 3
     finally:
         camera.close()
+
+
+@pytest.mark.usefixtures("picamera2")
+def test_a_lower_bitrate_begins_the_encoder_anew_and_time_goes_on() -> None:
+    camera, packets, until = open_camera("door", OPTIONS), list[Packet](), time.monotonic() + 10
+    try:
+        while len(packets) < 3 and time.monotonic() < until:
+            packets += camera.packets(0.01)
+        before = len(packets)
+        assert camera.ease(0.5)
+        while sum(p.keyframe for p in packets) < 2 and time.monotonic() < until:
+            packets += camera.packets(0.01)
+    finally:
+        camera.close()
+    assert FakePicamera2.made.encoder.bitrate == 150_000
+    assert [n for n, p in enumerate(packets) if p.keyframe][1] >= before
+    assert all(a.dts < b.dts and a.mono_ms <= b.mono_ms for a, b in pairwise(packets))
+    assert packets[-1].mono_ms <= clock.mono_ms()
 
 
 @pytest.mark.usefixtures("picamera2")

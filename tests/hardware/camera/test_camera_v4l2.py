@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import pytest
@@ -12,7 +15,8 @@ from edge.config import Camera
 from edge.errors import Unavailable
 from edge.hardware.camera import Packet, open_camera
 from edge.hardware.camera.capture import CaptureCamera
-from support.cameras import make_clip
+from edge.hardware.camera.mailbox import BACKLOG_MS, Mailbox
+from support.cameras import make_clip, make_packets, noise
 
 
 def test_a_missing_device_is_a_state(tmp_path: Path) -> None:
@@ -62,15 +66,48 @@ def test_pictures_are_encoded_and_the_end_is_told(tmp_path: Path) -> None:
     assert len(frames) == 40
 
 
-def test_a_reader_that_does_not_come_bounds_the_memory(tmp_path: Path) -> None:
-    container = av.open(str(make_clip(tmp_path / "clip.mp4", seconds=4)), "r")
-    camera = CaptureCamera("door", container, Camera(fps=1, face_fps=1), pictures=False)  # keeps 10 packets
+def test_a_reader_that_does_not_come_bounds_the_memory_by_time() -> None:
+    """Whatever the pace the camera was asked for and the one it gives: the oldest go, up to a key frame."""
+    video, packets = make_packets(25)
+    box = Mailbox("door")
+    for packet in packets:
+        box.put(packet, video)
+    left = box.packets(0)
+    assert left[0].keyframe
+    assert left[-1] is packets[-1]
+    assert BACKLOG_MS - 1000 <= left[-1].mono_ms - left[0].mono_ms <= BACKLOG_MS
+    assert box.dropped == len(packets) - len(left)
+
+
+@pytest.mark.parametrize(("share", "formats_seen"), [(0.6, 1), (0.1, 2)])  # H.264's level falls with so low a rate
+def test_a_lower_bitrate_begins_at_a_key_frame(share: float, formats_seen: int) -> None:
+    class Device:
+        """Asks for less in the middle of its pictures."""
+
+        def decode(self, video: int) -> Iterator[av.VideoFrame]:
+            for n, picture in enumerate(noise(60)):
+                assert made.wait(5)
+                if n == 20:
+                    assert camera.ease(share)
+                yield av.VideoFrame.from_ndarray(picture, format="bgr24")
+
+        def close(self) -> None:
+            return
+
+    made = threading.Event()
+    camera = CaptureCamera("door", cast("Any", Device()), Camera(fps=30, bitrate=1_000_000), pictures=False)
+    made.set()
+    packets, formats, until = list[Packet](), set[int](), time.monotonic() + 20
     try:
-        until = time.monotonic() + 20
-        while camera.dropped < 20 and time.monotonic() < until:
-            time.sleep(0.05)
-        assert camera.dropped >= 20
-        assert len(camera.packets(0.1)) <= 10
-        assert camera.picture() is None
+        while len(packets) < 60 and time.monotonic() < until:
+            packets += camera.packets(0.02)
+            formats |= {id(camera.format)} if packets else set()
     finally:
         camera.close()
+    assert [n for n, p in enumerate(packets) if p.keyframe and n < 25] == [0, 20]
+    assert len(formats) == formats_seen
+    before, after = (sum(len(p.data) for p in packets[n : n + 19]) for n in (1, 41))
+    assert after < (share + 0.3) * before
+    decoder = av.CodecContext.create("h264", "r")
+    frames = [f for p in packets for f in decoder.decode(av.Packet(p.data))] + decoder.decode(None)  # type: ignore[attr-defined]
+    assert len(frames) == 60

@@ -1,0 +1,183 @@
+"""The camera process on bad disks, for what they are: told in time, and each lost second under its cause."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from edge import clock
+from edge.config import Config
+from edge.domain.footage import Gap
+from edge.recording import clips, pen
+from edge.services import camera
+from edge.store import ledger, segments
+from edge.store.db import open_room
+from edge.store.segments import Segment
+from support.cameras import FPS, camera_config, decoded, make_clip
+from support.disks import slow_disk, small_disk
+from support.kills import RUN_CAMERA
+from support.kills import camera_status as status
+from support.serving import until
+
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", seconds=3)
+
+
+@contextmanager
+def recording(config: Config) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=camera.run, args=(config, "door", stop))
+    thread.start()
+    try:
+        until(lambda: status(config, "door").get("last_fragment_mono_ms"))
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def told(config: Config, state: str, seconds: float = 8) -> float:
+    until(lambda: status(config, "door").get("state") == state, seconds, state)
+    return time.monotonic()
+
+
+def indexed(config: Config) -> tuple[list[Segment], tuple[Gap, ...], list[str]]:
+    """The segments, the gaps between first and last picture, and the states of recording that were entered."""
+    with closing(open_room(config.paths.room_db)) as db:
+        found = segments.between(db, "door", 0, 1 << 52)
+        whole = clips.completeness_between(db, "door", found[0].started_ms, found[-1].ended_ms)
+        notes = [str(e.body["state"]) for e in ledger.entries(db, kinds=("recording",))]
+        ledger.check(db)
+    for segment in found:
+        assert decoded(config.paths.recordings / segment.path) == segment.frames == segment.duration_ms * FPS // 1000
+    return found, whole.gaps, notes
+
+
+def test_a_disk_that_is_slow_and_then_hangs_is_told_in_five_seconds_and_loses_nothing(
+    tmp_path: Path, clip: Path
+) -> None:
+    config, disk = camera_config(tmp_path, {"door": clip}, segment_seconds=5), slow_disk(tmp_path)
+    command = [sys.executable, "-W", "error", "-c", RUN_CAMERA, config.model_dump_json(), "door"]
+    process = subprocess.Popen(command, env=disk.environment)
+    try:
+        until(lambda: status(config, "door").get("last_fragment_mono_ms"))
+        disk.hang()
+        began = time.monotonic()
+        assert told(config, "behind") - began < 5
+        said = status(config, "door")
+        assert (said["reason"], said["facts"]["camera"], said["lost_ms"]) == ("recording_behind", "door", 0)
+        assert said["behind_ms"] > 2000
+        disk.slow(1200)  # each flush longer than a fragment: never well, and kept up with
+        since = clock.mono_ms()
+        until(lambda: status(config, "door")["last_fragment_mono_ms"] > since)
+        disk.good()
+        until(lambda: status(config, "door")["behind_ms"] < 500)
+        process.terminate()
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+    found, gaps, notes = indexed(config)
+    assert gaps == ()
+    assert {s.cause for s in found} == {"rotated", "stopped"}
+    assert sum(s.lost_ms for s in found) == 0
+    assert notes == ["behind"]
+
+
+def test_what_a_hung_disk_costs_beyond_memory_is_the_disks(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, go = os.fdatasync, threading.Event()
+
+    def sync(handle: int) -> None:
+        assert go.wait(20)
+        real(handle)
+
+    monkeypatch.setattr(pen, "MEMORY_MS", 2500)
+    config = camera_config(tmp_path, {"door": clip})
+    with recording(config):
+        monkeypatch.setattr(os, "fdatasync", sync)
+        told(config, "losing")
+        until(lambda: status(config, "door")["lost_ms"] >= 2000)
+        go.set()
+        until(lambda: status(config, "door")["behind_ms"] < 500)
+    found, gaps, notes = indexed(config)
+    assert [s.cause for s in found] == ["disk-slow", "stopped"]
+    (gap,) = gaps
+    assert gap.cause == "disk-slow"
+    assert abs(gap.until_ms - gap.from_ms - found[0].lost_ms) < 250
+    assert 2000 <= found[0].lost_ms <= 5000
+    assert notes[0] == "behind"
+
+
+@ROOT
+@pytest.mark.parametrize(
+    ("reserve_mb", "state", "cause"), [(0, "disk_error", "disk-error"), (3, "reserve", "disk-reserve")]
+)
+def test_a_full_disk_is_a_gap_of_its_own_length_and_cause(
+    tmp_path: Path, clip: Path, reserve_mb: int, state: str, cause: str
+) -> None:
+    config = camera_config(tmp_path, {"door": clip}, reserve_mb=reserve_mb)
+    disk = config.paths.recordings
+    with small_disk("tmpfs", disk, tmp_path / "image", 16):
+        with recording(config):
+            with (disk / "junk").open("wb", buffering=0) as junk:
+                while junk.write(bytes(1 << 16)) == 1 << 16 and not (reserve_mb and _free(disk) < 2_500_000):
+                    pass
+            began = clock.wall_ms()
+            told(config, state)
+            assert clock.wall_ms() - began < 5000
+            (disk / "junk").unlink()
+            told(config, "recording")
+            ended = clock.wall_ms()
+        found, gaps, notes = indexed(config)
+    assert [s.cause for s in found] == [cause, "stopped"]
+    (gap,) = gaps
+    assert gap.cause == cause
+    assert began - 1500 <= gap.from_ms <= began + 2500
+    assert ended - 3500 <= gap.until_ms <= ended + 500
+    assert notes == ["write-failed" if state == "disk_error" else "reserve", "resumed"]
+
+
+def _free(disk: Path) -> int:
+    found = os.statvfs(disk)
+    return found.f_bavail * found.f_frsize
+
+
+@ROOT
+def test_a_disk_that_turns_read_only_is_a_gap_and_what_was_written_is_indexed_when_it_can_be(
+    tmp_path: Path, clip: Path
+) -> None:
+    """As a kernel makes it after an error: under the open file."""
+    config = camera_config(tmp_path, {"door": clip})
+    disk, image = config.paths.recordings, tmp_path / "image"
+    with small_disk("ext4", disk, image, 24):
+        with recording(config):
+            began = clock.wall_ms()
+            subprocess.run(["mount", "-o", "remount,abort", str(disk)], check=False, capture_output=True)
+            told(config, "disk_error")
+            assert clock.wall_ms() - began < 5000
+            subprocess.run(["umount", "-l", str(disk)], check=True)
+            subprocess.run(["mount", "-o", "loop", str(image), str(disk)], check=True)
+            told(config, "recording")
+            ended = clock.wall_ms()
+        found, gaps, notes = indexed(config)
+    assert [s.cause for s in found] == ["disk-error", "stopped"]
+    (gap,) = gaps
+    assert gap.cause == "disk-error"
+    assert began - 1500 <= gap.from_ms <= began + 2500
+    assert ended - 3500 <= gap.until_ms <= ended + 500
+    assert notes == ["write-failed", "resumed"]
