@@ -1,4 +1,4 @@
-"""100 SIGKILLs of recording cameras: every second older than two is there, whole and hashed."""
+"""100 SIGKILLs of recording cameras: all but the last 1.3 seconds is there, whole and hashed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KILLS_EACH = 25
 pytestmark = pytest.mark.soak
 
 
-def test_a_hundred_sigkills_lose_less_than_two_seconds(tmp_path: Path) -> None:
+def test_a_hundred_sigkills_lose_at_most_1_3_seconds(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", seconds=3)
     config = camera_config(tmp_path, dict.fromkeys(CAMERAS, clip), segment_seconds=5)
     began = time.monotonic()
@@ -42,4 +42,4 @@ def test_a_hundred_sigkills_lose_less_than_two_seconds(tmp_path: Path) -> None:
         },
     )
     assert len(losses) == len(CAMERAS) * KILLS_EACH
-    assert max(losses) <= 2000
+    assert max(losses) <= 1300

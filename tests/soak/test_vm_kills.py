@@ -1,7 +1,9 @@
 """20 power cuts of a whole virtual machine under load: no acknowledged answer is missing after any of them.
 
-QEMU is killed with SIGKILL and started again from the same disk. The disk is opened with `cache=directsync`, so that
-what the guest has not flushed is not on it. Run by `make vmkill`, which makes the disk (`provisioning/vmtest.sh`).
+QEMU is killed with SIGKILL and started again from the same disk. The disk is opened with `cache=directsync`: each write
+that the guest sends is on it, flushed or not, so that a cut takes the guest's memory, its page cache too, and nothing
+of a disk's own cache. No camera runs in it (its unit is masked): footage is not cut off here. Run by `make vmkill`,
+which makes the disk (`provisioning/vmtest.sh`).
 """
 
 from __future__ import annotations
