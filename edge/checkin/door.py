@@ -394,6 +394,10 @@ class Door:
             self._sign.show(state, reason)
         self._version = version
 
+    def recording_fault(self, on: bool) -> None:
+        """See `Sign.recording_fault`."""
+        self._sign.recording_fault(on)
+
     @property
     def state(self) -> str:
         return self._sign.state

@@ -28,6 +28,7 @@ _PATTERNS = {
 }
 PASSING = ("welcome", "see_proctor", "refused", "try_again")
 """What stays a while and then gives way."""
+_AT_REST = ("ready", "closed")
 
 
 class Sign:
@@ -40,7 +41,15 @@ class Sign:
         self._camera = camera
         self._show_seconds = show_seconds
         self.state, self._shown_at = "", 0.0
+        self._recording_fault = False
         self._seen: tuple[KioskState | None, float] = (None, 0.0)
+
+    def recording_fault(self, on: bool) -> None:
+        """Whether a camera does not record as it should: the lamp says so while nobody stands at the door."""
+        if on != self._recording_fault:
+            self._recording_fault = on
+            if self.state in _AT_REST:
+                self._panel.show(self._pattern(self.state))
 
     def show(self, state: str, reason: str, facts: Mapping[str, Any] | None = None) -> None:
         with transaction(self._db):
@@ -167,6 +176,9 @@ class Sign:
     def _stands(self, shown: KioskState) -> None:
         """It has committed: the panel follows, and it stays for its while."""
         if shown.state != self.state:
-            self._panel.show(_PATTERNS[shown.state])
+            self._panel.show(self._pattern(shown.state))
         self.state, self._shown_at = shown.state, time.monotonic()
         self._seen = shown, self._shown_at
+
+    def _pattern(self, state: str) -> Pattern:
+        return Pattern.RECORDING_FAULT if self._recording_fault and state in _AT_REST else _PATTERNS[state]

@@ -7,19 +7,18 @@ from typing import Any
 
 from edge import clock
 from edge.store.practical import Station
+from edge.store.recorders import OLD_MS, PREFIX
 
-OLD_MS = 15_000
-"""A process that has said nothing for so long is not there."""
-_PREFIX = "camera-"
+_ON = ("recording", "blind", "behind")  # late and not losing: all of it is there in the end
 
 
 def recording(statuses: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
     """Names of the cameras that record now, blind ones too. `statuses`: as `edge.store.status.read_statuses` gives."""
     return frozenset(
-        name.removeprefix(_PREFIX)
+        name.removeprefix(PREFIX)
         for name, said in statuses.items()
-        if name.startswith(_PREFIX)
-        and said.get("state") in ("recording", "blind")
+        if name.startswith(PREFIX)
+        and said.get("state") in _ON
         and clock.mono_ms() - int(said.get("mono_ms", 0)) < OLD_MS
     )
 
@@ -31,7 +30,7 @@ def unseen(stations: Iterable[Station], statuses: Mapping[str, Mapping[str, Any]
     for station in stations:
         if station.camera is None:
             continue
-        said = statuses.get(_PREFIX + station.camera)
+        said = statuses.get(PREFIX + station.camera)
         why = "absent" if said is None else "off" if station.camera not in on else "blind"
         if why != "blind" or (said is not None and said["state"] == "blind"):
             found.append({"station": station.id, "title": station.title, "camera": station.camera, "why": why})

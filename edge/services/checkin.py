@@ -12,15 +12,19 @@ from functools import partial
 import cv2
 import numpy as np
 
-from edge.checkin.door import Door
+from edge import clock
+from edge.checkin.door import UNREMARKABLE, Door
 from edge.config import Config
+from edge.domain.sight import BLACK, DARK
 from edge.errors import ExamroomError, Unavailable
 from edge.hardware.badge import open_readers
 from edge.hardware.badge.qr import Picture, Pictures
 from edge.hardware.panel import open_panel
+from edge.store import recorders
 from edge.store.db import SHORT_BUSY_MS, open_room, patience
+from edge.store.recorders import Fault
 from edge.store.ring import RingReader
-from edge.store.status import write_status
+from edge.store.status import read_statuses, write_status
 from edge.trust import enrolment
 from edge.trust.ticket import TicketTrust
 from edge.vision import packs
@@ -59,13 +63,15 @@ def run(config: Config, stop: threading.Event) -> None:
                 stop.wait(0.2)
             if held != before or time.monotonic() - said >= STATUS_SECONDS:
                 said = time.monotonic()
+                unrecorded = _unrecorded(config, door.state)
+                door.recording_fault(unrecorded is not None)
                 there = reader.state()
                 reader_reason = None if there.present else there.reason
                 write_status(
                     config.paths.status,
                     "checkin",
                     state=door.state or "ready",
-                    reason="checkin_held" if held else pack_reason or door.lack or reader_reason,
+                    **_said(held, reader_reason, unrecorded, pack_reason or door.lack),
                     held=held,
                     reader=there.present,
                     readers={name: asdict(one) for name, one in reader.states().items()},
@@ -80,6 +86,23 @@ def run(config: Config, stop: threading.Event) -> None:
         panel.close()
         reader.close()
         connection.close()
+
+
+def _unrecorded(config: Config, state: str) -> Fault | None:
+    """The first camera that does not record as it should. With no session under way the room may be dark."""
+    found = recorders.faults(config.camera, read_statuses(config.paths.status), clock.mono_ms())
+    told = [why for why in found.values() if state != "closed" or why[0] not in (DARK, BLACK)]
+    return told[0] if told else None
+
+
+def _said(held: bool, reader: str | None, unrecorded: Fault | None, lack: str | None) -> dict[str, object]:
+    """What happened comes before what was never there: a store that holds us, a lost reader, a camera that does not
+    record, then the pack that is lacking and the reader that nobody wants."""
+    if held or (reader is not None and reader not in UNREMARKABLE):
+        return {"reason": "checkin_held" if held else reader}
+    if unrecorded is not None:
+        return {"reason": unrecorded[0], "facts": unrecorded[1]}
+    return {"reason": lack or reader}
 
 
 def _step(door: Door) -> bool:

@@ -24,6 +24,7 @@ from edge.store import holds, sessions
 from edge.store.db import connect, data_version
 from edge.store.status import write_status
 from edge.web.disk import DiskWatch, give_room
+from edge.web.recorders import RecorderWatch
 from edge.web.room import Later, Room
 
 log = logging.getLogger("examroom.web.keeper")
@@ -94,6 +95,7 @@ class _Watcher:
         self._ticked = 0.0
         self._disk = DiskWatch(room, room.reserve) if room.reserve is not None else None
         self._disk_looked = -DISK_SECONDS
+        self._recorders = RecorderWatch(room)
 
     def __call__(self, connection: sqlite3.Connection) -> None:
         if self._disk is not None and time.monotonic() - self._disk_looked >= DISK_SECONDS:
@@ -106,6 +108,7 @@ class _Watcher:
         if time.monotonic() - self._ticked >= TICK_SECONDS:
             self._ticked = time.monotonic()
             self._room.live.tick()
+            self._recorders()
             write_status(self._room.config.paths.status, "web", state="serving", flushes=self._room.journal.flushes())
             if self._room.mirror is not None:
                 state, reason = self._room.mirror.state()

@@ -24,6 +24,7 @@ class Pattern(StrEnum):
     WELCOME = "welcome"
     SEE_PROCTOR = "see_proctor"
     FAULT = "fault"
+    RECORDING_FAULT = "recording_fault"
     OFF = "off"
 
 

@@ -38,5 +38,6 @@ SHOWS: dict[Pattern, Show] = {
     Pattern.WELCOME: Show("green", beep=Rhythm(0.4, 0.0, 1)),
     Pattern.SEE_PROCTOR: Show("red", beep=Rhythm(0.12, 0.12, 2)),
     Pattern.FAULT: Show("red", Rhythm(0.25, 0.75)),
+    Pattern.RECORDING_FAULT: Show("red", Rhythm(0.75, 0.25)),
     Pattern.OFF: Show(),
 }

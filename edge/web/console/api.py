@@ -7,11 +7,12 @@ from typing import Any
 
 from flask import Response, current_app, jsonify, request, stream_with_context
 
+from edge import clock
 from edge.errors import NotFound, Refused, TooMany
 from edge.exam import farewell, pins, practice, undo
 from edge.exam.acts import Op, carry_out, done_before, make_op, second_person, wants_second
 from edge.exam.board import board
-from edge.store import sessions
+from edge.store import recorders, sessions
 from edge.store.status import read_statuses
 from edge.web.body import read
 from edge.web.console import bp
@@ -32,7 +33,8 @@ def show_board(session: str) -> Response:
 
 def _board(session: str) -> dict[str, Any]:
     here = room()
-    statuses = read_statuses(here.config.paths.status)
+    said = read_statuses(here.config.paths.status)
+    statuses = recorders.judged(here.config.camera, said, clock.mono_ms())
     gone = here.lockdown.away()
     document = board(
         room_db(), answers_db(), here.live, here.seen, statuses, session, here.asked_elsewhere, here.reports, gone

@@ -73,7 +73,7 @@ def test_a_steady_pattern_lights_its_pin_alone(
     assert {name: bool(factory.pin(number).state) for name, number in PINS.items()} == panel.lamps()
 
 
-@pytest.mark.parametrize("pattern", [Pattern.LOOK_HERE, Pattern.FAULT])
+@pytest.mark.parametrize("pattern", [Pattern.LOOK_HERE, Pattern.FAULT, Pattern.RECORDING_FAULT])
 def test_a_blinking_pattern_blinks_until_the_next(panel: GpioPanel, factory: MockFactory, pattern: Pattern) -> None:
     lamp = SHOWS[pattern].lamp
     assert lamp is not None
