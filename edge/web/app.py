@@ -28,6 +28,7 @@ from edge.web import console, exam, kiosk, scoring, setup, spotcheck, staff
 from edge.web.exam.api import COOKIE as TABLET_COOKIE
 from edge.web.exam.refusals import note_refusal as note_tablet_refusal
 from edge.web.kiosk.api import note_refusal as note_kiosk_refusal
+from edge.web.metrics import metrics
 from edge.web.packed import pack
 from edge.web.room import Room, close_connections
 from edge.web.staff.session import csrf_token, current, roles_held
@@ -61,6 +62,7 @@ def create_app(config: Config) -> Flask:
     app.register_error_handler(Exception, _answer)
     app.add_url_rule("/", "home", _home)
     app.add_url_rule("/healthz", "health", _health)
+    app.add_url_rule("/metrics", "metrics", metrics)
     return app
 
 

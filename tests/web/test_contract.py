@@ -383,7 +383,14 @@ def test_what_an_examiner_is_answered_is_as_the_document_says(site: Site) -> Non
 
 def test_the_door_and_the_setup_answer_as_the_document_says(site: Site) -> None:
     client = site.app.test_client()
-    for path in ("/healthz", "/kiosk/api/state", "/kiosk/picture.jpg", "/setup/api/probe", "/setup/exam.seb"):
+    for path in (
+        "/healthz",
+        "/metrics",
+        "/kiosk/api/state",
+        "/kiosk/picture.jpg",
+        "/setup/api/probe",
+        "/setup/exam.seb",
+    ):
         answer = client.get(path)
         assert answer.status_code in (200, 204)
         check_answer(answer, path, "get")

@@ -94,6 +94,38 @@ def test_a_camera_that_falls_silent_is_on_the_console_and_in_the_ledger(
         room.journal.close()
 
 
+def test_metrics_tell_the_box_itself_and_nobody_else(desk: DeskRoom) -> None:
+    app = create_app(desk.config)
+    said = {"behind_ms": 2500, "bytes": 12_345_678, "dropped": 7, "lost_ms": 1500, "bitrate_percent": 36}
+    write_status(desk.config.paths.status, "camera-door", state="behind", reason="recording_behind", **said)
+    try:
+        answer = app.test_client().get("/metrics")
+        assert answer.status_code == 200
+        assert answer.content_type == "text/plain; version=0.0.4"
+        lines = answer.text.splitlines()
+        assert answer.text.endswith("\n")
+        samples = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        assert {name: float(value) for name, value in samples.items() if "door" in name} == {
+            'examroom_camera_up{camera="door"}': 0,
+            'examroom_camera_behind_seconds{camera="door"}': 2.5,
+            'examroom_camera_written_bytes_total{camera="door"}': 12_345_678,
+            'examroom_camera_dropped_frames_total{camera="door"}': 7,
+            'examroom_camera_lost_seconds_total{camera="door"}': 1.5,
+            'examroom_camera_bitrate_ratio{camera="door"}': 0.36,
+        }
+        assert [name for name in samples if "hall" in name] == ['examroom_camera_up{camera="hall"}'], "nothing is known"
+        assert int(samples['examroom_disk_free_bytes{disk="state"}']) > 0
+        families = [line.split()[2] for line in lines if line.startswith("# TYPE")]
+        assert len(families) == len(set(families))
+        here, there = "127.0.0.1", "192.0.2.7"
+        for address, forwarded in ((there, {}), (here, {"X-Forwarded-For": there})):
+            head = {"Accept": "application/json", **forwarded}
+            refused = app.test_client().get("/metrics", headers=head, environ_base={"REMOTE_ADDR": address})
+            assert (refused.status_code, refused.json["error"]) == (403, "metrics_elsewhere")
+    finally:
+        app.extensions["examroom"].journal.close()
+
+
 def test_the_door_says_first_what_happened_last() -> None:
     fault: recorders.Fault = ("recording_losing", {"camera": "hall"})
     shown = {"reason": "recording_losing", "facts": {"camera": "hall"}}

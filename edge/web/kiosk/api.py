@@ -41,9 +41,14 @@ class ActBody(Body):
     """Agreed to one by one, beside comparing; with "consent" alone."""
 
 
+def from_the_box() -> bool:
+    """Whether the box itself asks, and for nobody else."""
+    return _is_loopback(request.remote_addr) and "X-Forwarded-For" not in request.headers
+
+
 def check_paired() -> None:
     """The kiosk is the box's own screen, or one a proctor has paired."""
-    if _is_loopback(request.remote_addr) and "X-Forwarded-For" not in request.headers:
+    if from_the_box():
         return
     wanted = get_meta(room_db(), "kiosk_token")
     given = request.cookies.get(COOKIE, "")
