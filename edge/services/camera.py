@@ -106,6 +106,7 @@ class _Service:
         self._pen = Pen(self._recorder)
         self._late = Late(name, config.recording.fragment_seconds, self._indexer.put)
         self._dropped, self._source_dropped = 0, 0  # in all, and by the camera that is open
+        self._look_cpu = (0.0, 0.0)  # of the camera that is open: now, and when last reported
         self._untold = 0  # dropped, and not given to the recorder yet
         self._ring: tuple[RingWriter, int] | None = None
         self._state: tuple[str, dict[str, object]] = ("recording_starting", {"camera": name})
@@ -129,7 +130,7 @@ class _Service:
                 continue
             try:
                 self._opened_ms = self._last_packet_ms = clock.mono_ms()
-                self._source_dropped = 0
+                self._source_dropped, self._look_cpu = 0, (0.0, 0.0)
                 self._late.opened(self._opened_ms)
                 self._coder = source.coder
                 self._watch.restarted(exact=source.exact)
@@ -160,6 +161,7 @@ class _Service:
         now = clock.mono_ms()
         video = source.format
         self._count(source.dropped)
+        self._look_cpu = source.look_cpu_s, self._look_cpu[1]
         if packets and video is not None:
             self._last_packet_ms, self._failures = now, 0
             self._packets += len(packets)
@@ -266,6 +268,7 @@ class _Service:
             bytes=recorder.bytes,
             last_fragment_mono_ms=recorder.last_fragment_mono_ms,
             fps=round(self._packets / seconds, 1) if self._status_ms and seconds > 0 else 0.0,
+            look_cpu=round((self._look_cpu[0] - self._look_cpu[1]) / seconds, 3) if seconds > 0 else 0.0,
             dropped=self._dropped + recorder.lost,
             behind_ms=self._pen.behind_ms(now),
             lost_ms=self._pen.lost_ms,
@@ -275,6 +278,7 @@ class _Service:
             store=self._indexer.trouble,
         )
         self._status_ms, self._packets = now, 0
+        self._look_cpu = self._look_cpu[0], self._look_cpu[0]
 
 
 def _wait_s(options: Camera, code: str, failures: int) -> float:

@@ -26,6 +26,7 @@ _FAMILIES = (
     ("examroom_camera_written_bytes_total", "counter", "Bytes of footage written since the process started."),
     ("examroom_camera_dropped_frames_total", "counter", "Pictures that were not recorded since the process started."),
     ("examroom_camera_lost_seconds_total", "counter", "Footage lost to a slow disk since the process started."),
+    ("examroom_camera_look_cpu_ratio", "gauge", "Share of a core spent on pictures for faces, decoding included."),
     ("examroom_camera_bitrate_ratio", "gauge", "Share of the configured bitrate that the camera is asked for."),
 )
 
@@ -64,4 +65,5 @@ def _values(status: Mapping[str, Any]) -> tuple[float | None, ...]:
         found = status.get(key)
         return found / unit if isinstance(found, int | float) else None
 
-    return of("behind_ms", 1000), of("bytes", 1), of("dropped", 1), of("lost_ms", 1000), of("bitrate_percent", 100)
+    first = of("behind_ms", 1000), of("bytes", 1), of("dropped", 1), of("lost_ms", 1000)
+    return *first, of("look_cpu", 1), of("bitrate_percent", 100)

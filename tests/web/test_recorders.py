@@ -96,8 +96,9 @@ def test_a_camera_that_falls_silent_is_on_the_console_and_in_the_ledger(
 
 def test_metrics_tell_the_box_itself_and_nobody_else(desk: DeskRoom) -> None:
     app = create_app(desk.config)
-    said = {"behind_ms": 2500, "bytes": 12_345_678, "dropped": 7, "lost_ms": 1500, "bitrate_percent": 36}
-    write_status(desk.config.paths.status, "camera-door", state="behind", reason="recording_behind", **said)
+    said: dict[str, object] = {"behind_ms": 2500, "bytes": 12_345_678, "dropped": 7, "lost_ms": 1500, "look_cpu": 0.125}
+    said |= {"state": "behind", "reason": "recording_behind", "bitrate_percent": 36}
+    write_status(desk.config.paths.status, "camera-door", **said)
     try:
         answer = app.test_client().get("/metrics")
         assert answer.status_code == 200
@@ -111,6 +112,7 @@ def test_metrics_tell_the_box_itself_and_nobody_else(desk: DeskRoom) -> None:
             'examroom_camera_written_bytes_total{camera="door"}': 12_345_678,
             'examroom_camera_dropped_frames_total{camera="door"}': 7,
             'examroom_camera_lost_seconds_total{camera="door"}': 1.5,
+            'examroom_camera_look_cpu_ratio{camera="door"}': 0.125,
             'examroom_camera_bitrate_ratio{camera="door"}': 0.36,
         }
         assert [name for name in samples if "hall" in name] == ['examroom_camera_up{camera="hall"}'], "nothing is known"

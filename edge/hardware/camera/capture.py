@@ -83,6 +83,10 @@ class CaptureCamera:
     def packets(self, wait_s: float) -> list[Packet]:
         return self._mailbox.packets(wait_s)
 
+    @property
+    def look_cpu_s(self) -> float:
+        return self._eye.cpu_s
+
     def ease(self, share: float) -> bool:
         self._bitrate = round(share * self._options.bitrate)
         return True
@@ -126,7 +130,8 @@ class CaptureCamera:
             if self._stopping.is_set():
                 return
             now = clock.mono_ms()
-            self._eye.frame(frame)
+            with self._eye.busy():
+                self._eye.frame(frame)
             if frame.pts is not None and frame.time_base is not None:  # the kernel's time of the picture
                 self._cadence.taken(round(frame.pts * frame.time_base * 1_000_000))
             pts = max(last_pts + 1, (now - began) * TICKS // 1000)
@@ -146,7 +151,8 @@ class CaptureCamera:
                 self._keep(Packet(bytes(packet), pts, pts, ticks, bool(packet.is_keyframe), now), fresh)
             if self._picture_ms is not None and now >= next_picture:
                 next_picture = now + self._picture_ms - 1000 / self._options.fps / 2
-                self._mailbox.show(from_frame(frame, self._eye, now, -1))
+                with self._eye.busy():
+                    self._mailbox.show(from_frame(frame, self._eye, now, -1))
 
     def _keep(self, packet: Packet, fresh: bool) -> None:
         """`fresh`: of a new encoder, whose stream may well be of the old format."""

@@ -94,6 +94,10 @@ class FileCamera:
             self._waiting = next(self._queue)
         return found
 
+    @property
+    def look_cpu_s(self) -> float:
+        return self._eye.cpu_s
+
     def ease(self, share: float) -> bool:
         return share >= 1  # it comes coded
 
@@ -134,7 +138,7 @@ class FileCamera:
 
     def _look(self, packet: av.Packet[VideoStream], pts: int, ticks: int, due_ms: int) -> None:
         """Decode the packet (every one: the next refers to it), and keep a picture when one is due."""
-        with suppress(av.FFmpegError):  # a damaged picture is still recorded as it is
+        with suppress(av.FFmpegError), self._eye.busy():  # a damaged picture is still recorded as it is
             for frame in packet.decode():
                 self._eye.frame(frame)
                 if self._picture_ticks is not None and ticks >= self._next_picture:

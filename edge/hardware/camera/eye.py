@@ -6,7 +6,10 @@ is 0.3 % of the core at 5 looks and 15 frames a second.
 
 from __future__ import annotations
 
+import time
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import av
 import cv2
@@ -57,6 +60,17 @@ class Eye:
         self._still_ms = 0
         self.moved_ms = 0
         """When something last moved, on the monotonic clock."""
+        self.cpu_s = 0.0
+        """What pictures for faces have cost so far, in seconds of a core; see `busy`."""
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Around what is done for pictures and not for the recording: decoding, scaling, looking; in this thread."""
+        began = time.thread_time()
+        try:
+            yield
+        finally:
+            self.cpu_s += time.thread_time() - began
 
     def frame(self, frame: av.VideoFrame) -> None:
         """Count a picture, and whether it is the one before again: every eighth line of its first plane is compared."""

@@ -97,6 +97,10 @@ class PiCamera:
     def packets(self, wait_s: float) -> list[Packet]:
         return self._mailbox.packets(wait_s)
 
+    @property
+    def look_cpu_s(self) -> float:
+        return self._eye.cpu_s
+
     def ease(self, share: float) -> bool:
         """The encoder begins anew, which costs a few pictures; False where it does not let itself be stopped."""
         bitrate = round(share * self._options.bitrate)
@@ -161,11 +165,12 @@ class PiCamera:
         if self._picture_ms is None or now < self._next_picture:
             return
         self._next_picture = now + self._picture_ms - 500 / self._options.fps
-        planes = request.make_array("lores")
-        width, height = self._small
-        self._eye.lines(planes[:height:8, :width])
-        bgr = cv2.cvtColor(planes, cv2.COLOR_YUV420p2BGR)[:height, :width]
-        self._mailbox.show(from_bgr(bgr, self._eye, now, -1))
+        with self._eye.busy():
+            planes = request.make_array("lores")
+            width, height = self._small
+            self._eye.lines(planes[:height:8, :width])
+            bgr = cv2.cvtColor(planes, cv2.COLOR_YUV420p2BGR)[:height, :width]
+            self._mailbox.show(from_bgr(bgr, self._eye, now, -1))
 
 
 def encoder_for(encoders: Any, options: Camera) -> tuple[Any, str]:

@@ -83,6 +83,10 @@ class RtspCamera:
     def packets(self, wait_s: float) -> list[Packet]:
         return self._mailbox.packets(wait_s)
 
+    @property
+    def look_cpu_s(self) -> float:
+        return self._eye.cpu_s
+
     def ease(self, share: float) -> bool:
         return share >= 1  # it comes coded
 
@@ -146,7 +150,7 @@ class RtspCamera:
         return data
 
     def _look(self, packet: av.Packet[VideoStream], now: int) -> None:
-        with suppress(av.FFmpegError):  # a damaged picture is still recorded as it is
+        with suppress(av.FFmpegError), self._eye.busy():  # a damaged picture is still recorded as it is
             for frame in packet.decode():
                 self._eye.frame(frame)
                 if self._picture_ms is not None and now >= self._next_picture:

@@ -76,6 +76,10 @@ class CameraSource(Protocol):
     def exact(self) -> bool:
         """Whether its pictures are the sensor's own; see `edge.domain.sight.Watch`."""
 
+    @property
+    def look_cpu_s(self) -> float:
+        """Seconds of a core that pictures for faces have cost since it was opened, beside the recording itself."""
+
     def packets(self, wait_s: float) -> list[Packet]:
         """What came within the next `wait_s` seconds, in order; naps instead of waking for each packet."""
 

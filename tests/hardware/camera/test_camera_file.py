@@ -53,6 +53,7 @@ def test_pace_and_time_over_the_loop(clip: Path) -> None:
     assert max(positions) < 2000
     assert any(later < earlier for earlier, later in pairwise(positions))
     assert 15 <= len(positions) <= 25
+    assert 0.01 < camera.look_cpu_s < 4.6
 
 
 def test_what_a_stopped_process_misses_is_lost_and_the_clock_goes_on(
@@ -78,6 +79,7 @@ def test_what_a_stopped_process_misses_is_lost_and_the_clock_goes_on(
     assert ahead <= passed_ms < ahead + 3000
     assert found[0].dts - first[0].dts == passed_ms * TICKS // 1000
     assert camera.picture() is None
+    assert camera.look_cpu_s == 0
 
 
 def test_no_file_is_a_state(tmp_path: Path) -> None:
