@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import av
 import pytest
 
 from edge.clock import Instant, TimeQuality
-from edge.config import Recording
+from edge.config import Camera, Recording
 from edge.domain.footage import Cause, completeness
-from edge.hardware.camera.source import Packet, VideoFormat
+from edge.errors import Unavailable
+from edge.hardware.camera.capture import CaptureCamera
+from edge.hardware.camera.clip_file import FileCamera
+from edge.hardware.camera.source import CameraSource, Packet, VideoFormat
 from edge.recording.indexer import Closed, Job
 from edge.recording.pen import Pen
 from edge.recording.recorder import Recorder
 from edge.store import ledger, segments
 from edge.store.db import open_room
 from edge.store.segments import Segment
-from support.cameras import decoded, make_packets, make_rare_packets
+from support.cameras import decoded, make_clip, make_packets, make_rare_packets
 
 BOOT = "0123456789abcdef" * 2
 WALL = 1_780_000_000_000
@@ -207,3 +212,33 @@ def test_what_nobody_expected_ends_the_process(
     desk.pen._thread.join(5)
     with pytest.raises(RuntimeError):
         desk.play(video, packets[2:4])
+
+
+@pytest.mark.parametrize("kind", ["file", "webcam"])
+def test_what_waits_for_the_disk_is_written_though_the_camera_is_closed_by_then(
+    tmp_path: Path, disk: Disk, kind: str
+) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", seconds=3)
+    if kind == "file":
+        camera: CameraSource = FileCamera("door", Camera(backend="file", source=str(clip), fps=10))
+    else:
+        camera = CaptureCamera("door", av.open(str(clip)), Camera(fps=10))
+    desk, packets = Desk(tmp_path), list[Packet]()
+    with suppress(Unavailable):  # the clip's end is the webcam's
+        while len(packets) < 15:
+            packets += camera.packets(0.1)
+    video = camera.format
+    assert video is not None
+    disk.hang()
+    desk.play(video, packets)
+    desk.pen.finish(Cause.CAMERA_MISSING)
+    camera.close()
+    del camera
+    gc.collect()
+    again = [replace(p, dts=p.dts + 10**7, pts=p.pts + 10**7, mono_ms=p.mono_ms + 9000) for p in packets]
+    desk.play(video, again)  # a segment that begins after the camera is gone
+    del video
+    disk.good()
+    found = desk.end()
+    assert [(s.cause, s.frames) for s in found] == [("camera-missing", len(packets)), ("stopped", len(packets))]
+    assert [decoded(tmp_path / s.path) for s in found] == [len(packets)] * 2
