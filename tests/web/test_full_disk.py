@@ -184,7 +184,7 @@ def test_a_camera_that_fills_the_answers_own_disk_stops_at_its_reserve_and_no_an
     root, reserve = tmp_path / "disk", 30_000_000
     clip = tmp_path / "clip.mp4"
     write_clip(clip, noise(40), FPS, bitrate=6_000_000)
-    with small_disk("tmpfs", root, tmp_path / "image"):
+    with small_disk("tmpfs", root, tmp_path / "image", SIZE_MB):
         room = make_desk_room(root, web={"port": free_port(), "threads": 32}, store={"reserve_mb": RESERVE_MB})
         cameras = {"door": {"backend": "file", "source": str(clip), "fps": FPS}}
         recording = {"reserve_mb": reserve // 1_000_000, "segment_seconds": 5}
