@@ -24,11 +24,15 @@ from edge.store.segments import Segment
 
 @dataclass(frozen=True)
 class _Read:
-    """A stretch of wall time that was read whole from a file."""
+    """A stretch of time that was read whole from a file."""
 
     started_ms: int
     ended_ms: int
     cause: str
+    boot_id: str
+    started_mono_ms: int
+    quality: str
+    ledger_seq: int | None
 
 
 def footage(config: Config) -> dict[str, Any]:
@@ -51,7 +55,19 @@ def footage(config: Config) -> dict[str, Any]:
             if not _as_noted(connection, config.paths.recordings, segment, held):
                 wrong.append(segment.id)
             known = set(segment.fragments)
-            pieces += [_Read(f.wall_ms, f.ended_ms, segment.cause) for f in held if f in known]
+            pieces += [
+                _Read(
+                    f.wall_ms,
+                    f.ended_ms,
+                    segment.cause,
+                    segment.boot_id,
+                    f.mono_ms,
+                    segment.quality,
+                    segment.ledger_seq,
+                )
+                for f in held
+                if f in known
+            ]
     finally:
         connection.close()
     held_ms = completeness(pieces, since, until).recorded_ms if pieces else 0

@@ -69,9 +69,9 @@ def clips_between(connection: sqlite3.Connection, camera: str, from_ms: int, unt
 
 
 def completeness_between(connection: sqlite3.Connection, camera: str, from_ms: int, until_ms: int) -> Completeness:
-    """How much of the span is in the index, and each gap with its cause."""
+    """How much of the span is in the index, and each gap with its cause. `coverage` counts what is not there yet."""
     before = segments.before(connection, camera, from_ms)
-    within = segments_between(connection, camera, from_ms, until_ms)
+    within = segments.spans(connection, camera, from_ms, until_ms)
     return footage.completeness([*([before] if before else []), *within], from_ms, until_ms)
 
 

@@ -341,6 +341,16 @@ CREATE INDEX segments_ended ON segments (camera, ended_ms);
 CREATE INDEX segments_length ON segments (camera, duration_ms);
 CREATE INDEX ledger_kind_time ON ledger (kind, at_ms)
 """,
+    # `packed`: the fragment table deflated, a third of its text; `fragments` is empty beside it
+    "m048_completeness": """
+ALTER TABLE segments ADD COLUMN packed BLOB;
+CREATE INDEX segments_mono ON segments (camera, boot_id, started_mono_ms);
+CREATE INDEX segments_entry ON segments (ledger_seq);
+CREATE TABLE certificates (
+    session_id TEXT NOT NULL REFERENCES sessions, version INTEGER NOT NULL, envelope BLOB NOT NULL,
+    sha256 TEXT NOT NULL, ledger_seq INTEGER NOT NULL, made_ms INTEGER NOT NULL, PRIMARY KEY (session_id, version)
+) STRICT
+""",
     "m049_access": """
 CREATE TABLE footage_views (
     view_id TEXT PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions, cameras TEXT NOT NULL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -70,8 +71,47 @@ class Segment:
         }
 
 
+@dataclass(frozen=True)
+class Span:
+    """A segment without its fragments: what a list, a timeline or a certificate needs, and a fiftieth of the cost."""
+
+    id: str
+    camera: str
+    boot_id: str
+    sequence: int
+    started_ms: int
+    ended_ms: int
+    started_mono_ms: int
+    bytes: int
+    quality: str
+    salvaged: bool
+    cause: str
+    ledger_seq: int
+    frames: int | None
+    dropped: int
+    lost_ms: int
+
+
+_SPAN = (
+    "id, camera, boot_id, sequence, started_ms, ended_ms, started_mono_ms, bytes, quality, salvaged, cause, ledger_seq,"
+    " frames, dropped, lost_ms"
+)
+# Segments of a camera that touch [from, until): bounded on both sides of one index, however much is stored, since none
+# is longer than the longest. The `+` keeps the other column's index out of it.
+_TOUCHING = (
+    "camera = :camera AND ended_ms > :since"
+    " AND ended_ms < :until + (SELECT coalesce(max(duration_ms), 0) FROM segments WHERE camera = :camera)"
+    " AND +started_ms < :until AND ended_ms > +started_ms ORDER BY started_ms, sequence"
+)
+
+
 def segment_id(camera: str, boot_id: str, sequence: int) -> str:
     return f"{camera}-{boot_id[:8]}-{sequence:06d}"
+
+
+def segment_path(camera: str, boot_id: str, sequence: int) -> str:
+    """Where its file is, relative to the recordings folder."""
+    return f"{camera}/{boot_id}-{sequence:06d}.mp4"
 
 
 def index(connection: sqlite3.Connection, segment: Segment) -> Segment:
@@ -90,9 +130,9 @@ def index(connection: sqlite3.Connection, segment: Segment) -> Segment:
         done = replace(segment, ledger_seq=ledger.append(connection, "segment", segment.ledger_body()))
         connection.execute(
             "INSERT INTO segments (id, camera, boot_id, sequence, path, started_ms, ended_ms, started_mono_ms,"
-            " duration_ms, bytes, quality, salvaged, cause, fragments, digest, ledger_seq,"
+            " duration_ms, bytes, quality, salvaged, cause, fragments, packed, digest, ledger_seq,"
             " frames, dropped, lost_ms)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)",
             (
                 done.id,
                 done.camera,
@@ -107,7 +147,7 @@ def index(connection: sqlite3.Connection, segment: Segment) -> Segment:
                 done.quality,
                 int(done.salvaged),
                 done.cause,
-                _table(done),
+                zlib.compress(_table(done).encode(), 9),
                 done.digest,
                 done.ledger_seq,
                 done.frames,
@@ -131,24 +171,55 @@ def get(connection: sqlite3.Connection, segment: str) -> Segment:
     return _segment(row)
 
 
+def exists(connection: sqlite3.Connection, segment: str) -> bool:
+    return connection.execute("SELECT 1 FROM segments WHERE id = ?", (segment,)).fetchone() is not None
+
+
 def between(connection: sqlite3.Connection, camera: str, from_ms: int, until_ms: int) -> list[Segment]:
     """The camera's segments that touch [from_ms, until_ms) of wall time, in order; empty ones are left out."""
+    facts = {"camera": camera, "since": from_ms, "until": until_ms}
+    return [_segment(row) for row in connection.execute(f"SELECT * FROM segments WHERE {_TOUCHING}", facts)]  # noqa: S608
+
+
+def spans(connection: sqlite3.Connection, camera: str, from_ms: int, until_ms: int) -> list[Span]:
+    """`between`, without the fragments."""
+    facts = {"camera": camera, "since": from_ms, "until": until_ms}
+    rows = connection.execute(f"SELECT {_SPAN} FROM segments WHERE {_TOUCHING}", facts)  # noqa: S608
+    return [_span(row) for row in rows]
+
+
+def spans_of_boot(
+    connection: sqlite3.Connection, camera: str, boot_id: str, from_mono_ms: int, until_mono_ms: int
+) -> list[Span]:
+    """The camera's segments of one boot that touch a stretch of its monotonic time, in order."""
     rows = connection.execute(
-        "SELECT * FROM segments WHERE camera = ? AND started_ms < ? AND ended_ms > ? AND ended_ms > started_ms"
-        " ORDER BY started_ms, sequence",
-        (camera, until_ms, from_ms),
+        f"SELECT {_SPAN} FROM segments WHERE camera = :camera AND boot_id = :boot AND started_mono_ms < :until"  # noqa: S608
+        " AND started_mono_ms > :since - (SELECT coalesce(max(duration_ms), 0) FROM segments WHERE camera = :camera)"
+        " AND started_mono_ms > 0 AND started_mono_ms + duration_ms > :since AND ended_ms > started_ms"
+        " ORDER BY started_mono_ms",
+        {"camera": camera, "boot": boot_id, "since": from_mono_ms, "until": until_mono_ms},
     )
-    return [_segment(row) for row in rows]
+    return [_span(row) for row in rows]
 
 
-def before(connection: sqlite3.Connection, camera: str, at_ms: int) -> Segment | None:
+def spans_entered(connection: sqlite3.Connection, camera: str, first_seq: int, last_seq: int) -> list[Span]:
+    """The camera's segments with footage whose ledger entries lie between two others, in the order of the ledger."""
+    rows = connection.execute(
+        f"SELECT {_SPAN} FROM segments WHERE ledger_seq BETWEEN ? AND ? AND +camera = ? AND ended_ms > started_ms"  # noqa: S608
+        " ORDER BY ledger_seq",
+        (first_seq, last_seq, camera),
+    )
+    return [_span(row) for row in rows]
+
+
+def before(connection: sqlite3.Connection, camera: str, at_ms: int) -> Span | None:
     """The camera's last segment with footage that ended at or before `at_ms`: it explains a gap that follows."""
     row = connection.execute(
-        "SELECT * FROM segments WHERE camera = ? AND ended_ms <= ? AND ended_ms > started_ms"
+        f"SELECT {_SPAN} FROM segments WHERE camera = ? AND ended_ms <= ? AND ended_ms > +started_ms"  # noqa: S608
         " ORDER BY ended_ms DESC LIMIT 1",
         (camera, at_ms),
     ).fetchone()
-    return row and _segment(row)
+    return row and _span(row)
 
 
 def known(connection: sqlite3.Connection, camera: str) -> set[tuple[str, int]]:
@@ -165,8 +236,22 @@ def last_sequence(connection: sqlite3.Connection, camera: str, boot_id: str) -> 
     return int(row[0])
 
 
+def last_boot(connection: sqlite3.Connection, camera: str) -> str | None:
+    """The boot of the camera's newest footage."""
+    row = connection.execute(
+        "SELECT boot_id FROM segments WHERE camera = ? ORDER BY ended_ms DESC LIMIT 1", (camera,)
+    ).fetchone()
+    return row and str(row[0])
+
+
 def cameras(connection: sqlite3.Connection) -> list[str]:
-    return [row[0] for row in connection.execute("SELECT DISTINCT camera FROM segments ORDER BY camera")]
+    """Every camera with a segment in the index: a step in it for each, not one for each segment."""
+    rows = connection.execute(
+        "WITH RECURSIVE found(name) AS (SELECT min(camera) FROM segments UNION ALL"
+        " SELECT (SELECT min(camera) FROM segments WHERE camera > found.name) FROM found WHERE name IS NOT NULL)"
+        " SELECT name FROM found WHERE name IS NOT NULL"
+    )
+    return [row[0] for row in rows]
 
 
 def expired(connection: sqlite3.Connection, camera: str, stretches: Iterable[Stretch], limit: int) -> list[Segment]:
@@ -217,8 +302,14 @@ def _table(segment: Segment) -> str:
     return canonical_text({"init": init, "fragments": fragments})
 
 
+def _span(row: sqlite3.Row) -> Span:
+    found = dict(row)
+    return Span(**found | {"salvaged": bool(found["salvaged"])})
+
+
 def _segment(row: sqlite3.Row) -> Segment:
-    table = json.loads(row["fragments"])
+    packed = row["packed"]
+    table = json.loads(row["fragments"] if packed is None else zlib.decompress(packed))
     return Segment(
         id=row["id"],
         camera=row["camera"],

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.domain import merkle
-from edge.domain.footage import JOIN_MS, Cause, Fragment, Gap, completeness, covering, fragments_root
+from edge.domain.footage import (
+    JOIN_MS,
+    Cause,
+    Fragment,
+    Gap,
+    Moment,
+    completeness,
+    covering,
+    fragments_root,
+    hundredths,
+)
 from edge.domain.reasons import REASONS
 
 
@@ -18,6 +28,10 @@ class Part:
     started_ms: int
     ended_ms: int
     cause: str
+    boot_id: str = ""
+    started_mono_ms: int = 0
+    quality: str = "rtc"
+    ledger_seq: int | None = None
 
 
 def test_a_whole_span() -> None:
@@ -80,6 +94,75 @@ def test_it_agrees_with_counting_milliseconds(parts: list[tuple[int, int]], star
         (run[0], run[-1] + 1) for run in runs if len(run) > JOIN_MS
     ]
     assert found.recorded_ms == length - sum(len(run) for run in runs if len(run) > JOIN_MS)
+
+
+def test_a_clock_set_forward_makes_no_gap() -> None:
+    parts = [Part(0, 10_000, "clock-step", "a", 50_000), Part(3_610_000, 3_620_000, "stopped", "a", 60_000)]
+    found = completeness(parts, 0, 3_620_000)
+    assert (found.gaps, found.recorded_ms, found.expected_ms, found.hundredths) == ((), 20_000, 20_000, 10_000)
+
+
+def test_a_clock_set_back_hides_no_gap() -> None:
+    parts = [Part(0, 60_000, "killed", "a", 50_000), Part(10_000, 20_000, "stopped", "a", 115_000)]
+    found = completeness(parts, Moment(0, 50_000, "a"), Moment(20_000, 125_000, "a"))
+    assert [(g.from_ms, g.until_ms, g.ms, g.cause, g.doubt_ms) for g in found.gaps] == [
+        (60_000, 10_000, 5_000, "killed", 0)
+    ]
+    assert (found.expected_ms, found.recorded_ms, found.hundredths) == (75_000, 70_000, 9_333)
+
+
+def test_a_session_is_counted_from_its_opening_to_its_close_by_the_monotonic_clock() -> None:
+    parts = [Part(5, 5 + 30_000, "rotated", "a", 1_000_000)]
+    start, end = Moment(777, 1_010_000, "a"), Moment(888, 1_050_000, "a")
+    found = completeness(parts, start, end, leading="power", trailing="killed")
+    assert (found.expected_ms, found.recorded_ms) == (40_000, 20_000)
+    assert [(g.ms, g.cause) for g in found.gaps] == [(20_000, "killed")]
+    late = completeness([Part(5, 5 + 30_000, "rotated", "a", 1_030_000)], start, end, leading="power")
+    assert [(g.ms, g.cause) for g in late.gaps] == [(20_000, "power")]
+    assert completeness([], start, end).gaps[0].ms == 40_000
+
+
+def test_between_boots_wall_time_counts_and_its_doubt_is_said() -> None:
+    before = Part(100_000, 160_000, "power", "a", 5_000, "synchronised", 1)
+    after = Part(400_000, 460_000, "rotated", "b", 20_000, "unknown", 2)
+    unsure = completeness([after, before], 100_000, 460_000).gaps
+    assert [(g.ms, g.doubt_ms, g.cause) for g in unsure] == [(240_000, 240_000, "power")]
+    # a synchronised minute later in the same boot says how wrong its clock was: by 40 s
+    later = Part(500_000, 560_000, "stopped", "b", 80_000, "synchronised", 3)
+    sure = completeness([before, after, later], 100_000, 560_000).gaps
+    assert [(g.from_ms, g.until_ms, g.ms, g.doubt_ms) for g in sure] == [(160_000, 400_000, 280_000, 0)]
+
+
+def test_a_boot_with_a_clock_in_the_past_comes_after_the_one_before_it_all_the_same() -> None:
+    before = Part(1_000_000, 1_060_000, "power", "z", 5_000, "rtc", 1)
+    after = Part(500, 60_500, "rotated", "b", 30_000, "unknown", 2)
+    (gap,) = completeness([after, before], Moment(1_000_000, 5_000, "z"), Moment(60_500, 90_000, "b")).gaps
+    assert gap.ms == 30_000  # it had been up for so long, and what was before that nobody knows
+    assert gap.doubt_ms == 1_059_500  # as far as its clock went back
+
+
+def test_a_hundred_percent_has_no_gap() -> None:
+    assert hundredths(10_000_000, 9_999_999, 1) == 9_999
+    assert hundredths(10_000_000, 10_000_000, 1) == 9_999
+    assert hundredths(3, 2, 1) == 6_666
+    assert (hundredths(5, 5, 0), hundredths(0, 0, 0)) == (10_000, 10_000)
+
+
+@given(
+    st.lists(st.tuples(st.integers(260, 2000), st.integers(1, 900), st.integers(-5000, 5000)), min_size=1, max_size=8),
+    st.integers(0, 500),
+)
+def test_the_wall_clock_may_be_set_at_will(steps: list[tuple[int, int, int]], rest: int) -> None:
+    mono, wall, parts, missing = 10_000, 900_000, list[Part](), 0
+    for wait, length, step in steps:
+        mono, wall, missing = mono + wait, wall + wait + step, missing + wait
+        parts.append(Part(wall, wall + length, "killed", "a", mono))
+        mono, wall = mono + length, wall + length
+    end = Moment(wall + rest, mono + rest, "a")
+    found = completeness(reversed(parts), Moment(900_000, 10_000, "a"), end)
+    assert found.expected_ms == mono + rest - 10_000
+    assert found.expected_ms - found.recorded_ms == missing + (rest if rest > JOIN_MS else 0)
+    assert sum(g.ms for g in found.gaps) == found.expected_ms - found.recorded_ms
 
 
 def test_covering_takes_whole_fragments() -> None:

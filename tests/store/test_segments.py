@@ -132,6 +132,45 @@ def test_looking_up(db: sqlite3.Connection) -> None:
         segments.get(db, "door-00000000-000001")
 
 
+def test_spans_are_the_segments_without_their_fragments(db: sqlite3.Connection) -> None:
+    for n in range(1, 5):
+        segments.index(db, replace(made(n, T0 + n * 5000), started_mono_ms=1000 + n * 5000, frames=125, dropped=n))
+    segments.index(db, made(1, T0 + 6000, camera="hall"))
+    whole = segments.between(db, "door", T0 + 10_000, T0 + 15_001)
+    spans = segments.spans(db, "door", T0 + 10_000, T0 + 15_001)
+    assert [s.sequence for s in spans] == [2, 3]
+    for one, span in zip(whole, spans, strict=True):
+        assert vars(span).items() <= vars(one).items()
+    assert segments.spans(db, "door", T0, T0 + 5000) == []
+    assert [s.sequence for s in segments.spans_of_boot(db, "door", BOOT, 10_999, 16_001)] == [1, 2, 3]
+    assert [s.sequence for s in segments.spans_of_boot(db, "door", BOOT, 11_000, 16_000)] == [2]
+    assert segments.spans_of_boot(db, "door", "0" * 32, 0, 1 << 60) == []
+    assert [s.sequence for s in segments.spans_entered(db, "door", 1, 2)] == [2, 3]
+    assert segments.last_boot(db, "door") == BOOT
+    assert segments.last_boot(db, "left") is None
+
+
+def test_a_span_is_found_by_both_its_ends_however_much_is_stored(db: sqlite3.Connection) -> None:
+    """The index is bounded on both sides, and no list of cameras visits each segment."""
+    facts = {"camera": "door", "since": 1, "until": 2}
+    query = f"EXPLAIN QUERY PLAN SELECT {segments._SPAN} FROM segments WHERE {segments._TOUCHING}"  # noqa: S608
+    plan = "\n".join(row["detail"] for row in db.execute(query, facts))
+    assert "segments_ended (camera=? AND ended_ms>? AND ended_ms<?)" in plan
+    assert "segments_length (camera=?)" in plan
+    before = db.execute("EXPLAIN QUERY PLAN SELECT id FROM segments WHERE camera = 'd' AND ended_ms <= 5 AND ended_ms >"
+        " +started_ms ORDER BY ended_ms DESC LIMIT 1").fetchall()  # fmt: skip
+    assert [("segments_ended" in row["detail"], "TEMP" in row["detail"]) for row in before] == [(True, False)]
+
+
+def test_the_fragment_table_is_packed_and_an_old_row_is_still_read(db: sqlite3.Connection) -> None:
+    done = segments.index(db, made(1, T0, seconds=60))
+    text, packed = db.execute("SELECT fragments, packed FROM segments").fetchone()
+    table = segments._table(done)
+    assert text == "" and len(packed) * 2.5 < len(table)
+    db.execute("UPDATE segments SET fragments = ?, packed = NULL", (table,))
+    assert segments.get(db, done.id) == done
+
+
 def test_removing_is_a_ledger_entry(db: sqlite3.Connection) -> None:
     done = segments.index(db, made(1, T0))
     segments.remove(db, done, 90)

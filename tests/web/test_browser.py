@@ -423,7 +423,7 @@ def film(desk: DeskRoom) -> None:
     stands = [cv2.resize(scene.picture(150 + n)[:, 120:840], (320, 240)) for n in range(10)]
     video, packets = make_packets(20, pictures=stands * 20)
     for sequence, ago, cause in ((1, 50_000, Cause.KILLED), (2, 27_000, Cause.STOPPED)):
-        at = Instant(now - ago, 1000, "0" * 32, TimeQuality.RTC)
+        at = Instant(now - ago, 51_000 - ago, "0" * 32, TimeQuality.RTC)
         writer = SegmentWriter(Place(desk.config.paths.recordings, "door", "0" * 32, sequence), video, at, 1)
         for packet in packets:
             writer.write(packet)

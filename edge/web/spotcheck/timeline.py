@@ -8,7 +8,7 @@ from flask import Response, jsonify
 
 from edge import clock
 from edge.exam.board import both
-from edge.recording import clips
+from edge.recording.coverage import coverage
 from edge.store import checkins, ledger, people, segments, sessions
 from edge.web.room import room, room_db
 from edge.web.spotcheck import bp
@@ -77,19 +77,25 @@ def _within(marks: list[dict[str, Any]], since: int, until: int) -> list[dict[st
 
 
 def _camera(name: str, since: int, until: int) -> dict[str, Any]:
-    connection = room_db()
-    # the segment being written now is not in the index yet: nothing is said about it rather than calling it a gap
-    written = segments.between(connection, name, since, until)
-    upto = max((s.ended_ms for s in written), default=since) if room().config.camera.get(name) else until
-    whole = clips.completeness_between(connection, name, since, min(until, upto) if written else until)
+    found = coverage(room_db(), room().config.paths, name, since, until)
     return {
         "name": name,
         "segments": [
-            {"id": s.id, "from_ms": s.started_ms, "until_ms": s.ended_ms, "salvaged": s.salvaged} for s in written
+            {"id": s.id, "from_ms": s.started_ms, "until_ms": s.ended_ms, "salvaged": s.salvaged} for s in found.rows
         ],
-        "gaps": [{"from_ms": g.from_ms, "until_ms": g.until_ms, "cause": g.cause} for g in whole.gaps],
-        "expected_s": whole.expected_s,
-        "recorded_s": whole.recorded_s,
+        # a clock set back in a gap makes it end, by the clock, before it began: `ms` is how long it was
+        "gaps": [
+            {
+                "from_ms": g.from_ms,
+                "until_ms": max(g.from_ms, g.until_ms),
+                "ms": g.ms,
+                "doubt_ms": g.doubt_ms,
+                "cause": g.cause,
+            }
+            for g in found.whole.gaps
+        ],
+        "expected_s": found.whole.expected_s,
+        "recorded_s": found.whole.recorded_s,
     }
 
 

@@ -1,0 +1,153 @@
+"""How complete a camera's footage is up to this moment: the index, and what stands on the disk beside it.
+
+The segment being written has no row yet, nor has one that waits for the store or one a killed process left. Their
+files say themselves what they hold, so that footage is not called a gap, nor a gap left out. Without a codec.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge import clock
+from edge.config import Paths
+from edge.domain import footage
+from edge.domain.footage import Cause, Completeness
+from edge.errors import BadInput
+from edge.recording.boxes import read_layout
+from edge.store import segments
+from edge.store.segments import Span
+from edge.store.status import read_status
+
+LIVE_MS = 5000  # the newest footage of a camera that records is no older: a fragment, a nap and a slow disk's sync
+_MISSES = 3  # numbers in a row without a file: a disk that refuses to open one uses numbers up
+_MOST = 500
+_STATES = {
+    "camera_missing": Cause.CAMERA_MISSING,
+    "camera_stalled": Cause.CAMERA_STALLED,
+    "reserve": Cause.RESERVE,
+    "disk_error": Cause.DISK_ERROR,
+    "stopped": Cause.STOPPED,
+}
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """The whole fragments of a file that the index does not know."""
+
+    started_ms: int
+    ended_ms: int
+    cause: str
+    boot_id: str
+    started_mono_ms: int
+    quality: str
+    ledger_seq: int | None = None
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """`rows`: the indexed segments of the span; `whole` counts the files beside the index, too."""
+
+    rows: list[Span]
+    whole: Completeness
+
+
+def coverage(connection: sqlite3.Connection, paths: Paths, camera: str, from_ms: int, until_ms: int) -> Coverage:
+    """Of [from_ms, until_ms) of wall time.
+
+    Nothing is said of the last moments before now while the camera records: they end the span. Once its newest footage
+    is older than LIVE_MS, what follows that is a gap like any other, with what the camera's process says as its cause.
+    """
+    status = read_status(paths.status, f"camera-{camera}")
+    beside = list(unindexed(connection, paths.recordings, camera, status))
+    rows = segments.spans(connection, camera, from_ms, until_ms)
+    earlier = segments.before(connection, camera, from_ms)
+    known = [*([earlier] if earlier else []), *rows]
+    end = until_ms
+    stretches: list[footage.Stretch] = [*known, *beside]
+    newest = min(stretches, key=_age_ms, default=None)
+    if newest is not None and _age_ms(newest) <= LIVE_MS:
+        end = max(from_ms, min(until_ms, newest.ended_ms))
+    whole = footage.completeness(stretches, from_ms, end, trailing=silence(status))
+    return Coverage(rows, whole)
+
+
+def unindexed(
+    connection: sqlite3.Connection, recordings: Path, camera: str, status: Mapping[str, Any]
+) -> Iterator[OnDisk]:
+    """What the camera's files later than its index hold, of this boot and of the last one that is indexed.
+
+    Files are asked for by name, never listed: months of footage cost nothing. `status` is the camera's own.
+    """
+    for boot in {clock.boot_id(), segments.last_boot(connection, camera) or clock.boot_id()}:
+        first = segments.last_sequence(connection, camera, boot) + 1
+        for sequence in _numbers(recordings, camera, boot, first, status):
+            found = _read(recordings / segments.segment_path(camera, boot, sequence))
+            if found is not None:
+                cause = _cause(boot, segments.segment_id(camera, boot, sequence), status)
+                yield OnDisk(*found[:2], cause, boot, *found[2:])
+
+
+def is_fresh(status: Mapping[str, Any]) -> bool:
+    """Whether the camera's process spoke of late."""
+    return 0 <= clock.mono_ms() - int(status.get("mono_ms", -LIVE_MS)) < LIVE_MS
+
+
+def _numbers(recordings: Path, camera: str, boot: str, first: int, status: Mapping[str, Any]) -> Iterator[int]:
+    misses, open_now = 0, str(status.get("segment"))
+    for sequence in range(first, first + _MOST):
+        if (recordings / segments.segment_path(camera, boot, sequence)).exists():
+            misses = 0
+            yield sequence
+        elif (misses := misses + 1) == _MISSES:
+            break
+    head, _, number = open_now.rpartition("-")
+    if head == f"{camera}-{boot[:8]}" and number.isdigit() and int(number) > sequence:
+        yield int(number)
+
+
+def _read(path: Path) -> tuple[int, int, int, str] | None:
+    """Wall start and end, monotonic start and quality; None where no whole fragment is there, or no word of when."""
+    try:
+        with path.open("rb") as file:
+            layout = read_layout(file)
+    except (OSError, BadInput):
+        return None
+    if layout.started is None or not layout.pieces:
+        return None
+    since, last = layout.ms(layout.pieces[0].start), layout.pieces[-1]
+    began = layout.started
+    return (
+        began.wall_ms + since,
+        began.wall_ms + layout.ms(last.start + last.duration),
+        began.mono_ms + since,
+        began.quality,
+    )
+
+
+def _cause(boot: str, segment: str, status: Mapping[str, Any]) -> str:
+    """Why nothing follows a file without a row."""
+    if boot != clock.boot_id():
+        return Cause.POWER
+    if not is_fresh(status):
+        return Cause.STOPPED if status.get("state") == "stopped" else Cause.KILLED
+    if status.get("segment") == segment:
+        return Cause.DISK_SLOW  # still open, and yet nothing has been added to it
+    return _STATES.get(str(status.get("state")), Cause.NOT_INDEXED)
+
+
+def silence(status: Mapping[str, Any]) -> str:
+    """Why nothing follows a segment that made way for the next one."""
+    if status and not is_fresh(status) and status.get("state") != "stopped":
+        return Cause.KILLED
+    return _STATES.get(str(status.get("state")), Cause.UNKNOWN)
+
+
+def _age_ms(stretch: footage.Stretch) -> int:
+    """How old the end of it is."""
+    if stretch.boot_id == clock.boot_id() and stretch.started_mono_ms > 0:
+        return clock.mono_ms() - stretch.started_mono_ms - (stretch.ended_ms - stretch.started_ms)
+    return clock.wall_ms() - stretch.ended_ms
