@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from edge.bank.model import BankDocument
 from edge.domain.canonical import canonical, canonical_text
@@ -30,9 +30,18 @@ def need_reason(reason: str) -> str:
 
 
 def open_checkin(
-    connection: sqlite3.Connection, session_id: str, bank: BankDocument, by: str, op: Op | None = None, reason: str = ""
+    connection: sqlite3.Connection,
+    session_id: str,
+    bank: BankDocument,
+    by: str,
+    op: Op | None = None,
+    reason: str = "",
+    cameras: Collection[str] | None = None,
 ) -> None:
-    """Draw everybody's paper and open the door. Conflict in any state but planned; BadInput for a bank too small."""
+    """Draw everybody's paper and open the door. Conflict in any state but planned; BadInput for a bank too small.
+
+    `cameras`: those that are to record the session; its completeness certificate misses any that does not.
+    """
     session = sessions.find(connection, session_id)
     sessions.need_state(session, "planned")
     apart, share = papers.apart(connection, session, bank), papers.local_share(session)
@@ -57,12 +66,14 @@ def open_checkin(
         if not session.practice:
             uses.note(connection, session_id, papers.uses_of(bank, made))
         sessions.set_state(connection, session_id, "checkin")
-        body = {
+        body: dict[str, object] = {
             "seed": seed,
             "bank": bank.bank,
             "draw_sha256": hashlib.sha256(canonical(record)).hexdigest(),
             "papers": {person: digest for person, _, _, _, digest in drawn},
         }
+        if cameras is not None:
+            body["cameras"] = sorted(cameras)
         told = reason_of(connection, session_id, "checkin_opened", reason, by)
         ledger.append(connection, "checkin_opened", body | told, session=session_id, by=by)
         settle(connection, op)

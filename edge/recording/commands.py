@@ -11,13 +11,17 @@ import click
 
 from edge import clock
 from edge.config import Config
-from edge.errors import BadInput
-from edge.recording.clips import completeness_between, segments_between
+from edge.errors import BadInput, Conflict, Exists, Unavailable
+from edge.recording import certificate
+from edge.recording.coverage import coverage
 from edge.recording.evidence import export_evidence
 from edge.store import access, segments
+from edge.store import completeness as certificates
 from edge.store.db import open_room
 from edge.store.refusals import notes_refusals
-from edge.trust import enrolment
+from edge.trust import dsse, enrolment
+from edge.trust.completeness_format import Completeness, completeness_file, percent
+from edge.why import why
 
 _json = click.option("--json", "as_json", is_flag=True, help="For programs.")
 _DAY_MS = 86_400_000
@@ -52,16 +56,21 @@ def list_command(context: Any, since: str | None, until: str | None, as_json: bo
         cameras = sorted({*segments.cameras(connection), *config.camera})
         access.note_search(connection, cameras, start, end)
         for camera in cameras:
-            rows = segments_between(connection, camera, start, end)
-            first = max(start, rows[0].started_ms) if rows else start
-            whole = completeness_between(connection, camera, first, min(end, rows[-1].ended_ms) if rows else first)
+            found_of = coverage(connection, config.paths, camera, start, min(end, clock.wall_ms()))
+            rows, whole = found_of.rows, found_of.whole
             found.append(
                 {
                     "camera": camera,
                     "expected_s": whole.expected_s,
                     "recorded_s": whole.recorded_s,
                     "gaps": [
-                        {"from": clock.iso(g.from_ms), "seconds": g.seconds, "cause": g.cause} for g in whole.gaps
+                        {
+                            "from": clock.iso(g.from_ms),
+                            "seconds": g.seconds,
+                            "cause": g.cause,
+                            "doubt_s": g.doubt_ms / 1000,
+                        }
+                        for g in whole.gaps
                     ],
                     "segments": [
                         {"id": s.id, "from": clock.iso(s.started_ms), "until": clock.iso(s.ended_ms), "bytes": s.bytes}
@@ -83,6 +92,53 @@ def list_command(context: Any, since: str | None, until: str | None, as_json: bo
             click.echo(f"  {row['id']}  {row['from']} - {row['until']}  {row['bytes']}")
     if not found:
         click.echo("没有摄像头 / no camera")
+
+
+@footage.command("certificate")
+@click.argument("session")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the signed file there.")
+@_json
+@click.pass_obj
+@notes_refusals("footage certificate")
+def certificate_command(context: Any, session: str, out: Path | None, as_json: bool) -> None:
+    """How completely a closed session was recorded, signed by the room; `examroom verify` checks the file."""
+    config: Config = context.config()
+    connection = open_room(config.paths.room_db)
+    identity = enrolment.load(config.paths)
+    try:
+        kept = certificates.latest(connection, session)
+        if kept is None:
+            if (late := certificate.waits_for(connection, config, session)) is not None:
+                raise Conflict("completeness_waits", camera=late)
+            kept = certificate.certify(connection, config, identity, session)
+    finally:
+        connection.close()
+    if out is not None:
+        _write_new(out, completeness_file(identity.envelope, kept.envelope))
+    found = Completeness.model_validate(dsse.peek(kept.envelope).payload)
+    if as_json:
+        click.echo(json.dumps(found.model_dump() | {"sha256": kept.sha256}, ensure_ascii=False))
+        return
+    click.echo(
+        f"{session}: {percent(found.hundredths)} %, {found.gaps} 处缺口 / gaps"
+        f"  (第 {found.version} 版 / version {found.version}, {clock.iso(found.made_ms)})"
+    )
+    for camera in found.cameras:
+        recorded, expected = camera.recorded_ms / 1000, camera.expected_ms / 1000
+        click.echo(f"{camera.camera}: {percent(camera.hundredths)} %  {recorded:.1f} / {expected:.1f} s")
+        for gap in camera.gaps:
+            doubt = f"  ±{gap.doubt_ms / 1000:.1f} s" if gap.doubt_ms else ""
+            click.echo(f"  缺口 / gap {clock.iso(gap.from_ms)}  {gap.ms / 1000:.1f} s  {gap.cause}{doubt}")
+
+
+def _write_new(out: Path, data: bytes) -> None:
+    try:
+        with out.open("xb") as file:
+            file.write(data)
+    except FileExistsError as error:
+        raise Exists("evidence_exists", path=out) from error
+    except OSError as error:
+        raise Unavailable("completeness_not_written", path=out, detail=why(error)) from error
 
 
 @footage.command()

@@ -20,6 +20,7 @@ POLICY = PREFIX + "policy+json"
 RESULT = PREFIX + "result+json"
 RECEIPT = PREFIX + "receipt+json"
 EVIDENCE = PREFIX + "evidence+json"
+COMPLETENESS = PREFIX + "completeness+json"
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ class Part(StrEnum):
     RECEIPT = "receipt"
     POLICY = "policy"
     CONTENT = "content"
+    COMPLETENESS = "completeness"
 
 
 class _Model(BaseModel):

@@ -20,6 +20,7 @@ from edge.exam import stations, timeacts, unlock, written
 from edge.exam.arrivals import take_in_arrivals
 from edge.exam.purge import empty_log, purge_due
 from edge.recording import retention
+from edge.recording.certificate import issue_due
 from edge.store import holds, sessions
 from edge.store.db import connect, data_version
 from edge.store.status import write_status
@@ -36,6 +37,7 @@ DISK_SECONDS = 3.0
 LOCK_SECONDS = 60.0
 STATION_SECONDS = 5.0
 FOOTAGE_SECONDS = 3600.0
+CERTIFY_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -124,11 +126,12 @@ class _Writer:
         self._stations_ticked = 0.0
         self._locks_looked = 0.0
         self._footage_swept = time.monotonic()
+        self._certified, self._certified_upto = 0.0, 0
         self._note: Later | None = None
 
     def __call__(self, connection: sqlite3.Connection) -> None:
         jobs = (self._notes, self._digests, self._finished, self._time, self._stations, self._arrivals)
-        for job in (*jobs, self._locks, self._purge, self._footage):
+        for job in (*jobs, self._locks, self._certify, self._purge, self._footage):
             try:
                 job(connection)
             except (ExamroomError, sqlite3.Error) as error:
@@ -206,6 +209,11 @@ class _Writer:
             )
         except OSError as error:
             log.warning("footage: %s", error)
+
+    def _certify(self, connection: sqlite3.Connection) -> None:
+        if time.monotonic() - self._certified >= CERTIFY_SECONDS:
+            self._certified = time.monotonic()
+            self._certified_upto = issue_due(connection, self._room.config, self._certified_upto)
 
     def _purge(self, connection: sqlite3.Connection) -> None:
         empty_log(connection)

@@ -10,8 +10,10 @@ from typing import BinaryIO
 from edge.errors import ExamroomError, NotFound
 from edge.trust import dsse, seal
 from edge.trust.certificate import Certificate
+from edge.trust.completeness_format import looks_like_completeness_file
 from edge.trust.container import END_BYTES, END_MARK, LOCAL_MARK, NAME_AT
 from edge.trust.evidence_format import MANIFEST, README, Part
+from edge.trust.verifier.completenessfile import check_completeness_file
 from edge.trust.verifier.evidence import check_evidence
 from edge.trust.verifier.resultfile import check_result_file, looks_like_result_file
 from edge.trust.verifier.signed import check_certificate, peek
@@ -43,6 +45,8 @@ def verify_open(file: BinaryIO, roots: Sequence[bytes], witnesses: Sequence[byte
         return check_evidence(file, roots, witnesses)
     file.seek(0)
     data = file.read(LARGEST_DOCUMENT + 1)
+    if looks_like_completeness_file(data[:LARGEST_DOCUMENT]):
+        return check_completeness_file(data, roots)
     if looks_like_result_file(data[:LARGEST_DOCUMENT]):
         return check_result_file(data, roots)
     return _check_document(data, [*roots, *witnesses])

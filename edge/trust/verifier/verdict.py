@@ -10,7 +10,7 @@ from edge.domain.reasons import sentence
 from edge.errors import ExamroomError
 from edge.trust.evidence_format import Part
 
-Kind = Literal["evidence", "result", "receipt", "bundle", "certificate", "policy"]
+Kind = Literal["evidence", "result", "receipt", "bundle", "certificate", "policy", "completeness"]
 MOST = 50
 
 

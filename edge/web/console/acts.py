@@ -55,7 +55,7 @@ def _open_checkin(session: str, body: ActBody, op: Op) -> None:
     need_ready(room_db(), found, here.config, identity)
     need_footage_room(room_db(), here.config, found)
     bank = open_bank(identity, here.config.paths.bundles, found)
-    conduct.open_checkin(room_db(), session, bank, op.by, op, reason)
+    conduct.open_checkin(room_db(), session, bank, op.by, op, reason, here.config.camera)
 
 
 def _start(session: str, body: ActBody, op: Op) -> None:

@@ -1,0 +1,257 @@
+"""Issuing a session's completeness certificate: counted from the index and the ledger alone, and signed.
+
+It covers the door's opening to the session's close by the clock that only goes forward, taken from the two entries of
+the ledger. It is issued once the footage of every camera is in the index past the close, or five minutes have gone by;
+footage that is indexed later makes a new version, which says everything anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from edge import clock
+from edge.config import Config, Paths
+from edge.domain import footage
+from edge.domain.footage import Cause, Moment
+from edge.domain.sight import BLIND
+from edge.errors import Conflict
+from edge.recording.coverage import silence, unindexed
+from edge.store import completeness as certificates
+from edge.store import ledger, practical, segments, sessions
+from edge.store.completeness import Kept
+from edge.store.db import transaction
+from edge.store.ledger import Entry
+from edge.store.segments import Span
+from edge.store.status import read_status
+from edge.trust import certificate as rooms
+from edge.trust import dsse
+from edge.trust.checkpoint import sign_note
+from edge.trust.completeness_format import BlindFact, CameraFact, ClockFact, Completeness, GapFact
+from edge.trust.enrolment import Identity, load
+from edge.trust.verifier.signed import millis_of
+
+SILENT_MS = 5 * 60_000
+_SOON_MS = 10 * 60_000
+_DAY_MS = 86_400_000
+_EVER = 1 << 62
+
+
+@dataclass(frozen=True)
+class _Session:
+    """A closed session's two moments, with their ledger numbers, and the cameras that were to record it."""
+
+    id: str
+    start: Moment
+    end: Moment
+    first_seq: int
+    last_seq: int
+    cameras: list[str]
+
+
+def issue_due(connection: sqlite3.Connection, config: Config, since_seq: int) -> int:
+    """Certify each closed session that can be, and again those with footage indexed from `since_seq` on.
+
+    Returns the `since_seq` of the next call. Errors as `certify`.
+    """
+    upto = ledger.size(connection)
+    due = [s for s in certificates.uncertified(connection) if waits_for(connection, config, s) is None]
+    due += certificates.outdated(connection, segments.cameras(connection), since_seq)
+    identity = load(config.paths) if due else None
+    for session in due:
+        if identity is not None and _session(connection, session, config.camera).cameras:
+            certify(connection, config, identity, session)
+    return upto
+
+
+def waits_for(connection: sqlite3.Connection, config: Config, session: str) -> str | None:
+    """The camera whose footage of the session's end may still come into the index; None when all is there.
+
+    Conflict (`completeness_open`) for a session that is not closed.
+    """
+    found, now = _session(connection, session, config.camera), clock.now()
+    same = found.end.mono_ms is not None and found.end.boot_id == now.boot_id
+    passed = now.mono_ms - (found.end.mono_ms or 0) if same else now.mono_ms
+    if passed >= SILENT_MS:
+        return None
+    for camera in found.cameras:
+        if not (same and _past(connection, camera, found.end)):
+            return camera
+    return None
+
+
+def certify(connection: sqlite3.Connection, config: Config, identity: Identity, session: str) -> Kept:
+    """Sign what is in the index now and keep it, or return the newest version where that says the same.
+
+    Conflict (`completeness_open`) for a session that is not closed, VerificationFailed where the room's certificate is
+    not valid now, Unavailable when the store is busy.
+    """
+    found = _session(connection, session, config.camera)
+    rooms.check(identity.envelope, identity.root_public, clock.wall_ms())
+    spans = {camera: _spans(connection, camera, found) for camera in found.cameras}
+    size = ledger.size(connection)
+    root, origin = ledger.root(connection, size), identity.certificate.origin
+    note = sign_note(origin, size, root, origin, identity.keys.sign)
+    last = certificates.latest(connection, session)
+    document = Completeness(
+        format=1,
+        version=last.version + 1 if last else 1,
+        room=identity.certificate.room,
+        epoch=identity.certificate.epoch,
+        session=session,
+        from_ms=found.start.wall_ms,
+        until_ms=found.end.wall_ms,
+        made_ms=clock.wall_ms(),
+        cameras=[_camera(connection, config.paths, camera, found, spans[camera]) for camera in found.cameras],
+        clock=_clock(connection, found, spans),
+        deleted=_deleted(connection, found),
+        checkpoint=note,
+    ).model_dump()
+    if last is not None:
+        said = dsse.peek(last.envelope).payload
+        if all(said[key] == document[key] for key in ("epoch", "cameras", "clock", "deleted")):
+            return last
+    envelope = dsse.sign_envelope(dsse.COMPLETENESS, document, [identity.keys.sign])
+    with transaction(connection):
+        ledger.save_checkpoint(connection, size, root, note)
+        newest = certificates.latest(connection, session)
+        if newest is not None and newest.version >= document["version"]:
+            return newest  # another process was quicker
+        sha256 = hashlib.sha256(envelope).hexdigest()
+        return certificates.keep(connection, session, document["version"], envelope, sha256, document["made_ms"])
+
+
+def _session(connection: sqlite3.Connection, session: str, configured: Collection[str]) -> _Session:
+    found = sessions.find(connection, session)
+    if found.opened_ms is None or found.closed_ms is None:
+        raise Conflict("completeness_open", session=session)
+    opened = ledger.entries(connection, session=session, kinds=("checkin_opened",), limit=1)
+    closed = ledger.entries(connection, session=session, kinds=("exam_closed",))
+    start = _moment(opened[0], found.opened_ms) if opened else Moment(found.opened_ms)
+    end = _moment(closed[-1], found.closed_ms) if closed else Moment(found.closed_ms)
+    first = opened[0].seq if opened else 0
+    last = closed[-1].seq if closed else _EVER
+    planned = opened[0].body.get("cameras") if opened else None
+    names = set(configured if planned is None else planned)
+    names |= {station.camera for station in practical.stations(connection, session).values() if station.camera}
+    known = _Session(session, start, end, first, last, [])
+    names |= {camera for camera in segments.cameras(connection) if _spans(connection, camera, known)}
+    return _Session(session, start, end, first, last, sorted(names))
+
+
+def _moment(entry: Entry, wall_ms: int) -> Moment:
+    said = entry.content
+    return Moment(wall_ms, int(said["mono_ms"]), str(said["boot_id"]), said["quality"] == footage.SYNCHRONISED)
+
+
+def _past(connection: sqlite3.Connection, camera: str, end: Moment) -> bool:
+    at = end.mono_ms or 0
+    rows = segments.spans_of_boot(connection, camera, end.boot_id, at - 1, at + _SOON_MS)
+    return any(row.started_mono_ms + row.ended_ms - row.started_ms >= at for row in rows)
+
+
+def _spans(connection: sqlite3.Connection, camera: str, found: _Session) -> list[Span]:
+    """The camera's segments of the session. By wall time where the ledger does not say more; else boot by boot."""
+    start, end = found.start, found.end
+    by_wall = segments.spans(connection, camera, start.wall_ms, end.wall_ms)
+    if start.mono_ms is None or end.mono_ms is None:
+        return by_wall
+    told = [s for s in by_wall if s.started_mono_ms == 0]  # salvaged without a word of when, but for its file's date
+    if start.boot_id == end.boot_id:
+        return [*told, *segments.spans_of_boot(connection, camera, start.boot_id, start.mono_ms, end.mono_ms)]
+    between = {s.id: s for s in by_wall if s.ledger_seq > found.first_seq}
+    entered = segments.spans_entered(connection, camera, found.first_seq, found.last_seq)
+    between |= {s.id: s for s in entered if not s.salvaged}  # whatever the clock of a boot in between said
+    return [
+        *told,
+        *segments.spans_of_boot(connection, camera, start.boot_id, start.mono_ms, _EVER),
+        *(s for s in between.values() if s.started_mono_ms and s.boot_id not in (start.boot_id, end.boot_id)),
+        *segments.spans_of_boot(connection, camera, end.boot_id, 0, end.mono_ms),
+    ]
+
+
+def _camera(
+    connection: sqlite3.Connection, paths: Paths, camera: str, found: _Session, spans: Sequence[Span]
+) -> CameraFact:
+    earlier = segments.before(connection, camera, found.start.wall_ms)
+    whole = footage.completeness(
+        spans,
+        found.start,
+        found.end,
+        leading=earlier.cause if earlier else Cause.NOT_STARTED,
+        trailing=_trailing(connection, paths, camera, found),
+    )
+    counted = [s.frames for s in spans]
+    return CameraFact(
+        camera=camera,
+        expected_ms=whole.expected_ms,
+        recorded_ms=whole.recorded_ms,
+        hundredths=whole.hundredths,
+        segments=len(spans),
+        salvaged=sum(s.salvaged for s in spans),
+        frames=None if None in counted else sum(count or 0 for count in counted),
+        dropped=sum(s.dropped for s in spans),
+        lost_ms=sum(s.lost_ms for s in spans),
+        gaps=[
+            GapFact(from_ms=g.from_ms, until_ms=g.until_ms, ms=g.ms, cause=str(g.cause), doubt_ms=g.doubt_ms)
+            for g in whole.gaps
+        ],
+        blind=_blind(connection, camera, found),
+    )
+
+
+def _trailing(connection: sqlite3.Connection, paths: Paths, camera: str, found: _Session) -> str:
+    status = read_status(paths.status, f"camera-{camera}")
+    beside = unindexed(connection, paths.recordings, camera, status)
+    if any(one.started_ms < found.end.wall_ms and one.ended_ms > found.start.wall_ms for one in beside):
+        return Cause.NOT_INDEXED
+    return silence(status)
+
+
+def _blind(connection: sqlite3.Connection, camera: str, found: _Session) -> list[BlindFact]:
+    start, end = found.start.wall_ms, found.end.wall_ms
+    facts, since, reason = list[BlindFact](), 0, ""
+    said = ledger.entries(connection, kinds=("camera",), from_ms=start - _DAY_MS, until_ms=end)
+    for at, body in [*((e.at_ms, e.body) for e in said), (end, {"camera": camera, "state": "good"})]:
+        if body.get("camera") != camera:
+            continue
+        if body.get("state") == "trouble" and body.get("reason") in BLIND:
+            since, reason = at, str(body["reason"])
+        elif reason:
+            if at > start and since < end:
+                facts.append(BlindFact(from_ms=max(since, start), until_ms=at, reason=reason))
+            reason = ""
+    return facts
+
+
+def _clock(connection: sqlite3.Connection, found: _Session, spans: dict[str, list[Span]]) -> list[ClockFact]:
+    """Steps as the recorders entered them; boots and qualities as the segments tell of them."""
+    facts = [
+        ClockFact(at_ms=e.at_ms, camera=e.body["camera"], step_ms=e.body["step_ms"])
+        for e in ledger.entries(connection, kinds=("clock",), since=found.first_seq)
+        if e.seq < found.last_seq and "step_ms" in e.body
+    ]
+    for camera, rows in spans.items():
+        boot, quality = found.start.boot_id or (rows[0].boot_id if rows else ""), ""
+        for row in rows:
+            if row.boot_id != boot:
+                facts.append(ClockFact(at_ms=row.started_ms, camera=camera, boot=row.boot_id))
+            if row.quality != quality:
+                facts.append(ClockFact(at_ms=row.started_ms, camera=camera, quality=row.quality))
+            boot, quality = row.boot_id, row.quality
+    return facts
+
+
+def _deleted(connection: sqlite3.Connection, found: _Session) -> list[str]:
+    """Segments of the session that the ledger tells of and the index does not have any more."""
+    start, end = found.start.wall_ms, found.end.wall_ms
+    gone = list[str]()
+    for entry in ledger.entries(connection, kinds=("segment",), since=found.first_seq, until_ms=end + _DAY_MS):
+        began, ended = millis_of(entry.body.get("started")), millis_of(entry.body.get("ended"))
+        if began is None or ended is None or began >= end or ended <= start or began == ended:
+            continue
+        if not segments.exists(connection, str(entry.body["segment"])):
+            gone.append(str(entry.body["segment"]))
+    return gone
