@@ -29,6 +29,7 @@ ALL: dict[str, tuple[str, ...]] = {
     "saves-slow-disk": ("saves.py", "--fsync-ms", "10", "--pace", "0", "--no-double"),
     "saves-mirrored": ("saves.py", "--mirror", "--pace", "0", "--no-double"),
     "papers": ("papers.py",),
+    "listing": ("listing.py",),
     "page": ("page.py",),
     "face": ("face.py",),
     "face-yunet": ("face.py", "--pack", "yunet"),

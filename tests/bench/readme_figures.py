@@ -93,6 +93,12 @@ ROWS = {
         "题库 {items_large} 题时一份卷 {large_ms} 毫秒，是 {items_small} 题时的 {ratio} 倍 / "
         "{large_ms} ms a paper from {items_large} items, {ratio} times that from {items_small}",
     ),
+    "listing": (
+        "列出一天的录像 listing a day of footage",
+        "`.venv/bin/python tests/bench/listing.py`",
+        "{cameras} 路摄像头、存有 {days} 天时 {large_ms} 毫秒，是只存一天时的 {ratio} 倍 / "
+        "{cameras} cameras, {large_ms} ms with {days} days stored, {ratio} times that with one",
+    ),
     "page": (
         "翻题 changing the question",
         "`.venv/bin/python tests/bench/page.py`",
