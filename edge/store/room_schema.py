@@ -341,9 +341,13 @@ CREATE INDEX segments_ended ON segments (camera, ended_ms);
 CREATE INDEX segments_length ON segments (camera, duration_ms);
 CREATE INDEX ledger_kind_time ON ledger (kind, at_ms)
 """,
-    # `packed`: the fragment table deflated, a third of its text; `fragments` is empty beside it
+    # `packed`: the fragment table deflated, a third of its text; `fragments` is empty beside it. The wide index is all
+    # that a list of segments reads: their rows are a page each.
     "m048_completeness": """
 ALTER TABLE segments ADD COLUMN packed BLOB;
+DROP INDEX segments_ended;
+CREATE INDEX segments_ended ON segments (camera, ended_ms, started_ms, id, boot_id, sequence, started_mono_ms, bytes,
+    quality, salvaged, cause, ledger_seq, frames, dropped, lost_ms);
 CREATE INDEX segments_mono ON segments (camera, boot_id, started_mono_ms);
 CREATE INDEX segments_entry ON segments (ledger_seq);
 CREATE TABLE certificates (
