@@ -1,8 +1,8 @@
 """Issuing a session's completeness certificate: counted from the index and the ledger alone, and signed.
 
 It covers the door's opening to the session's close by the clock that only goes forward, taken from the two entries of
-the ledger. It is issued once the footage of every camera is in the index past the close, or five minutes have gone by;
-footage that is indexed later makes a new version, which says everything anew.
+the ledger. It is issued once the footage of every camera is in the index past the close, or a segment and five minutes
+have gone by; footage that is indexed later makes a new version, which says everything anew.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def waits_for(connection: sqlite3.Connection, config: Config, session: str) -> s
     found, now = _session(connection, session, config.camera), clock.now()
     same = found.end.mono_ms is not None and found.end.boot_id == now.boot_id
     passed = now.mono_ms - (found.end.mono_ms or 0) if same else now.mono_ms
-    if passed >= SILENT_MS:
+    if passed >= SILENT_MS + 1000 * config.recording.segment_seconds:
         return None
     for camera in found.cameras:
         if not (same and _past(connection, camera, found.end)):

@@ -56,7 +56,7 @@ def list_command(context: Any, since: str | None, until: str | None, as_json: bo
         cameras = sorted({*segments.cameras(connection), *config.camera})
         access.note_search(connection, cameras, start, end)
         for camera in cameras:
-            found_of = coverage(connection, config.paths, camera, start, min(end, clock.wall_ms()))
+            found_of = coverage(connection, config, camera, start, min(end, clock.wall_ms()))
             rows, whole = found_of.rows, found_of.whole
             found.append(
                 {

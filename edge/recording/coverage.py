@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge import clock
-from edge.config import Paths
+from edge.config import Config
 from edge.domain import footage
 from edge.domain.footage import Cause, Completeness
 from edge.errors import BadInput
@@ -22,7 +22,7 @@ from edge.store import segments
 from edge.store.segments import Span
 from edge.store.status import read_status
 
-LIVE_MS = 5000  # the newest footage of a camera that records is no older: a fragment, a nap and a slow disk's sync
+LIVE_MS = 4000  # and a fragment: the newest footage of a camera that records is no older, with a slow disk's sync
 _MISSES = 3  # numbers in a row without a file: a disk that refuses to open one uses numbers up
 _MOST = 500
 _STATES = {
@@ -55,12 +55,13 @@ class Coverage:
     whole: Completeness
 
 
-def coverage(connection: sqlite3.Connection, paths: Paths, camera: str, from_ms: int, until_ms: int) -> Coverage:
+def coverage(connection: sqlite3.Connection, config: Config, camera: str, from_ms: int, until_ms: int) -> Coverage:
     """Of [from_ms, until_ms) of wall time.
 
     Nothing is said of the last moments before now while the camera records: they end the span. Once its newest footage
-    is older than LIVE_MS, what follows that is a gap like any other, with what the camera's process says as its cause.
+    is older than a fragment and LIVE_MS, what follows is a gap like any other, for the cause its process gives.
     """
+    paths, live = config.paths, LIVE_MS + 1000 * config.recording.fragment_seconds
     status = read_status(paths.status, f"camera-{camera}")
     beside = list(unindexed(connection, paths.recordings, camera, status))
     rows = segments.spans(connection, camera, from_ms, until_ms)
@@ -69,7 +70,7 @@ def coverage(connection: sqlite3.Connection, paths: Paths, camera: str, from_ms:
     end = until_ms
     stretches: list[footage.Stretch] = [*known, *beside]
     newest = min(stretches, key=_age_ms, default=None)
-    if newest is not None and _age_ms(newest) <= LIVE_MS:
+    if newest is not None and _age_ms(newest) <= live:
         end = max(from_ms, min(until_ms, newest.ended_ms))
     whole = footage.completeness(stretches, from_ms, end, trailing=silence(status))
     return Coverage(rows, whole)

@@ -23,7 +23,7 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.report import report
-from edge.config import Paths
+from edge.config import Config, Paths
 from edge.recording.coverage import coverage
 from edge.store import segments
 from edge.store.db import open_room
@@ -43,21 +43,21 @@ FROM minute, json_each('["back","door","hall","left"]') c ORDER BY n
 """
 
 
-def store(folder: Path, days: int) -> tuple[sqlite3.Connection, Paths]:
+def store(folder: Path, days: int) -> tuple[sqlite3.Connection, Config]:
     """A room store with so many days of footage in its index, the oldest at T0."""
     paths = Paths(state=folder, runtime=folder / "run", recordings=folder / "recordings", models=folder / "models")
     connection = open_room(paths.room_db)
     with connection:
         connection.execute(_FILL, {"minutes": days * MINUTES, "boot": "a" * 32, "t0": T0, "packed": PACKED})
-    return connection, paths
+    return connection, Config(paths=paths)
 
 
-def list_day(connection: sqlite3.Connection, paths: Paths, day: int) -> float:
+def list_day(connection: sqlite3.Connection, config: Config, day: int) -> float:
     """Seconds of the processor to list that day."""
     since = T0 + day * MINUTES * MINUTE_MS
     start = time.process_time()
     names = segments.cameras(connection)
-    found = [coverage(connection, paths, name, since, since + MINUTES * MINUTE_MS) for name in names]
+    found = [coverage(connection, config, name, since, since + MINUTES * MINUTE_MS) for name in names]
     took = time.process_time() - start
     if names != list(CAMERAS) or any(len(one.rows) != MINUTES or one.whole.gaps for one in found):
         raise RuntimeError("the day is not listed as it was stored")

@@ -222,7 +222,7 @@ def test_it_waits_for_the_index_and_issues_again_for_footage_that_comes_late(ses
     since = certificate.issue_due(db, config, since)
     assert completeness.latest(db, session.desk.session) is None
     assert certificate.waits_for(db, config, session.desk.session) == "door"
-    session.now.passes(certificate.SILENT_MS)
+    session.now.passes(certificate.SILENT_MS + 1000 * config.recording.segment_seconds)
     since = certificate.issue_due(db, config, since)
     first = completeness.latest(db, session.desk.session)
     assert first is not None and told(document(first)) == [(30_000, "unknown", 0)]

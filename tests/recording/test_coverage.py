@@ -50,7 +50,7 @@ class Film:
     def seen(self, since_ago_ms: int, until_ago_ms: int | None = None) -> Coverage:
         since = self.now.wall_ms - since_ago_ms
         until = clock.wall_ms() if until_ago_ms is None else self.now.wall_ms - until_ago_ms
-        return coverage(self.desk.db, self.desk.config.paths, "door", since, until)
+        return coverage(self.desk.db, self.desk.config, "door", since, until)
 
 
 @pytest.fixture

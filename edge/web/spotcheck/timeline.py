@@ -77,7 +77,7 @@ def _within(marks: list[dict[str, Any]], since: int, until: int) -> list[dict[st
 
 
 def _camera(name: str, since: int, until: int) -> dict[str, Any]:
-    found = coverage(room_db(), room().config.paths, name, since, until)
+    found = coverage(room_db(), room().config, name, since, until)
     return {
         "name": name,
         "segments": [
