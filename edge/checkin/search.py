@@ -1,7 +1,7 @@
 """Looking for a face among many: who came without a badge, and whether one face goes by two names.
 
 Each is a purpose of its own: only where signed policy has it, and only among those who agreed to it. Distances are
-worked out for all of a gallery at once; the limits are those of the pack's manifest.
+worked out for all of a gallery at once; the limits are those of the pack's manifest, and follow the gallery's size.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edge.checkin.visit import Visit, of_several, rules_of, under_way
 from edge.domain.consents import DUPLICATES, SEARCH
 from edge.domain.facerules import FaceRules, face_rules, strictest
 from edge.domain.faces import FULL_AREA
-from edge.domain.search import pick
+from edge.domain.search import pick, suspect
 from edge.errors import BadInput, VerificationFailed
 from edge.store import faces, people
 from edge.trust.roomkeys import DataKey
@@ -157,11 +157,10 @@ def registered(template: Template) -> list[Seen]:
 
 
 def nearest(pack: FacePack, seen: Sequence[Seen], entries: Sequence[Entry]) -> Entry | None:
-    """The nearest that a search would find, whatever the size of the gallery and whoever else is near: a person judges
-    it."""
-    if pack.search is None or not entries:
+    """The nearest that a search would find, whoever else is near: a person judges it. How near that has to be follows
+    how many are compared, or a large roster would accuse many."""
+    if pack.search is None:
         return None
     means, farthest = distances(seen, entries)
-    place = min(range(len(means)), key=lambda one: means[one])
-    near = means[place] <= pack.search.accept and farthest[place] < pack.threshold.refuse
-    return entries[place] if near else None
+    place = suspect(means, farthest, pack.search, pack.threshold.refuse)
+    return None if place is None else entries[place]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edge.domain.faces import Threshold
 from edge.domain.reasons import words
-from edge.domain.search import SearchThreshold
+from edge.domain.search import SearchThreshold, Strangers
 from edge.errors import ConfigError, NotFound, Wrong
 from edge.why import where, why
 
@@ -83,17 +83,19 @@ class Calibration(_Part):
 
 
 class SearchLimits(_Part):
-    """For looking among many: found up to `accept`, with nobody else nearer than `apart` more, among `gallery` people.
+    """For looking among many: found with nobody else nearer than `apart` more, among at most `gallery` people.
 
-    fmr: the false match rate at `accept` that this rests on; fpir: what it makes of a gallery of that size (the chance
-    that a stranger is found to be somebody); `derived`: how both numbers were come by.
+    How near follows the size of the gallery, so that a stranger is found to be somebody with a chance of at most `fpir`
+    in each search, and is never beyond `accept`. That rests on how far apart strangers are: `mean` apart, and spread as
+    differences of so many `dimensions` are (`domain.search.Strangers`); `derived`: how both were come by.
     """
 
     accept: Annotated[float, Field(gt=0, le=2)]
     apart: Annotated[float, Field(ge=0, le=2)]
     gallery: Annotated[int, Field(ge=1, le=100_000)]
-    fmr: Annotated[float, Field(ge=0, le=1)]
-    fpir: Annotated[float, Field(ge=0, le=1)]
+    fpir: Annotated[float, Field(gt=0, lt=1)]
+    mean: Annotated[float, Field(gt=0, le=4)]
+    dimensions: Annotated[int, Field(ge=2, le=128)]
     derived: Annotated[str, Field(min_length=1)]
 
 
@@ -166,7 +168,10 @@ class Manifest(_Part):
     def search_limits(self) -> SearchThreshold | None:
         """What a search among many goes by; None for a pack that nobody has set it for: then nobody is searched."""
         found = self.search
-        return None if found is None else SearchThreshold(found.accept, found.apart, found.gallery)
+        if found is None:
+            return None
+        strangers = Strangers(found.mean, found.dimensions)
+        return SearchThreshold(found.accept, found.apart, found.gallery, found.fpir, strangers)
 
 
 def manifest_root() -> Path:

@@ -12,7 +12,7 @@ from edge.checkin.twins import KIND
 from edge.demo.people import ASTRONAUT, HOPPER
 from edge.domain import consents
 from edge.domain.reasons import sentence
-from edge.domain.search import SearchThreshold, pick
+from edge.domain.search import SearchThreshold, Strangers, pick
 from edge.errors import BadInput
 from edge.exam import consent
 from edge.store import checkins, faces, incidents, ledger, people, sessions
@@ -23,7 +23,7 @@ from edge.vision.manifest import known_packs, read_manifest
 from .conftest import Doorway, portrait, wall
 
 OTHER = 3  # has no photograph of their own
-LIMITS = SearchThreshold(0.4, 0.1, 5)
+LIMITS = SearchThreshold(0.4, 0.1, 5, 0.01, Strangers(0.84, 24))
 
 
 def agree(doorway: Doorway, purpose: str, *numbers: int) -> None:
@@ -172,10 +172,14 @@ def test_one_frame_of_another_face_finds_nobody() -> None:
 def test_the_limits_of_a_search_stand_in_the_manifest_with_what_they_rest_on() -> None:
     for name in known_packs():
         manifest = read_manifest(name)
-        if manifest.search is not None and manifest.threshold is not None:
-            search = manifest.search
-            assert search.accept < manifest.threshold.accept
-            assert search.fpir == pytest.approx(1 - (1 - search.fmr) ** search.gallery, rel=0.05)
+        search = manifest.search_limits
+        if search is None or manifest.threshold is None:
+            continue
+        assert search.accept < manifest.threshold.accept and search.gallery >= 2000
+        assert search.accept == search.within(30) > search.within(2000), "it follows the size"
+        for size in (30, 200, search.gallery):
+            each = search.strangers.share_within(search.within(size))
+            assert 1 - (1 - each) ** size <= search.fpir * (1 + 1e-6)
     assert read_manifest("dlib").search is not None and read_manifest("sface").search is None
 
 
