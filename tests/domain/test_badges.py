@@ -308,6 +308,7 @@ def test_garbage_between_the_keys_never_makes_another_badge(body: str, data: st.
     assert {one.text for one in found if isinstance(one, Badge)} <= {text}
 
 
+@fuzzed
 @given(digit_texts, st.sampled_from(["luhn", "xor", "ean"]), st.data())
 def test_one_digit_misread_is_no_badge(body: str, checksum: str, data: st.DataObject) -> None:
     body = body if len(body) % 2 == 0 else body + "0"

@@ -11,15 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from edge import clock
 from edge.config import Badge as Options
+from edge.domain.badges import DOWN, REPEAT, UP, Badge, BadgeError, KeyEvent, WedgeDecoder
 from edge.domain.reasons import REASONS
 from edge.errors import BadInput, Unavailable
 from edge.hardware.badge import BadgeReader, NoReader, ReaderState, Tap, open_reader
-from edge.hardware.badge.records import EV_KEY, EV_MSC, EV_SYN, RECORD, SYN_DROPPED, RecordStream
+from edge.hardware.badge.records import EV_KEY, EV_MSC, EV_SYN, RECORD, SYN_DROPPED, Mark, RecordStream
 from edge.hardware.badge.simulator import encode, key_events, press_keys, tap
+from support.examples import fuzzed
 
 GAP_MS = 60
 
@@ -205,6 +209,41 @@ def test_every_impossible_record_is_refused() -> None:
         assert stream.feed(RECORD.pack(*good)) == []
         assert stream.quiet() == []
         assert len(stream.feed(RECORD.pack(*good))) == 1
+
+
+@fuzzed
+@given(st.binary(max_size=300), st.lists(st.integers(1, 60), max_size=6))
+def test_any_bytes_on_the_pipe_are_key_events_or_a_loss(data: bytes, sizes: list[int]) -> None:
+    for one in parts(RecordStream(), data, sizes):
+        assert one is Mark.LOST or (isinstance(one, KeyEvent) and one.value in (UP, DOWN, REPEAT))
+
+
+FIRST, SECOND = "A1234567", "B7654321"
+
+
+@fuzzed
+@given(st.integers(0, len(press_keys(FIRST, 0))), st.binary(max_size=120), st.lists(st.integers(1, 60), max_size=6))
+def test_a_torn_tap_with_rubbish_behind_it_is_nobody_else(cut: int, rubbish: bytes, sizes: list[int]) -> None:
+    stream, wedge = RecordStream(), WedgeDecoder(4, 32, "none", GAP_MS)
+    found: list[Badge | BadgeError] = []
+    for now, data in ((1000, press_keys(FIRST, 1000)[:cut] + rubbish), (5000, press_keys(SECOND, 5000))):
+        for event in [*parts(stream, data, sizes), *stream.quiet()]:
+            if isinstance(event, KeyEvent):
+                found += wedge.feed([event])
+            else:
+                wedge.lost(now)
+        found += wedge.idle(now + 2000)
+    assert {one.text for one in found if isinstance(one, Badge)} <= {FIRST, SECOND}
+    assert {one.reason for one in found if isinstance(one, BadgeError)} <= set(REASONS)
+
+
+def parts(stream: RecordStream, data: bytes, sizes: list[int]) -> list[KeyEvent | Mark]:
+    """What a stream makes of bytes that come in pieces."""
+    found: list[KeyEvent | Mark] = []
+    for size in [*sizes, len(data)]:
+        found += stream.feed(data[:size])
+        data = data[size:]
+    return found
 
 
 def test_a_pipe_that_was_removed_is_made_again(reader: BadgeReader, pipe: Path) -> None:
