@@ -2,7 +2,7 @@
 
     python tests/bench/every.py [--only saves --only papers] [--record] [--out build/bench.json]
 
-Takes about three minutes on a quiet machine; on a busy one its figures say little. --record writes measured.json.
+Takes about seven minutes on a quiet machine; on a busy one its figures say little. --record writes measured.json.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ ALL: dict[str, tuple[str, ...]] = {
     "page": ("page.py",),
     "face": ("face.py",),
     "face-yunet": ("face.py", "--pack", "yunet"),
+    "galleries": ("galleries.py",),
+    "galleries-yunet": ("galleries.py", "--pack", "yunet"),
+    "idle": ("idle.py",),
 }
 
 

@@ -28,6 +28,8 @@ class Limit:
 
 
 NONE = Limit(most=0)
+# how often a search finds somebody for a stranger, names a member wrongly, or accuses somebody of two names
+RARE = [f"{rate}_{size}" for rate in ("fpir", "misnamed", "two_names_fpir") for size in (30, 200, 2000)]
 LIMITS: Mapping[str, Mapping[str, Limit]] = {
     "saves": {
         "saves_to_noop": Limit(least=0.75),
@@ -44,6 +46,12 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
     "page": {"first_load_kb": Limit(most=120)},
     "face": {"decision_to_networks": Limit(most=1.25), "embed_times_dlib": Limit(least=15)},
     "face-yunet": {"decision_to_networks": Limit(most=1.25)},
+    "galleries": dict.fromkeys(RARE, Limit(most=0.005)),
+    "galleries-yunet": dict.fromkeys(RARE, Limit(most=0.005)),
+    "idle": {
+        "kiosk_cpu_percent": Limit(most=3),
+        **dict.fromkeys(("camera_mb", "checkin_mb", "web_mb", "uplink_mb"), Limit(most=250)),
+    },
     "web_kills": {"lost": NONE, "doubled": NONE},
     "vm_kills": {"lost": NONE, "doubled": NONE, "changed": NONE},
     "camera_kills": {"lost_s_most": Limit(most=1.3)},

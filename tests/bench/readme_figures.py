@@ -120,6 +120,27 @@ ROWS = {
         "一帧到判定 {decision_ms} 毫秒，是两个网络之和的 {decision_to_networks} / frame to decision {decision_ms} ms, "
         "{decision_to_networks} of its two networks",
     ),
+    "galleries": (
+        "在多人中查找（合成模板） finding one among many (synthetic templates)",
+        "`.venv/bin/python tests/bench/galleries.py`",
+        "30、200、2000 人：误认陌生人 {fpir_30}、{fpir_200}、{fpir_2000}，"
+        "没认出本人 {fnir_30}、{fnir_200}、{fnir_2000} / 30, 200, 2,000 people: a stranger found {fpir_30}, "
+        "{fpir_200}, {fpir_2000}; a member not found {fnir_30}, {fnir_200}, {fnir_2000}",
+    ),
+    "galleries-yunet": (
+        "同上，人脸模型 yunet the same, pack yunet",
+        "`.venv/bin/python tests/bench/galleries.py --pack yunet`",
+        "误认陌生人 {fpir_30}、{fpir_200}、{fpir_2000}，没认出本人 {fnir_30}、{fnir_200}、{fnir_2000} / "
+        "a stranger found {fpir_30}, {fpir_200}, {fpir_2000}; a member not found {fnir_30}, {fnir_200}, {fnir_2000}",
+    ),
+    "idle": (
+        "空闲的考场 an idle room",
+        "`.venv/bin/python tests/bench/idle.py`",
+        "{seconds} 秒：签到服务占一个核的 {checkin_cpu_percent}%，签到屏页面 {page_cpu_percent}%；"
+        "内存（MB）签到 {checkin_mb}、网页 {web_mb}、摄像头 {camera_mb}、上传 {uplink_mb} / {seconds} s: check-in "
+        "{checkin_cpu_percent} % of a core, the kiosk's page {page_cpu_percent} %; memory (MB) check-in {checkin_mb}, "
+        "web {web_mb}, camera {camera_mb}, uplink {uplink_mb}",
+    ),
 }
 
 

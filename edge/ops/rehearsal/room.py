@@ -39,7 +39,7 @@ STRACE = ("strace", "-f", "--seccomp-bpf", "-I", "2", "-qq", "-A", "-e", "trace=
 
 @dataclass(frozen=True)
 class Usage:
-    """What `web` has used so far: processor seconds, and the most memory it held at once (megabytes).
+    """What `web`, or any group of processes, has used so far: processor seconds, and memory held (megabytes).
 
     `pss_mb`: pages that master and worker share counted once; None where the kernel does not tell.
     """
@@ -186,30 +186,35 @@ class ScratchRoom:
                 self._measure(self._process.pid)
 
     def _measure(self, group: int) -> None:
-        """Sum over the processes of the group; one that ends while it is read is left out."""
-        cpu = rss = pss = 0.0
-        told = True
-        ticks = os.sysconf("SC_CLK_TCK")
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError, ValueError, IndexError):
-                name, _, rest = stat.read_text().rpartition(") ")
-                fields = rest.split()
-                if int(fields[2]) != group or "(strace" in name:
-                    continue
-                cpu += (int(fields[11]) + int(fields[12])) / ticks
-                rss += _memory_mb(stat.parent / "status", "VmRSS:") or 0.0
-                share = _memory_mb(stat.parent / "smaps_rollup", "Pss:")
-                told = told and share is not None
-                pss += share or 0.0
-        last = self._last
-        self._last = Usage(
-            max(cpu, last.cpu_s), max(rss, last.rss_mb), max(pss, last.pss_mb or 0.0) if told and pss else last.pss_mb
-        )
+        """The most it held at once, and the processor time that only grows."""
+        now, last = usage_of(group), self._last
+        pss = max(now.pss_mb, last.pss_mb or 0.0) if now.pss_mb else last.pss_mb
+        self._last = Usage(max(now.cpu_s, last.cpu_s), max(now.rss_mb, last.rss_mb), pss)
 
     def _said(self) -> str:
         with suppress(OSError):
             return (self._folder / "web.log").read_text(errors="replace")[-400:]
         return ""
+
+
+def usage_of(group: int) -> Usage:
+    """What the processes of a group have used and hold now, summed; one that ends while it is read is left out, and so
+    is strace."""
+    cpu = rss = pss = 0.0
+    told = True
+    ticks = os.sysconf("SC_CLK_TCK")
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):
+            name, _, rest = stat.read_text().rpartition(") ")
+            fields = rest.split()
+            if int(fields[2]) != group or "(strace" in name:
+                continue
+            cpu += (int(fields[11]) + int(fields[12])) / ticks
+            rss += _memory_mb(stat.parent / "status", "VmRSS:") or 0.0
+            share = _memory_mb(stat.parent / "smaps_rollup", "Pss:")
+            told = told and share is not None
+            pss += share or 0.0
+    return Usage(cpu, rss, pss if told and pss else None)
 
 
 def _memory_mb(file: Path, name: str) -> float | None:
