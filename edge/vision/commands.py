@@ -111,6 +111,7 @@ def evaluate(
     \b
     failures_to_acquire  pictures that gave no template: missing, unreadable, without a face (or unfit, with --gate)
     fmr, fnmr            false matches and false non-matches at the shipped threshold, of the pairs compared
+    confusion            of those pairs: taken for one person, looked at again, taken for two
     tar_at_far_*         null with too few different pairs to measure that rate
     accuracy             by thresholds chosen on pairs of other people only (folds that share no person)
     ms_*                 medians of one thread; frame is the whole way from picture to decision
@@ -141,6 +142,9 @@ def evaluate(
         if key == "attacks":
             for kind, rates in value.items():
                 click.echo(f"attack {kind}  " + "  ".join(f"{name} {_said(rate)}" for name, rate in rates.items()))
+        elif key == "confusion":
+            for pairs, verdicts in value.items():
+                click.echo(f"{key} {pairs}  " + "  ".join(f"{name} {count}" for name, count in verdicts.items()))
         elif key not in ("roc", "fold_thresholds"):
             click.echo(f"{key}  {_said(value)}")
 

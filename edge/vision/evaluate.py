@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.domain.faces import Evidence, decide
+from edge.domain.faces import FULL_AREA, Evidence, Threshold, decide
 from edge.errors import BadInput, ExamroomError
 from edge.vision import rates
 from edge.vision.face import LARGEST_SIDE, Face, Picture
@@ -156,6 +156,7 @@ def face_report(pack: FacePack, found: Pairs, seen: Seen) -> dict[str, Any]:
         "fnmr": rates.share(int(np.count_nonzero(own > accept)), len(own)),
         "same_refused": rates.share(int(np.count_nonzero(own >= refuse)), len(own)),
         "different_not_refused": rates.share(int(np.count_nonzero(other < refuse)), len(other)),
+        "confusion": {"same": _verdicts(own, pack.threshold), "different": _verdicts(other, pack.threshold)},
         "accuracy": right,
         "accuracy_pairs": decided,
         "accuracy_at_threshold": rates.share(int(np.count_nonzero((distances <= accept) == same)), len(compared)),
@@ -170,6 +171,12 @@ def face_report(pack: FacePack, found: Pairs, seen: Seen) -> dict[str, Any]:
     for stage, spent in seen.spent.items():
         report[f"ms_{stage}"] = round(float(np.median(spent)), 2) if spent else None
     return report
+
+
+def _verdicts(distances: rates.Distances, threshold: Threshold) -> dict[str, int]:
+    """How many of these pairs a door takes for one person, looks at again and takes for two, by its own rule."""
+    found = Counter(decide([Evidence(float(one), 1.0, FULL_AREA)], threshold).verdict for one in distances)
+    return {"accepted": found["match"], "asked_again": found["ask_again"], "refused": found["no_match"]}
 
 
 def attack_report(

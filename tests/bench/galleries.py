@@ -33,7 +33,7 @@ from support.galleries import Counted, Crowd, Model, doubles, entries, searched
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 SEED = 20261128
 # size -> looks of strangers and of members, galleries; rosters
-SIZES = {30: (20_000, 4_000, 40, 200), 200: (20_000, 4_000, 10, 20), 2000: (4_000, 1_000, 4, 2)}
+SIZES = {30: (20_000, 4_000, 40, 200), 200: (20_000, 4_000, 10, 40), 2000: (4_000, 1_000, 4, 2)}
 # What the pictures at hand give: two pictures of one person (25 pairs of 3 people), and frames of one look.
 OWN = {"dlib": (0.36, 0.09), "yunet": (0.35, 0.10)}
 FRAME = 0.09

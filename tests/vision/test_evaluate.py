@@ -72,6 +72,8 @@ def test_the_figures_are_those_of_the_pairs(
     assert (found["no_face"], found["unreadable"], found["missing"]) == (["hopper 4"], ["hopper 5"], ["hopper 6"])
     assert (found["threshold"], found["fmr"], found["fnmr"]) == (0.45, 0, 0)
     assert found["accuracy_at_threshold"] == 1
+    assert found["confusion"]["same"] == {"accepted": 6, "asked_again": 0, "refused": 0}
+    assert found["confusion"]["different"] == {"accepted": 0, "asked_again": 0, "refused": 9}
     assert found["tar_at_far_1e-2"] is None and found["tar_at_far_1e-3"] is None, "nine pairs show no such rate"
     assert found["accuracy"] is None, "two people leave nobody to choose a threshold on"
     assert found["ms_frame"] >= found["ms_detect"] + found["ms_landmarks"] + found["ms_embed"] - 0.5
@@ -94,6 +96,7 @@ def test_a_gate_and_words_for_people(pack: FacePack, models_dir: Path, gallery: 
     assert "failures_to_acquire  0" in plain.output and "quality  face_dark 1" in plain.output
     assert "failures_to_acquire  1" in gated.output and "not_fit  1 (hopper 2)" in gated.output
     assert "fmr  未测得 not measured" in plain.output
+    assert "confusion different  accepted 0  asked_again 0  refused 0" in plain.output
 
 
 def test_liveness_is_measured_by_kind(more_models: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import cv2
 import dlib
@@ -12,6 +12,7 @@ from edge.errors import BadInput
 from edge.vision.face_pack import Face, FacePack, Picture
 from edge.vision.quality import judge, measure
 from edge.vision.template import Template, average, check_template, from_bytes, to_bytes
+from support.augmented import augmentations
 
 WHO = ["hopper", "astronaut"]
 OTHER = {"hopper": "astronaut", "astronaut": "hopper"}
@@ -198,31 +199,6 @@ def test_a_small_portrait_from_a_card_is_found(
     (face, *_) = pack.detect(small)
     assert 50 <= face.width < 80
     assert pack.distance(pack.embed(small, face), templates["hopper"]) < pack.threshold.accept
-
-
-def augmentations(picture: Picture, width: float) -> Iterator[tuple[str, Picture]]:
-    """Light, blur, size, compression and place, as a door's camera may do them; `width` is the face's."""
-    values = picture.astype(np.float32)
-    for gain in (0.5, 0.7, 1.2, 1.4):
-        yield f"gain {gain}", np.clip(values * gain, 0, 255).astype(np.uint8)
-    for offset in (-50, -25, 25, 50):
-        yield f"offset {offset}", np.clip(values + offset, 0, 255).astype(np.uint8)
-    for gamma in (0.6, 1.6):
-        yield f"gamma {gamma}", (255 * (values / 255) ** gamma).astype(np.uint8)
-    for part in (0.005, 0.01, 0.015):
-        yield f"blur {part}", np.asarray(cv2.GaussianBlur(picture, (0, 0), max(0.3, part * width)))
-    for pixels in (60, 80, 110, 300):
-        method = cv2.INTER_AREA if pixels < width else cv2.INTER_CUBIC
-        factor = pixels / width
-        yield f"{pixels} pixels", np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=method))
-    for quality in (75, 40, 20):
-        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        yield f"JPEG {quality}", np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-    for across, down in ((13, 7), (-22, 9), (31, -5)):
-        move = np.array([[1, 0, across], [0, 1, down]], np.float32)
-        yield f"shift {across}", np.asarray(cv2.warpAffine(picture, move, (picture.shape[1], picture.shape[0])))
-    noise = np.random.default_rng(3).normal(0, 8, picture.shape)
-    yield "noise", np.clip(values + noise, 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("who", WHO)
