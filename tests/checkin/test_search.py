@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -128,6 +129,18 @@ def test_a_badge_ends_a_search_and_so_does_going_away(doorway: Doorway) -> None:
     doorway.look(wall(), steps=1)
     assert (doorway.kiosk.state, doorway.kiosk.reason) == ("see_proctor", "button_no_badge")
     assert people.consent(doorway.desk.db, doorway.who(HOPPER).person, consents.SEARCH) is True
+
+
+def test_a_list_longer_than_was_tried_is_told_before_anybody_looks(
+    doorway: Doorway, pack: FacePack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pack.search is not None
+    monkeypatch.setattr(pack, "search", replace(pack.search, gallery=1))
+    doorway.policy(search=True)
+    agree(doorway, consents.SEARCH, HOPPER, ASTRONAUT)
+    shown = press(doorway)
+    assert (shown.state, shown.reason) == ("see_proctor", "search_too_many")
+    assert last(doorway)["reason"] == "search_too_many"
 
 
 def test_a_consent_withdrawn_during_a_search_is_heard(doorway: Doorway) -> None:
