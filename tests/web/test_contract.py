@@ -30,8 +30,7 @@ from edge.web.kiosk import api as kiosk
 from edge.web.scoring import api as scoring
 from edge.web.scoring import pictures
 from edge.web.spotcheck import exporting as spotcheck
-from edge.web.spotcheck import viewing
-from edge.web.spotcheck import space
+from edge.web.spotcheck import space, viewing
 from support.contracts import contract
 from support.rooms import make_desk_room
 from support.serving import EXAMINER, PROCTOR, SUPERVISOR

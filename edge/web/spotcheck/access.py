@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from flask import request
 
 from edge import clock
+from edge.domain.keeping import MARGIN_MS
 from edge.errors import BadInput, NotFound, Refused
 from edge.store import access, segments, sessions
 from edge.store.access import View
-from edge.store.segments import SESSION_MARGIN_MS
 from edge.store.sessions import Session
 from edge.web.room import room, room_db
 from edge.web.spotcheck import bp
@@ -51,8 +51,8 @@ def window(session: Session) -> tuple[int, int] | None:
     """The wall time that whoever is signed in may look at; None before the session's door has opened."""
     if session.opened_ms is None:
         return None
-    since = session.opened_ms - SESSION_MARGIN_MS
-    until = (session.closed_ms or clock.wall_ms()) + SESSION_MARGIN_MS
+    since = session.opened_ms - MARGIN_MS
+    until = (session.closed_ms or clock.wall_ms()) + MARGIN_MS
     held = held_pass()
     return (since, until) if held is None else (max(since, held.from_ms), min(until, held.until_ms))
 
