@@ -45,8 +45,10 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Whole files among the parameters differ from worker to worker, by the time that is in them."""
-    return "bytes" if isinstance(val, bytes) and len(val) > 40 else None
+    """Moments among the parameters differ from worker to worker, and so do whole files, by the time that is in them."""
+    if isinstance(val, bytes) and len(val) > 40:
+        return "bytes"
+    return "moment" if isinstance(val, int) and val > 1 << 40 else None
 
 
 def _shares_with_its_module(item: pytest.Function) -> bool:
