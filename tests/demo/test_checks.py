@@ -69,7 +69,7 @@ def shorten(file: Path) -> None:
 
 def rewrite_row(db: sqlite3.Connection) -> None:
     """Another segment's hashes in the row: only the ledger still knows better."""
-    db.execute("UPDATE segments SET (fragments, digest) = (SELECT fragments, digest FROM segments WHERE sequence = 1)")
+    db.execute("UPDATE segments SET (packed, digest) = (SELECT packed, digest FROM segments WHERE sequence = 1)")
 
 
 @pytest.mark.parametrize(
