@@ -55,6 +55,8 @@ class Camera:
 
 @pytest.fixture
 def camera(monkeypatch: pytest.MonkeyPatch) -> Camera:
+    # whatever ran before, each test has the same noise: a code that is not read must not be chance
+    monkeypatch.setitem(globals(), "NOISE", np.random.default_rng(4))
     monkeypatch.setattr(qr, "_GONE_MS", 60)
     monkeypatch.setattr(qr, "_AFTER_MOTION_MS", 20)
     return Camera()
