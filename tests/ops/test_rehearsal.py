@@ -413,7 +413,7 @@ def test_what_is_wrong_with_another_session_is_only_said(tmp_path: Path) -> None
     room.db.close()
 
 
-@pytest.mark.parametrize("by", ["web", "strace"])
+@pytest.mark.parametrize("by", [pytest.param("web", marks=pytest.mark.long), "strace"])
 def test_flushes_are_counted_by_the_journal_or_from_outside(tmp_path: Path, by: str) -> None:
     if by == "strace" and not can_trace():
         pytest.skip("strace is not here, or may not trace; see provisioning/test-packages.sh")

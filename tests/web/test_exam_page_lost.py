@@ -124,7 +124,9 @@ def answer_third(page: Page, done: set[str]) -> str:
     return item
 
 
-@pytest.mark.parametrize("hours", [pytest.param(2, marks=pytest.mark.long), -2, 24 * 30])
+@pytest.mark.parametrize(
+    "hours", [pytest.param(2, marks=pytest.mark.long), -2, pytest.param(24 * 30, marks=pytest.mark.long)]
+)
 def test_a_tablet_whose_clock_jumps_over_a_reload_loses_nothing(
     browser: Browser, room: DeskRoom, tmp_path: Path, hours: int
 ) -> None:
