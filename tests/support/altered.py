@@ -38,7 +38,7 @@ def altered(original: Any) -> Iterator[tuple[str, bytes]]:
         yield f"splice {number}", original.data[:at] + put + original.data[at + width :]
 
 
-def _pack(members: dict[str, bytes]) -> bytes:
+def pack(members: dict[str, bytes]) -> bytes:
     file = io.BytesIO()
     writer = ContainerWriter(file)
     for name, content in members.items():
@@ -73,22 +73,22 @@ def _repacked(original: Any) -> Iterator[tuple[str, bytes]]:
         yield "put before", tail + data
         yield "put between", data[:middle] + tail + data[middle:]
     for name in members:
-        yield f"removed {name}", _pack({n: c for n, c in members.items() if n != name})
-    yield "extra", _pack({**members, "extra.txt": b"x"})
-    yield "turned", _pack(dict(reversed(members.items())))
+        yield f"removed {name}", pack({n: c for n, c in members.items() if n != name})
+    yield "extra", pack({**members, "extra.txt": b"x"})
+    yield "turned", pack(dict(reversed(members.items())))
     for name, content in original.other_members.items():
         if name in members and content != members[name]:
             yield f"from another export {name}", original.with_member(name, content)
     entries, proofs = members[LEDGER], members[PROOFS]
     for index in (0, 5, -1):
-        yield f"entry {index} dropped", original.with_member(LEDGER, _line(entries, index, lambda _: []))
-    yield "entry doubled", original.with_member(LEDGER, _line(entries, 4, lambda x: [x, x]))
+        yield f"entry {index} dropped", original.with_member(LEDGER, change_line(entries, index, lambda _: []))
+    yield "entry doubled", original.with_member(LEDGER, change_line(entries, 4, lambda x: [x, x]))
     yield "entry appended", original.with_member(LEDGER, entries + entries.splitlines(keepends=True)[0])
     yield "last newline gone", original.with_member(LEDGER, entries[:-1])
     foreign = canonical({**json.loads(proofs.splitlines()[5]), "seq": json.loads(proofs.splitlines()[4])["seq"]})
-    yield "proof of another", original.with_member(PROOFS, _line(proofs, 4, lambda _: [foreign + b"\n"]))
+    yield "proof of another", original.with_member(PROOFS, change_line(proofs, 4, lambda _: [foreign + b"\n"]))
     yield "proofs longer", original.with_member(PROOFS, proofs + b"{}\n")
-    yield "two parts", _pack({**members, LEDGER: entries.replace(b"admitted", b"rejected"), "README.txt": b"changed"})
+    yield "two parts", pack({**members, LEDGER: entries.replace(b"admitted", b"rejected"), "README.txt": b"changed"})
     video = next(name for name in members if name.startswith("video/"))
     yield "video longer", original.with_member(video, members[video] + b"x")
     yield "video shorter", original.with_member(video, members[video][:-700])
@@ -139,9 +139,9 @@ def _resigned(original: Any) -> Iterator[tuple[str, bytes]]:
     entries = members[LEDGER].splitlines()
     for kept, gone in (({"first": first + 1, "last": last}, first), ({"first": first, "last": last - 1}, last)):
         index = next(i for i, line in enumerate(entries) if json.loads(line)["seq"] == gone)
-        less = {name: _line(members[name], index, lambda _: []) for name in (LEDGER, PROOFS)}
+        less = {name: change_line(members[name], index, lambda _: []) for name in (LEDGER, PROOFS)}
         yield f"run without {gone}", original.resign({**members, **less}, span=kept)
-    rewritten = _line(members[LEDGER], 3, lambda x: [x.replace(b"admitted", b"rejected")])
+    rewritten = change_line(members[LEDGER], 3, lambda x: [x.replace(b"admitted", b"rejected")])
     yield "entry rewritten", original.resign({**members, LEDGER: rewritten})
     fact = manifest["segments"][1]
     index, video = f"segments/{fact['segment']}.json", f"video/{fact['segment']}.mp4"
@@ -178,7 +178,7 @@ def _resigned(original: Any) -> Iterator[tuple[str, bytes]]:
         yield f"table {list(change)}", original.resign({**members, index: canonical({**segment, **change})})
 
 
-def _line(data: bytes, index: int, change: Callable[[bytes], list[bytes]]) -> bytes:
+def change_line(data: bytes, index: int, change: Callable[[bytes], list[bytes]]) -> bytes:
     lines = data.splitlines(keepends=True)
     at = index % len(lines)
     return b"".join([*lines[:at], *change(lines[at]), *lines[at + 1 :]])

@@ -1,6 +1,6 @@
 """Pictures of pages in build/screens, for people to look at: taken by `make pictures`, which sets EXAMROOM_PICTURES.
 
-What a page must be is asserted by the tests that open it; without pictures they take a quarter less time.
+What a page must be is asserted by the tests that open it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ import io
 import json
 import random
 import re
-from collections.abc import Callable
 from importlib import resources
 from itertools import pairwise
 from typing import Any
@@ -19,33 +18,16 @@ from hypothesis import strategies as st
 from edge.domain.canonical import canonical
 from edge.trust import certificate as certificates
 from edge.trust import checkpoint, dsse
-from edge.trust.container import ContainerWriter, read_directory
+from edge.trust.container import read_directory
 from edge.trust.evidence_format import Part
 from edge.trust.verifier import Region, Verdict, layout, verify_open
 from edge.trust.verifier.signed import millis_of
+from support.altered import CERTIFICATE, CHECKPOINT, LEDGER, MANIFEST, PROOFS, WITNESS, change_line, pack
 from support.examples import examples
-
-MANIFEST, LEDGER, PROOFS, CHECKPOINT, WITNESS, CERTIFICATE = (
-    "manifest.dsse.json",
-    "ledger.jsonl",
-    "proofs.jsonl",
-    "checkpoint.txt",
-    "witness.json",
-    "certificate.dsse.json",
-)
 
 
 def verify(data: bytes, root: bytes) -> Verdict:
     return verify_open(io.BytesIO(data), [root])
-
-
-def pack(members: dict[str, bytes]) -> bytes:
-    file = io.BytesIO()
-    writer = ContainerWriter(file)
-    for name, content in members.items():
-        writer.add(name, [content])
-    writer.finish()
-    return file.getvalue()
 
 
 def lines(data: bytes) -> list[bytes]:
@@ -198,11 +180,6 @@ def test_a_certificate_out_of_its_time_or_of_another_room(original: Any) -> None
     assert under(longer).ok
     swapped = original.with_member(CERTIFICATE, certificates.issue(longer, original.issuer))
     assert verify(swapped, original.root).part == "certificate"
-
-
-def change_line(data: bytes, index: int, change: Callable[[bytes], list[bytes]]) -> bytes:
-    all_lines = lines(data)
-    return b"".join([*all_lines[:index], *change(all_lines[index]), *all_lines[index + 1 :]])
 
 
 @pytest.mark.parametrize("index", [0, 5, -1])
