@@ -388,6 +388,7 @@ def test_answers_left_on_a_tablet_that_was_off_at_the_end_still_reach_the_room(
         seat(page, base, codes[0])
         page.context.set_offline(True)
         items = [answer(page, 0), answer(page, 1)]
+        until(lambda: len(stored(page)["ops"]) == 2, 10, "both are on the tablet")
         context = page.context
         page.close()
         proctor.post(f"/console/api/{room.session}/close", reason="时间到")

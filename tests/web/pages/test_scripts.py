@@ -57,6 +57,21 @@ def _folder(area: str) -> Path:
     return ROOT / "ui" if area == "ui" else ROOT / "web" / area
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_button_waits_for_its_script(path: Path) -> None:
+    """A press before the script has come would be lost; the kiosk's two are empty, and nobody's, until then."""
+    buttons = re.findall(r'<button type="button"[^>]*>', path.read_text(encoding="utf-8"))
+    assert [one for one in buttons if "disabled data-script" not in one and path.name != "kiosk.html"] == []
+
+
+def test_every_script_of_such_a_page_wakes_its_buttons() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        if "data-script" in text:
+            scripts = re.findall(r"url_for\('(\w+)\.static', filename='([^']+\.js)'\)", text)
+            assert any("wake();" in (_folder(area) / "static" / name).read_text("utf-8") for area, name in scripts), page
+
+
 @pytest.mark.parametrize("path", STYLES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_styles_work_on_old_tablets(path: Path) -> None:
     style = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)

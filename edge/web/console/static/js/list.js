@@ -4,6 +4,7 @@ import { byId, h } from "/ui/static/js/dom.js";
 import { t } from "/ui/static/js/text.js";
 import { postJSON } from "/ui/static/js/http.js";
 import { ask } from "/ui/static/js/dialog.js";
+import { wake } from "/ui/static/js/wake.js";
 import { newId } from "./send.js";
 import { watchUnplug } from "./unplug.js";
 
@@ -23,3 +24,4 @@ if (button) {
   });
 }
 watchUnplug(byId("unplug"), () => true);
+wake();

@@ -23,10 +23,10 @@ export function createPaper(document_, marks, pending) {
     return saved[id] ? saved[id].value : [];
   }
 
-  // "none" | "tablet" | "saved" | "grace" | "noted" | "conflict" | "late" | "paused" | "rejected"
+  // "none" | "keeping" | "tablet" | "saved" | "grace" | "noted" | "conflict" | "late" | "paused" | "rejected"
   function state(id) {
     const queued = pending(id);
-    if (queued) return queued.held ? "rejected" : "tablet";
+    if (queued) return queued.held ? "rejected" : queued.kept ? "tablet" : "keeping";
     if (kept.conflicts[id]) return "conflict";
     if (kept.rejected[id]) return "rejected";
     if (kept.late[id]) return "late";

@@ -7,6 +7,7 @@
 //         whose acknowledgement brings it.
 //   sent: {tablet, seq, base}, written down before the first try, and from then on nothing of it changes, so that a
 //         repeat is the same operation. An operation not yet sent may still be replaced by a newer choice.
+//   kept: it is in the store; turn: of its last choice. Neither is stored itself.
 //   held: why the room refused it, though it should not have: it is kept, shown, and tried again now and then, while
 //         those behind it go on. A newer choice takes its place.
 // One is sent at a time. A sequence number is spent only by an acknowledgement, so the numbers have no holes.
@@ -51,7 +52,7 @@ export function createQueue(deps) {
     // The room knows best; without it (reload while offline) what was noted here is the same or newer than the copy.
     nextSeq = facts.fresh || !noted || noted.tablet !== tablet ? facts.next_seq : Math.max(noted.next, facts.next_seq);
     learn(responses);
-    for (const op of ops) op.readyAt = 0;
+    for (const op of ops) Object.assign(op, { readyAt: 0, kept: true });
     stopped = false;
     pump();
   }
@@ -81,8 +82,7 @@ export function createQueue(deps) {
       last.held = null;
       last.resyncs = 0;
       stamp(last, delayMs);
-      deps.changed();
-      await save(() => store.putOp(plain(last)));
+      await keep(last, () => save(() => store.putOp(plain(last))));
     } else {
       await append("answer", item, value, last ? null : versions.get(item) || 0, delayMs);
     }
@@ -93,8 +93,18 @@ export function createQueue(deps) {
     const op = { attempt, n: ++lastN, op_id: deps.newId(), kind, item, value, base, sent: null, held: null, resyncs: 0 };
     stamp(op, delayMs);
     ops.push(op);
+    await keep(op, () => add(op));
+  }
+
+  // The page says that an operation is on this tablet once it is, and not before.
+  async function keep(op, write) {
+    const turn = {};
+    Object.assign(op, { kept: false, turn });
     deps.changed();
-    await add(op);
+    await write();
+    if (op.turn !== turn) return; // chosen anew meanwhile
+    op.kept = true;
+    deps.changed();
   }
 
   // All clocks: the steady one while this page lives, the room's over a reload, the tablet's own where there is no other.

@@ -151,7 +151,7 @@ export function createView(root, claim, paper, kit, acts) {
     if (!reachable) said.push(t("exam.cell_locked"));
     setText(cell, item.n);
     cell.dataset.corner = trouble ? "!" : flagged ? "⚑" : "";
-    cell.className = "cell num" + (full ? " full" : "") + (state === "tablet" ? " way" : "");
+    cell.className = "cell num" + (full ? " full" : "") + (state === "tablet" || state === "keeping" ? " way" : "");
     cell.disabled = !reachable;
     cell.setAttribute("aria-label", item.n + ", " + said.join(", "));
     if (current) cell.setAttribute("aria-current", "step");
@@ -175,6 +175,7 @@ export function createView(root, claim, paper, kit, acts) {
     }
     const line = {
       none: ["", t("exam.state_none")],
+      keeping: ["way", t("exam.state_keeping")],
       tablet: ["way", t("exam.state_tablet")],
       saved: ["good", t("exam.state_saved", { time: hms(paper.savedAt(item.id)) })],
       grace: ["good", t("exam.state_grace", { time: hms(paper.savedAt(item.id)) })],

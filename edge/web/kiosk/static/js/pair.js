@@ -3,6 +3,7 @@
 import { byId } from "/ui/static/js/dom.js";
 import { postJSON } from "/ui/static/js/http.js";
 import { toast } from "/ui/static/js/dialog.js";
+import { wake } from "/ui/static/js/wake.js";
 
 byId("pair").addEventListener("click", async (event) => {
   event.target.disabled = true;
@@ -16,3 +17,4 @@ byId("pair").addEventListener("click", async (event) => {
     event.target.disabled = false;
   }
 });
+wake();

@@ -4,6 +4,7 @@ import { byId, h, replace, setText } from "/ui/static/js/dom.js";
 import { t } from "/ui/static/js/text.js";
 import { Failure, getJSON, postJSON } from "/ui/static/js/http.js";
 import { toast } from "/ui/static/js/dialog.js";
+import { wake } from "/ui/static/js/wake.js";
 import { newId, openStore } from "./idb.js";
 import { makeQueue } from "./queue.js";
 import { makeDrafts } from "./drafts.js";
@@ -190,5 +191,6 @@ function darkness() {
 }
 
 darkness();
+wake();
 if (navigator.serviceWorker && window.isSecureContext) navigator.serviceWorker.register("/scoring/sw.js", { scope: "/scoring/" }).catch(() => {});
 start();

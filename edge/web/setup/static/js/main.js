@@ -2,6 +2,7 @@
 
 import { byId, h, replace } from "/ui/static/js/dom.js";
 import { t } from "/ui/static/js/text.js";
+import { wake } from "/ui/static/js/wake.js";
 
 const TIMEOUT_MS = 6000;
 const CLOCK_FINE_MS = 120000;
@@ -111,4 +112,5 @@ window.addEventListener("beforeprint", () => { open = all.map((one) => one.open)
 window.addEventListener("afterprint", () => all.forEach((one, n) => { one.open = open[n]; }));
 byId("print").addEventListener("click", () => window.print());
 byId("again").addEventListener("click", look);
+wake();
 look();

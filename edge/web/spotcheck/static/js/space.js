@@ -4,6 +4,7 @@ import { byId, h } from "/ui/static/js/dom.js";
 import { t } from "/ui/static/js/text.js";
 import { postJSON } from "/ui/static/js/http.js";
 import { ask } from "/ui/static/js/dialog.js";
+import { wake } from "/ui/static/js/wake.js";
 
 const facts = JSON.parse(byId("facts").textContent);
 
@@ -58,3 +59,4 @@ byId("hold-span").addEventListener("click", () => ask({
     return done("/spotcheck/api/holds", { camera: camera.value || null, from: moment(from.value), until: moment(until.value), why: form.elements.why.value });
   },
 }));
+wake();
