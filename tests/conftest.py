@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from argon2 import PasswordHasher
 from hypothesis import settings
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
+from edge.store import db
+from edge.store.answers_schema import ANSWERS_MIGRATIONS
+from edge.store.room_schema import ROOM_MIGRATIONS
 from support.examples import examples
 from support.rooms import DeskRoom, make_desk_room
 from support.tablet_page import CHROMIUM, chromium
@@ -79,6 +83,23 @@ def quick_pins() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in ("edge.exam.roster_xlsx", "edge.demo.people"):
             patch.setattr(f"{module}.PasswordHasher", lambda **_: quick)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stores_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A new store is some fifty migrations, each flushed to the disk: made by the first test, copied for the others."""
+    prepare, kept = db._prepare, tmp_path_factory.mktemp("stores")
+
+    def copied(path: Path, name: str, migrations: Mapping[str, str]) -> None:
+        if migrations in (ROOM_MIGRATIONS, ANSWERS_MIGRATIONS) and not path.exists():
+            made = kept / f"{name}.db"
+            prepare(made, name, migrations)
+            shutil.copyfile(made, path)
+        prepare(path, name, migrations)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db, "_prepare", copied)
         yield
 
 
