@@ -138,16 +138,23 @@ def liveness() -> Liveness | None:
 
 
 @pytest.fixture
+def look_seconds() -> float:
+    """How long the door looks before it asks again: short, unless a module needs several pictures on a busy machine."""
+    return 0.6
+
+
+@pytest.fixture
 def doorway(
     tmp_path: Path,
     pack: FacePack,
     liveness: Liveness | None,
     look_once: Callable[[FacePack, bytes], Template],
+    look_seconds: float,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Doorway]:
     if importlib.util.find_spec("matplotlib") is None or importlib.util.find_spec("skimage") is None:
         pytest.skip("the demo extra, whose wheels carry the portraits, is not installed")
-    desk = make_desk_room(tmp_path, photos=True, checkin={"look_seconds": 0.6, "show_seconds": 0.1})
+    desk = make_desk_room(tmp_path, photos=True, checkin={"look_seconds": look_seconds, "show_seconds": 0.1})
     bank = open_bank(desk.identity, desk.config.paths.bundles, sessions.find(desk.db, desk.session))
     monkeypatch.setattr("edge.checkin.enrol.template_of", look_once)
     while enrol_next(desk.db, pack, desk.identity.keys.data):

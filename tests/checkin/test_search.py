@@ -199,6 +199,11 @@ def test_the_limits_of_a_search_stand_in_the_manifest_with_what_they_rest_on() -
 # ---- one face, two names
 
 
+@pytest.fixture
+def look_seconds() -> float:
+    return 3.0
+
+
 def kinds(db: sqlite3.Connection) -> list[tuple[str | None, object]]:
     return [(entry.subject, entry.body["reason"]) for entry in ledger.entries(db, kinds=(KIND,))]
 
