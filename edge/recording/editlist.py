@@ -67,8 +67,9 @@ def view_head(init: bytes, moofs: Sequence[tuple[bytes, int]], skip_ms: int, las
     """What stands before the fragments in the view of them: ftyp, moov and the header of their mdat.
 
     `init`: the segment's ftyp and moov; `moofs`: each fragment's moof with the length of the whole fragment. The view
-    begins `skip_ms` after the first fragment does and ends `last_ms` after the last one has begun, or with it.
-    Untrimmable where the bytes are not such fragments or nothing would be seen.
+    begins with the picture that is seen `skip_ms` after the first fragment has begun (players differ about a part of
+    one), and ends `last_ms` after the last fragment has begun, or with it. Untrimmable where the bytes are not such
+    fragments or nothing would be seen.
     """
     try:
         moov = next(body for kind, body in _boxes(init) if kind == b"moov")
@@ -79,6 +80,7 @@ def view_head(init: bytes, moofs: Sequence[tuple[bytes, int]], skip_ms: int, las
         end = min(begins[-1] + last_ms * video.timescale // 1000, video.ends)
         if end <= start:
             raise Untrimmable
+        start = max(sample.shown for sample in video.samples if sample.shown <= start)
         edit = (start / video.timescale, (end - start) / video.timescale)
         payload = sum(length for _, length in moofs)
         size = len(_head(moov, tracks, edit, payload, 0))

@@ -52,9 +52,10 @@ video 文件夹里是考场录下的原始录像，可直接播放。view 文件
 请勿解压后重新打包：改动任何一个字节，核验都会指出是哪一部分、录像的第几秒。
 本文件含个人信息，请按用途保管，用完即删。
 
-The folder video holds the footage as the room recorded it; it plays as it is. The folder view, where there is one, holds
-the same footage cut to the very span, one file where it begins and one where it ends; what lies between is in video.
-The other files prove that footage and ledger are unaltered. To verify, offline, with the public key of the province (or institution) alone:
+The folder video holds the footage as the room recorded it; it plays as it is. The folder view, where there is one,
+holds the same footage cut to the very span: a file where it begins and one where it ends; what lies between is in
+video. The other files prove that footage and ledger are unaltered. To verify, offline, with the public key of the
+province (or institution) alone:
 
     examroom verify THIS.zip --root ROOT.pub
 

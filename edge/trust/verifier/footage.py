@@ -56,7 +56,7 @@ def check_footage(
     entries: ledger_slice.Entries | None,
     facts: dict[str, object],
 ) -> Iterator[Problem]:
-    """`entries`: those of the slice, None where they are not to be trusted; `facts` get what is covered and the gaps."""
+    """`entries`: those of the slice, None where they cannot be trusted; `facts` get what is covered and the gaps."""
     sizes = {fact.name: fact for fact in manifest.members}
     spans: list[tuple[int, int]] = []
     for place, fact in enumerate(manifest.segments):
@@ -156,7 +156,7 @@ def _view(
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of bytes of a video or view: its hash, where one is known by itself, and what to say where it is altered."""
+    """A run of bytes of a video or view: its hash, where it has one by itself, and what to say if it is altered."""
 
     length: int
     sha256: str | None

@@ -124,8 +124,8 @@ def test_the_page_says_what_the_verifier_in_python_says(page: Page, original: An
     wanted = {what: python(data, roots) for what, data, roots in vectors}
     assert len(vectors) > 200 and len({said["reason"] for said in wanted.values()}) > 30
     assert {said["part"] for said in wanted.values()} >= {
-        "container", "certificate", "manifest", "checkpoint", "ledger", "proof", "segment-index", "video", "readme",
-        "result",
+        "container", "certificate", "manifest", "checkpoint", "ledger", "proof", "segment-index", "video", "video-view",
+        "readme", "result",
     }  # fmt: skip
     found = ask(page, original.data, [(data, roots) for _, data, roots in vectors])
     for (what, _, _), said in zip(vectors, found, strict=True):
