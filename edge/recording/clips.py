@@ -115,8 +115,8 @@ def stream(recordings: Path, clip: Clip, start: int = 0, end: int | None = None)
 
 
 def file_blocks(path: Path, start: int, end: int) -> Iterator[bytes]:
-    """Bytes [start, end) of any file in the same blocks; what is missing at its end is left out. NotFound
-    (`export_gone`) at the call where it cannot be opened.
+    """Bytes [start, end) of an export in the same blocks. NotFound (`export_gone`) at the call where it cannot be
+    opened, and where it ends before.
     """
     try:
         file = path.open("rb")
@@ -128,7 +128,10 @@ def file_blocks(path: Path, start: int, end: int) -> Iterator[bytes]:
 def _run(file: BinaryIO, at: int, end: int) -> Iterator[bytes]:
     with file:
         file.seek(at)
-        while at < end and (block := file.read(min(_BLOCK, end - at))):
+        while at < end:
+            block = file.read(min(_BLOCK, end - at))
+            if not block:
+                raise NotFound("export_gone")
             at += len(block)
             yield block
 

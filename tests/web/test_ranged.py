@@ -189,4 +189,22 @@ def test_blocks_wait_their_turn_and_end_with_the_process() -> None:
     assert len(list(flow(1, waited).paced(lambda: iter([bytes(500_000)] * 4)))) == 4
     assert waited == [pytest.approx(0.5, abs=0.1), pytest.approx(1.0, abs=0.1)]
     ending = FootageFlow(lambda: 8, 1, lambda _: True)
-    assert list(ending.paced(lambda: iter([b"x" * 100] * 4))) == []
+    with pytest.raises(ConnectionResetError):
+        list(ending.paced(lambda: iter([b"x" * 100] * 4)))
+
+
+def test_a_paused_player_gives_its_place_to_whoever_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bucket, "PATIENCE_S", 0.0)
+    one = flow(1, [])
+    paused = one.paced(lambda: iter([b"a"] * 9))
+    assert next(paused) == b"a"
+    with pytest.raises(TooMany):
+        one.paced(lambda: iter([b"b"]))
+    monkeypatch.setattr(bucket, "STALLED_S", -1.0)
+    others = [one.paced(lambda: iter([b"b"] * 9)) for _ in range(2)]
+    with pytest.raises(TooMany):  # their threads are not free yet
+        one.paced(lambda: iter([b"c"]))
+    with pytest.raises(ConnectionResetError):
+        next(paused)
+    others.append(one.paced(lambda: iter([b"d"])))
+    assert list(others[-1]) == [b"d"]
