@@ -8,13 +8,14 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from edge import clock
 from edge.config import Paths
 from edge.domain.canonical import canonical
 from edge.domain.footage import Fragment, covering
-from edge.errors import BadInput, Exists, NotFound, VerificationFailed
+from edge.errors import BadInput, Exists, NotFound, Unavailable, VerificationFailed
 from edge.recording.packing import Chosen, Output, Told, write_file
 from edge.store import downloads, ledger, segments
 from edge.store.db import transaction
@@ -76,7 +77,7 @@ def export_evidence(
     try:
         _export(connection, paths, identity, chosen, output, export_seq, salt, session, why, by)
     finally:
-        with transaction(connection):
+        with suppress(Unavailable), transaction(connection):  # a pin that cannot be taken off lapses by itself
             downloads.unpin(connection, pin)
     return out
 

@@ -120,6 +120,12 @@ def ids(connection: sqlite3.Connection) -> set[str]:
     return {row[0] for row in connection.execute("SELECT export_id FROM exports WHERE state <> ?", (FAILED,))}
 
 
+def ready(connection: sqlite3.Connection) -> list[str]:
+    """The ids of those whose file is there, oldest first."""
+    rows = connection.execute("SELECT export_id FROM exports WHERE state = ? ORDER BY expires_ms", (READY,))
+    return [row[0] for row in rows]
+
+
 # ---- pins
 
 

@@ -27,6 +27,7 @@ from edge.recording.files import EXPORTS
 from edge.recording.retention import rules_of
 from edge.store import downloads, ledger
 from edge.store.db import connect, transaction
+from edge.store.reserve import free_bytes
 from edge.trust import enrolment
 from edge.web.bucket import Bucket
 
@@ -34,7 +35,9 @@ log = logging.getLogger("examroom.web.exports")
 MOST = 4
 """Exports that wait or are being made, of everybody together."""
 EXAM_BITS = 80_000_000
-"""A second, written while an exam is on: a fifth of what a slow card takes, so that footage is never late for it."""
+"""Written a second while an exam is on: ten megabytes, so that footage finds the disk free in between."""
+SHORT_S = 120
+"""With less free than the reserve and what the cameras record in so long, exports go before their day is over."""
 _BLOCK = 1 << 20
 _TRIES, _PAUSE_S = 6, 2.0
 
@@ -113,11 +116,23 @@ class Exports:
         """Delete what has had its day, and every file that is nobody's."""
         with transaction(connection):
             downloads.drop_expired(connection)
+        self._give_room(connection)
         known = downloads.ids(connection)
         for file in self.folder.iterdir() if self.folder.is_dir() else ():
             mine = self.job(file.name.lstrip(".").partition(".")[0])
             if mine is None and not (file.suffix == ".zip" and file.stem in known):
                 file.unlink(missing_ok=True)
+
+    def _give_room(self, connection: sqlite3.Connection) -> None:
+        """An export can be made again, footage cannot be recorded again: the oldest go while the disk is short."""
+        rules = rules_of(self._config)
+        wanted = rules.reserve + rules.reserve // 10 + sum(rules.bitrates.values()) * SHORT_S // 8
+        for export_id in downloads.ready(connection):
+            if free_bytes(self.folder) >= wanted:
+                break
+            self.file(export_id).unlink(missing_ok=True)
+            with transaction(connection):
+                downloads.fail(connection, export_id, "export_dropped", {})
 
     # ---- the thread
 

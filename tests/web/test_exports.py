@@ -24,12 +24,14 @@ from edge.recording.retention import Rules
 from edge.recording.writer import Place, SegmentWriter
 from edge.store import downloads, ledger, segments, sessions
 from edge.store.db import transaction
+from edge.store.reserve import free_bytes
 from edge.trust.verifier import verify_file
 from edge.web import exports as exporting
 from edge.web.app import create_app
 from edge.web.body import csrf_of
 from edge.web.exports import Exports
 from support.cameras import make_packets
+from support.disks import small_disk
 from support.rooms import make_desk_room
 from support.serving import SUPERVISOR, TECHNICIAN
 
@@ -40,8 +42,8 @@ DAY = 24 * HOUR
 class Site:
     """A session that opened an hour ago, with eight seconds of its door half an hour ago."""
 
-    def __init__(self, folder: Path) -> None:
-        self.desk = make_desk_room(folder, camera={"door": {"backend": "file", "source": "door.mp4"}})
+    def __init__(self, folder: Path, **sections: object) -> None:
+        self.desk = make_desk_room(folder, camera={"door": {"backend": "file", "source": "door.mp4"}}, **sections)
         self.db, self.session = self.desk.db, self.desk.session
         bank = open_bank(self.desk.identity, self.desk.config.paths.bundles, sessions.find(self.db, self.session))
         conduct.open_checkin(self.db, self.session, bank, "P-001")
@@ -228,6 +230,40 @@ def test_a_disk_that_fills_meanwhile_ends_the_export_before_the_recording(
     assert (told["state"], told["why"]["error"]) == ("failed", "export_no_room") and told["why"]["zh"]
     assert list(site.exports.folder.iterdir()) == []
     assert ledger.entries(site.db, kinds=("act_refused",))[-1].body == {"reason": "export_no_room", "act": "export"}
+
+
+def test_an_export_goes_before_the_recording_has_to_stop(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, head = site.staff()
+    ids = [site.made(client, site.ask(client, head).json["id"])["id"] for _ in range(2)]
+    with transaction(site.db):
+        site.db.execute("UPDATE exports SET expires_ms = expires_ms - 1000 WHERE export_id = ?", (ids[0],))
+    reserve, rate = site.desk.config.recording.reserve_mb * 10**6, site.desk.config.camera["door"].bitrate
+    short = reserve + reserve // 10 + rate * exporting.SHORT_S // 8
+    free = iter([short - 1, short])
+    monkeypatch.setattr(exporting, "free_bytes", lambda _: next(free))
+    site.exports.tidy(site.db)
+    told = {one["id"]: one for one in client.get(site.address).json["exports"]}
+    assert [told[one]["state"] for one in ids] == ["failed", "ready"]
+    assert told[ids[0]]["why"]["error"] == "export_dropped"
+    assert [site.exports.file(one).exists() for one in ids] == [False, True]
+    for one in ids:
+        client.delete(f"{site.address}/{one}", headers=head)
+
+
+def test_on_a_real_disk_that_is_nearly_full_the_reserve_is_never_touched(tmp_path: Path) -> None:
+    with small_disk("tmpfs", tmp_path / "room" / "recordings", tmp_path / "image", 6):
+        site = Site(tmp_path / "room", recording={"reserve_mb": 3})
+        client, head = site.staff()
+        disk = site.desk.config.paths.recordings
+        size = sum(file.stat().st_size for file in (disk / "door").iterdir())
+        filler = disk / "filler"
+        filler.write_bytes(bytes(free_bytes(disk) - 3_000_000 - size))
+        assert said(site.ask(client, head)) == "export_no_room"
+        assert not site.exports.folder.exists() or not list(site.exports.folder.iterdir())
+        filler.write_bytes(bytes(free_bytes(disk) + filler.stat().st_size - 3_000_000 - 5 * size))
+        told = site.made(client, site.ask(client, head).json["id"])
+        assert told["state"] == "ready" and free_bytes(disk) >= 3_000_000
+        site.close()
 
 
 def test_footage_that_is_being_taken_outlives_its_date(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
