@@ -69,7 +69,7 @@ function draw() {
   replace(holder, h("div", { class: "stack" }, summary,
     h("section", { class: "card" }, h("div", { class: "row ends" }, h("h2", {}, t("spotcheck.timeline")), h("div", { class: "row" }, legend(), zoomButton(-1, "− " + t("spotcheck.zoom_out"), "zoom-out"), zoomButton(1, "+ " + t("spotcheck.zoom_in"), "zoom-in"))),
       h("p", { class: "muted small" }, t("spotcheck.timeline_help")), drawing),
-    h("div", { class: "columns" }, h("section", { class: "card" }, h("div", { class: "row ends" }, h("h2", {}, t("spotcheck.marks")), filter()), list), h("div", { class: "stack" }, viewer.element, exports.element))));
+    h("div", { class: "columns" }, h("section", { class: "card" }, h("div", { class: "row ends" }, h("h2", {}, t("spotcheck.marks")), filter()), list), viewer.element), exports.element));
   redraw();
   drawMarks();
 }
