@@ -4,16 +4,21 @@ recording."""
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from edge import clock
+from edge.cli import main
 from edge.clock import Instant, TimeQuality
+from edge.config import to_toml
 from edge.demo.people import StaffMember
 from edge.domain.footage import Cause
 from edge.errors import Conflict
@@ -150,6 +155,22 @@ def test_an_export_is_made_fetched_in_pieces_and_verifies(site: Site, tmp_path: 
     assert client.delete(f"{site.address}/{told['id']}", headers=head).json == {"done": "delete"}
     assert said(client.delete(f"{site.address}/{told['id']}", headers=head)) == "export_gone"
     assert list(site.exports.folder.iterdir()) == []
+
+
+def test_the_command_exports_too_with_and_without_a_view(site: Site, tmp_path: Path) -> None:
+    config = tmp_path / "examroom.toml"
+    config.write_text(to_toml(site.desk.config))
+    span = ["--from", str(site.filmed + 500), "--until", str(site.filmed + 7300), "--why", "申诉", "--by", "S-1"]
+    for more, views in (([], 2), (["--no-view"], 0)):
+        out = tmp_path / f"{views}.zip"
+        words = ["--config", str(config), "footage", "export", "--camera", "door", *span, "--out", str(out), *more]
+        told = CliRunner().invoke(main, [*words, "--json"])
+        assert told.exit_code == 0, told.output
+        assert json.loads(told.output) == {"file": str(out), "bytes": out.stat().st_size}
+        with zipfile.ZipFile(out) as archive:
+            assert sum(name.startswith("view/") for name in archive.namelist()) == views
+        assert verify_file(out, [site.desk.identity.root_public]).ok
+        assert CliRunner().invoke(main, words).exit_code == 2, "nothing is overwritten"
 
 
 def test_an_export_is_gone_after_a_day(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
