@@ -18,8 +18,13 @@ export function createExports(session) {
   const list = h("ul", { class: "exports" });
   const element = h("section", { class: "card", hidden: true }, h("h2", {}, t("export.title")), list);
   let timer = 0;
+  let drawn = "";
 
+  // Drawn anew only where something is: a link that is being pressed must stay where it is.
   function draw(found) {
+    const now = JSON.stringify(found);
+    if (now === drawn) return;
+    drawn = now;
     element.hidden = found.length === 0;
     replace(list, found.map(row));
   }
@@ -55,6 +60,7 @@ export function createExports(session) {
       await deleteJSON(address + "/" + encodeURIComponent(one.id));
     } catch (failure) {
       toast("bad", failure.message);
+      button.disabled = false;
     }
     look();
   }
