@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from cryptography import x509
 from pydantic import ValidationError
 
 from edge import clock
@@ -36,6 +37,7 @@ from edge.trust.verifier.signed import (
     peek,
     strict_json,
 )
+from edge.trust.verifier.stamp import check_stamp
 from edge.trust.verifier.verdict import Problem, Verdict, printable, problem_of, refused, verified
 
 SMALL = 512 << 20
@@ -45,6 +47,7 @@ _ALTERED = {
     form.CERTIFICATE: ("evidence_certificate_altered", Part.CERTIFICATE),
     form.CHECKPOINT: ("evidence_checkpoint_altered", Part.CHECKPOINT),
     form.WITNESS: ("evidence_checkpoint_altered", Part.CHECKPOINT),
+    form.TIMESTAMP: ("evidence_timestamp_altered", Part.TIMESTAMP),
 }
 
 
@@ -75,8 +78,17 @@ class Small:
     altered: set[str] = field(default_factory=set)
 
 
-def check_evidence(file: BinaryIO, roots: Sequence[bytes], witnesses: Sequence[bytes] = ()) -> Verdict:
-    """The verdict on an open evidence file. Reads each content byte once; holds no video in memory."""
+def check_evidence(
+    file: BinaryIO,
+    roots: Sequence[bytes],
+    witnesses: Sequence[bytes] = (),
+    authorities: Sequence[x509.Certificate] = (),
+) -> Verdict:
+    """The verdict on an open evidence file. Reads each content byte once; holds no video in memory.
+
+    `authorities`: roots of time-stamping authorities; without one a time stamp in the file is not checked, and the
+    facts say so.
+    """
     try:
         box = Box(file, {member.name: member for member in read_directory(file)})
     except ExamroomError as error:
@@ -94,7 +106,7 @@ def check_evidence(file: BinaryIO, roots: Sequence[bytes], witnesses: Sequence[b
     if problems:
         return refused("evidence", problems)
     facts: dict[str, object] = {}
-    problems += _contents(box, manifest, certificate, [*roots, *witnesses], facts)
+    problems += _contents(box, manifest, certificate, [*roots, *witnesses], authorities, facts)
     if expired := check_validity(certificate, manifest.made_ms):
         problems.append(expired)
     if problems:
@@ -131,7 +143,9 @@ def part_of(name: str) -> Part:
 def _members(box: Box, manifest: Manifest) -> Iterator[Problem]:
     """The members are those of the manifest, which are those of the format, in that order."""
     signed = [fact.name for fact in manifest.members]
-    if [*signed, form.MANIFEST] != form.expected_names(manifest, witnessed=form.WITNESS in signed):
+    if [*signed, form.MANIFEST] != form.expected_names(
+        manifest, witnessed=form.WITNESS in signed, timestamped=form.TIMESTAMP in signed
+    ):
         yield Problem("evidence_manifest_content", Part.MANIFEST)
         return
     wanted, there = [*signed, form.MANIFEST], list(box.members)
@@ -147,7 +161,12 @@ def _members(box: Box, manifest: Manifest) -> Iterator[Problem]:
 
 
 def _contents(
-    box: Box, manifest: Manifest, certificate: Certificate, known: Sequence[bytes], facts: dict[str, object]
+    box: Box,
+    manifest: Manifest,
+    certificate: Certificate,
+    known: Sequence[bytes],
+    authorities: Sequence[x509.Certificate],
+    facts: dict[str, object],
 ) -> Iterator[Problem]:
     """Every member against the manifest, and what they say against each other."""
     small = _read_small(box, manifest)
@@ -164,6 +183,8 @@ def _contents(
             facts["entries_in_ledger"] = head.size
             if form.WITNESS in small.content and form.WITNESS not in small.altered:
                 yield from _witness(small.content[form.WITNESS], head, certificate, known, facts)
+            if form.TIMESTAMP in small.content and form.TIMESTAMP not in small.altered:
+                yield from check_stamp(small.content[form.TIMESTAMP], head, certificate, authorities, facts)
     found = ledger_slice.Slice(
         list(manifest.sequences()),
         ledger_slice.split_lines(small.content[form.LEDGER]),

@@ -171,6 +171,7 @@ def test_a_supervisor_checks_a_file_with_it(page: Page, original: Any, tmp_path:
     page.wait_for_selector("#answer.good h2")
     assert "<img src=x onerror=alert(1)>[U+202E]" in answer.inner_text() and page.query_selector("#answer img") is None
     assert "gateway-1" in answer.inner_text() and axe(page) == []
+    assert "带有时间戳，没有核验" in answer.inner_text() and "--tsa-ca" in answer.inner_text()
     shot(page, "verifier-good", "zh")
     page.click("#language")
     assert page.evaluate("() => document.documentElement.lang") == "en"

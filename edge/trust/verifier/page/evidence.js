@@ -1,10 +1,10 @@
 // Checking an evidence file, from the outside in: container, certificate, manifest, ledger, fragments (FORMAT.md, section 4).
 // What one step finds damaged, later steps leave out, so that one changed byte has one name.
 
-import { hex, iso, millisOf, printable, unhex, utf8, Wrong } from "./bytes.js";
+import { hex, iso, millisOf, printable, unbase64, unhex, utf8, Wrong } from "./bytes.js";
 import { bytesOf, eachBlock, readDirectory } from "./container.js";
-import { altered, asManifest, asTable, asWitness, CERTIFICATE, CHECKPOINT, chosen, expectedNames, fragmentsRoot, indexName, LEDGER,
-  MANIFEST, partOf, PROOFS, README, secondOf, sequences, videoName, WITNESS } from "./format.js";
+import { altered, asManifest, asTable, asTimestamp, asWitness, CERTIFICATE, CHECKPOINT, chosen, expectedNames, fragmentsRoot, indexName, LEDGER,
+  MANIFEST, partOf, PROOFS, README, secondOf, sequences, TIMESTAMP, videoName, WITNESS } from "./format.js";
 import { crc32, Sha256, sha256Hex } from "./hashes.js";
 import { strictJson } from "./json.js";
 import { consistent } from "./merkle.js";
@@ -82,7 +82,7 @@ function checkMembers(box, manifest) {
   const wanted = signed.concat([MANIFEST]);
   const there = Array.from(box.members.keys());
   const equal = (one, other) => one.length === other.length && one.every((name, at) => name === other[at]);
-  if (!equal(wanted, expectedNames(manifest, signed.includes(WITNESS)))) return [problem("evidence_manifest_content", "manifest")];
+  if (!equal(wanted, expectedNames(manifest, signed.includes(WITNESS), signed.includes(TIMESTAMP)))) return [problem("evidence_manifest_content", "manifest")];
   const missing = wanted.filter((name) => !box.members.has(name));
   const named = new Set(wanted);
   const extra = there.filter((name) => !named.has(name));
@@ -107,6 +107,9 @@ async function checkContents(box, manifest, certificate, known, facts) {
       facts.entries_in_ledger = head.size;
       if (small.content.has(WITNESS) && !small.altered.has(WITNESS)) {
         problems.push(...await checkWitness(small.content.get(WITNESS), head, certificate, known, facts));
+      }
+      if (small.content.has(TIMESTAMP) && !small.altered.has(TIMESTAMP)) {
+        problems.push(...await checkStamp(small.content.get(TIMESTAMP), head, certificate, facts));
       }
     }
   }
@@ -163,6 +166,23 @@ async function checkWitness(data, head, certificate, known, facts) {
   for (const name of others) if (await vouched(witness.note, name, keys)) facts.witnesses.push(printable(name));
   facts.witnessed_entries = facts.witnesses.length ? earlier.size : 0;
   return [];
+}
+
+// The ledger of this file must extend the checkpoint that an authority dated. The authority's own signature is not checked
+// here: it is X.509 and CMS, and the page says so.
+async function checkStamp(data, head, certificate, facts) {
+  try {
+    const stamped = asTimestamp(strictJson(data));
+    unbase64(stamped.tsr);
+    const earlier = await openNote(stamped.note, certificate.origin, certificate.key);
+    if (earlier.origin === head.origin && consistent(earlier.size, head.size, earlier.root, head.root, stamped.consistency.map(unhex))) {
+      facts.timestamp = { checked: false, entries: earlier.size };
+      return [];
+    }
+  } catch (error) {
+    // said below
+  }
+  return [problem("evidence_timestamp_differs", "timestamp")];
 }
 
 async function vouched(note, name, keys) {

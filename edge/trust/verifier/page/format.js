@@ -13,14 +13,16 @@ export const LEDGER = "ledger.jsonl";
 export const PROOFS = "proofs.jsonl";
 export const CHECKPOINT = "checkpoint.txt";
 export const WITNESS = "witness.json";
+export const TIMESTAMP = "timestamp.json";
 export const MANIFEST = "manifest.dsse.json";
 const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-const LAST_MS = 253402300800000, MOST_SEGMENTS = 30000, LONGEST_RUN = 5000000;
+const LAST_MS = 253402300800000, MOST_SEGMENTS = 30000, LONGEST_RUN = 5000000, LONGEST_STAMP = 100000;
 const ALTERED = {
   [README]: ["evidence_readme_altered", "readme"],
   [CERTIFICATE]: ["evidence_certificate_altered", "certificate"],
   [CHECKPOINT]: ["evidence_checkpoint_altered", "checkpoint"],
   [WITNESS]: ["evidence_checkpoint_altered", "checkpoint"],
+  [TIMESTAMP]: ["evidence_timestamp_altered", "timestamp"],
 };
 const PARTS = { [LEDGER]: "ledger", [PROOFS]: "proof", [MANIFEST]: "manifest" };
 
@@ -68,11 +70,11 @@ export function sequences(manifest) {
   return found.concat(manifest.others.filter((seq) => seq > last));
 }
 
-export function expectedNames(manifest, witnessed) {
+export function expectedNames(manifest, witnessed, timestamped) {
   const names = [README, CERTIFICATE];
   for (const { segment } of manifest.segments) names.push(indexName(segment), videoName(segment));
   names.push(LEDGER, PROOFS, CHECKPOINT);
-  return names.concat(witnessed ? [WITNESS] : [], [MANIFEST]);
+  return names.concat(witnessed ? [WITNESS] : [], timestamped ? [TIMESTAMP] : [], [MANIFEST]);
 }
 
 const isFragment = (value) => hasKeys(value, ["n", "offset", "length", "sha256", "wall_ms", "mono_ms", "duration_ms"])
@@ -88,6 +90,12 @@ export function asTable(value) {
 export function asWitness(value) {
   const fits = hasKeys(value, ["note", "consistency", "gateway"]) && isText(value.note) && every(value.consistency, isHex32)
     && (value.gateway === null || isText(value.gateway));
+  return fits ? value : null;
+}
+
+export function asTimestamp(value) {
+  const fits = hasKeys(value, ["note", "consistency", "tsr"]) && isText(value.note) && every(value.consistency, isHex32)
+    && isText(value.tsr) && value.tsr.length > 0 && value.tsr.length <= LONGEST_STAMP;
   return fits ? value : null;
 }
 

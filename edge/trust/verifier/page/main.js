@@ -66,7 +66,8 @@ function notes(verdict) {
   const gaps = (facts.gaps || []).map((gap) => t("gap", gap));
   const absent = (facts.absent || []).map((segment) => t("absent", { segment }));
   const open = gaps.length && facts.open_end ? [sentence("evidence_open_end", language, {})] : [];
-  return gaps.concat(absent, open);
+  const stamp = facts.timestamp ? [sentence("timestamp_unchecked", language, {})] : [];
+  return gaps.concat(absent, open, stamp);
 }
 
 function drawVerdict(name, verdict) {
