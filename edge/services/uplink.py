@@ -1,4 +1,5 @@
-"""The `uplink` process: results out, receipts in, bundles in, checkpoints countersigned, whatever the line does.
+"""The `uplink` process: results out, receipts in, bundles in, checkpoints countersigned and time-stamped, footage that
+the province asks for, whatever the line does.
 
 New results go out as soon as another process commits them; everything else runs every `gateway.poll_seconds`. While
 there is no line it tries again with growing pauses, never longer than that.
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from edge import clock
 from edge.config import Config
 from edge.errors import ExamroomError, Unavailable
+from edge.store import clips as store_clips
 from edge.store import gatewaytime
 from edge.store import outbox as store_outbox
 from edge.store.db import SHORT_BUSY_MS, data_version, open_room, patience
@@ -26,15 +28,19 @@ from edge.trust.enrolment import Identity
 from edge.uplink import outbox
 from edge.uplink.checkpoints import make_checkpoint, push_checkpoint
 from edge.uplink.client import GatewayClient, endpoint
+from edge.uplink.clips import Clips, hear, send_part
 from edge.uplink.enrol import note_identity
 from edge.uplink.release import fetch_releases
 from edge.uplink.sync import Sync, sync_bundles
+from edge.uplink.timestamps import Authority, stamp_checkpoint
 
 log = logging.getLogger("examroom.uplink")
 
 LOOK_SECONDS = 0.25
 BEAT_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 0.5
+AUTHORITY_SECONDS = 60.0
+"""The first pause after a time-stamping authority that failed; each further one is twice as long, up to an hour."""
 
 # one thing to do: None when it went well, else the code of what did not; it may raise as well
 _Step = Callable[[], str | None]
@@ -59,8 +65,21 @@ class _Uplink:
     next_poll: float = 0.0
     next_checkpoint: float = 0.0
     next_beat: float = 0.0
+    next_stamp: float = 0.0
+    stamp_failures: int = 0
+    next_part: float = 0.0
     memory: Sync = field(default_factory=Sync)
     unreleased: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    authority: Authority | None = field(init=False)
+    asked: Clips = field(init=False)
+
+    def __post_init__(self) -> None:
+        wanted = self.config.timestamp
+        self.authority = None
+        if wanted.url and wanted.ca is not None:
+            timeout = self.config.gateway.timeout_seconds
+            self.authority = Authority(wanted.url, wanted.ca, timeout, self.stop, self.beat)
+        self.asked = Clips(self.config, self.stop, self.beat)
 
     def look(self) -> None:
         """One look at store and clock, and whatever is due."""
@@ -72,10 +91,14 @@ class _Uplink:
         if self.identity is not None and now >= self.next_checkpoint:
             self.next_checkpoint = now + self.config.ledger.checkpoint_seconds
             self._try(self._checkpoint)
+        if self.authority is not None and now >= self.next_stamp:
+            self._stamp(self.authority, now)
         if now >= self.next_poll:
             self._round()
         elif changed and self.state == "online":
             self._try(self._send)
+        if self.state == "online" and now >= self.next_part and not self._try(self._part):
+            self.next_part = now + self.config.gateway.poll_seconds
         self.beat()
 
     def beat(self) -> None:
@@ -91,6 +114,7 @@ class _Uplink:
             last_error=self.last_error,
             contact_ms=self.contact_ms,
             suspended=self.suspended,
+            clips=store_clips.counts(self.connection),
             **store_outbox.counts(self.connection),
         )
 
@@ -133,7 +157,7 @@ class _Uplink:
         if self.client is None:
             self._plan(self.config.gateway.poll_seconds)
             return
-        steps: list[_Step] = [self._send, self._sync, self._release, self._push]
+        steps: list[_Step] = [self._send, self._sync, self._release, self._push, self._clips]
         if not self.greeted:
             steps.insert(0, self._greet)
         good = True
@@ -221,6 +245,32 @@ class _Uplink:
         client, identity = self._need()
         if push_checkpoint(self.connection, client, identity):
             self._contact()
+        return None
+
+    def _stamp(self, authority: Authority, now: float) -> None:
+        """Have the newest checkpoint time-stamped, where it is not yet, and plan the next."""
+        made = False
+
+        def step() -> None:
+            nonlocal made
+            made = stamp_checkpoint(self.connection, authority) is not None
+
+        if not self._try(step):
+            self.stamp_failures += 1
+            self.next_stamp = now + min(3600.0, AUTHORITY_SECONDS * 2 ** min(self.stamp_failures - 1, 10))
+            return
+        self.stamp_failures = 0
+        pause = self.config.timestamp.minutes * 60 if made else 0.0
+        self.next_stamp = now + max(pause, self.config.ledger.checkpoint_seconds)
+
+    def _clips(self) -> str | None:
+        client, identity = self._need()
+        return hear(self.asked, self.connection, client, identity)
+
+    def _part(self) -> str | None:
+        client, _ = self._need()
+        if not send_part(self.asked, self.connection, client):
+            self.next_part = time.monotonic() + self.config.gateway.poll_seconds
         return None
 
     def _need(self) -> tuple[GatewayClient, Identity]:
