@@ -41,6 +41,7 @@ _SWEEP_S = 3600.0
 _ROOM_FOR_THE_REST = 64 << 20
 # what trying again would not change
 _FINAL = {400, 403, 404, 409, 422}
+_PASSING = {"export_no_room", "evidence_exists"}
 
 
 @dataclass
@@ -136,7 +137,7 @@ def _export_waiting(memory: Clips, connection: sqlite3.Connection, identity: Ide
         try:
             _export(memory, connection, identity, row, request)
         except ExamroomError as error:
-            if error.status not in _FINAL:
+            if error.status not in _FINAL or error.code in _PASSING:
                 return error.code
             _refuse(memory, connection, row, error.code)
             return error.code
