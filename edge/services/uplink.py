@@ -67,6 +67,7 @@ class _Uplink:
     next_beat: float = 0.0
     next_stamp: float = 0.0
     stamp_failures: int = 0
+    stamp_error: str | None = None
     next_part: float = 0.0
     memory: Sync = field(default_factory=Sync)
     unreleased: dict[tuple[str, str, int], str] = field(default_factory=dict)
@@ -137,7 +138,7 @@ class _Uplink:
         if wanted is None:
             self._forget()
             self.identity = identity
-            self.state, self.last_error = "alone", None
+            self.state, self.last_error = "alone", self.stamp_error
         elif self.client is None or self.client.endpoint != wanted or _differ(self.identity, identity):
             if self.identity is None or self.identity.envelope != identity.envelope:
                 self._forget()
@@ -173,7 +174,7 @@ class _Uplink:
         self.failures = 0
         self._plan(self.config.gateway.poll_seconds)
         if good:
-            self.last_error = None
+            self.last_error = self.stamp_error  # what outlasts a round of the gateway's
 
     def _plan(self, pause: float) -> None:
         """The next round, spread so that thousands of rooms do not come back in one second."""
@@ -257,9 +258,10 @@ class _Uplink:
 
         if not self._try(step):
             self.stamp_failures += 1
+            self.stamp_error = self.last_error
             self.next_stamp = now + min(3600.0, AUTHORITY_SECONDS * 2 ** min(self.stamp_failures - 1, 10))
             return
-        self.stamp_failures = 0
+        self.stamp_failures, self.stamp_error = 0, None
         pause = self.config.timestamp.minutes * 60 if made else 0.0
         self.next_stamp = now + max(pause, self.config.ledger.checkpoint_seconds)
 

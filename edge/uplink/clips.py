@@ -2,8 +2,8 @@
 
 Nothing is exported or sent while a session is at check-in or running, unless its signed policy lets it
 (`remote_clips`). What is sent are parts of at most 8 MiB, one a turn of the service's loop, so that results and
-checkpoints never wait for a film; which parts are there already, the gateway says, so a killed room goes on where it
-was.
+checkpoints wait for a part at most and never for a film; which parts are there already, the gateway says, so a killed
+room goes on where it was.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _checked(connection: sqlite3.Connection, identity: Identity, envelope: bytes
     if request.not_after_ms <= now_ms:
         raise Refused("clip_expired", clip=request.id)
     if clips.named(connection, request.id):
-        raise BadInput("clip_twice", clip=request.id)
+        raise BadInput("clip_twice")  # without the id: a refusal under it would be one of the first request
     if request.from_ms > now_ms:
         raise BadInput("clip_early", clip=request.id)
     return request

@@ -108,6 +108,31 @@ def test_nobody_there_or_nobody_named_is_told(desk: DeskRoom, authority: tsa.Aut
         stamp_checkpoint(desk.db, here)
 
 
+def test_a_dead_authority_is_told_and_holds_nothing_up(desk: DeskRoom, authority: tsa.Authority) -> None:
+    with authority.serving() as url:
+        pass
+    wanted = desk.config.timestamp.model_copy(update={"url": url, "ca": authority.ca})
+    config: Config = desk.config.model_copy(update={"timestamp": wanted})
+    stop = threading.Event()
+    process = threading.Thread(target=run, args=(config, stop))
+    process.start()
+    other = open_room(config.paths.room_db)
+    try:
+        until(
+            lambda: read_statuses(config.paths.status).get("uplink", {}).get("last_error") == "timestamp_unreachable",
+            10,
+            "it is told",
+        )
+        ledger.note(other, "incident", {})
+        size = ledger.size(other)
+        until(lambda: (tip := ledger.latest_checkpoint(other)) and tip.size == size, 10, "checkpoints go on")
+        assert read_statuses(config.paths.status)["uplink"]["last_error"] == "timestamp_unreachable"
+    finally:
+        stop.set()
+        process.join(10)
+        other.close()
+
+
 def test_the_service_stamps_by_itself_also_without_a_gateway(desk: DeskRoom, authority: tsa.Authority) -> None:
     authority.answer = authority.reply
     with authority.serving() as url:
@@ -122,7 +147,7 @@ def test_the_service_stamps_by_itself_also_without_a_gateway(desk: DeskRoom, aut
             ledger.note(other, "incident", {})
             size = ledger.size(other)
             until(lambda: (tip := ledger.latest_checkpoint(other, timestamped=True)) and tip.size == size, 10, "again")
-            assert read_statuses(config.paths.status)["uplink"]["last_error"] is None
+            until(lambda: read_statuses(config.paths.status)["uplink"]["last_error"] is None, 5, "no error")
         finally:
             stop.set()
             process.join(10)
