@@ -142,7 +142,7 @@ def _signed(token: Node) -> _Signed:
     _, _, inside, *rest = data.need(der.SEQUENCE).parts()
     content_type, content = inside.need(der.SEQUENCE).parts()
     [info] = content.need(0xA0).parts()
-    if content_type.content != _TST_INFO:
+    if content_type.need(der.OID).content != _TST_INFO:
         raise ValueError("no time stamp")
     certificates = [
         x509.load_der_x509_certificate(one.raw) for node in rest if node.tag == 0xA0 for one in node.parts()
@@ -156,7 +156,7 @@ def _info(data: bytes, digest: bytes, nonce: int | None) -> Stamp:
     algorithm, hashed = stamped.need(der.SEQUENCE).parts()
     if version.number() != 1:
         raise ValueError("another version")
-    if algorithm.parts()[0].content != _SHA256 or hashed.need(der.OCTETS).content != digest:
+    if _algorithm(algorithm) != _SHA256 or hashed.need(der.OCTETS).content != digest:
         raise VerificationFailed("timestamp_imprint")
     nonces = [node.number() for node in rest if node.tag == der.INTEGER]
     if nonce is not None and nonces != [nonce]:
@@ -182,7 +182,7 @@ def _signer(signed: _Signed) -> x509.Certificate:
             parts = first.parts()
             algorithm = default
             if kind == _SIGNING_CERTIFICATE_V2 and parts[0].tag == der.SEQUENCE:
-                algorithm = _DIGESTS[parts[0].parts()[0].content]
+                algorithm = _DIGESTS[_algorithm(parts[0])]
                 parts = parts[1:]
             named.append((algorithm, parts[0].need(der.OCTETS).content))
     if not named:
@@ -194,12 +194,17 @@ def _signer(signed: _Signed) -> x509.Certificate:
     raise VerificationFailed("timestamp_signature")
 
 
+def _algorithm(node: Node) -> bytes:
+    """The identifier of an AlgorithmIdentifier; its parameters say nothing that is not known."""
+    return node.need(der.SEQUENCE).parts()[0].need(der.OID).content
+
+
 def _attributes(signed: _Signed) -> dict[bytes, Node]:
     found: dict[bytes, Node] = {}
     for attribute in signed.signer[3].need(0xA0).parts():
         kind, values = attribute.need(der.SEQUENCE).parts()
         [only] = values.need(der.SET).parts()
-        if kind.content in found:
+        if kind.need(der.OID).content in found:
             raise ValueError("an attribute twice")
         found[kind.content] = only
     return found
@@ -217,14 +222,14 @@ def _need_purpose(certificate: x509.Certificate) -> None:
 def _need_signature(signed: _Signed, certificate: x509.Certificate) -> None:
     """The attributes are of this content, and signed by this certificate's key."""
     _, _, digested, attributes, algorithm, signature, *_ = signed.signer
-    digest = _DIGESTS[digested.parts()[0].content]
+    digest = _DIGESTS[_algorithm(digested)]
     told = _attributes(signed)
     content = told[_CONTENT_TYPE].need(der.OID).content == _TST_INFO
     if not content or told[_MESSAGE_DIGEST].need(der.OCTETS).content != hashlib.new(digest, signed.info).digest():
         raise VerificationFailed("timestamp_signature")
     message = der.value(der.SET, attributes.content)
     try:
-        _verify(certificate, algorithm.parts()[0].content, digest, signature.need(der.OCTETS).content, message)
+        _verify(certificate, _algorithm(algorithm), digest, signature.need(der.OCTETS).content, message)
     except InvalidSignature as error:
         raise VerificationFailed("timestamp_signature") from error
 
@@ -290,5 +295,5 @@ def _may_issue(certificate: x509.Certificate, below: int) -> bool:
 
 def _name(certificate: x509.Certificate) -> str:
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    text = str(names[0].value) if names else certificate.subject.rfc4514_string()
+    text = str(names[0].value) if names else "-"
     return "".join(c if c.isprintable() else "?" for c in text[:80])

@@ -5,11 +5,12 @@ import { hex, iso, millisOf, printable, unbase64, unhex, utf8, Wrong } from "./b
 import { bytesOf, eachBlock, readDirectory } from "./container.js";
 import { altered, asManifest, asTable, asTimestamp, asWitness, CERTIFICATE, CHECKPOINT, chosen, expectedNames, fragmentsRoot, indexName, LEDGER,
   MANIFEST, partOf, PROOFS, README, secondOf, sequences, TIMESTAMP, videoName, WITNESS } from "./format.js";
-import { crc32, Sha256, sha256Hex } from "./hashes.js";
+import { crc32, engine, Sha256, sha256Hex } from "./hashes.js";
 import { strictJson } from "./json.js";
 import { consistent } from "./merkle.js";
 import { checkCertificate, checkEnvelope, checkNote, checkValidity, gatewayKey, onlySigner, openNote, signersOf, sorted } from "./signed.js";
 import { checkInclusion, checkLines, checkProofs, checkStory, closes, sliceOf } from "./slice.js";
+import { checkAnswer } from "./timestamp.js";
 import { problem, refused, verified } from "./verdict.js";
 
 const SMALL = 512 << 20;
@@ -38,8 +39,8 @@ class Box {
   }
 }
 
-// The verdict on an open evidence file. `told` gets the share of it that has been read.
-export async function checkEvidence(blob, roots, witnesses, told) {
+// The verdict on an open evidence file. `authorities`: root certificates of those who time-stamp. `told` gets the share of it that has been read.
+export async function checkEvidence(blob, roots, witnesses, authorities, told) {
   let box;
   try {
     box = new Box(blob, await readDirectory(blob), told);
@@ -59,7 +60,7 @@ export async function checkEvidence(blob, roots, witnesses, told) {
   let problems = checkMembers(box, manifest);
   if (problems.length) return refused("evidence", problems);
   const facts = {};
-  problems = await checkContents(box, manifest, certificate, roots.concat(witnesses), facts);
+  problems = await checkContents(box, manifest, certificate, roots.concat(witnesses), authorities, facts);
   const expired = checkValidity(certificate, manifest.made_ms);
   if (expired) problems.push(expired);
   return problems.length ? refused("evidence", problems) : verified("evidence", Object.assign(factsOf(manifest, certificate), facts));
@@ -93,7 +94,7 @@ function checkMembers(box, manifest) {
 }
 
 // Every member against the manifest, and what they say against each other.
-async function checkContents(box, manifest, certificate, known, facts) {
+async function checkContents(box, manifest, certificate, known, authorities, facts) {
   const small = await readSmall(box, manifest);
   const problems = [];
   for (const [name, [reason, part]] of altered) if (small.altered.has(name) && name !== README) problems.push(problem(reason, part));
@@ -109,7 +110,7 @@ async function checkContents(box, manifest, certificate, known, facts) {
         problems.push(...await checkWitness(small.content.get(WITNESS), head, certificate, known, facts));
       }
       if (small.content.has(TIMESTAMP) && !small.altered.has(TIMESTAMP)) {
-        problems.push(...await checkStamp(small.content.get(TIMESTAMP), head, certificate, facts));
+        problems.push(...await checkStamp(small.content.get(TIMESTAMP), head, certificate, authorities, facts));
       }
     }
   }
@@ -168,21 +169,28 @@ async function checkWitness(data, head, certificate, known, facts) {
   return [];
 }
 
-// The ledger of this file must extend the checkpoint that an authority dated. The authority's own signature is not checked
-// here: it is X.509 and CMS, and the page says so.
-async function checkStamp(data, head, certificate, facts) {
+// The ledger of this file must extend the checkpoint that an authority dated; with `authorities` given, one of them did.
+async function checkStamp(data, head, certificate, authorities, facts) {
+  let stamped, answer, earlier, held = false;
   try {
-    const stamped = asTimestamp(strictJson(data));
-    unbase64(stamped.tsr);
-    const earlier = await openNote(stamped.note, certificate.origin, certificate.key);
-    if (earlier.origin === head.origin && consistent(earlier.size, head.size, earlier.root, head.root, stamped.consistency.map(unhex))) {
-      facts.timestamp = { checked: false, entries: earlier.size };
-      return [];
-    }
+    stamped = asTimestamp(strictJson(data));
+    answer = unbase64(stamped.tsr);
+    earlier = await openNote(stamped.note, certificate.origin, certificate.key);
+    held = earlier.origin === head.origin && consistent(earlier.size, head.size, earlier.root, head.root, stamped.consistency.map(unhex));
   } catch (error) {
     // said below
   }
-  return [problem("evidence_timestamp_differs", "timestamp")];
+  if (!held) return [problem("evidence_timestamp_differs", "timestamp")];
+  facts.timestamp = { checked: false, entries: earlier.size };
+  if (!authorities.length || !engine.subtle) return [];
+  try {
+    const stamp = await checkAnswer(answer, stamped.note, authorities);
+    Object.assign(facts.timestamp, { checked: true, time: iso(stamp.at), authority: stamp.authority });
+    return [];
+  } catch (error) {
+    if (!(error instanceof Wrong)) throw error;
+    return [problem(error.code, "timestamp", error.facts)];
+  }
 }
 
 async function vouched(note, name, keys) {
