@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from edge import clock
 from edge.config import Config
 from edge.errors import ExamroomError, Unavailable
+from edge.services.clipping import ClipWorker, Link
 from edge.store import clips as store_clips
 from edge.store import gatewaytime
 from edge.store import outbox as store_outbox
@@ -28,7 +29,6 @@ from edge.trust.enrolment import Identity
 from edge.uplink import outbox
 from edge.uplink.checkpoints import make_checkpoint, push_checkpoint
 from edge.uplink.client import GatewayClient, endpoint
-from edge.uplink.clips import Clips, hear, send_part
 from edge.uplink.enrol import note_identity
 from edge.uplink.release import fetch_releases
 from edge.uplink.sync import Sync, sync_bundles
@@ -68,11 +68,10 @@ class _Uplink:
     next_stamp: float = 0.0
     stamp_failures: int = 0
     stamp_error: str | None = None
-    next_part: float = 0.0
     memory: Sync = field(default_factory=Sync)
     unreleased: dict[tuple[str, str, int], str] = field(default_factory=dict)
     authority: Authority | None = field(init=False)
-    asked: Clips = field(init=False)
+    footage: ClipWorker = field(init=False)
 
     def __post_init__(self) -> None:
         wanted = self.config.timestamp
@@ -80,7 +79,7 @@ class _Uplink:
         if wanted.url and wanted.ca is not None:
             timeout = self.config.gateway.timeout_seconds
             self.authority = Authority(wanted.url, wanted.ca, timeout, self.stop, self.beat)
-        self.asked = Clips(self.config, self.stop, self.beat)
+        self.footage = ClipWorker(self.config, self.stop)
 
     def look(self) -> None:
         """One look at store and clock, and whatever is due."""
@@ -98,8 +97,7 @@ class _Uplink:
             self._round()
         elif changed and self.state == "online":
             self._try(self._send)
-        if self.state == "online" and now >= self.next_part and not self._try(self._part):
-            self.next_part = now + self.config.gateway.poll_seconds
+        self.footage.tell(self._link())
         self.beat()
 
     def beat(self) -> None:
@@ -122,6 +120,10 @@ class _Uplink:
     def close(self) -> None:
         if self.client is not None:
             self.client.close()
+
+    def end(self) -> None:
+        self.close()
+        self.footage.join()
 
     def _refresh(self) -> None:
         """Who we are and where the gateway is, read afresh: enrolment needs no restart."""
@@ -158,7 +160,7 @@ class _Uplink:
         if self.client is None:
             self._plan(self.config.gateway.poll_seconds)
             return
-        steps: list[_Step] = [self._send, self._sync, self._release, self._push, self._clips]
+        steps: list[_Step] = [self._send, self._sync, self._release, self._push]
         if not self.greeted:
             steps.insert(0, self._greet)
         good = True
@@ -174,7 +176,7 @@ class _Uplink:
         self.failures = 0
         self._plan(self.config.gateway.poll_seconds)
         if good:
-            self.last_error = self.stamp_error  # what outlasts a round of the gateway's
+            self.last_error = self.stamp_error or self.footage.error  # what outlasts a round of ours
 
     def _plan(self, pause: float) -> None:
         """The next round, spread so that thousands of rooms do not come back in one second."""
@@ -265,15 +267,10 @@ class _Uplink:
         pause = self.config.timestamp.minutes * 60 if made else 0.0
         self.next_stamp = now + max(pause, self.config.ledger.checkpoint_seconds)
 
-    def _clips(self) -> str | None:
-        client, identity = self._need()
-        return hear(self.asked, self.connection, client, identity)
-
-    def _part(self) -> str | None:
-        client, _ = self._need()
-        if not send_part(self.asked, self.connection, client):
-            self.next_part = time.monotonic() + self.config.gateway.poll_seconds
-        return None
+    def _link(self) -> Link | None:
+        if self.client is None or self.identity is None or self.state != "online":
+            return None
+        return Link(self.client.endpoint, self.identity, self.client.offset_ms)
 
     def _need(self) -> tuple[GatewayClient, Identity]:
         if self.client is None or self.identity is None:
@@ -300,5 +297,5 @@ def run(config: Config, stop: threading.Event) -> None:
             uplink.look()
             stop.wait(LOOK_SECONDS)
     finally:
-        uplink.close()
+        uplink.end()
         connection.close()

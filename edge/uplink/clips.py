@@ -1,9 +1,8 @@
 """Footage that the province asks for: a signed request is heard, entered, answered with evidence, and sent in parts.
 
 Nothing is exported or sent while a session is at check-in or running, unless its signed policy lets it
-(`remote_clips`). What is sent are parts of at most 8 MiB, one a turn of the service's loop, so that results and
-checkpoints wait for a part at most and never for a film; which parts are there already, the gateway says, so a killed
-room goes on where it was.
+(`remote_clips`). What is sent are parts of at most 8 MiB; which are there already, the gateway says, so a killed room
+goes on where it was.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,14 +21,13 @@ from edge.errors import BadInput, ExamroomError, NotFound, Refused, Unavailable
 from edge.recording.evidence import export_evidence
 from edge.store import clips, ledger, segments, sessions, space
 from edge.store.clips import ClipRow
-from edge.store.db import open_room, transaction
+from edge.store.db import transaction
 from edge.store.reserve import free_bytes
 from edge.trust import dsse
 from edge.trust.enrolment import Identity
 from edge.trust.remote import PART_BYTES, ClipFile, ClipPlan, ClipRequest, open_request
 from edge.uplink.client import GatewayClient
 from edge.uplink.pace import Pace
-from edge.uplink.patience import wait_for
 from edge.why import why
 
 FOLDER = ".clips"
@@ -50,7 +47,6 @@ class Clips:
 
     config: Config
     stop: threading.Event
-    beat: Callable[[], None] = lambda: None
     part_bytes: int = PART_BYTES
     plans: dict[str, ClipPlan] = field(default_factory=dict)
     next_sweep: float = 0.0
@@ -160,29 +156,19 @@ def _export(
         out.unlink(missing_ok=True)
     except OSError as error:
         raise Unavailable("evidence_unwritable", path=out, detail=why(error)) from error
-    session = _session(connection, request)
-
-    def export() -> tuple[str, list[str], int]:
-        # a connection of its own: this may outlive the loop that waits for it, and then dies with the process
-        own = open_room(memory.config.paths.room_db)
-        try:
-            export_evidence(
-                own,
-                memory.config.paths,
-                identity,
-                camera=request.camera,
-                from_ms=request.from_ms,
-                until_ms=request.until_ms,
-                why=f"{request.why} ({request.by})",
-                by=_by(identity),
-                out=out,
-                session=session,
-            )
-        finally:
-            own.close()
-        return _hashes(out, memory.part_bytes)
-
-    whole, parts, size = wait_for(export, memory.stop, memory.beat, "export")
+    export_evidence(
+        connection,
+        memory.config.paths,
+        identity,
+        camera=request.camera,
+        from_ms=request.from_ms,
+        until_ms=request.until_ms,
+        why=f"{request.why} ({request.by})",
+        by=_by(identity),
+        out=out,
+        session=_session(connection, request),
+    )
+    whole, parts, size = _hashes(out, memory.part_bytes)
     with transaction(connection):
         clips.set_ready(connection, row.sha256, out.name, whole, size, parts)
 
