@@ -7,6 +7,7 @@ deleted `clip_days` after; a request's words go with it.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -40,6 +41,7 @@ from edge.why import why as why_not
 _AT_ONCE = 32
 """Addresses in one plan; a room asks for the next when these are used."""
 _OPEN = ("asked", "sending")
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def open_store(province: Province) -> ObjectStore:
@@ -227,14 +229,15 @@ def _told(province: Province, row: Record) -> dict[str, Any]:
 
 
 def _mine(connection: Connection, caller: Caller, clip: str) -> Record:
-    row = connection.execute(select(clips).where(clips.c.clip == clip)).first()
-    if row is None or (row.room, row.epoch) != (caller.room, caller.epoch):
+    row = _row(connection, clip)
+    if (row.room, row.epoch) != (caller.room, caller.epoch):
         raise NotFound("clip_unknown")
     return row
 
 
 def _row(connection: Connection, clip: str) -> Record:
-    row = connection.execute(select(clips).where(clips.c.clip == clip)).first()
+    """The request's row; what is no id at all is not asked of the database."""
+    row = connection.execute(select(clips).where(clips.c.clip == clip)).first() if _ID.fullmatch(clip) else None
     if row is None:
         raise NotFound("clip_unknown")
     return row
