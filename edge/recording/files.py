@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
+EXPORTS = ".exports"
+"""Where exports wait to be fetched; no camera can be called that."""
 ASIDE = ".expired"
 """A segment's file whose deletion has begun has this after its name."""
 _BESIDE = (".mp4.tail", ".mp4.thumbs", ".thumbs")
@@ -19,6 +23,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def open_footage(path: Path) -> BinaryIO:
+    """A segment's file to read, also in the moment in which a sweep has set it aside and must take that back.
+
+    OSError where it is gone.
+    """
+    for name in (path, path.with_name(path.name + ASIDE)):
+        with suppress(FileNotFoundError):
+            return name.open("rb")
+    return path.open("rb")
 
 
 def delete_beside(segment: Path) -> None:
@@ -36,4 +51,4 @@ def alone(folder: Path) -> list[tuple[Path, Path]]:
 
 def folders(recordings: Path) -> list[Path]:
     """Each camera's folder, also of one that is no longer configured."""
-    return sorted(p for p in recordings.iterdir() if p.is_dir()) if recordings.is_dir() else []
+    return sorted(p for p in recordings.iterdir() if p.is_dir() and p.name != EXPORTS) if recordings.is_dir() else []

@@ -246,7 +246,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Original]:
         room = build_room(folder, "room-1", patch)
         authority = Authority(folder / "tsa")
         stamp(room, authority)
-        path = room.export(folder / "evidence.zip")
+        path = room.export(folder / "evidence.zip", 8.4, 19.7)
         other = room.export(folder / "other.zip", 9, 21, why="another <img src=x onerror=alert(1)>\u202e").read_bytes()
         room.connection.close()
     yield Original(

@@ -3,15 +3,14 @@
 
 import { h, setText } from "/ui/static/js/dom.js";
 import { lang, t } from "/ui/static/js/text.js";
-import { postForFile, postJSON } from "/ui/static/js/http.js";
-import { toast } from "/ui/static/js/dialog.js";
+import { postJSON } from "/ui/static/js/http.js";
 import { date, hms } from "/ui/static/js/time.js";
 
 const SIDE_MS = 30000;
 const WHY_MIN = 2;
 
-// allowed: {from_ms, until_ms, export}, what whoever is signed in may look at.
-export function createViewer(session, cameras, allowed) {
+// allowed: {from_ms, until_ms, export}, what whoever is signed in may look at. exports: where evidence is asked for.
+export function createViewer(session, cameras, allowed, exports) {
   let moment = null;
   let view = null;
   let parts = 1;
@@ -94,20 +93,12 @@ export function createViewer(session, cameras, allowed) {
 
   async function save() {
     take.disabled = true;
-    setText(which, t("spotcheck.exporting"));
     try {
-      const file = await postForFile(base + "/evidence", { camera: camera.value, from: from(), until: until(), why: why.value.trim() });
-      const address = URL.createObjectURL(file.blob);
-      const anchor = h("a", { href: address, download: file.name });
-      document.body.append(anchor);
-      anchor.click();
-      anchor.remove();
-      setTimeout(() => URL.revokeObjectURL(address), 60000);
-      toast("good", t("spotcheck.exported", { name: file.name }), 12);
+      await exports.start({ camera: camera.value, from: from(), until: until(), why: why.value.trim() });
+      exports.element.scrollIntoView({ block: "nearest" });
     } catch (failure) {
       say(failure.message);
     }
-    setText(which, "");
     take.disabled = false;
   }
 
