@@ -236,25 +236,57 @@ class Recording(Section):
     limit_gb: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
+def _is_address(value: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0 and value.isprintable()
+    except ValueError:
+        return False
+    return good and " " not in value and len(value) <= 500
+
+
 class Gateway(Section):
-    """The province's receiving side; empty for a site without one."""
+    """The province's receiving side; empty for a site without one. `upload_mbit`: the most that footage the province
+    asks for may take of the line.
+    """
 
     url: str = ""
     ca: Path | None = None
     poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 15.0
     timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
+    upload_mbit: Annotated[float, Field(gt=0, le=10_000)] = 4.0
 
     @field_validator("url")
     @classmethod
     def is_an_address(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            good = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0 and value.isprintable()
-        except ValueError:
-            good = False
-        if value and (not good or " " in value or len(value) > 500):
+        if value and not _is_address(value, "https"):
             raise Wrong("config_address")
         return value
+
+
+class Timestamp(Section):
+    """An outside authority that time-stamps checkpoints (RFC 3161); none where `url` is empty.
+
+    `ca`: its root certificates (PEM). `minutes`: between two time stamps, 0 for each new checkpoint.
+    """
+
+    url: str = ""
+    ca: Path | None = None
+    minutes: Annotated[float, Field(ge=0, le=1440)] = 60.0
+
+    @field_validator("url")
+    @classmethod
+    def is_an_address(cls, value: str) -> str:
+        """Plain HTTP will do, as it mostly is: what comes back is signed."""
+        if value and not _is_address(value, "https", "http"):
+            raise Wrong("config_timestamp_address")
+        return value
+
+    @model_validator(mode="after")
+    def its_root_is_named(self) -> Self:
+        if self.url and self.ca is None:
+            raise Wrong("config_timestamp_ca")
+        return self
 
 
 class Bank(Section):
@@ -299,6 +331,7 @@ class Config(Section):
     checkin: Checkin = Checkin()
     recording: Recording = Recording()
     gateway: Gateway = Gateway()
+    timestamp: Timestamp = Timestamp()
     bank: Bank = Bank()
     store: Store = Store()
     ledger: Ledger = Ledger()

@@ -323,6 +323,8 @@ class PolicyDocument(Part):
     keep_recordings_days: Annotated[int, Field(ge=1, le=3650)] = 180
     # "wanted": a session's footage stays, past its date too, until a supervisor has inspected the session
     inspection: Literal["wanted", "none"] = "wanted"
+    # footage that the province asks for over the line is sent while no exam is on, or at any time
+    remote_clips: Literal["outside-exams", "always"] = "outside-exams"
     lockout: Lockout = Lockout()
     # acts that a second member of staff confirms with badge and PIN: "close", "sign", "admit", "admit-manual" ...
     two_person: Annotated[list[Act | OneRoute], Field(max_length=50)] = []

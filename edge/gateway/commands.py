@@ -16,6 +16,7 @@ from edge.bank.outline import outline
 from edge.domain.reasons import words
 from edge.errors import BadInput
 from edge.gateway import bundles, results, rooms
+from edge.gateway.clip_commands import clip_group
 from edge.gateway.page import overview
 from edge.gateway.passes import pass_group
 from edge.gateway.serve import serve as run_server
@@ -54,6 +55,7 @@ def gateway() -> None:
 
 
 gateway.add_command(pass_group)
+gateway.add_command(clip_group)
 
 
 @gateway.command()

@@ -10,10 +10,10 @@ from flask import Blueprint, current_app, render_template, request
 from sqlalchemy import desc, func, select
 
 from edge.clock import iso
-from edge.domain.reasons import sentence
+from edge.domain.reasons import REASONS, sentence
 from edge.gateway.database import reading
 from edge.gateway.settings import Province
-from edge.gateway.tables import alarms, epochs, publications, requests, results, rooms
+from edge.gateway.tables import alarms, clips, epochs, publications, requests, results, rooms
 
 pages = Blueprint("pages", __name__)
 
@@ -28,6 +28,7 @@ class Overview:
     alarms: list[dict[str, Any]]
     publications: list[dict[str, Any]]
     requests: list[dict[str, Any]]
+    clips: list[dict[str, Any]]
 
 
 def overview(province: Province, recent: int = RECENT) -> Overview:
@@ -52,6 +53,8 @@ def overview(province: Province, recent: int = RECENT) -> Overview:
     alarm_query = select(*shown).order_by(desc(alarms.c.last_ms)).limit(200)
     published = (publications.c.kind, publications.c.name, publications.c.version, publications.c.expires_ms)
     publication_query = select(*published).order_by(desc(publications.c.created_ms)).limit(200)
+    asked = (clips.c.room, clips.c.clip, clips.c.state, clips.c.reason, clips.c.made_ms, clips.c.not_after_ms)
+    clip_query = select(*asked).order_by(desc(clips.c.made_ms)).limit(200)
     request_query = select(requests).order_by(desc(requests.c.id)).limit(recent)
     with reading(province.engine).connect() as connection:
         return Overview(
@@ -59,6 +62,7 @@ def overview(province: Province, recent: int = RECENT) -> Overview:
             alarms=[dict(row._mapping) for row in connection.execute(alarm_query)],
             publications=[dict(row._mapping) for row in connection.execute(publication_query)],
             requests=[{**row._mapping, "shas": json.loads(row.shas)} for row in connection.execute(request_query)],
+            clips=[dict(row._mapping) for row in connection.execute(clip_query)],
         )
 
 
@@ -74,4 +78,5 @@ def index() -> str:
         said=lambda zh, en: en if language == "en" else zh,
         when=lambda at: "" if at is None else iso(at)[:19].replace("T", " "),
         alarm_text=lambda code: sentence(f"alarm_{code}", language),
+        reason_text=lambda code: sentence(code, language) if code in REASONS else code,
     )

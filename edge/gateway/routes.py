@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from typing import cast
+from collections.abc import Callable
+from typing import TypeVar, cast
 
 from flask import Blueprint, Response, current_app, request, send_file
 from pydantic import BaseModel
 
 from edge import __version__, clock
-from edge.errors import BadInput, ExamroomError, Refused
-from edge.gateway import bundles, releasing, results, rooms
+from edge.errors import BadInput, ExamroomError, NotFound, Refused
+from edge.gateway import bundles, clips, releasing, results, rooms
 from edge.gateway import witness as witnessing
 from edge.gateway.alarms import log_request
+from edge.gateway.objects import FolderStore, part_number
 from edge.gateway.rooms import Caller
 from edge.gateway.settings import Province
 from edge.trust.protocol import (
@@ -26,7 +28,9 @@ from edge.trust.protocol import (
     ResultsRequest,
     parse,
 )
+from edge.trust.remote import ClipEnd, ClipFile, ClipRefusal
 
+Said = TypeVar("Said", bound=BaseModel)
 api = Blueprint("api", __name__, url_prefix="/v1")
 
 
@@ -105,6 +109,50 @@ def take_checkpoint(room: str) -> Response:
         raise
     note = witnessing.witness(province(), caller, wanted, _route())
     return _json(CheckpointAnswer(note=note))
+
+
+@api.get("/rooms/<room>/clips")
+def clip_list(room: str) -> Response:
+    caller = _caller(room)
+    found = clips.waiting(province(), caller)
+    _log(caller, 200, len(found.requests))
+    return _json(found)
+
+
+@api.post("/rooms/<room>/clips/<clip>/refusal")
+def refuse_clip(room: str, clip: str) -> Response:
+    return _of_clip(
+        room, ClipRefusal, lambda caller, said: clips.refuse(province(), caller, clip, said.reason, _route())
+    )
+
+
+@api.post("/rooms/<room>/clips/<clip>/file")
+def clip_file(room: str, clip: str) -> Response:
+    return _of_clip(room, ClipFile, lambda caller, file: clips.plan(province(), caller, clip, file, _route()))
+
+
+@api.post("/rooms/<room>/clips/<clip>/end")
+def end_clip(room: str, clip: str) -> Response:
+    return _of_clip(room, ClipEnd, lambda caller, said: clips.finish(province(), caller, clip, said.sha256, _route()))
+
+
+@api.put("/parts/<clip>/<number>")
+def put_part(clip: str, number: str) -> Response:
+    """The address is the right to this one part: whoever has it was given it by `clip_file`."""
+    store = clips.open_store(province())
+    if not isinstance(store, FolderStore):
+        raise NotFound("page_missing")
+    store.take(clip, part_number(number), request.args, request.stream)
+    return Response(status=200)
+
+
+def _of_clip(room: str, model: type[Said], act: Callable[[Caller, Said], BaseModel]) -> Response:
+    caller = _caller(room)
+    try:
+        return _json(act(caller, parse(model, _body())))
+    except ExamroomError as error:
+        _log(caller, error.status, 0)
+        raise
 
 
 def _caller(room: str) -> Caller:

@@ -30,6 +30,8 @@ class GatewaySettings(BaseModel):
     """gateway.toml. `name` is the witness's name in checkpoints; `database` empty means gateway.db in the folder.
 
     `release_minutes`: how long before its planned start a room is given the second share of a session's bank.
+    `clip_days`: so long footage that rooms sent is kept. It lies in the folder `clips`, or where `s3_url` is set in an
+    S3 bucket, whose secret key stands in the file keys/s3.secret.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +42,11 @@ class GatewaySettings(BaseModel):
     token_days: Annotated[int, Field(ge=1, le=365)] = 30
     release_minutes: Annotated[int, Field(ge=5, le=1440)] = 60
     certificate_days: Annotated[int, Field(ge=1, le=7320)] = 1830
+    clip_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    s3_url: Annotated[str, Field(pattern=r"^(https?://[^/?#\s]+)?$")] = ""
+    s3_bucket: Annotated[str, Field(pattern=r"^[a-z0-9.-]{0,63}$")] = ""
+    s3_region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] = "us-east-1"
+    s3_access_key: Annotated[str, Field(pattern=r"^[!-~]{0,128}$")] = ""
 
 
 @dataclass(frozen=True)

@@ -163,3 +163,22 @@ passes = Table(
     Column("expires_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
 )
+
+# footage asked for: envelope is the signed request, with its words; file: what the room announced, as JSON; upload: the
+# store's own name for the parts of it
+clips = Table(
+    "clips",
+    metadata,
+    Column("clip", String(32), primary_key=True),
+    Column("room", String(64), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False),  # asked, sending, received, refused
+    Column("reason", String(64)),
+    Column("file", Text),
+    Column("upload", Text),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("not_after_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+    Index("clips_room", "room", "epoch", "state"),
+)

@@ -5,6 +5,7 @@ The export is a ledger entry before the first byte is written. The file's format
 
 from __future__ import annotations
 
+import base64
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -150,6 +151,7 @@ def _export(
         form.PROOFS: b"".join(proof_line(e.seq, p) + b"\n" for e, p in zip(entries, proofs, strict=True)),
         form.CHECKPOINT: note.encode(),
         **_witness(connection, paths, identity, size),
+        **_timestamp(connection, identity, size),
     }
     write_file(out, manifest, identity, chosen, paths.recordings, rest)
 
@@ -268,3 +270,18 @@ def _witness(connection: sqlite3.Connection, paths: Paths, identity: Identity, s
         gateway=gateway.read_text(encoding="utf-8") if gateway.is_file() else None,
     )
     return {form.WITNESS: canonical(witness.model_dump())}
+
+
+def _timestamp(connection: sqlite3.Connection, identity: Identity, size: int) -> dict[str, bytes]:
+    """The newest tree head of this epoch that an authority time-stamped, where there is one."""
+    seen = ledger.latest_checkpoint(connection, timestamped=True)
+    if seen is None or seen.timestamp is None or not 0 < seen.size <= size:
+        return {}
+    if checkpoints.read_note(seen.note)[0].origin != identity.certificate.origin:
+        return {}
+    stamped = form.Timestamp(
+        note=seen.note,
+        consistency=[step.hex() for step in ledger.consistency_proof(connection, seen.size, size)],
+        tsr=base64.b64encode(seen.timestamp).decode(),
+    )
+    return {form.TIMESTAMP: canonical(stamped.model_dump())}

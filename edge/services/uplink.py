@@ -1,4 +1,5 @@
-"""The `uplink` process: results out, receipts in, bundles in, checkpoints countersigned, whatever the line does.
+"""The `uplink` process: results out, receipts in, bundles in, checkpoints countersigned and time-stamped, footage that
+the province asks for, whatever the line does.
 
 New results go out as soon as another process commits them; everything else runs every `gateway.poll_seconds`. While
 there is no line it tries again with growing pauses, never longer than that.
@@ -17,6 +18,8 @@ from dataclasses import dataclass, field
 from edge import clock
 from edge.config import Config
 from edge.errors import ExamroomError, Unavailable
+from edge.services.clipping import ClipWorker, Link
+from edge.store import clips as store_clips
 from edge.store import gatewaytime
 from edge.store import outbox as store_outbox
 from edge.store.db import SHORT_BUSY_MS, data_version, open_room, patience
@@ -29,12 +32,15 @@ from edge.uplink.client import GatewayClient, endpoint
 from edge.uplink.enrol import note_identity
 from edge.uplink.release import fetch_releases
 from edge.uplink.sync import Sync, sync_bundles
+from edge.uplink.timestamps import Authority, stamp_checkpoint
 
 log = logging.getLogger("examroom.uplink")
 
 LOOK_SECONDS = 0.25
 BEAT_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 0.5
+AUTHORITY_SECONDS = 60.0
+"""The first pause after a time-stamping authority that failed; each further one is twice as long, up to an hour."""
 
 # one thing to do: None when it went well, else the code of what did not; it may raise as well
 _Step = Callable[[], str | None]
@@ -59,8 +65,21 @@ class _Uplink:
     next_poll: float = 0.0
     next_checkpoint: float = 0.0
     next_beat: float = 0.0
+    next_stamp: float = 0.0
+    stamp_failures: int = 0
+    stamp_error: str | None = None
     memory: Sync = field(default_factory=Sync)
     unreleased: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    authority: Authority | None = field(init=False)
+    footage: ClipWorker = field(init=False)
+
+    def __post_init__(self) -> None:
+        wanted = self.config.timestamp
+        self.authority = None
+        if wanted.url and wanted.ca is not None:
+            timeout = self.config.gateway.timeout_seconds
+            self.authority = Authority(wanted.url, wanted.ca, timeout, self.stop, self.beat)
+        self.footage = ClipWorker(self.config, self.stop)
 
     def look(self) -> None:
         """One look at store and clock, and whatever is due."""
@@ -72,10 +91,13 @@ class _Uplink:
         if self.identity is not None and now >= self.next_checkpoint:
             self.next_checkpoint = now + self.config.ledger.checkpoint_seconds
             self._try(self._checkpoint)
+        if self.authority is not None and now >= self.next_stamp:
+            self._stamp(self.authority, now)
         if now >= self.next_poll:
             self._round()
         elif changed and self.state == "online":
             self._try(self._send)
+        self.footage.tell(self._link())
         self.beat()
 
     def beat(self) -> None:
@@ -91,12 +113,17 @@ class _Uplink:
             last_error=self.last_error,
             contact_ms=self.contact_ms,
             suspended=self.suspended,
+            clips=store_clips.counts(self.connection),
             **store_outbox.counts(self.connection),
         )
 
     def close(self) -> None:
         if self.client is not None:
             self.client.close()
+
+    def end(self) -> None:
+        self.close()
+        self.footage.join()
 
     def _refresh(self) -> None:
         """Who we are and where the gateway is, read afresh: enrolment needs no restart."""
@@ -113,7 +140,7 @@ class _Uplink:
         if wanted is None:
             self._forget()
             self.identity = identity
-            self.state, self.last_error = "alone", None
+            self.state, self.last_error = "alone", self.stamp_error
         elif self.client is None or self.client.endpoint != wanted or _differ(self.identity, identity):
             if self.identity is None or self.identity.envelope != identity.envelope:
                 self._forget()
@@ -149,7 +176,7 @@ class _Uplink:
         self.failures = 0
         self._plan(self.config.gateway.poll_seconds)
         if good:
-            self.last_error = None
+            self.last_error = self.stamp_error or self.footage.error  # what outlasts a round of ours
 
     def _plan(self, pause: float) -> None:
         """The next round, spread so that thousands of rooms do not come back in one second."""
@@ -223,6 +250,28 @@ class _Uplink:
             self._contact()
         return None
 
+    def _stamp(self, authority: Authority, now: float) -> None:
+        """Have the newest checkpoint time-stamped, where it is not yet, and plan the next."""
+        made = False
+
+        def step() -> None:
+            nonlocal made
+            made = stamp_checkpoint(self.connection, authority) is not None
+
+        if not self._try(step):
+            self.stamp_failures += 1
+            self.stamp_error = self.last_error
+            self.next_stamp = now + min(3600.0, AUTHORITY_SECONDS * 2 ** min(self.stamp_failures - 1, 10))
+            return
+        self.stamp_failures, self.stamp_error = 0, None
+        pause = self.config.timestamp.minutes * 60 if made else 0.0
+        self.next_stamp = now + max(pause, self.config.ledger.checkpoint_seconds)
+
+    def _link(self) -> Link | None:
+        if self.client is None or self.identity is None or self.state != "online":
+            return None
+        return Link(self.client.endpoint, self.identity, self.client.offset_ms)
+
     def _need(self) -> tuple[GatewayClient, Identity]:
         if self.client is None or self.identity is None:
             raise Unavailable("gateway_unset")
@@ -248,5 +297,5 @@ def run(config: Config, stop: threading.Event) -> None:
             uplink.look()
             stop.wait(LOOK_SECONDS)
     finally:
-        uplink.close()
+        uplink.end()
         connection.close()

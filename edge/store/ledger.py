@@ -179,13 +179,16 @@ def check(connection: sqlite3.Connection) -> tuple[int, bytes]:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A signed tree head: `note` is the signed C2SP text, `witnessed` the same with the gateway's signature."""
+    """A signed tree head: `note` is the signed C2SP text, `witnessed` the same with the gateway's signature,
+    `timestamp` an authority's answer over `note`.
+    """
 
     size: int
     root: bytes
     note: str
     at_ms: int
     witnessed: str | None
+    timestamp: bytes | None = None
 
 
 def save_checkpoint(connection: sqlite3.Connection, tree_size: int, tree_root: bytes, note: str) -> None:
@@ -200,16 +203,27 @@ def save_witness(connection: sqlite3.Connection, tree_size: int, witnessed: str)
     connection.execute("UPDATE checkpoints SET witnessed = ? WHERE size = ?", (witnessed, tree_size))
 
 
+def save_timestamp(connection: sqlite3.Connection, tree_size: int, timestamp: bytes) -> None:
+    connection.execute("UPDATE checkpoints SET timestamp = ? WHERE size = ?", (timestamp, tree_size))
+
+
 def checkpoint_covering(connection: sqlite3.Connection, seq: int) -> Checkpoint | None:
     """The smallest checkpoint that includes entry `seq`."""
     return _checkpoint(connection, "WHERE size > ? ORDER BY size LIMIT 1", seq)
 
 
-def latest_checkpoint(connection: sqlite3.Connection, *, witnessed: bool = False) -> Checkpoint | None:
-    condition = "WHERE size >= ? AND witnessed IS NOT NULL" if witnessed else "WHERE size >= ?"
+def latest_checkpoint(
+    connection: sqlite3.Connection, *, witnessed: bool = False, timestamped: bool = False
+) -> Checkpoint | None:
+    """The newest; of those alone that the gateway signed too, or that an authority time-stamped, where wished."""
+    condition = "WHERE size >= ?"
+    condition += " AND witnessed IS NOT NULL" if witnessed else ""
+    condition += " AND timestamp IS NOT NULL" if timestamped else ""
     return _checkpoint(connection, f"{condition} ORDER BY size DESC LIMIT 1", 0)
 
 
 def _checkpoint(connection: sqlite3.Connection, condition: str, value: int) -> Checkpoint | None:
     row = connection.execute(f"SELECT * FROM checkpoints {condition}", (value,)).fetchone()  # noqa: S608
-    return row and Checkpoint(row["size"], bytes(row["root"]), row["note"], row["at_ms"], row["witnessed"])
+    return row and Checkpoint(
+        row["size"], bytes(row["root"]), row["note"], row["at_ms"], row["witnessed"], row["timestamp"]
+    )

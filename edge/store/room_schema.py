@@ -392,4 +392,15 @@ CREATE TABLE footage_pins (
     pin_id TEXT NOT NULL, segment_id TEXT NOT NULL, until_ms INTEGER NOT NULL, PRIMARY KEY (segment_id, pin_id)
 ) STRICT, WITHOUT ROWID
 """,
+    # `timestamp`: an authority's answer (RFC 3161) over the note. Requests of the gateway's for footage are known by
+    # the SHA-256 of their envelope; `parts`: the SHA-256 of each part of the exported file, as JSON.
+    "m053_remote": """
+ALTER TABLE checkpoints ADD COLUMN timestamp BLOB;
+CREATE TABLE clip_requests (
+    sha256 TEXT PRIMARY KEY, id TEXT NOT NULL, envelope BLOB NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'ready', 'sent', 'refused')), why_not TEXT,
+    file TEXT, file_sha256 TEXT, size INTEGER, parts TEXT NOT NULL DEFAULT '[]',
+    heard_ms INTEGER NOT NULL, done_ms INTEGER
+) STRICT
+""",
 }

@@ -20,6 +20,7 @@ LEDGER = "ledger.jsonl"
 PROOFS = "proofs.jsonl"
 CHECKPOINT = "checkpoint.txt"
 WITNESS = "witness.json"
+TIMESTAMP = "timestamp.json"
 MANIFEST = "manifest.dsse.json"
 
 SmallInt = Annotated[int, Field(ge=0, lt=2**53)]
@@ -35,6 +36,7 @@ class Part(StrEnum):
     CERTIFICATE = "certificate"
     MANIFEST = "manifest"
     CHECKPOINT = "checkpoint"
+    TIMESTAMP = "timestamp"
     LEDGER = "ledger"
     PROOF = "proof"
     INDEX = "segment-index"
@@ -134,6 +136,15 @@ class Witness(_Model):
     gateway: str | None
 
 
+class Timestamp(_Model):
+    """The content of timestamp.json: an earlier note by the room alone, the consistency proof from it to
+    checkpoint.txt, and an authority's TimeStampResp (RFC 3161) over the SHA-256 of that note, in base64."""
+
+    note: str
+    consistency: list[Hex32]
+    tsr: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=100_000)]
+
+
 class InitFact(_Model):
     """The initialisation part (ftyp, moov) of a segment file."""
 
@@ -202,14 +213,17 @@ def view_name(segment: str) -> str:
     return f"view/{segment}.mp4"
 
 
-def expected_names(manifest: Manifest, *, witnessed: bool, views: Collection[str] = ()) -> list[str]:
+def expected_names(
+    manifest: Manifest, *, witnessed: bool, timestamped: bool = False, views: Collection[str] = ()
+) -> list[str]:
     """The members of an evidence file in their one order; the manifest comes last. `views`: names of views in it."""
     videos = list[str]()
     for fact in manifest.segments:
         view = view_name(fact.segment)
         videos += [index_name(fact.segment), video_name(fact.segment), *([view] if view in views else [])]
     witness = [WITNESS] if witnessed else []
-    return [README, CERTIFICATE, *videos, LEDGER, PROOFS, CHECKPOINT, *witness, MANIFEST]
+    timestamp = [TIMESTAMP] if timestamped else []
+    return [README, CERTIFICATE, *videos, LEDGER, PROOFS, CHECKPOINT, *witness, *timestamp, MANIFEST]
 
 
 def second_of(fragment: FragmentFact, clip_start_ms: int) -> float:

@@ -46,6 +46,8 @@ from edge.trust.protocol import (
     RoomStatus,
     authorization,
 )
+from edge.trust.remote import ClipEnd, ClipFile, ClipList, ClipPlan, ClipRefusal, ClipState, PartAddress
+from edge.uplink.pace import Pace, Paced
 from edge.uplink.patience import wait_for
 from edge.why import why
 
@@ -151,6 +153,46 @@ class GatewayClient:
 
     def push_checkpoint(self, request: CheckpointRequest) -> str:
         return self._call("POST", self._room("checkpoints"), request, CheckpointAnswer).note
+
+    def clips(self) -> ClipList:
+        return self._call("GET", self._room("clips"), None, ClipList)
+
+    def refuse_clip(self, clip: str, reason: str) -> ClipState:
+        return self._call("POST", self._room(f"clips/{clip}/refusal"), ClipRefusal(reason=reason), ClipState)
+
+    def clip_file(self, clip: str, file: ClipFile) -> ClipPlan:
+        """What of the file is still to be sent, and where to."""
+        return self._call("POST", self._room(f"clips/{clip}/file"), file, ClipPlan)
+
+    def end_clip(self, clip: str, sha256: str) -> ClipState:
+        return self._call("POST", self._room(f"clips/{clip}/end"), ClipEnd(sha256=sha256), ClipState)
+
+    def put_part(self, part: PartAddress, data: bytes, pace: Pace) -> None:
+        """PUT one part where the gateway said, no faster than `pace`.
+
+        An address without a host is the gateway's; another has to be HTTPS, with a certificate that the system trusts,
+        and gets nothing of ours but the part. Unavailable `clip_store` where such a store fails or refuses.
+        """
+        own = part.url.startswith("/")
+        if not own and not part.url.startswith("https://"):
+            raise Unavailable("clip_store", detail=part.url.partition("?")[0][:100])
+
+        def once() -> None:
+            url = self.endpoint.url + part.url if own else part.url
+            verify = True if self.endpoint.ca is None or not own else str(self.endpoint.ca)
+            timeout = (min(CONNECT_SECONDS, self.endpoint.timeout), self.endpoint.timeout)
+            with _network_errors() if own else _store_errors():
+                body = Paced(data, pace)
+                with self._session.put(
+                    url, data=body, timeout=timeout, verify=verify, allow_redirects=False, stream=True
+                ) as answer:
+                    status, content = answer.status_code, _read(answer)
+            if own:
+                _check(status, content, (200,))
+            elif status != 200:
+                raise Unavailable("clip_store", detail=f"HTTP {status}")
+
+        wait_for(once, self.stop, self.beat)
 
     def fetch_bundle(self, item: BundleItem, part: Path) -> None:
         """Fetch a sealed file into `part`, going on where an earlier try ended, and check size and SHA-256.
@@ -279,6 +321,15 @@ def _network_errors() -> Iterator[None]:
         raise Unavailable("gateway_unreachable") from error
     except OSError as error:
         raise Unavailable("ca_unreadable", path="ca") from error
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    """The same of a store that is not the gateway: the line to the gateway may be good."""
+    try:
+        yield
+    except requests.exceptions.RequestException as error:
+        raise Unavailable("clip_store", detail=why(error)) from error
 
 
 def _read(response: requests.Response) -> bytes:

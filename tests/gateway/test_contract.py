@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -16,12 +17,12 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from edge.domain import merkle
-from edge.gateway import routes
+from edge.gateway import clips, routes
 from edge.gateway.app import create_gateway
 from edge.gateway.bundles import publish
 from edge.gateway.rooms import suspend
 from edge.gateway.settings import Province
-from edge.trust import protocol
+from edge.trust import protocol, remote
 from edge.trust.checkpoint import sign_note
 from edge.trust.shares import new_codes
 from support.contracts import contract
@@ -37,6 +38,10 @@ OPERATIONS = [
     ("releases", "", "post"),
     ("results", "", "post"),
     ("checkpoints", "", "post"),
+    ("clips", "", "get"),
+    ("clips/{clip}/refusal", f"clips/{'0' * 32}/refusal", "post"),
+    ("clips/{clip}/file", f"clips/{'0' * 32}/file", "post"),
+    ("clips/{clip}/end", f"clips/{'0' * 32}/end", "post"),
 ]
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -68,7 +73,7 @@ def test_every_route_is_in_the_document_and_the_other_way_round(province: Provin
     "name", sorted(set(DOCUMENT["components"]["schemas"]) - {"RoomId", "Hex32", "Count", "Number", "Envelope", "Note"})
 )
 def test_every_schema_is_a_model_with_the_same_fields_and_bounds(name: str) -> None:
-    ours = _flat(getattr(protocol, name).model_json_schema())
+    ours = _flat(getattr(protocol, name, getattr(remote, name, None)).model_json_schema())
     theirs = _flat(DOCUMENT["components"]["schemas"][name], DOCUMENT["components"]["schemas"])
     assert ours == theirs
 
@@ -185,6 +190,8 @@ def test_every_operation_answers_as_the_document_says(client: FlaskClient, provi
         body = json.dumps({"note": note_text, "old_size": old, "proof": proof}).encode()
         check_answer(room.post("checkpoints", body), base + "/checkpoints", "post")
 
+    _clips_answer(client, province, room)
+
     for path, rest, method in OPERATIONS:
         target = f"/v1/rooms/{room.room}/{rest or path}"
         for headers in (
@@ -200,6 +207,65 @@ def test_every_operation_answers_as_the_document_says(client: FlaskClient, provi
     check_answer(room.get("bundles/bank/safety/1"), one, "get")
     FakeRoom(client, province).enrol()
     check_answer(room.get("status"), base + "/status", "get")
+
+
+def _clips_answer(client: FlaskClient, province: Province, room: FakeRoom) -> None:
+    """A file of two parts, as one room sends it: every answer of the four operations and of a part's address."""
+    base = "/v1/rooms/{room}/clips"
+    made = clips.ask(province, room.room, "door", 1, 60_000, "复核", "处长", 1)
+    check_answer(listed := room.get("clips"), base, "get")
+    [envelope] = listed.get_json()["requests"]
+    assert remote.open_request(envelope.encode(), province.key.public) == made
+    data = b"x" * 100_000
+    parts = [data[:65_536], data[65_536:]]
+    file = {"size": len(data), "sha256": sha256(data), "part_bytes": 65_536, "parts": [sha256(one) for one in parts]}
+    one = f"clips/{made.id}"
+
+    def post(rest: str, body: object, status: int) -> Any:
+        answer = room.post(f"{one}/{rest}", json.dumps(body).encode())
+        assert answer.status_code == status, answer.text
+        check_answer(answer, f"{base}/{{clip}}/{rest}", "post")
+        return answer.get_json()
+
+    for wrong in ({}, file | {"parts": []}, file | {"size": 1}, file | {"part_bytes": 1}):
+        post("file", wrong, 400)
+    post("end", {"sha256": file["sha256"]}, 404)
+    plan = post("file", file, 200)
+    assert [part["number"] for part in plan["missing"]] == [1, 2] and not plan["received"]
+    post("end", {"sha256": file["sha256"]}, 409)
+    addresses = [part["url"] for part in plan["missing"]]
+    for url, body, status in (
+        (addresses[0], parts[1], 422),
+        (addresses[0], parts[0] + b"x", 422),
+        (addresses[0], b"", 422),
+        (addresses[0].replace("/1?", "/2?"), parts[0], 403),
+        (addresses[0].replace("expires=1", "expires=2"), parts[0], 403),
+        (addresses[0].partition("?")[0], parts[0], 403),
+        (addresses[0].replace("/1?", "/0?"), parts[0], 404),
+        (addresses[0], b"x" * (17 << 20), 413),
+        (addresses[0], parts[0], 200),
+        (addresses[0], parts[0], 200),
+    ):
+        answer = client.put(url, data=body)
+        assert answer.status_code == status, answer.text
+        check_answer(answer, "/v1/parts/{clip}/{number}", "put")
+    assert [part["number"] for part in post("file", file, 200)["missing"]] == [2]
+    assert client.put(addresses[1], data=parts[1]).status_code == 200
+    for _ in range(2):
+        assert post("end", {"sha256": file["sha256"]}, 200)["state"] == "received"
+        assert post("file", file, 200) == {"received": True, "missing": []}
+    post("refusal", {"reason": "no_footage"}, 409)
+    post("file", file | {"sha256": "0" * 64}, 409)
+    second = clips.ask(province, room.room, "door", 1, 60_000, "复核", "处长", 1)
+    one = f"clips/{second.id}"
+    for _ in range(2):
+        assert post("refusal", {"reason": "no_footage"}, 200)["state"] == "refused"
+    post("refusal", {"reason": "NO"}, 400)
+    post("file", file, 404)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def test_a_locked_database_is_answered_as_the_document_says(room: FakeRoom, province: Province) -> None:

@@ -169,7 +169,7 @@ def test_what_a_service_writes_is_given_to_it() -> None:
         own = unit_of(service)["Service"]
         states = {f"/var/lib/{name}" for value in own["StateDirectory"] for name in value.split()}
         assert str(paths.state) in states
-        assert (str(paths.recordings) in states) == (service in ("camera@door", "web")), service
+        assert (str(paths.recordings) in states) == (service in ("camera@door", "web", "uplink")), service
         runtimes = [name for value in own["RuntimeDirectory"] for name in value.split()]
         assert str(paths.runtime).removeprefix("/run/") in runtimes
         assert own["RuntimeDirectoryPreserve"] == ["yes"]

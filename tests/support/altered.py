@@ -15,13 +15,14 @@ from edge.trust import checkpoint, dsse
 from edge.trust.container import ContainerWriter, read_directory
 from edge.trust.verifier import layout
 
-MANIFEST, LEDGER, PROOFS, CHECKPOINT, WITNESS, CERTIFICATE = (
+MANIFEST, LEDGER, PROOFS, CHECKPOINT, WITNESS, CERTIFICATE, TIMESTAMP = (
     "manifest.dsse.json",
     "ledger.jsonl",
     "proofs.jsonl",
     "checkpoint.txt",
     "witness.json",
     "certificate.dsse.json",
+    "timestamp.json",
 )
 
 
@@ -138,6 +139,21 @@ def _by_others(original: Any) -> Iterator[tuple[str, bytes]]:
     ):
         forged = canonical({**witness, **changed})
         yield f"witness {what}", original.resign({**original.members, WITNESS: forged})
+    stamp = json.loads(original.members[TIMESTAMP])
+    for what, changed in (
+        ("of another tree", {"note": checkpoint.sign_note(origin, 20, bytes(32), origin, original.signer)}),
+        ("of another key", {"note": checkpoint.sign_note(origin, 20, bytes(32), origin, original.stranger)}),
+        ("by two", {"note": checkpoint.cosign(stamp["note"], "gateway-1", original.stranger)}),
+        ("without proof", {"consistency": []}),
+        ("of no bytes", {"tsr": ""}),
+        ("of other spelling", {"tsr": stamp["tsr"].rstrip("=") + "====="}),
+        ("of no base64", {"tsr": "*"}),
+        ("too long", {"tsr": "AAAA" * 30_000}),
+        ("of a number", {"tsr": 7}),
+        ("with more", {"more": 1}),
+    ):
+        forged = canonical({**stamp, **changed})
+        yield f"time stamp {what}", original.resign({**original.members, TIMESTAMP: forged})
 
 
 def _resigned(original: Any) -> Iterator[tuple[str, bytes]]:

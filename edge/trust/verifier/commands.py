@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from edge.config import load_config
 from edge.domain.reasons import sentence
 from edge.errors import BadInput, ConfigError
+from edge.trust.timestamp import read_authorities
 from edge.trust.verifier.files import verify_file
 from edge.trust.verifier.roots import read_root, read_witness
 from edge.trust.verifier.verdict import Verdict
@@ -22,21 +24,33 @@ _KEY = "FILE|HEX"
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--root", "roots", multiple=True, metavar=_KEY, help="根公钥，可多次 / a root's public key, repeatable")
 @click.option("--witness", "witnesses", multiple=True, metavar=_KEY, help="见证方公钥 / a witness's public key")
+@click.option(
+    "--tsa-ca",
+    "authority",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="时间戳机构的根证书（PEM），核验时间戳 / a time-stamping authority's root (PEM), to check the time stamp",
+)
 @click.option("--json", "as_json", is_flag=True, help="输出一个 JSON 对象 / print one JSON object")
 @click.pass_context
 def verify(
-    context: click.Context, file: Path, roots: tuple[str, ...], witnesses: tuple[str, ...], as_json: bool
+    context: click.Context,
+    file: Path,
+    roots: tuple[str, ...],
+    witnesses: tuple[str, ...],
+    authority: Path | None,
+    as_json: bool,
 ) -> None:
     """核验证据、成绩、回执、证书或数据包，不联网。
 
     Check an evidence file, result, receipt, certificate or bundle offline, with nothing but the root's public key.
     """
     trusted = [read_root(root) for root in roots] or _own_root(context)
-    verdict = verify_file(file, trusted, [read_witness(witness, trusted) for witness in witnesses])
+    authorities = [] if authority is None else read_authorities(authority)
+    verdict = verify_file(file, trusted, [read_witness(witness, trusted) for witness in witnesses], authorities)
     if as_json:
         click.echo(json.dumps(verdict.as_json(), ensure_ascii=False, sort_keys=True))
     else:
-        _show(verdict)
+        _show(verdict, authority is not None)
     context.exit(0 if verdict.ok else 1)
 
 
@@ -51,7 +65,7 @@ def _own_root(context: click.Context) -> list[bytes]:
     return [read_root(own)]
 
 
-def _show(verdict: Verdict) -> None:
+def _show(verdict: Verdict, wants_stamp: bool) -> None:
     click.echo(_plain(("✓ " if verdict.ok else "✗ ") + verdict.sentence("zh")))
     click.echo(_plain("  " + verdict.sentence("en")))
     for problem in verdict.details[1:_SHOWN]:
@@ -62,10 +76,21 @@ def _show(verdict: Verdict) -> None:
     witnesses, gaps = verdict.facts.get("witnesses"), verdict.facts.get("gaps")
     if verdict.ok and isinstance(witnesses, list) and witnesses:
         click.echo(f"✓ 外部见证 / witnessed: {', '.join(witnesses)}")
+    if verdict.ok and verdict.kind == "evidence":
+        _show_stamp(verdict.facts.get("timestamp"), wants_stamp)
     for gap in gaps if verdict.ok and isinstance(gaps, list) else []:
         click.echo(f"! 无录像 / no footage: {gap['from']} – {gap['until']}")
     if verdict.ok and gaps and verdict.facts.get("open_end"):
         click.echo(f"! {sentence('evidence_open_end', 'zh')}\n  {sentence('evidence_open_end', 'en')}")
+
+
+def _show_stamp(stamp: object, wanted: bool) -> None:
+    if isinstance(stamp, Mapping) and stamp["checked"]:
+        told = f"{stamp['time']}  {stamp['authority']}  ({stamp['entries']})"
+        click.echo(_plain(f"✓ 时间戳（截至台账条数）/ time stamp (up to so many ledger entries): {told}"))
+    elif stamp is not None or wanted:
+        code = "timestamp_none" if stamp is None else "timestamp_unchecked"
+        click.echo(f"! {sentence(code, 'zh')}\n  {sentence(code, 'en')}")
 
 
 def _plain(line: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
+from cryptography import x509
 from pydantic import ValidationError
 
 from edge import clock
@@ -34,6 +35,7 @@ from edge.trust.verifier.signed import (
     peek,
     strict_json,
 )
+from edge.trust.verifier.stamp import check_stamp
 from edge.trust.verifier.verdict import Problem, Verdict, printable, problem_of, refused, verified
 
 _ALTERED = {
@@ -41,11 +43,21 @@ _ALTERED = {
     form.CERTIFICATE: ("evidence_certificate_altered", Part.CERTIFICATE),
     form.CHECKPOINT: ("evidence_checkpoint_altered", Part.CHECKPOINT),
     form.WITNESS: ("evidence_checkpoint_altered", Part.CHECKPOINT),
+    form.TIMESTAMP: ("evidence_timestamp_altered", Part.TIMESTAMP),
 }
 
 
-def check_evidence(file: BinaryIO, roots: Sequence[bytes], witnesses: Sequence[bytes] = ()) -> Verdict:
-    """The verdict on an open evidence file. Reads each content byte once; holds no video in memory."""
+def check_evidence(
+    file: BinaryIO,
+    roots: Sequence[bytes],
+    witnesses: Sequence[bytes] = (),
+    authorities: Sequence[x509.Certificate] = (),
+) -> Verdict:
+    """The verdict on an open evidence file. Reads each content byte once; holds no video in memory.
+
+    `authorities`: roots of time-stamping authorities; without one a time stamp in the file is not checked, and the
+    facts say so.
+    """
     try:
         box = Box(file, {member.name: member for member in read_directory(file)})
     except ExamroomError as error:
@@ -63,7 +75,7 @@ def check_evidence(file: BinaryIO, roots: Sequence[bytes], witnesses: Sequence[b
     if problems:
         return refused("evidence", problems)
     facts: dict[str, object] = {}
-    problems += _contents(box, manifest, certificate, [*roots, *witnesses], facts)
+    problems += _contents(box, manifest, certificate, [*roots, *witnesses], authorities, facts)
     if expired := check_validity(certificate, manifest.made_ms):
         problems.append(expired)
     if problems:
@@ -101,7 +113,9 @@ def _members(box: Box, manifest: Manifest) -> Iterator[Problem]:
     """The members are those of the manifest, which are those of the format, in that order."""
     signed = [fact.name for fact in manifest.members]
     named = set(signed)
-    if [*signed, form.MANIFEST] != form.expected_names(manifest, witnessed=form.WITNESS in named, views=named):
+    if [*signed, form.MANIFEST] != form.expected_names(
+        manifest, witnessed=form.WITNESS in named, timestamped=form.TIMESTAMP in named, views=named
+    ):
         yield Problem("evidence_manifest_content", Part.MANIFEST)
         return
     wanted, there = [*signed, form.MANIFEST], list(box.members)
@@ -117,7 +131,12 @@ def _members(box: Box, manifest: Manifest) -> Iterator[Problem]:
 
 
 def _contents(
-    box: Box, manifest: Manifest, certificate: Certificate, known: Sequence[bytes], facts: dict[str, object]
+    box: Box,
+    manifest: Manifest,
+    certificate: Certificate,
+    known: Sequence[bytes],
+    authorities: Sequence[x509.Certificate],
+    facts: dict[str, object],
 ) -> Iterator[Problem]:
     """Every member against the manifest, and what they say against each other."""
     small = _read_small(box, manifest)
@@ -134,6 +153,8 @@ def _contents(
             facts["entries_in_ledger"] = head.size
             if form.WITNESS in small.content and form.WITNESS not in small.altered:
                 yield from _witness(small.content[form.WITNESS], head, certificate, known, facts)
+            if form.TIMESTAMP in small.content and form.TIMESTAMP not in small.altered:
+                yield from check_stamp(small.content[form.TIMESTAMP], head, certificate, authorities, facts)
     found = ledger_slice.Slice(
         list(manifest.sequences()),
         ledger_slice.split_lines(small.content[form.LEDGER]),

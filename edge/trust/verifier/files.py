@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from cryptography import x509
+
 from edge.errors import ExamroomError, NotFound
 from edge.trust import dsse, seal
 from edge.trust.certificate import Certificate
@@ -25,24 +27,35 @@ _TAIL = 1 << 16  # where the names of a directory stand, the last of them at the
 _TYPE = re.compile(rb'"payloadType":"application/vnd\.examroom\.([a-z]{1,20})\+json"')
 
 
-def verify_file(path: Path, roots: Sequence[bytes], witnesses: Sequence[bytes] = ()) -> Verdict:
+def verify_file(
+    path: Path,
+    roots: Sequence[bytes],
+    witnesses: Sequence[bytes] = (),
+    authorities: Sequence[x509.Certificate] = (),
+) -> Verdict:
     """Check one file with nothing but itself and the keys given.
 
     `roots`: raw 32-byte Ed25519 public keys of those who issue rooms' certificates (and, for bundles, policies and
     receipts, of those who sign them). `witnesses`: keys of those who countersign checkpoints, where the roots do not.
+    `authorities`: root certificates of time-stamping authorities, where a time stamp is to be checked.
     Whatever the file holds, the answer is a Verdict; NotFound `verify_file_missing` only when it cannot be read at all.
     """
     try:
         with path.open("rb") as file:
-            return verify_open(file, roots, witnesses)
+            return verify_open(file, roots, witnesses, authorities)
     except OSError as error:
         raise NotFound("verify_file_missing", path=path, detail=why(error)) from error
 
 
-def verify_open(file: BinaryIO, roots: Sequence[bytes], witnesses: Sequence[bytes] = ()) -> Verdict:
+def verify_open(
+    file: BinaryIO,
+    roots: Sequence[bytes],
+    witnesses: Sequence[bytes] = (),
+    authorities: Sequence[x509.Certificate] = (),
+) -> Verdict:
     """`verify_file` for a seekable binary file that is open already."""
     if is_container(file):
-        return check_evidence(file, roots, witnesses)
+        return check_evidence(file, roots, witnesses, authorities)
     file.seek(0)
     data = file.read(LARGEST_DOCUMENT + 1)
     if looks_like_completeness_file(data[:LARGEST_DOCUMENT]):

@@ -23,7 +23,7 @@ from edge.trust.verifier.roots import read_root
 from edge.why import why
 
 _START = "main"
-_SAID = ("container_", "evidence_", "result_", "verified_", "verifier_", "verify_")
+_SAID = ("container_", "evidence_", "result_", "timestamp_", "verified_", "verifier_", "verify_")
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./([a-z0-9]+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async function|function|class|const) (\w+))", re.MULTILINE)
 _SOURCES = resources.files(__package__) / "page"

@@ -23,11 +23,12 @@ from edge.recording.evidence import export_evidence
 from edge.store import ledger, segments
 from edge.store.db import open_room, transaction
 from edge.store.segments import Segment, segment_id
-from edge.trust import checkpoint, dsse
+from edge.trust import checkpoint, dsse, timestamp
 from edge.trust.container import ContainerWriter, read_directory
 from edge.trust.enrolment import Identity, certify_locally
 from edge.trust.protocol import GatewayKey, sign_gateway_key
 from edge.trust.signer import Ed25519Signer
+from support.tsa import Authority
 
 T0 = 1_780_000_000_000
 BOOT = "0123456789abcdef0123456789abcdef"
@@ -175,6 +176,15 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
     built.connection.close()
 
 
+def stamp(room: Room, authority: Authority) -> None:
+    """Have the newest checkpoint time-stamped, as the uplink does."""
+    latest = ledger.latest_checkpoint(room.connection)
+    assert latest is not None
+    answer = authority.reply(timestamp.request(timestamp.imprint(latest.note), 7))
+    with transaction(room.connection):
+        ledger.save_timestamp(room.connection, latest.size, answer)
+
+
 def unpack(data: bytes) -> dict[str, bytes]:
     return {m.name: data[m.start : m.end] for m in read_directory(io.BytesIO(data))}
 
@@ -199,6 +209,7 @@ class Original:
     signer: Ed25519Signer
     issuer: Ed25519Signer
     stranger: Ed25519Signer
+    authority: Authority
 
     @property
     def members(self) -> dict[str, bytes]:
@@ -233,9 +244,18 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Original]:
     folder = tmp_path_factory.mktemp("original")
     with pytest.MonkeyPatch.context() as patch:
         room = build_room(folder, "room-1", patch)
+        authority = Authority(folder / "tsa")
+        stamp(room, authority)
         path = room.export(folder / "evidence.zip", 8.4, 19.7)
         other = room.export(folder / "other.zip", 9, 21, why="another <img src=x onerror=alert(1)>\u202e").read_bytes()
         room.connection.close()
     yield Original(
-        path.read_bytes(), path, other, room.root.public, room.identity.keys.sign, room.root, Ed25519Signer.generate()
+        path.read_bytes(),
+        path,
+        other,
+        room.root.public,
+        room.identity.keys.sign,
+        room.root,
+        Ed25519Signer.generate(),
+        authority,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -9,21 +10,25 @@ import random
 import re
 from importlib import resources
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge.cli import main
 from edge.domain.canonical import canonical
 from edge.trust import certificate as certificates
-from edge.trust import checkpoint, dsse
+from edge.trust import checkpoint, der, dsse, timestamp
 from edge.trust.container import read_directory
 from edge.trust.evidence_format import Part
 from edge.trust.verifier import Region, Verdict, layout, verify_open
 from edge.trust.verifier.signed import millis_of
-from support.altered import CERTIFICATE, CHECKPOINT, LEDGER, MANIFEST, PROOFS, WITNESS, change_line, pack
+from support.altered import CERTIFICATE, CHECKPOINT, LEDGER, MANIFEST, PROOFS, TIMESTAMP, WITNESS, change_line, pack
 from support.examples import examples
+from support.tsa import Authority
 
 
 def verify(data: bytes, root: bytes) -> Verdict:
@@ -54,7 +59,8 @@ def test_the_layout_covers_the_file_and_has_every_part(original: Any, regions: l
     assert regions[0].start == 0 and regions[-1].end == len(original.data)
     assert all(a.end == b.start for a, b in pairwise(regions))
     assert {region.part for region in regions} == {
-        "container", "certificate", "manifest", "checkpoint", "ledger", "proof", "segment-index", "video", "video-view",
+        "container", "certificate", "manifest", "checkpoint", "timestamp", "ledger", "proof", "segment-index", "video",
+        "video-view",
         "readme",
     }  # fmt: skip
     seconds = [region.second for region in regions if region.part == "video"]
@@ -121,7 +127,7 @@ def test_bytes_appended_put_before_or_put_between_are_the_containers(original: A
 
 def test_each_member_removed_is_named(original: Any) -> None:
     parts = {"README.txt": "readme", CERTIFICATE: "certificate", MANIFEST: "manifest", LEDGER: "ledger"}
-    parts |= {PROOFS: "proof", CHECKPOINT: "checkpoint", WITNESS: "checkpoint"}
+    parts |= {PROOFS: "proof", CHECKPOINT: "checkpoint", WITNESS: "checkpoint", TIMESTAMP: "timestamp"}
     for name in original.members:
         verdict = verify(pack({n: c for n, c in original.members.items() if n != name}), original.root)
         folders = {"video": "video", "view": "video-view", "segments": "segment-index"}
@@ -139,6 +145,7 @@ def test_members_added_or_put_in_another_order_are_the_containers(original: Any)
 
 def test_a_member_of_another_export_of_the_same_room_is_named(original: Any) -> None:
     parts = {LEDGER: "ledger", PROOFS: "proof", CHECKPOINT: "checkpoint", "README.txt": "readme", WITNESS: "checkpoint"}
+    parts |= {TIMESTAMP: "timestamp"}
     tried = 0
     for name, content in original.other_members.items():
         if name in original.members and content != original.members[name] and name != MANIFEST:
@@ -432,6 +439,49 @@ def test_the_published_format_names_every_member_key_and_part(original: Any) -> 
     names = [re.sub(r"(segments|video|view)/[^.]+", r"\1/ID", name) for name in original.members]
     table = json.loads(next(c for n, c in original.members.items() if n.startswith("segments/")))
     keys = [*original.manifest, *table, *table["fragments"][0], *json.loads(original.members[WITNESS])]
+    keys += json.loads(original.members[TIMESTAMP])
     missing = [word for word in [*names, *keys, *(part.value for part in Part)] if word not in text]
     assert missing == []
     assert original.manifest["version"] == 1 and "version 1" in text
+
+
+def test_a_time_stamp_is_checked_against_the_authority_that_is_named(original: Any, tmp_path: Path) -> None:
+    roots, ca = [original.root], timestamp.read_authorities(original.authority.ca)
+    stranger = timestamp.read_authorities(Authority(tmp_path / "tsa").ca)
+    stamped = json.loads(original.members[TIMESTAMP])
+    entries = checkpoint.read_note(stamped["note"])[0].size
+    unchecked = verify_open(io.BytesIO(original.data), roots)
+    assert unchecked.ok and unchecked.facts["timestamp"] == {"checked": False, "entries": entries}
+    told = verify_open(io.BytesIO(original.data), roots, (), [*stranger, *ca])
+    assert told.ok and isinstance(told.facts["timestamp"], dict)
+    assert told.facts["timestamp"] | {"time": ""} == {
+        "checked": True, "entries": entries, "time": "", "authority": "tsa",
+    }  # fmt: skip
+    assert millis_of(told.facts["timestamp"]["time"]) is not None
+    other = verify_open(io.BytesIO(original.data), roots, (), stranger)
+    assert (other.ok, other.part, other.reason) == (False, "timestamp", "timestamp_authority")
+    # a dishonest room: a real stamp over something else, or one that was tampered with
+    answer = base64.b64decode(stamped["tsr"])
+    elsewhere = original.authority.reply(timestamp.request(timestamp.imprint("elsewhere"), 7))
+    at = answer.rindex(der.read(answer).parts()[1].parts()[1].parts()[0].parts()[-1].parts()[0].parts()[5].content)
+    for forged, reason in (
+        (elsewhere, "timestamp_imprint"),
+        (answer[: at + 9] + bytes([answer[at + 9] ^ 1]) + answer[at + 10 :], "timestamp_signature"),
+        (b"none", "timestamp_broken"),
+    ):
+        content = canonical({**stamped, "tsr": base64.b64encode(forged).decode()})
+        data = original.resign({**original.members, TIMESTAMP: content})
+        verdict = verify_open(io.BytesIO(data), roots, (), ca)
+        assert (verdict.ok, verdict.part, verdict.reason) == (False, "timestamp", reason)
+
+
+def test_the_command_says_whether_the_time_stamp_was_checked(original: Any, tmp_path: Path) -> None:
+    words = ["verify", str(original.path), "--root", original.root.hex()]
+    asked = CliRunner().invoke(main, words)
+    assert asked.exit_code == 0 and "没有核验" in asked.output and "was not checked" in asked.output
+    checked = CliRunner().invoke(main, [*words, "--tsa-ca", str(original.authority.ca)])
+    assert checked.exit_code == 0 and "✓ 时间戳" in checked.output and "tsa" in checked.output
+    told = json.loads(CliRunner().invoke(main, [*words, "--tsa-ca", str(original.authority.ca), "--json"]).output)
+    assert told["facts"]["timestamp"]["checked"] is True
+    wrong = CliRunner().invoke(main, [*words, "--tsa-ca", str(original.path)])
+    assert wrong.exit_code == 2 and "时间戳" in wrong.output

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,19 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from playwright.sync_api import Browser, Page
 
 from edge.cli import main
 from edge.domain import merkle
 from edge.domain.canonical import canonical
-from edge.trust import checkpoint, dsse
+from edge.trust import checkpoint, der, dsse, timestamp
 from edge.trust.certificate import check
 from edge.trust.verifier import result_file, verify_open
-from support.altered import altered
+from support.altered import TIMESTAMP, altered
 from support.pictures import shot
 from support.tablet_page import axe
+from support.tsa import Authority
 
 RUN = """async ({ original, vectors }) => {
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -171,7 +174,17 @@ def test_a_supervisor_checks_a_file_with_it(page: Page, original: Any, tmp_path:
     page.wait_for_selector("#answer.good h2")
     assert "<img src=x onerror=alert(1)>[U+202E]" in answer.inner_text() and page.query_selector("#answer img") is None
     assert "gateway-1" in answer.inner_text() and axe(page) == []
+    assert "带有时间戳，没有核验" in answer.inner_text()
     shot(page, "verifier-good", "zh")
+    page.click("summary")
+    page.fill("#stamp", "no certificate")
+    page.click("#check")
+    page.wait_for_function("() => document.getElementById('answer').textContent.includes('时间戳机构的根证书（PEM）')")
+    page.fill("#stamp", "")
+    page.set_input_files("#stamp-file", original.authority.ca)
+    page.click("#check")
+    page.wait_for_selector("#answer.good h2")
+    assert "没有核验" not in answer.inner_text() and "Z tsa" in answer.inner_text() and axe(page) == []
     page.click("#language")
     assert page.evaluate("() => document.documentElement.lang") == "en"
     assert answer.locator("h2").inner_text() == "✓ Verified"
@@ -188,6 +201,58 @@ def test_a_page_may_bring_its_root_and_is_never_written_over(tmp_path: Path, ori
     assert CliRunner().invoke(main, ["verify-page", str(tmp_path / "none" / "v.html")]).exit_code == 1
     assert CliRunner().invoke(main, ["verify-page", str(tmp_path / "w.html"), "--root", "12"]).exit_code == 2
     assert not (tmp_path / "w.html").exists()
+
+
+STAMPED = """async ({ files, root, ca }) => {
+  const found = [];
+  for (const text of files) {
+    const blob = new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))]);
+    found.push(JSON.stringify(await window.examroomVerifier.verify(blob, root, "", ca)));
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("use_rsa", [False, True])
+def test_time_stamps_are_judged_as_the_verifier_in_python_does(
+    page: Page, original: Any, tmp_path: Path, use_rsa: bool
+) -> None:
+    """Real stamps by `openssl ts`: good ones, of another purpose, time, authority or note, and with bytes changed."""
+    made = Authority(tmp_path / "tsa", use_rsa=use_rsa, ess="sha1" if use_rsa else "sha384")
+    stamped = json.loads(original.members[TIMESTAMP])
+    question = timestamp.request(timestamp.imprint(stamped["note"]), 7)
+    good = made.reply(question)
+    made.signer("other", [ExtendedKeyUsageOID.CODE_SIGNING])
+    made.signer("both", [ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.CODE_SIGNING])
+    made.signer("lax", [ExtendedKeyUsageOID.TIME_STAMPING], critical=False)
+    made.signer("old", [ExtendedKeyUsageOID.TIME_STAMPING], days=-1)
+    answers = [good, *(made.signed_by(name, good) for name in ("tsa", "other", "both", "lax", "old"))]
+    answers.append(made.reply(timestamp.request(timestamp.imprint("elsewhere"), 7)))
+    answers += [
+        original.authority.reply(question),
+        b"none",
+        der.value(der.SEQUENCE, der.value(der.SEQUENCE, der.integer(2))),
+    ]
+    told = len(answers)
+    chance = random.Random(3161)
+    for at in chance.sample(range(len(good)), 60):
+        answers.append(good[:at] + bytes([good[at] ^ 1 << chance.randrange(8)]) + good[at + 1 :])
+    members = original.members
+    files = [
+        original.resign({**members, TIMESTAMP: canonical({**stamped, "tsr": base64.b64encode(one).decode()})})
+        for one in answers
+    ]
+    roots = timestamp.read_authorities(made.ca)
+    wanted = [verify_open(io.BytesIO(data), [original.root], (), roots).as_json() for data in files]
+    asked = {"files": [base64.b64encode(data).decode() for data in files], "root": original.root.hex()}
+    found = [json.loads(text) for text in page.evaluate(STAMPED, {**asked, "ca": made.ca.read_text()})]
+    assert [one["reason"] for one in wanted[:told]] == [
+        None, None, "timestamp_purpose", "timestamp_purpose", "timestamp_purpose", "timestamp_authority",
+        "timestamp_imprint", "timestamp_authority", "timestamp_broken", "timestamp_refused",
+    ]  # fmt: skip
+    assert found[:told] == json.loads(json.dumps(wanted[:told]))
+    # of bytes changed at random the two may name another step, never another answer
+    assert [(one["ok"], one["part"]) for one in found] == [(one["ok"], one["part"]) for one in wanted]
 
 
 PLAYED = """async (src) => {

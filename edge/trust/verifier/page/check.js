@@ -10,9 +10,9 @@ const LARGEST_DOCUMENT = 256 << 20;
 const TYPE = /"payloadType":"application\/vnd\.examroom\.([a-z]{1,20})\+json"/;
 const OTHERS = ["bundle", "certificate", "policy", "receipt"];
 
-// The verdict on a file, with nothing but itself and the raw public keys given. Throws only where it cannot be read.
-export async function checkFile(blob, roots, witnesses, told) {
-  if (await isContainer(blob, README, MANIFEST)) return checkEvidence(blob, roots, witnesses, told);
+// The verdict on a file, with nothing but itself, the raw public keys and the root certificates given. Throws only where it cannot be read.
+export async function checkFile(blob, roots, witnesses, authorities, told) {
+  if (await isContainer(blob, README, MANIFEST)) return checkEvidence(blob, roots, witnesses, authorities, told);
   const data = await bytesOf(blob, 0, LARGEST_DOCUMENT);
   if (looksLikeResult(data)) return checkResult(data, roots);
   const newline = data.indexOf(10);

@@ -1,15 +1,16 @@
 // Checking an evidence file, from the outside in: container, certificate, manifest, ledger, fragments (FORMAT.md, section 4).
 // What one step finds damaged, later steps leave out, so that one changed byte has one name.
 
-import { hex, iso, millisOf, printable, unhex, utf8, Wrong } from "./bytes.js";
+import { hex, iso, millisOf, printable, unbase64, unhex, utf8, Wrong } from "./bytes.js";
 import { bytesOf, eachBlock, readDirectory } from "./container.js";
-import { altered, asManifest, asTable, asWitness, CERTIFICATE, CHECKPOINT, chosen, expectedNames, fragmentsRoot, indexName, isPicture, LEDGER,
-  MANIFEST, partOf, PROOFS, README, secondOf, sequences, videoName, viewName, WITNESS } from "./format.js";
-import { crc32, Sha256, sha256Hex } from "./hashes.js";
+import { altered, asManifest, asTable, asTimestamp, asWitness, CERTIFICATE, CHECKPOINT, chosen, expectedNames, fragmentsRoot, indexName,
+  isPicture, LEDGER, MANIFEST, partOf, PROOFS, README, secondOf, sequences, TIMESTAMP, videoName, viewName, WITNESS } from "./format.js";
+import { crc32, engine, Sha256, sha256Hex } from "./hashes.js";
 import { strictJson } from "./json.js";
 import { consistent } from "./merkle.js";
 import { checkCertificate, checkEnvelope, checkNote, checkValidity, gatewayKey, onlySigner, openNote, signersOf, sorted } from "./signed.js";
 import { checkInclusion, checkLines, checkProofs, checkStory, closes, sliceOf } from "./slice.js";
+import { checkAnswer } from "./timestamp.js";
 import { problem, refused, verified } from "./verdict.js";
 
 const SMALL = 512 << 20;
@@ -38,8 +39,8 @@ class Box {
   }
 }
 
-// The verdict on an open evidence file. `told` gets the share of it that has been read.
-export async function checkEvidence(blob, roots, witnesses, told) {
+// The verdict on an open evidence file. `authorities`: root certificates of those who time-stamp. `told` gets the share of it that has been read.
+export async function checkEvidence(blob, roots, witnesses, authorities, told) {
   let box;
   try {
     box = new Box(blob, await readDirectory(blob), told);
@@ -59,7 +60,7 @@ export async function checkEvidence(blob, roots, witnesses, told) {
   let problems = checkMembers(box, manifest);
   if (problems.length) return refused("evidence", problems);
   const facts = {};
-  problems = await checkContents(box, manifest, certificate, roots.concat(witnesses), facts);
+  problems = await checkContents(box, manifest, certificate, roots.concat(witnesses), authorities, facts);
   const expired = checkValidity(certificate, manifest.made_ms);
   if (expired) problems.push(expired);
   return problems.length ? refused("evidence", problems) : verified("evidence", Object.assign(factsOf(manifest, certificate), facts));
@@ -93,7 +94,7 @@ function checkMembers(box, manifest) {
 }
 
 // Every member against the manifest, and what they say against each other.
-async function checkContents(box, manifest, certificate, known, facts) {
+async function checkContents(box, manifest, certificate, known, authorities, facts) {
   const small = await readSmall(box, manifest);
   const problems = [];
   for (const [name, [reason, part]] of altered) if (small.altered.has(name) && name !== README) problems.push(problem(reason, part));
@@ -107,6 +108,9 @@ async function checkContents(box, manifest, certificate, known, facts) {
       facts.entries_in_ledger = head.size;
       if (small.content.has(WITNESS) && !small.altered.has(WITNESS)) {
         problems.push(...await checkWitness(small.content.get(WITNESS), head, certificate, known, facts));
+      }
+      if (small.content.has(TIMESTAMP) && !small.altered.has(TIMESTAMP)) {
+        problems.push(...await checkStamp(small.content.get(TIMESTAMP), head, certificate, authorities, facts));
       }
     }
   }
@@ -163,6 +167,30 @@ async function checkWitness(data, head, certificate, known, facts) {
   for (const name of others) if (await vouched(witness.note, name, keys)) facts.witnesses.push(printable(name));
   facts.witnessed_entries = facts.witnesses.length ? earlier.size : 0;
   return [];
+}
+
+// The ledger of this file must extend the checkpoint that an authority dated; with `authorities` given, one of them did.
+async function checkStamp(data, head, certificate, authorities, facts) {
+  let stamped, answer, earlier, held = false;
+  try {
+    stamped = asTimestamp(strictJson(data));
+    answer = unbase64(stamped.tsr);
+    earlier = await openNote(stamped.note, certificate.origin, certificate.key);
+    held = earlier.origin === head.origin && consistent(earlier.size, head.size, earlier.root, head.root, stamped.consistency.map(unhex));
+  } catch (error) {
+    // said below
+  }
+  if (!held) return [problem("evidence_timestamp_differs", "timestamp")];
+  facts.timestamp = { checked: false, entries: earlier.size };
+  if (!authorities.length || !engine.subtle) return [];
+  try {
+    const stamp = await checkAnswer(answer, stamped.note, authorities);
+    Object.assign(facts.timestamp, { checked: true, time: iso(stamp.at), authority: stamp.authority });
+    return [];
+  } catch (error) {
+    if (!(error instanceof Wrong)) throw error;
+    return [problem(error.code, "timestamp", error.facts)];
+  }
 }
 
 async function vouched(note, name, keys) {

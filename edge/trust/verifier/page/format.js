@@ -13,14 +13,16 @@ export const LEDGER = "ledger.jsonl";
 export const PROOFS = "proofs.jsonl";
 export const CHECKPOINT = "checkpoint.txt";
 export const WITNESS = "witness.json";
+export const TIMESTAMP = "timestamp.json";
 export const MANIFEST = "manifest.dsse.json";
 const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-const LAST_MS = 253402300800000, MOST_SEGMENTS = 30000, LONGEST_RUN = 5000000;
+const LAST_MS = 253402300800000, MOST_SEGMENTS = 30000, LONGEST_RUN = 5000000, LONGEST_STAMP = 100000;
 const ALTERED = {
   [README]: ["evidence_readme_altered", "readme"],
   [CERTIFICATE]: ["evidence_certificate_altered", "certificate"],
   [CHECKPOINT]: ["evidence_checkpoint_altered", "checkpoint"],
   [WITNESS]: ["evidence_checkpoint_altered", "checkpoint"],
+  [TIMESTAMP]: ["evidence_timestamp_altered", "timestamp"],
 };
 const PARTS = { [LEDGER]: "ledger", [PROOFS]: "proof", [MANIFEST]: "manifest" };
 
@@ -78,7 +80,7 @@ export function expectedNames(manifest, given) {
     if (given.has(viewName(segment))) names.push(viewName(segment));
   }
   names.push(LEDGER, PROOFS, CHECKPOINT);
-  return names.concat(given.has(WITNESS) ? [WITNESS] : [], [MANIFEST]);
+  return names.concat(given.has(WITNESS) ? [WITNESS] : [], given.has(TIMESTAMP) ? [TIMESTAMP] : [], [MANIFEST]);
 }
 
 const isFragment = (value) => hasKeys(value, ["n", "offset", "length", "sha256", "wall_ms", "mono_ms", "duration_ms"])
@@ -94,6 +96,12 @@ export function asTable(value) {
 export function asWitness(value) {
   const fits = hasKeys(value, ["note", "consistency", "gateway"]) && isText(value.note) && every(value.consistency, isHex32)
     && (value.gateway === null || isText(value.gateway));
+  return fits ? value : null;
+}
+
+export function asTimestamp(value) {
+  const fits = hasKeys(value, ["note", "consistency", "tsr"]) && isText(value.note) && every(value.consistency, isHex32)
+    && isText(value.tsr) && value.tsr.length > 0 && value.tsr.length <= LONGEST_STAMP;
   return fits ? value : null;
 }
 

@@ -8,6 +8,7 @@ import { keyInFile, keysIn } from "./keys.js";
 import { OWN_ROOTS } from "./sentences.js";
 import { gatewayKey, keyId } from "./signed.js";
 import { asJson, sentence } from "./verdict.js";
+import { certificatesIn } from "./x509.js";
 
 const SHOWN = 10;
 // Characters that turn the direction of what follows, or are not seen: shown as what they are.
@@ -58,6 +59,7 @@ function rows(verdict) {
   const span = facts.from && facts.until ? facts.from + " – " + facts.until : undefined;
   return [].concat(row("room", facts.room), row("institution", facts.institution), row("issuer", facts.issuer), row("camera", facts.camera),
     row("span", span), row("made", facts.made), row("by", facts.by), row("why", facts.why), row("entered", facts.entered),
+    row("stamp", facts.timestamp && facts.timestamp.checked ? facts.timestamp.time + " " + facts.timestamp.authority : undefined),
     row("witnesses", facts.witnesses ? facts.witnesses.join(", ") || t("no_witness") : undefined));
 }
 
@@ -66,7 +68,8 @@ function notes(verdict) {
   const gaps = (facts.gaps || []).map((gap) => t("gap", gap));
   const absent = (facts.absent || []).map((segment) => t("absent", { segment }));
   const open = gaps.length && facts.open_end ? [sentence("evidence_open_end", language, {})] : [];
-  return gaps.concat(absent, open);
+  const stamp = facts.timestamp && !facts.timestamp.checked ? [t("stamp_unchecked")] : [];
+  return gaps.concat(absent, open, stamp);
 }
 
 function drawVerdict(name, verdict) {
@@ -99,6 +102,15 @@ async function keysOf(field, file, roots) {
   return found;
 }
 
+// The certificates typed in and chosen, of authorities that time-stamp.
+async function authoritiesOf() {
+  let text = $("stamp").value;
+  for (const one of $("stamp-file").files) text += "\n" + await new Response(one.slice(0, 1 << 20)).text();
+  const found = certificatesIn(text);
+  if (text.trim() && !found.length) throw new Wrong("timestamp_ca", { path: "PEM" });
+  return found;
+}
+
 async function run() {
   const file = $("file").files[0];
   if (running) return;
@@ -115,11 +127,12 @@ async function run() {
   try {
     const roots = OWN_ROOTS.map((key) => keysIn(key)[0]).concat(await keysOf("root", "root-file"));
     if (roots.length === 0) return show(() => drawRefusal("verifier_no_root", {}));
-    const verdict = await checkFile(file, roots, await keysOf("witness", "witness-file", roots), told);
+    const verdict = await checkFile(file, roots, await keysOf("witness", "witness-file", roots), await authoritiesOf(), told);
     show(() => drawVerdict(file.name, verdict));
     return $("answer").scrollIntoView();
   } catch (error) {
     const [code, facts] = error instanceof Wrong && error.code === "verify_root_broken" ? [error.code, error.facts]
+      : error instanceof Wrong && error.code.startsWith("timestamp_") ? ["timestamp_ca", { path: "PEM" }]
       : ["verifier_unreadable", { name: file.name, detail: error.name || "Error" }];
     return show(() => drawRefusal(code, facts));
   } finally {
@@ -149,5 +162,6 @@ window.examroomVerifier = {
   engine,
   limits,
   keyId: (text) => keysIn(text).map((key) => [hex(key), keyId(key)]),
-  verify: async (blob, roots, witnesses) => asJson(await checkFile(blob, keysIn(roots), keysIn(witnesses || ""), () => {})),
+  verify: async (blob, roots, witnesses, authorities) => asJson(
+    await checkFile(blob, keysIn(roots), keysIn(witnesses || ""), certificatesIn(authorities || ""), () => {})),
 };

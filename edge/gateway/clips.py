@@ -1,0 +1,251 @@
+"""Footage the province asks rooms for: the signed request, what became of it, and the file in its parts.
+
+A room fetches its requests, so none needs an open port. Its file is put together here once all parts are there, and is
+deleted `clip_days` after; a request's words go with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+
+from edge import clock
+from edge.errors import BadInput, ConfigError, Conflict, Exists, NotFound, Unavailable, VerificationFailed
+from edge.gateway.alarms import log_request
+from edge.gateway.database import Record, reading
+from edge.gateway.objects import FolderStore, ObjectStore, S3Store, own_secret
+from edge.gateway.rooms import Caller, lock_room
+from edge.gateway.settings import DAY_MS, Province
+from edge.gateway.sigv4 import Signing
+from edge.gateway.tables import clips
+from edge.trust import dsse
+from edge.trust.remote import (
+    ClipFile,
+    ClipList,
+    ClipPlan,
+    ClipRequest,
+    ClipState,
+    PartAddress,
+    sign_request,
+)
+from edge.why import where
+from edge.why import why as why_not
+
+_AT_ONCE = 32
+"""Addresses in one plan; a room asks for the next when these are used."""
+_OPEN = ("asked", "sending")
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def open_store(province: Province) -> ObjectStore:
+    """Where this gateway keeps footage. ConfigError where its S3 key is missing."""
+    settings = province.settings
+    if not settings.s3_url:
+        return FolderStore(province.folder / "clips", own_secret(province.folder / "keys" / "parts.key"))
+    file = province.folder / "keys" / "s3.secret"
+    try:
+        secret = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeError) as error:
+        raise ConfigError("clip_store_secret", path=file) from error
+    signing = Signing(settings.s3_access_key, secret, settings.s3_region)
+    return S3Store(settings.s3_url, settings.s3_bucket, signing)
+
+
+def ask(
+    province: Province, room: str, camera: str, from_ms: int, until_ms: int, why: str, by: str, days: int = 7
+) -> ClipRequest:
+    """A signed request that waits for the room to fetch it. NotFound for a room that is not enrolled, BadInput
+    (`clip_terms`) for what no room could answer.
+    """
+    now = clock.wall_ms()
+    with province.engine.begin() as connection:
+        epoch = lock_room(connection, room).epoch
+        if epoch < 1:
+            raise NotFound("clip_not_enrolled", room=room)
+        try:
+            request = ClipRequest(
+                id=secrets.token_hex(16),
+                room=room,
+                epoch=epoch,
+                camera=camera,
+                from_ms=from_ms,
+                until_ms=until_ms,
+                why=why,
+                by=by,
+                made_ms=now,
+                not_after_ms=now + days * DAY_MS,
+            )
+            envelope = sign_request(request, province.key)
+        except (ValidationError, UnicodeEncodeError) as error:
+            raise BadInput("clip_terms", **where(error)) from error
+        row = {"clip": request.id, "room": room, "epoch": epoch, "envelope": envelope, "state": "asked"}
+        connection.execute(insert(clips).values(**row, made_ms=now, not_after_ms=request.not_after_ms))
+    return request
+
+
+def waiting(province: Province, caller: Caller) -> ClipList:
+    """What the room is asked for and has not answered, the oldest first."""
+    sweep(province)
+    mine = and_(clips.c.room == caller.room, clips.c.epoch == caller.epoch, clips.c.state.in_(_OPEN))
+    query = select(clips.c.envelope).where(mine).order_by(clips.c.made_ms, clips.c.clip).limit(1000)
+    with reading(province.engine).connect() as connection:
+        return ClipList(requests=[bytes(row.envelope).decode() for row in connection.execute(query)])
+
+
+def refuse(province: Province, caller: Caller, clip: str, reason: str, route: str) -> ClipState:
+    """The room will not; the same again is answered the same. Conflict once the footage is here."""
+    with province.engine.begin() as connection:
+        row = _mine(connection, caller, clip)
+        if row.state == "received":
+            raise Conflict("clip_ended", clip=clip, state=row.state)
+        if row.state != "refused":
+            _set(connection, clip, state="refused", reason=reason, ended_ms=clock.wall_ms())
+        log_request(connection, caller.room, "POST", route, 200, 1)
+    if row.state == "sending":
+        open_store(province).delete(clip, row.upload)
+    return _state(clip, "refused")
+
+
+def plan(province: Province, caller: Caller, clip: str, file: ClipFile, route: str) -> ClipPlan:
+    """What of `file` is not here yet, and where each of its parts goes; another file than before begins anew."""
+    store = open_store(province)
+    with reading(province.engine).connect() as connection:
+        row = _mine(connection, caller, clip)
+    if row.state == "refused":
+        raise NotFound("clip_unknown")
+    known = None if row.file is None else ClipFile.model_validate_json(row.file)
+    if row.state == "received":
+        if known != file:
+            raise Conflict("clip_ended", clip=clip, state=row.state)
+        return ClipPlan(received=True, missing=[])
+    upload = row.upload or ""
+    if known != file:
+        if known is not None:
+            store.delete(clip, upload)
+        upload = store.begin(clip, file)
+    with province.engine.begin() as connection:
+        if known != file:
+            _set(connection, clip, state="sending", file=file.model_dump_json(), upload=upload)
+        log_request(connection, caller.room, "POST", route, 200, 1, [file.sha256])
+    numbers = store.missing(clip, upload, file)[:_AT_ONCE]
+    return ClipPlan(
+        received=False, missing=[PartAddress(number=n, url=store.address(clip, upload, file, n)) for n in numbers]
+    )
+
+
+def finish(province: Province, caller: Caller, clip: str, sha256: str, route: str) -> ClipState:
+    """All parts are here: put them together. Conflict `clip_part_missing` where one is not."""
+    store = open_store(province)
+    with reading(province.engine).connect() as connection:
+        row = _mine(connection, caller, clip)
+    file = None if row.file is None else ClipFile.model_validate_json(row.file)
+    if file is None or row.state == "refused" or file.sha256 != sha256:
+        raise NotFound("clip_unknown")
+    if row.state != "received":
+        if store.missing(clip, row.upload or "", file):
+            raise Conflict("clip_part_missing")
+        store.finish(clip, row.upload or "", file)
+        with province.engine.begin() as connection:
+            _set(connection, clip, state="received", ended_ms=clock.wall_ms())
+            log_request(connection, caller.room, "POST", route, 200, 1, [sha256])
+    return _state(clip, "received")
+
+
+def listed(province: Province) -> list[dict[str, Any]]:
+    """Every request that is still known, newest first: its terms, `state` (also `expired`), size and share that is
+    here (per cent).
+    """
+    sweep(province)
+    with reading(province.engine).connect() as connection:
+        rows = connection.execute(select(clips).order_by(clips.c.made_ms.desc(), clips.c.clip)).all()
+    return [_told(province, row) for row in rows]
+
+
+def save(province: Province, clip: str, out: Path) -> ClipFile:
+    """Copy a received file to the new file `out`, and check that it is the one the room announced."""
+    with reading(province.engine).connect() as connection:
+        row = _row(connection, clip)
+    if row.state != "received":
+        raise NotFound("clip_not_here", clip=clip)
+    file = ClipFile.model_validate_json(row.file)
+    part = out.with_name(f".{out.name}.part")
+    digest = hashlib.sha256()
+    try:
+        if out.exists():
+            raise Exists("evidence_exists", path=out)
+        with part.open("wb") as target:
+            for block in open_store(province).blocks(clip):
+                digest.update(block)
+                target.write(block)
+        if digest.hexdigest() != file.sha256:
+            raise VerificationFailed("clip_content_wrong")
+        part.rename(out)
+    except OSError as error:
+        raise Unavailable("evidence_unwritable", path=out, detail=why_not(error)) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    return file
+
+
+def forget(province: Province, clip: str) -> None:
+    """Take a request back, or delete what came: the row, its words and the file."""
+    with province.engine.begin() as connection:
+        row = _row(connection, clip)
+        connection.execute(delete(clips).where(clips.c.clip == clip))
+    if row.state in ("sending", "received"):
+        open_store(province).delete(clip, None if row.state == "received" else row.upload)
+
+
+def sweep(province: Province) -> None:
+    """Delete what `clip_days` ago was received or refused, or ran out."""
+    before = clock.wall_ms() - province.settings.clip_days * DAY_MS
+    old = or_(clips.c.ended_ms < before, and_(clips.c.ended_ms.is_(None), clips.c.not_after_ms < before))
+    with reading(province.engine).connect() as connection:
+        due = [row.clip for row in connection.execute(select(clips.c.clip).where(old))]
+    for clip in due:
+        forget(province, clip)
+
+
+def _told(province: Province, row: Record) -> dict[str, Any]:
+    request = dsse.peek(bytes(row.envelope)).payload
+    file = None if row.file is None else ClipFile.model_validate_json(row.file)
+    state, share = row.state, 100 if row.state == "received" else 0
+    if state in _OPEN and row.not_after_ms < clock.wall_ms():
+        state = "expired"
+    if state == "sending" and file is not None:
+        left = len(open_store(province).missing(row.clip, row.upload or "", file))
+        share = 100 * (len(file.parts) - left) // len(file.parts)
+    size, sha256 = (None, None) if file is None else (file.size, file.sha256)
+    facts = {"state": state, "reason": row.reason, "size": size, "sha256": sha256, "share": share}
+    return {**request, **facts, "ended_ms": row.ended_ms}
+
+
+def _mine(connection: Connection, caller: Caller, clip: str) -> Record:
+    row = _row(connection, clip)
+    if (row.room, row.epoch) != (caller.room, caller.epoch):
+        raise NotFound("clip_unknown")
+    return row
+
+
+def _row(connection: Connection, clip: str) -> Record:
+    """The request's row; what is no id at all is not asked of the database."""
+    row = connection.execute(select(clips).where(clips.c.clip == clip)).first() if _ID.fullmatch(clip) else None
+    if row is None:
+        raise NotFound("clip_unknown")
+    return row
+
+
+def _set(connection: Connection, clip: str, **facts: object) -> None:
+    connection.execute(update(clips).where(clips.c.clip == clip).values(**facts))
+
+
+def _state(clip: str, state: str) -> ClipState:
+    return ClipState.model_validate({"id": clip, "state": state, "time_ms": clock.wall_ms()})

@@ -1,0 +1,281 @@
+"""Where footage is kept: signatures as AWS publishes them, and a bucket behind a server that checks each one."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+from flask.testing import FlaskClient
+
+from edge import clock
+from edge.errors import BadInput, ConfigError, Conflict, ExamroomError, NotFound, Unavailable, VerificationFailed
+from edge.gateway import clips, objects
+from edge.gateway.objects import FolderStore, S3Store
+from edge.gateway.rooms import Caller
+from edge.gateway.settings import DAY_MS, Province
+from edge.gateway.sigv4 import UNSIGNED, Signing, presign, signature
+from edge.trust.remote import ClipFile
+from support.gateways import FakeRoom
+
+# the example credentials of Amazon's documentation of S3, and of its signing keys
+EXAMPLE = Signing("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "us-east-1")
+AT = datetime(2013, 5, 24, tzinfo=UTC)
+HOST = "examplebucket.s3.amazonaws.com"
+EMPTY = hashlib.sha256(b"").hexdigest()
+CLIP = "0" * 32
+
+
+def test_a_presigned_address_is_the_published_one() -> None:
+    assert presign(EXAMPLE, "GET", f"https://{HOST}/test.txt", {}, AT, 86400) == (
+        f"https://{HOST}/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524"
+        "%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
+        "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "more", "wanted"),
+    [
+        (
+            "/test.txt",
+            {},
+            {"range": "bytes=0-9"},
+            "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+        ),
+        ("/", {"lifecycle": ""}, {}, "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"),
+        (
+            "/",
+            {"prefix": "J", "max-keys": "2"},
+            {},
+            "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+        ),
+    ],
+)
+def test_signed_headers_are_the_published_ones(
+    path: str, query: dict[str, str], more: dict[str, str], wanted: str
+) -> None:
+    headers = {"host": HOST, "x-amz-content-sha256": EMPTY, "x-amz-date": "20130524T000000Z", **more}
+    assert signature(EXAMPLE, "GET", path, query, headers, EMPTY, AT) == wanted
+
+
+def test_the_signing_key_is_the_published_one() -> None:
+    example = Signing("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "us-east-1", "iam")
+    assert example.key(datetime(2012, 2, 15, tzinfo=UTC)).hex() == (
+        "f4780e2d9f65fa895f9c67b32ce1baf0b0d8a43505a000a1a9e090d414db404d"
+    )
+
+
+class Bucket:
+    """The calls of S3 that are used, for one bucket: each has to carry a signature that holds."""
+
+    def __init__(self) -> None:
+        self.uploads: dict[str, dict[int, bytes]] = {}
+        self.objects: dict[str, bytes] = {}
+        self.fails = False
+
+    def answer(self, method: str, address: str, host: str, body: bytes) -> tuple[int, bytes]:
+        parts = urlsplit(address)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        signed = query.pop("X-Amz-Signature", "")
+        at = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        if self.fails or signed != signature(EXAMPLE, method, parts.path, query, {"host": host}, UNSIGNED, at):
+            return 403, b"<Error><Code>SignatureDoesNotMatch</Code></Error>"
+        key, upload = parts.path, query.get("uploadId", "")
+        if method == "POST" and "uploads" in query:
+            upload = f"u/{len(self.uploads)}+"
+            self.uploads[upload] = {}
+            return 200, f'<R xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><UploadId>{upload}</UploadId></R>'.encode()
+        if upload and upload not in self.uploads:
+            return 404, b""
+        if method == "PUT":
+            self.uploads[upload][int(query["partNumber"])] = body
+            return 200, b""
+        if method == "GET" and upload:
+            return 200, self._listed(upload, int(query["part-number-marker"]))
+        if method == "POST":
+            there = self.uploads.pop(upload)
+            if any(f'<PartNumber>{n}</PartNumber><ETag>"{n}"</ETag>'.encode() not in body for n in there):
+                return 400, b""
+            self.objects[key] = b"".join(there[n] for n in sorted(there))
+            return 200, b"<CompleteMultipartUploadResult/>"
+        if method == "DELETE":
+            self.uploads.pop(upload, None)
+            self.objects.pop(key, None)
+            return 204, b""
+        return (200, self.objects[key]) if key in self.objects else (404, b"")
+
+    def _listed(self, upload: str, after: int) -> bytes:
+        """Two parts a page, as a real list has a thousand."""
+        left = sorted(n for n in self.uploads[upload] if n > after)
+        page = "".join(
+            f"<Part><PartNumber>{n}</PartNumber><ETag>&quot;{n}&quot;</ETag><Size>{len(self.uploads[upload][n])}</Size></Part>"
+            for n in left[:2]
+        )
+        more = f"<IsTruncated>{'true' if len(left) > 2 else 'false'}</IsTruncated>"
+        marker = f"<NextPartNumberMarker>{left[:2][-1] if left else 0}</NextPartNumberMarker>"
+        return f"<ListPartsResult>{page}{more}{marker}</ListPartsResult>".encode()
+
+
+@contextmanager
+def serving(bucket: Bucket) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def _all(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, content = bucket.answer(self.command, self.path, self.headers["Host"], body)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_PUT = do_POST = do_DELETE = _all
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join(5)
+
+
+def file_of(data: bytes, size: int) -> ClipFile:
+    parts = [data[at : at + size] for at in range(0, len(data), size)]
+    hashes = [hashlib.sha256(part).hexdigest() for part in parts]
+    return ClipFile(size=len(data), sha256=hashlib.sha256(data).hexdigest(), part_bytes=size, parts=hashes)
+
+
+def test_a_file_goes_through_a_bucket_in_parts(province: Province, room: FakeRoom, tmp_path: Path) -> None:
+    data = bytes(range(256)) * (5 << 14)  # 20 MiB and then some, in parts of the smallest size S3 takes
+    file = file_of(data + b"end", 5 << 20)
+    bucket = Bucket()
+    with serving(bucket) as url:
+        (province.folder / "keys" / "s3.secret").write_text(EXAMPLE.secret + "\n")
+        wanted = {"s3_url": url, "s3_bucket": "films", "s3_access_key": EXAMPLE.access_key}
+        object.__setattr__(province, "settings", province.settings.model_copy(update=wanted))
+        assert room.certificate is not None
+        caller = Caller(room.room, 1, room.certificate, False)
+        request = clips.ask(province, room.room, "door", 1, 9, "复核", "处长")
+        plan = clips.plan(province, caller, request.id, file, "r")
+        assert [part.number for part in plan.missing] == [1, 2, 3, 4, 5]
+        for part in reversed(plan.missing[1:]):
+            at = (part.number - 1) * file.part_bytes
+            piece = (data + b"end")[at : at + file.part_bytes]
+            assert requests.put(part.url, data=piece, timeout=5).status_code == 200
+            assert requests.put(part.url.replace("partNumber=", "partNumber=1"), data=b"", timeout=5).status_code == 403
+        assert [part.number for part in clips.plan(province, caller, request.id, file, "r").missing] == [1]
+        with pytest.raises(Conflict):
+            clips.finish(province, caller, request.id, file.sha256, "r")
+        assert clips.listed(province)[0]["share"] == 80
+        requests.put(plan.missing[0].url, data=data[: file.part_bytes], timeout=5)
+        assert clips.finish(province, caller, request.id, file.sha256, "r").state == "received"
+        clips.save(province, request.id, tmp_path / "out")
+        assert (tmp_path / "out").read_bytes() == data + b"end"
+        [key] = bucket.objects
+        bucket.objects[key] = bucket.objects[key][:-1] + b"!"
+        with pytest.raises(VerificationFailed):
+            clips.save(province, request.id, tmp_path / "again")
+        assert not list(tmp_path.glob("*again*"))
+        clips.forget(province, request.id)
+        assert not bucket.objects and not bucket.uploads
+        # one that is taken back half way leaves no parts, and small parts are not begun at all
+        other = clips.ask(province, room.room, "door", 1, 9, "复核", "处长")
+        clips.plan(province, caller, other.id, file, "r")
+        clips.forget(province, other.id)
+        assert not bucket.uploads
+        third = clips.ask(province, room.room, "door", 1, 9, "复核", "处长")
+        with pytest.raises(BadInput):
+            clips.plan(province, caller, third.id, file_of(data, 1 << 20), "r")
+        bucket.fails = True
+        with pytest.raises(Unavailable) as refused:
+            clips.plan(province, caller, third.id, file, "r")
+        assert refused.value.code == "clip_store"
+
+
+def test_a_bucket_without_its_secret_is_told(province: Province) -> None:
+    wanted = province.settings.model_copy(update={"s3_url": "https://s3.example"})
+    object.__setattr__(province, "settings", wanted)
+    with pytest.raises(ConfigError):
+        clips.open_store(province)
+
+
+def query_of(address: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(address).query))
+
+
+def code(call: Any) -> str:
+    with pytest.raises(ExamroomError) as caught:
+        call()
+    return caught.value.code
+
+
+def test_an_address_of_the_folder_lets_its_own_part_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, file = FolderStore(tmp_path, b"s" * 32), file_of(b"a" * 70_000, 65_536)
+    address = store.address(CLIP, "", file, 2)
+    query, good = query_of(address), b"a" * (70_000 - 65_536)
+    assert code(lambda: store.take(CLIP, 1, query, io.BytesIO(good))) == "clip_address"
+    assert code(lambda: store.take("1" * 32, 2, query, io.BytesIO(good))) == "clip_address"
+    assert code(lambda: store.take(CLIP, 2, query | {"size": "9"}, io.BytesIO(good))) == "clip_address"
+    assert code(lambda: store.take(CLIP, 2, query | {"signature": "é"}, io.BytesIO(good))) == "clip_address"
+    assert code(lambda: store.take(CLIP, 2, {}, io.BytesIO(good))) == "clip_address"
+    for wrong in (good[:-1], good + b"a", b"b" * len(good)):
+        assert code(lambda body=wrong: store.take(CLIP, 2, query, io.BytesIO(body))) == "clip_part_wrong"
+    now = clock.wall_ms()
+    with monkeypatch.context() as later:
+        later.setattr(clock, "wall_ms", lambda: now + 3_700_000)
+        assert code(lambda: store.take(CLIP, 2, query, io.BytesIO(good))) == "clip_address"
+    assert store.missing(CLIP, "", file) == [1, 2] and not list(tmp_path.glob("*/*"))
+    store.take(CLIP, 2, query, io.BytesIO(good))
+    assert store.missing(CLIP, "", file) == [1]
+    monkeypatch.setattr(objects, "_SPARE", 1 << 60)
+    assert code(lambda: store.take(CLIP, 2, query, io.BytesIO(good))) == "clip_store_full"
+    assert code(lambda: store.begin(CLIP, file)) == "clip_store_full"
+
+
+def test_a_whole_that_is_not_what_was_announced_is_thrown_away(tmp_path: Path) -> None:
+    store, data = FolderStore(tmp_path, b"s" * 32), b"ab" * 40_000
+    file = file_of(data, 65_536).model_copy(update={"sha256": "0" * 64})
+    for number in (1, 2):
+        at = (number - 1) * 65_536
+        store.take(CLIP, number, query_of(store.address(CLIP, "", file, number)), io.BytesIO(data[at : at + 65_536]))
+    assert code(lambda: store.finish(CLIP, "", file)) == "clip_content_wrong"
+    assert store.missing(CLIP, "", file) == [1, 2]
+    assert code(lambda: list(store.blocks(CLIP))) == "clip_not_here"
+
+
+def test_what_has_had_its_days_is_deleted(
+    province: Province, room: FakeRoom, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = clips.ask(province, room.room, "door", 1, 9, "复核", "处长")
+    assert "等待考场" in client.get("/").text and "处长" not in client.get("/").text
+    folder = province.folder / "clips" / request.id
+    folder.mkdir(parents=True)
+    now = clock.wall_ms()
+    monkeypatch.setattr(clock, "wall_ms", lambda: now + 8 * DAY_MS)
+    assert clips.listed(province)[0]["state"] == "expired"
+    monkeypatch.setattr(clock, "wall_ms", lambda: now + (8 + province.settings.clip_days) * DAY_MS)
+    assert clips.listed(province) == []
+    with pytest.raises(NotFound):
+        clips.forget(province, request.id)
+
+
+def test_s3_answers_that_are_none_are_told() -> None:
+    with serving(Bucket()) as url:
+        store = S3Store(url, "films", Signing("other", "key", "us-east-1"))
+        assert code(lambda: store.missing(CLIP, "u", file_of(b"x", 65_536))) == "clip_store"
+    assert code(lambda: store.delete(CLIP, "u")) == "clip_store"
+    assert code(lambda: list(store.blocks(CLIP))) == "clip_store"
+    assert code(lambda: S3Store._tree(b"<a")) == "clip_store"

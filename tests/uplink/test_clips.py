@@ -1,0 +1,369 @@
+"""Footage the province asks for: a real gateway, a real room with real footage, in parts, through a kill."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edge import clock
+from edge.cli import main
+from edge.clock import Instant, TimeQuality
+from edge.demo import people as cast
+from edge.domain.canonical import canonical
+from edge.domain.footage import Cause
+from edge.errors import NotFound, Unavailable, VerificationFailed
+from edge.exam.documents import parse_policy, parse_roster
+from edge.exam.intake import take_in
+from edge.gateway import clips as asked
+from edge.gateway.settings import Province
+from edge.recording.writer import Place, SegmentWriter
+from edge.store import clips, ledger, segments
+from edge.store.clips import KEEP_MS
+from edge.store.db import transaction
+from edge.trust.remote import ClipRequest, PartAddress, sign_request
+from edge.trust.signer import Ed25519Signer
+from edge.trust.verifier import verify_file
+from edge.uplink.clips import Clips, hear, send_part
+from edge.uplink.pace import Pace, Paced
+from support.cameras import make_packets
+from support.gateways import RealRoom
+from support.serving import until, write_config
+
+PART = 64 * 1024
+AGO_MS = 600_000
+# the service itself, with parts small enough for a little film
+SERVICE = """
+import sys
+from edge.trust import remote
+remote.PART_BYTES = 65536
+from edge.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def filmed(make_room: Callable[..., RealRoom]) -> RealRoom:
+    room = make_room(upload_mbit=1000)
+    film(room)
+    return room
+
+
+def film(room: RealRoom) -> None:
+    """Eight seconds of the door, ten minutes ago."""
+    video, packets = make_packets(4)
+    start = clock.wall_ms() - AGO_MS
+    for sequence in (1, 2):
+        at = Instant(start + (sequence - 1) * 4000, 1000, "0" * 32, TimeQuality.RTC)
+        writer = SegmentWriter(Place(room.config.paths.recordings, "door", "0" * 32, sequence), video, at, 1)
+        for packet in packets:
+            writer.write(packet)
+        segments.index(room.db, writer.close(Cause.ROTATED))
+    video.owner.close()
+
+
+def ask(province: Province, room: RealRoom, **changes: object) -> ClipRequest:
+    wanted: dict[str, object] = {"camera": "door", "why": "复核拒绝入场", "by": "质量处 李", "days": 1}
+    wanted |= {"from_ms": clock.wall_ms() - AGO_MS - 1000, "until_ms": clock.wall_ms() - AGO_MS + 9000, **changes}
+    return asked.ask(province, room.name, **wanted)  # type: ignore[arg-type]
+
+
+def memory(room: RealRoom) -> Clips:
+    return Clips(room.config, threading.Event(), part_bytes=PART)
+
+
+def listen(room: RealRoom, mine: Clips) -> str | None:
+    return hear(mine, room.db, room.client, room.identity)
+
+
+def send_all(room: RealRoom, mine: Clips) -> int:
+    """Turns until there is nothing more to do."""
+    turns = 0
+    while send_part(mine, room.db, room.client):
+        turns += 1
+        assert turns < 50
+    return turns
+
+
+def state(province: Province, request: ClipRequest) -> dict[str, object]:
+    return next(one for one in asked.listed(province) if one["id"] == request.id)
+
+
+def entries(room: RealRoom, *kinds: str) -> list[ledger.Entry]:
+    return ledger.entries(room.db, kinds=kinds)
+
+
+def test_footage_is_asked_for_sent_and_verified(province: Province, filmed: RealRoom, tmp_path: Path) -> None:
+    request = ask(province, filmed)
+    mine = memory(filmed)
+    assert listen(filmed, mine) is None
+    [requested] = entries(filmed, "clip_requested")
+    assert requested.body["clip"] == request.id and "李" not in requested.entry.decode()
+    assert requested.content["by"] == f"gateway:{province.settings.name}"
+    assert send_all(filmed, mine) >= 4
+    assert listen(filmed, mine) is None and send_all(filmed, mine) == 0
+    assert state(province, request)["state"] == "received"
+    out = tmp_path / "evidence.zip"
+    asked.save(province, request.id, out)
+    verdict = verify_file(out, [province.root.public])
+    assert verdict.ok, verdict
+    assert (verdict.facts["camera"], verdict.facts["by"]) == ("door", f"gateway:{province.settings.name}")
+    assert verdict.facts["why"] == "复核拒绝入场 (质量处 李)" and float(str(verdict.facts["covered_s"])) == 8
+    [sent] = entries(filmed, "clip_sent")
+    assert sent.body["sha256"] == state(province, request)["sha256"]
+    assert not list(mine.folder.iterdir()), "what was sent does not stay"
+    asked.forget(province, request.id)
+    assert not (province.folder / "clips" / request.id).exists()
+
+
+def test_what_is_there_already_is_not_sent_again(
+    province: Province, filmed: RealRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, mine, sent = ask(province, filmed), memory(filmed), list[int]()
+    put = type(filmed.client).put_part
+
+    def spied(client: object, part: PartAddress, data: bytes, pace: Pace) -> None:
+        put(filmed.client, part, data, pace)
+        sent.append(part.number)
+
+    monkeypatch.setattr(type(filmed.client), "put_part", spied)
+    listen(filmed, mine)
+    for _ in range(2):
+        assert send_part(mine, filmed.db, filmed.client)
+    (mine.folder / "left.part").write_bytes(b"of a killed export")
+    again = memory(filmed)
+    listen(filmed, again)
+    assert len(list(again.folder.iterdir())) == 1
+    send_all(filmed, again)
+    assert sorted(sent) == list(range(1, len(sent) + 1)) and len(sent) >= 4, "each part once"
+    assert state(province, request)["state"] == "received"
+    assert len(entries(filmed, "export")) == 1
+
+
+def test_a_file_that_is_gone_is_made_again(province: Province, filmed: RealRoom, tmp_path: Path) -> None:
+    request, mine = ask(province, filmed), memory(filmed)
+    listen(filmed, mine)
+    send_part(mine, filmed.db, filmed.client)
+    [file] = mine.folder.iterdir()
+    file.write_bytes(file.read_bytes()[:-1])
+    assert not send_part(mine, filmed.db, filmed.client)
+    listen(filmed, mine)
+    send_part(mine, filmed.db, filmed.client)
+    data = bytearray(file.read_bytes())
+    data[-5] ^= 1
+    file.write_bytes(data)  # as large as it was, but not what it was
+    with pytest.raises(VerificationFailed) as caught:
+        send_all(filmed, mine)
+    assert caught.value.code == "clip_part_wrong"
+    listen(filmed, mine)
+    while not send_all(filmed, mine):
+        listen(filmed, mine)
+    asked.save(province, request.id, tmp_path / "out.zip")
+    assert verify_file(tmp_path / "out.zip", [province.root.public]).ok
+    assert len(entries(filmed, "export")) == 3
+
+
+def test_the_process_goes_on_after_a_kill(
+    province: Province, make_room: Callable[..., RealRoom], tmp_path: Path
+) -> None:
+    room = make_room(upload_mbit=1.2)
+    film(room)
+    request = ask(province, room)
+    file = write_config(room.config, tmp_path)
+    command = [sys.executable, "-W", "ignore", "-c", SERVICE, "--config", str(file), "service", "uplink"]
+    folder = province.folder / "clips" / request.id
+
+    def parts() -> int:
+        return len([one for one in folder.glob("0*")])
+
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        until(lambda: parts() >= 1, 30, "a part is there")
+        process.send_signal(signal.SIGKILL)
+    held = {one.name: one.stat().st_mtime_ns for one in folder.glob("0*")}
+    assert state(province, request)["state"] == "sending"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        until(lambda: parts() > len(held), 30, "the rest comes")
+        assert {n: (folder / n).stat().st_mtime_ns for n in held} == held, "none came twice"
+        until(lambda: state(province, request)["state"] == "received", 30, "all is there")
+        until(lambda: entries(room, "clip_sent"), 10, "entered")
+        process.terminate()
+    assert len(entries(room, "export")) == len(entries(room, "clip_requested")) == 1
+    asked.save(province, request.id, tmp_path / "out.zip")
+    assert verify_file(tmp_path / "out.zip", [province.root.public]).ok
+
+
+def session(room: RealRoom, name: str, **policy: object) -> None:
+    roster = parse_roster(canonical(cast.roster(name, clock.wall_ms(), size=1, photos=False)))
+    rules = parse_policy(canonical({**cast.POLICY, **policy}))
+    take_in(room.db, roster, rules, room=room.name, bank_file="bank", data_key=room.identity.keys.data)
+    with transaction(room.db):
+        room.db.execute("UPDATE sessions SET state = 'running', opened_ms = 1, started_ms = 2 WHERE id = ?", (name,))
+
+
+def end_session(room: RealRoom, name: str) -> None:
+    with transaction(room.db):
+        room.db.execute("UPDATE sessions SET state = 'closed', closed_ms = 3 WHERE id = ?", (name,))
+
+
+def test_nothing_is_exported_or_sent_while_an_exam_is_on(province: Province, filmed: RealRoom) -> None:
+    request, mine = ask(province, filmed), memory(filmed)
+    session(filmed, "S-1")
+    assert listen(filmed, mine) is None and entries(filmed, "clip_requested") and not entries(filmed, "export")
+    end_session(filmed, "S-1")
+    listen(filmed, mine)
+    assert send_part(mine, filmed.db, filmed.client)
+    session(filmed, "S-2")
+    assert send_all(filmed, mine) == 0 and state(province, request)["state"] == "sending"
+    end_session(filmed, "S-2")
+    session(filmed, "S-3", remote_clips="always")
+    assert send_all(filmed, mine) and state(province, request)["state"] == "received"
+    assert entries(filmed, "export")[0].session_id is None
+
+
+def test_a_request_of_somebody_elses_is_refused_and_entered(
+    province: Province, filmed: RealRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = ask(province, filmed)
+    now = clock.wall_ms()
+    told = list[str]()
+    forged = [
+        (sign_request(good, Ed25519Signer.generate()), "signature_wrong"),
+        (sign_request(good.model_copy(update={"id": "1" * 32, "room": "room-x"}), province.key), "clip_other_room"),
+        (sign_request(good.model_copy(update={"id": "2" * 32, "epoch": 9}), province.key), "clip_other_room"),
+        (
+            sign_request(good.model_copy(update={"id": "3" * 32, "made_ms": 1, "not_after_ms": now - 1}), province.key),
+            "clip_expired",
+        ),
+        (
+            sign_request(
+                good.model_copy(update={"id": "4" * 32, "from_ms": now + 10**8, "until_ms": now + 10**8 + 1}),
+                province.key,
+            ),
+            "clip_early",
+        ),
+        (b'{"no":"envelope"}', "envelope_broken"),
+        (sign_request(good.model_copy(update={"id": "5" * 32, "camera": "roof"}), province.key), None),
+        (sign_request(good.model_copy(update={"why": "another"}), province.key), "clip_twice"),
+    ]
+    listed = [one.decode() for one, _ in forged]
+    listed.insert(-1, sign_request(good, province.key).decode())
+
+    class Answer:
+        requests = listed
+
+    monkeypatch.setattr(type(filmed.client), "clips", lambda _self: Answer)
+    monkeypatch.setattr(type(filmed.client), "refuse_clip", lambda _self, clip, reason: told.append(f"{clip} {reason}"))
+    mine = memory(filmed)
+    for _ in range(4):
+        listen(filmed, mine)
+    reasons = [entry.body["reason"] for entry in entries(filmed, "clip_refused")]
+    assert sorted(reasons) == sorted([code for _, code in forged if code] + ["evidence_no_footage"])
+    assert set(told) >= {f"{'1' * 32} clip_other_room", f"{'5' * 32} evidence_no_footage"}
+    assert not any(one.startswith(good.id) for one in told), "the good request is not taken down with its double"
+    assert not any(" signature_wrong" in one for one in told), "whose id it is nobody knows"
+    assert [entry.body["camera"] for entry in entries(filmed, "export")] == ["door"]
+
+
+def test_the_gateway_hears_of_a_refusal_and_the_room_of_a_request_taken_back(
+    province: Province, filmed: RealRoom
+) -> None:
+    nothing = ask(province, filmed, camera="roof")
+    mine = memory(filmed)
+    assert listen(filmed, mine) == "evidence_no_footage"
+    listen(filmed, mine)
+    told = state(province, nothing)
+    assert (told["state"], told["reason"]) == ("refused", "evidence_no_footage")
+    wanted = ask(province, filmed)
+    listen(filmed, mine)
+    send_part(mine, filmed.db, filmed.client)
+    asked.forget(province, wanted.id)
+    mine.plans.clear()
+    assert send_all(filmed, mine) == 0 and not list(mine.folder.iterdir())
+    assert [e.body["reason"] for e in entries(filmed, "clip_refused")] == ["evidence_no_footage", "clip_withdrawn"]
+    with transaction(filmed.db):
+        filmed.db.execute("UPDATE clip_requests SET done_ms = ?", (clock.wall_ms() - KEEP_MS - 1,))
+    listen(filmed, memory(filmed))
+    assert clips.counts(filmed.db) == {}, "its words go on their date"
+
+
+def test_without_space_it_waits_and_says_so(province: Province, filmed: RealRoom) -> None:
+    ask(province, filmed)
+    recording = filmed.config.recording.model_copy(update={"reserve_mb": 10**9})
+    full = memory(filmed)
+    full.config = filmed.config.model_copy(update={"recording": recording})
+    assert listen(filmed, full) == "clip_no_space" and not entries(filmed, "export")
+    assert listen(filmed, memory(filmed)) is None and entries(filmed, "export")
+
+
+def test_sending_is_paced_and_stops_when_told() -> None:
+    stop = threading.Event()
+    body, begun = Paced(bytes(400_000), Pace(1_000_000, stop)), time.monotonic()
+    while body.read(16_384):
+        pass
+    assert 0.25 < time.monotonic() - begun < 2
+    stop.set()
+    with pytest.raises(Unavailable):
+        Paced(b"x", Pace(1, stop)).read(1)
+
+
+def test_a_part_goes_to_no_address_in_the_clear(filmed: RealRoom) -> None:
+    for url in ("http://127.0.0.1/x", "ftp://x/", "evil.example/x"):
+        with pytest.raises(Unavailable) as caught:
+            filmed.client.put_part(PartAddress(number=1, url=url), b"x", Pace(1e9, threading.Event()))
+        assert caught.value.code == "clip_store"
+    with pytest.raises(Unavailable) as nobody:
+        address = PartAddress(number=1, url="https://127.0.0.1:9/x")
+        filmed.client.put_part(address, b"x", Pace(1e9, threading.Event()))
+    assert nobody.value.code == "clip_store", "the gateway is not taken for unreachable"
+
+
+def test_the_provinces_commands(province: Province, filmed: RealRoom, tmp_path: Path) -> None:
+    def run(*words: str, code: int = 0) -> str:
+        done = CliRunner().invoke(main, ["gateway", "clip", *words, "--dir", str(province.folder)])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    span = ["--from", str(clock.wall_ms() - AGO_MS), "--until", str(clock.wall_ms() - AGO_MS + 5000)]
+    who = ["--why", "复核", "--by", "李"]
+    asking = ["ask", "--room", filmed.name, "--camera", "door", *span, *who, "--json"]
+    made = json.loads(run(*asking))
+    for wrong in (
+        ["ask", "--room", "nobody", "--camera", "door", *span, *who],
+        ["ask", "--room", filmed.name, "--camera", "No!", *span, *who],
+        ["ask", "--room", filmed.name, "--camera", "door", "--from", "5", "--until", "3", *who],
+        ["ask", "--room", filmed.name, "--camera", "door", "--from", "yesterday", "--until", "3", *who],
+        ["save", made["id"], "--out", str(tmp_path / "early.zip")],
+        ["delete", "0" * 32],
+    ):
+        assert "。" in run(*wrong, code=2)
+    mine = memory(filmed)
+    listen(filmed, mine)
+    send_part(mine, filmed.db, filmed.client)
+    assert "正在接收" in run("list")
+    send_all(filmed, mine)
+    assert "已收到" in run("list")
+    assert next(one for one in json.loads(run("list", "--json")) if one["id"] == made["id"])["share"] == 100
+    out = tmp_path / "evidence.zip"
+    run("save", made["id"], "--out", str(out))
+    run("save", made["id"], "--out", str(out), code=2)
+    verified = CliRunner().invoke(main, ["verify", str(out), "--root", str(province.folder / "root.pub")])
+    assert verified.exit_code == 0, verified.output
+    run("delete", made["id"])
+    assert made["id"] not in run("list")
+
+
+def test_the_other_rooms_requests_are_not_shown(province: Province, make_room: Callable[..., RealRoom]) -> None:
+    one, other = make_room(), make_room()
+    request = ask(province, one)
+    assert other.client.clips().requests == [] and len(one.client.clips().requests) == 1
+    with pytest.raises(NotFound) as caught:
+        other.client.refuse_clip(request.id, "no_footage")
+    assert caught.value.code == "clip_unknown"
