@@ -90,7 +90,11 @@ class Paths(Section):
 
 
 class Web(Section):
-    """The pages. On the appliance nginx stands in front and `host` stays on loopback."""
+    """The pages. On the appliance nginx stands in front and `host` stays on loopback.
+
+    `footage_mbit`: megabits a second that all footage sent to browsers takes at most, `footage_mbit_exam`: while a
+    session is open; `footage_streams`: how many answers with footage are sent at once.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8080
@@ -99,6 +103,9 @@ class Web(Section):
     secure_cookies: bool = False
     behind_proxy: bool = False
     streams: Annotated[int, Field(ge=1, le=64)] = 8
+    footage_mbit: Annotated[int, Field(ge=1, le=10_000)] = 100
+    footage_mbit_exam: Annotated[int, Field(ge=1, le=10_000)] = 20
+    footage_streams: Annotated[int, Field(ge=1, le=64)] = 8
     staff_idle_minutes: Annotated[int, Field(ge=1, le=480)] = 30
     names: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]] = []
 

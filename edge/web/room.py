@@ -20,6 +20,7 @@ from edge.exam.mirror import Mirror
 from edge.store.db import connect
 from edge.store.reserve import Reserve
 from edge.trust import enrolment
+from edge.web.bucket import FootageFlow
 from edge.web.refused import Refusals
 from edge.web.tries import WrongCodes
 from edge.why import why
@@ -52,9 +53,21 @@ class Room:
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the process is told to end: streams that would go on for minutes look at it."""
     streams: threading.BoundedSemaphore = field(init=False)
+    footage: FootageFlow = field(init=False)
 
     def __post_init__(self) -> None:
-        self.streams = threading.BoundedSemaphore(self.config.web.streams)
+        web = self.config.web
+        self.streams = threading.BoundedSemaphore(web.streams)
+        self.footage = FootageFlow(self._footage_bits, web.footage_streams, lambda s: self.stopping.wait(s))
+
+    def _footage_bits(self) -> float:
+        """What footage may take of the network now, in bits a second."""
+        web = self.config.web
+        return 1_000_000 * (web.footage_mbit_exam if self.in_exam() else web.footage_mbit)
+
+    def in_exam(self) -> bool:
+        """Whether people sit at an exam now, or are let in to one."""
+        return any(sitting.session.state in ("checkin", "running") for sitting in self.live.all_sittings())
 
     def identity(self) -> enrolment.Identity:
         """Who this room is; Unavailable before it is enrolled. Read afresh: enrolment needs no restart."""

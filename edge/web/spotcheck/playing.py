@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flask import Response, request
-from werkzeug.http import parse_range_header
 
 from edge.errors import NotFound
 from edge.recording import clips
+from edge.web.ranged import ranged
 from edge.web.room import room, room_db
 from edge.web.spotcheck import bp
 from edge.web.spotcheck.access import known, need_view, span_within
@@ -27,21 +27,15 @@ def clip(session: str, camera: str) -> Response:
     if part >= len(found):
         raise NotFound("no_footage")
     chosen = found[part]
-    start, end = _range(chosen.length)
-    partial = (start, end) != (0, chosen.length)
-    response = Response(
-        clips.stream(room().config.paths.recordings, chosen, start, end),
-        status=206 if partial else 200,
+    recordings = room().config.paths.recordings
+    response = ranged(
+        chosen.length,
+        chosen.etag,
+        lambda start, end: clips.stream(recordings, chosen, start, end),
         mimetype="video/mp4",
-        direct_passthrough=True,
     )
-    response.content_length = end - start
-    response.set_etag(chosen.etag)
-    response.headers["Accept-Ranges"] = "bytes"
     response.headers["X-Clip-Parts"] = str(len(found))
     response.headers["X-Clip-From"] = str(chosen.from_ms)
-    if partial:
-        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{chosen.length}"
     return response
 
 
@@ -50,10 +44,3 @@ def _part() -> int:
         return max(0, int(request.args.get("part", "0")))
     except ValueError as error:
         raise NotFound("no_footage") from error
-
-
-def _range(length: int) -> tuple[int, int]:
-    """The byte range asked for; the whole where none, or none that can be served, was."""
-    wanted = parse_range_header(request.headers.get("Range"))
-    found = wanted.range_for_length(length) if wanted is not None else None
-    return (0, length) if found is None else (int(found[0]), int(found[1]))
