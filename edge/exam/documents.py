@@ -323,6 +323,8 @@ class PolicyDocument(Part):
     keep_recordings_days: Annotated[int, Field(ge=1, le=3650)] = 180
     # "wanted": a session's footage stays, past its date too, until a supervisor has inspected the session
     inspection: Literal["wanted", "none"] = "wanted"
+    # at the spot check what a seat answered stands beside the picture, without the items' texts
+    spot_check_answers: bool = False
     lockout: Lockout = Lockout()
     # acts that a second member of staff confirms with badge and PIN: "close", "sign", "admit", "admit-manual" ...
     two_person: Annotated[list[Act | OneRoute], Field(max_length=50)] = []

@@ -25,6 +25,7 @@ KEEP_MS = 180 * DAY_MS
 """How long the name on a pass is kept after its end, and the words of a view after its session's own date of deletion
 where it was opened later than that."""
 VIEWED, SEARCHED, EXPORTED = "footage_viewed", "footage_searched", "export"
+ANSWERS = "answers_viewed"
 _RECENT = 50
 
 
@@ -111,6 +112,16 @@ def note_search(
             return
     with transaction(connection):
         ledger.append(connection, SEARCHED, body, session=session, by=by)
+
+
+def note_answers(connection: sqlite3.Connection, view: View, person: str) -> None:
+    """An `answers_viewed` entry: what `person` answered during the view was looked at; one for each view and person."""
+    for entry in ledger.last(connection, ANSWERS, _RECENT):
+        if (entry.subject, entry.body["view_seq"]) == (person, view.ledger_seq):
+            return
+    body = {"from_ms": view.from_ms, "until_ms": view.until_ms, "view_seq": view.ledger_seq}
+    with transaction(connection):
+        ledger.append(connection, ANSWERS, body, subject=person, session=view.session, by=view.by)
 
 
 @dataclass(frozen=True)
