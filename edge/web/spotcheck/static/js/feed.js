@@ -192,6 +192,7 @@ export function createFeed(video, { rows, address, zero, length, trouble }) {
     rows,
     seconds,
     holds,
+    there,
     // The row that is played at `at`, null in a gap.
     covering(at) {
       const row = rows[indexAt(at)];

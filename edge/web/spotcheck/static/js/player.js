@@ -4,7 +4,7 @@
 import { h, replace, setText } from "/ui/static/js/dom.js";
 import { t } from "/ui/static/js/text.js";
 import { date, hms } from "/ui/static/js/time.js";
-import { createScreen } from "./screen.js";
+import { DRIFT_S, createScreen } from "./screen.js";
 
 const RATES = [1, 2, 4, 8, 16];
 const TICK_MS = 100;
@@ -21,10 +21,11 @@ export function createPlayer({ moved, trouble }) {
   let playing = false;
   let waiting = false;
   let rate = 1;
+  let behind = 0; // seconds of footage that the slowest picture lies behind the clock
   let last = 0;
   let timer = 0;
   const wall = h("div", { class: "screens" });
-  const clock = h("p", { class: "num clock" });
+  const clock = h("p", { class: "num wall-clock" });
   const state = h("p", { class: "small muted", role: "status" });
   const scrub = h("input", { type: "range", class: "scrub", min: 0, step: 1000, "aria-label": t("spotcheck.scrub") });
   const toggle = h("button", { type: "button", class: "button main pause", onclick: () => (playing ? pause() : play()) });
@@ -84,9 +85,11 @@ export function createPlayer({ moved, trouble }) {
     const now = performance.now();
     const passed = Math.min(LONGEST_TICK_MS, now - last);
     last = now;
-    if (playing && !waiting) at = Math.min(span.until, at + passed * rate);
-    const ready = screens.map((screen) => screen.follow(at, playing && !waiting, rate)).every(Boolean);
-    waiting = playing && !ready;
+    // pictures that come too slowly (a slow laptop at 16 times) hold the clock up; they are not jumped over
+    if (playing && !waiting && behind <= DRIFT_S * rate) at = Math.min(span.until, at + passed * rate);
+    const lags = screens.map((screen) => screen.follow(at, playing && !waiting, rate));
+    waiting = playing && lags.includes(null);
+    behind = Math.max.apply(null, [0].concat(lags));
     if (playing && at >= span.until) {
       playing = waiting = false;
       screens.forEach((screen) => screen.follow(at, false, rate));

@@ -6,6 +6,7 @@ import { pick, t } from "/ui/static/js/text.js";
 import { hm } from "/ui/static/js/time.js";
 
 const LANE = 34;
+const ROW_HEIGHT = LANE + 28;
 const TOP = 80;
 const LEFT = 8;
 const HELD = 5;
@@ -24,7 +25,7 @@ const ROW = { admitted: 0, refused: 1, waiting: 1, retry: 1 };
 export function drawTimeline(holder, timeline, { zoom, chosen, choose, scrub, label }) {
   const length = Math.max(1, timeline.until_ms - timeline.from_ms);
   const width = Math.max(320, holder.clientWidth - 2) * zoom;
-  const height = TOP + timeline.cameras.length * (LANE + 22) + 14;
+  const height = TOP + timeline.cameras.length * ROW_HEIGHT + 14;
   const x = (ms) => LEFT + ((Math.min(timeline.until_ms, Math.max(timeline.from_ms, ms)) - timeline.from_ms) / length) * (width - 2 * LEFT);
   const at = (px) => timeline.from_ms + ((px - LEFT) / (width - 2 * LEFT)) * length;
   const picture = svg("svg", { class: "time", width, height, viewBox: "0 0 " + width + " " + height, role: "group", "aria-label": t("spotcheck.timeline") },
@@ -33,7 +34,7 @@ export function drawTimeline(holder, timeline, { zoom, chosen, choose, scrub, la
   ticks(picture, timeline, width, height, x, length);
   for (const mark of timeline.marks) if (mark.kind === "clock" && mark.step_ms) picture.append(band(x, mark, height));
   timeline.cameras.forEach((camera, index) => {
-    const y = TOP + index * (LANE + 22) + 18;
+    const y = TOP + index * ROW_HEIGHT + 18;
     const lane = svg("g", { class: "lane" }, svg("text", { x: LEFT, y: y - 4, class: "lane-name" }, t("spotcheck.camera", { name: camera.name })),
       svg("rect", { x: LEFT, y, width: width - 2 * LEFT, height: LANE, class: "bed" }));
     for (const part of camera.segments) lane.append(bar(x, y, part, part.salvaged ? "salvaged" : "footage", ""));

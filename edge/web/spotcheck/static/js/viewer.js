@@ -84,7 +84,7 @@ export function createViewer(session, timeline, { why: reasonOfGap, moved }) {
   // One view for one span, set of cameras and reason: playing it again is the same look.
   async function open(go) {
     const asked = { cameras: checked(), from: from(), until: until(), why: why.value.trim() };
-    const start = moment.start_ms === undefined ? asked.from : moment.start_ms;
+    const start = moment.start_ms === undefined ? Math.max(asked.from, timeline.from_ms) : moment.start_ms;
     const key = JSON.stringify(asked);
     if (opening === key || !asked.cameras.length || asked.from >= asked.until) return;
     if (view && view.key === key) {
@@ -153,10 +153,9 @@ export function createViewer(session, timeline, { why: reasonOfGap, moved }) {
   }
 
   return {
-    element: h("section", { class: "card viewer" }, h("h2", {}, t("spotcheck.view")),
-      h("div", { class: "row" }, reasons), h("label", { class: "field" }, h("span", {}, t("spotcheck.why")), why), told,
-      span, names.length > 1 ? cameras : null, h("div", { class: "row" }, play, take), which, player.element, strip.element, answers.element,
-      h("p", { class: "small muted" }, t("spotcheck.logged"))),
+    element: h("section", { class: "card viewer" }, h("h2", {}, t("spotcheck.view")), told, span, which, player.element, strip.element, answers.element,
+      h("div", { class: "row" }, reasons), h("label", { class: "field" }, h("span", {}, t("spotcheck.why")), why),
+      names.length > 1 ? cameras : null, h("div", { class: "row" }, play, take), h("p", { class: "small muted" }, t("spotcheck.logged"))),
     // Whether that moment can be shown without another view.
     covers: (at, camera) => view !== null && player.covers(at, camera),
     seek: (at) => player.seek(at),
