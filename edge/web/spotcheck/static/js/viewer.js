@@ -64,6 +64,10 @@ export function createViewer(session, timeline, { why: reasonOfGap, moved }) {
     if (response) {
       const body = await response.json().catch(() => null);
       say((body && body[lang()]) || t("spotcheck.no_play"));
+      if (response.status === 403) { // a view does not last for ever: the next click opens another
+        view = null;
+        player.close();
+      }
     } else say(error && error.name === "TypeError" ? t("common.no_answer") : t("spotcheck.no_play"));
   }
 
