@@ -142,12 +142,12 @@ class Look:
 
 
 def looks(connection: sqlite3.Connection, session: str) -> list[Look]:
-    """Every view, search and export of the session's footage, in order."""
+    """Every view, search and export of the session's footage, and of answers beside it (without a camera), in order."""
     words = dict(connection.execute("SELECT sha256, text FROM reasons WHERE session_id = ?", (session,)).fetchall())
     names = dict(connection.execute("SELECT id, name FROM staff WHERE name <> ''").fetchall())
     names |= dict(connection.execute("SELECT 'pass:' || pass_id, json_extract(body, '$.name') FROM passes").fetchall())
     found = []
-    for entry in ledger.entries(connection, session=session, kinds=(VIEWED, SEARCHED, EXPORTED)):
+    for entry in ledger.entries(connection, session=session, kinds=(VIEWED, SEARCHED, EXPORTED, ANSWERS)):
         body, by = entry.body, entry.content["by"]
         found.append(
             Look(
@@ -156,7 +156,7 @@ def looks(connection: sqlite3.Connection, session: str) -> list[Look]:
                 entry.at_ms,
                 by,
                 names.get(by),
-                tuple(body.get("cameras") or [body["camera"]]),
+                tuple(body["cameras"] if "cameras" in body else filter(None, [body.get("camera")])),
                 int(body["from_ms"]),
                 int(body["until_ms"]),
                 words.get(body.get("reason_sha256")),

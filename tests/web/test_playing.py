@@ -315,6 +315,7 @@ def test_answers_are_shown_where_the_policy_lets_them_be(site: Site) -> None:
     assert (entry.subject, entry.content["by"]) == (site.people[0].person, SUPERVISOR.id)
     viewed = ledger.entries(site.db, kinds=("footage_viewed",))[-1]
     assert entry.body["view_seq"] == viewed.seq
+    assert [(look.kind, look.cameras) for look in access.looks(site.db, site.session)][-1] == (access.ANSWERS, ())
     # of another time nothing is told
     earlier = site.view(now - 3 * MINUTE, now - 2 * MINUTE)
     assert site.get(f"api/SESSION/answers/{number}", earlier).json["answers"] == []

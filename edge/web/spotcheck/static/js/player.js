@@ -26,6 +26,7 @@ export function createPlayer({ moved, trouble }) {
   let timer = 0;
   const wall = h("div", { class: "screens" });
   const clock = h("p", { class: "num wall-clock" });
+  const doubt = h("span", { class: "tag warn", hidden: true }, "△ " + t("spotcheck.legend_unheld"));
   const state = h("p", { class: "small muted", role: "status" });
   const scrub = h("input", { type: "range", class: "scrub", min: 0, step: 1000, "aria-label": t("spotcheck.scrub") });
   const toggle = h("button", { type: "button", class: "button main pause", onclick: () => (playing ? pause() : play()) });
@@ -34,7 +35,7 @@ export function createPlayer({ moved, trouble }) {
   const takes = h("div", { class: "row", hidden: true });
   const step = (by, label, words) => h("button", { type: "button", class: "button slim", "aria-label": words, title: words, onclick: () => seek(at + by) }, label);
   const element = h("div", { class: "player", hidden: true, role: "group", "aria-label": t("spotcheck.player"), onkeydown: keys },
-    wall, scrub, h("div", { class: "row ends" }, clock,
+    wall, scrub, h("div", { class: "row ends" }, h("div", { class: "row" }, clock, doubt),
       h("div", { class: "row" }, step(-STEP_MS, "« 10 s", t("spotcheck.back")), toggle, step(STEP_MS, "10 s »", t("spotcheck.forward")))),
     h("div", { class: "row", role: "group", "aria-label": t("spotcheck.speed") }, h("span", { class: "small muted" }, t("spotcheck.speed")), rates, skip), takes, state);
 
@@ -98,8 +99,9 @@ export function createPlayer({ moved, trouble }) {
     scrub.value = Math.round(at - span.from);
     scrub.setAttribute("aria-valuetext", hms(at));
     setText(clock, date(at) + " " + hms(at));
+    doubt.hidden = !screens.some((screen) => screen.doubtful(at));
     setText(state, waiting ? t("spotcheck.waiting") : "");
-    const empty = screens.length > 0 && screens.every((screen) => screen.element.classList.contains("empty"));
+    const empty = screens.length > 0 && screens.every((screen) => screen.element.classList.contains("dark"));
     skip.hidden = !empty || onward() >= span.until;
     moved(at);
   }

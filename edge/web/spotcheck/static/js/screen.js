@@ -29,7 +29,7 @@ export function createScreen(name, { list, address, zero, length, why, trouble }
   function say(sentence) {
     setText(words, sentence);
     words.hidden = !sentence;
-    element.classList.toggle("empty", Boolean(sentence));
+    element.classList.toggle("dark", Boolean(sentence));
   }
 
   function settled() {
@@ -42,6 +42,11 @@ export function createScreen(name, { list, address, zero, length, why, trouble }
     takes,
     take: start,
     next: (at) => feed.next(at),
+    // Whether the time of what is shown at that moment is not certain.
+    doubtful(at) {
+      const row = feed.covering(at);
+      return row !== null && row.file.quality !== "synchronised";
+    },
     // Shows the moment, playing or standing still. How many seconds of footage the picture lies behind it; null while
     // it is not there yet, and the clock has to wait.
     follow(at, playing, rate) {

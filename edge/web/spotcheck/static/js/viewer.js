@@ -157,7 +157,7 @@ export function createViewer(session, timeline, { why: reasonOfGap, moved }) {
   }
 
   return {
-    element: h("section", { class: "card viewer" }, h("h2", {}, t("spotcheck.view")), told, span, which, player.element, strip.element, answers.element,
+    element: h("section", { class: "card viewer" }, h("h2", {}, t("spotcheck.view")), told, span, which, player.element, answers.element, strip.element,
       h("div", { class: "row" }, reasons), h("label", { class: "field" }, h("span", {}, t("spotcheck.why")), why),
       names.length > 1 ? cameras : null, h("div", { class: "row" }, play, take), h("p", { class: "small muted" }, t("spotcheck.logged"))),
     // Whether that moment can be shown without another view.
