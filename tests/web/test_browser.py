@@ -34,6 +34,7 @@ from support.kinds_room import hundred_document, make_kinds_room
 from support.pictures import shot, shot_both
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import EXAMINER, PROCTOR, SUPERVISOR, claimed, open_exam, serving, until
+from support.tablet_page import axe
 
 CHROMIUM = "/usr/bin/chromium"
 TABLET, PHONE, DESK, KIOSK = (800, 1280), (390, 780), (1440, 900), (1280, 800)
@@ -524,6 +525,7 @@ def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoo
         assert why and not [address for address in addresses if why in address]
         page.locator(".player").scroll_into_view_if_needed()
         shot(page, "spotcheck-viewer", lang)
+        assert axe(page) == []
         plays_in_step(page, lang, filmed - 32_000)
         hold_and_release(page, base, room, lang)
         enter_with_a_pass(page, base, room)

@@ -9,6 +9,7 @@ const KEEP_S = 40; // behind and, four times as much, ahead; a slow laptop has l
 const JOIN_MS = 250; // fragments nearer than this are one stretch
 const AGAIN_MS = 2000;
 const TRIES = 2;
+const PATIENCE = 3;
 
 export function playable() {
   return Boolean(window.MediaSource && window.MediaSource.isTypeSupported);
@@ -53,7 +54,7 @@ export function sequenceOf(files, take) {
 }
 
 // `address(segment)` is where the bytes are, `zero` the wall time of the video's 0, `length` its seconds;
-// `trouble(response or null)` is told what could not be fetched.
+// `trouble(response or null, error)` is told what could not be fetched, and with two nulls that it is over.
 export function createFeed(video, { rows, address, zero, length, trouble }) {
   const media = new MediaSource();
   const link = URL.createObjectURL(media);
@@ -63,6 +64,7 @@ export function createFeed(video, { rows, address, zero, length, trouble }) {
   let busy = false;
   let closed = false;
   let quiet = 0; // until when nothing is asked for, after a failure
+  let failures = 0; // one after another; a moment's are nobody's business
   let stop = null;
   let run = [0, -1];
   const opened = new Promise((done) => media.addEventListener("sourceopen", done, { once: true })).then(() => {
@@ -169,13 +171,16 @@ export function createFeed(video, { rows, address, zero, length, trouble }) {
       if (closed) return;
       await append(file, data);
       for (let n = first; n <= last; n += 1) rows[n].tries += 1;
+      if (failures >= PATIENCE) trouble(null, null);
+      failures = 0;
     } catch (error) {
       if (closed || error.name === "AbortError") return;
       quiet = performance.now() + AGAIN_MS;
       const told = error.status !== undefined;
       const passing = told ? error.status === 429 || error.status >= 500 : error.name === "TypeError"; // busy, or no network
       if (!passing) for (let n = first; n <= last; n += 1) rows[n].tries += 1;
-      trouble(told ? error : null, error);
+      failures += passing ? 1 : PATIENCE;
+      if (failures >= PATIENCE) trouble(told ? error : null, error);
     } finally {
       busy = false;
     }
@@ -208,7 +213,7 @@ export function createFeed(video, { rows, address, zero, length, trouble }) {
       const here = indexAt(at);
       if (busy) {
         const far = run[1] < here || run[0] > here + 2;
-        if (far && rows[here] && !there(rows[here]) && stop && (!buffer || !buffer.updating)) stop.abort(); // it looks elsewhere now
+        if (far && rows[here] && rows[here].tries <= TRIES && !there(rows[here]) && stop && (!buffer || !buffer.updating)) stop.abort(); // it looks elsewhere now
         return;
       }
       if (closed || performance.now() < quiet || (buffer && buffer.updating)) return;

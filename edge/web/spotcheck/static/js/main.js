@@ -64,7 +64,7 @@ function completeness(camera) {
   const share = camera.expected_s ? camera.recorded_s / camera.expected_s : 0;
   // Never rounded up to a hundred: a gap of a second must show.
   const percent = camera.gaps.length || share < 1 ? Math.min(99.99, Math.floor(share * 10000) / 100) : 100;
-  return h("section", { class: "card fact" }, h("h3", {}, t("spotcheck.camera", { name: camera.name })),
+  return h("section", { class: "card fact" }, h("h2", {}, t("spotcheck.camera", { name: camera.name })),
     h("p", { class: "big num" }, percent + "%"),
     h("p", { class: "num muted" }, t("spotcheck.recorded_of", { expected: countdown(camera.expected_s * 1000), recorded: countdown(camera.recorded_s * 1000) })),
     camera.gaps.length
@@ -88,7 +88,7 @@ function held(name) {
 
 function ledger(state) {
   const { checkpoint, witnessed } = state;
-  return h("section", { class: "card fact" }, h("h3", {}, t("spotcheck.ledger")), h("p", { class: "big num" }, t("spotcheck.ledger_size", { size: state.size })),
+  return h("section", { class: "card fact" }, h("h2", {}, t("spotcheck.ledger")), h("p", { class: "big num" }, t("spotcheck.ledger_size", { size: state.size })),
     h("p", {}, h("span", { class: "tag " + (checkpoint ? "good" : "warn") }, (checkpoint ? "✓ " : "⚠ ") + (checkpoint ? t("spotcheck.ledger_checkpoint", { time: hms(checkpoint.at_ms), size: checkpoint.size }) : t("spotcheck.ledger_unsigned")))),
     h("p", {}, h("span", { class: "tag " + (witnessed ? "good" : "") }, (witnessed ? "✓ " : "– ") + (witnessed ? t("spotcheck.ledger_witnessed", { size: witnessed.size }) : t("spotcheck.ledger_unwitnessed")))));
 }
