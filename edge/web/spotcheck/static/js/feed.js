@@ -67,6 +67,7 @@ export function createFeed(video, { rows, address, zero, length, trouble }) {
   let failures = 0; // one after another; a moment's are nobody's business
   let stop = null;
   let run = [0, -1];
+  let tail = -1; // the row that was appended last
   const opened = new Promise((done) => media.addEventListener("sourceopen", done, { once: true })).then(() => {
     URL.revokeObjectURL(link);
     if (!closed) media.duration = length;
@@ -171,6 +172,7 @@ export function createFeed(video, { rows, address, zero, length, trouble }) {
       if (closed) return;
       await append(file, data);
       for (let n = first; n <= last; n += 1) rows[n].tries += 1;
+      tail = last;
       if (failures >= PATIENCE) trouble(null, null);
       failures = 0;
     } catch (error) {
@@ -223,7 +225,8 @@ export function createFeed(video, { rows, address, zero, length, trouble }) {
         bytes += rows[n].length;
         if (rows[n].tries > TRIES || there(rows[n])) continue;
         let first = n;
-        while (first > 0 && !rows[first].key && rows[first - 1].file === rows[n].file) first -= 1;
+        // where key frames are rare, from the last one on; unless it goes on behind what came last
+        while (first > 0 && !rows[first].key && tail !== n - 1 && rows[first - 1].file === rows[n].file) first -= 1;
         let last = n;
         let size = rows[n].length;
         // the first picture after a seek comes with the first fragment alone
@@ -232,10 +235,8 @@ export function createFeed(video, { rows, address, zero, length, trouble }) {
           last += 1;
           size += rows[last].length;
         }
-        if (n === here || rows[first].key) {
-          bring(first, last);
-          return;
-        }
+        bring(first, last);
+        return;
       }
       trim(seconds(at));
     },

@@ -68,7 +68,7 @@ export function createViewer(session, timeline, { why: reasonOfGap, moved }) {
         view = null;
         player.close();
       }
-    } else if (error) say(error.name === "TypeError" ? t("common.no_answer") : t("spotcheck.no_play"));
+    } else if (error) say(error.name === "TypeError" ? t("spotcheck.retrying") : t("spotcheck.no_play"));
     else say("");
   }
 
