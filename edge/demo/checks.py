@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -167,7 +168,13 @@ def export_refusal(room: DemoRoom, supervisor: Person) -> Path:
     folder = room.out / "evidence"
     folder.mkdir(exist_ok=True)
     file = folder / "refusal.zip"
-    file.write_bytes(supervisor.download(f"/spotcheck/{SESSION}/evidence", body))
+    told = supervisor.post(f"/spotcheck/api/{SESSION}/exports", **body)
+    while told["state"] in ("waiting", "making"):
+        time.sleep(0.2)
+        told = supervisor.get(f"/spotcheck/api/{SESSION}/exports/{told['id']}")
+    if told["state"] != "ready":
+        raise RuntimeError(f"no evidence: {told['why']}")
+    file.write_bytes(supervisor.download(told["url"]))
     return file
 
 

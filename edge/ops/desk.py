@@ -53,8 +53,8 @@ class Person:
             body.setdefault("op_id", uuid.uuid4().hex)
         return self._json("POST", path, body)
 
-    def download(self, path: str, body: dict[str, Any]) -> bytes:
-        answer = self._http.post(self._base + path, json=body, headers={"X-CSRF": self._csrf}, timeout=4 * TIMEOUT)
+    def download(self, path: str) -> bytes:
+        answer = self._http.get(self._base + path, timeout=4 * TIMEOUT)
         answer.raise_for_status()
         return answer.content
 

@@ -117,6 +117,28 @@ def stream(recordings: Path, clip: Clip, start: int = 0, end: int | None = None)
     return _blocks(_open(recordings, clip.segment), clip, start, stop)
 
 
+def file_blocks(path: Path, start: int, end: int) -> Iterator[bytes]:
+    """Bytes [start, end) of an export in the same blocks. NotFound (`export_gone`) at the call where it cannot be
+    opened, and where it ends before.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise NotFound("export_gone") from error
+    return _run(file, start, end)
+
+
+def _run(file: BinaryIO, at: int, end: int) -> Iterator[bytes]:
+    with file:
+        file.seek(at)
+        while at < end:
+            block = file.read(min(_BLOCK, end - at))
+            if not block:
+                raise NotFound("export_gone")
+            at += len(block)
+            yield block
+
+
 def _blocks(file: BinaryIO, clip: Clip, start: int, stop: int) -> Iterator[bytes]:
     parts = [(0, clip.segment.init_length), *((f.offset, f.length) for f in clip.fragments)]
     at = 0

@@ -15,6 +15,8 @@ from edge.errors import BadInput, Conflict, Exists, Unavailable
 from edge.recording import certificate
 from edge.recording.coverage import coverage
 from edge.recording.evidence import export_evidence
+from edge.recording.retention import rules_of
+from edge.recording.space import same_disk
 from edge.store import access, segments
 from edge.store import completeness as certificates
 from edge.store.db import open_room
@@ -149,11 +151,21 @@ def _write_new(out: Path, data: bytes) -> None:
 @click.option("--by", required=True, help="Who takes it: a staff id.")
 @click.option("--session", help="The session it is about.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option("--no-view", is_flag=True, help="Without the same footage cut to the very span.")
 @_json
 @click.pass_obj
 @notes_refusals("footage export")
 def export(
-    context: Any, camera: str, since: str, until: str, why: str, by: str, session: str | None, out: Path, as_json: bool
+    context: Any,
+    camera: str,
+    since: str,
+    until: str,
+    why: str,
+    by: str,
+    session: str | None,
+    out: Path,
+    no_view: bool,
+    as_json: bool,
 ) -> None:
     """Write footage and its proofs to one file that `examroom verify` checks."""
     config: Config = context.config()
@@ -170,6 +182,8 @@ def export(
             by=by,
             out=out,
             session=session,
+            views=not no_view,
+            reserve=rules_of(config).reserve if same_disk(out, config.paths.recordings) else 0,
         )
     finally:
         connection.close()

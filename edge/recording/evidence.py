@@ -5,77 +5,37 @@ The export is a ledger entry before the first byte is written. The file's format
 
 from __future__ import annotations
 
-import hashlib
-import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from edge import clock
 from edge.config import Paths
 from edge.domain.canonical import canonical
 from edge.domain.footage import Fragment, covering
 from edge.errors import BadInput, Exists, NotFound, Unavailable, VerificationFailed
-from edge.store import ledger, segments
+from edge.recording.packing import Chosen, Output, Told, write_file
+from edge.store import downloads, ledger, segments
 from edge.store.db import transaction
 from edge.store.segments import Segment
 from edge.trust import certificate as certificates
 from edge.trust import checkpoint as checkpoints
-from edge.trust import dsse
 from edge.trust import evidence_format as form
-from edge.trust.container import MAX_BYTES, ContainerWriter
+from edge.trust.container import MAX_BYTES
 from edge.trust.enrolment import Identity
-from edge.trust.evidence_format import FragmentFact, FragmentTable, InitFact, Manifest, MemberFact, Range, SegmentFact
+from edge.trust.evidence_format import Manifest, Range, SegmentFact
 from edge.trust.verifier import slice as ledger_slice
 from edge.trust.verifier.slice import proof_line
-from edge.why import why
 
 LONGEST_TEXT = 500
 _ROOM_FOR_THE_REST = 64 << 20
 _PAGE = 1000
 
-_README = """\
-证据文件 / Evidence file
 
-考场 / room:        {room} ({epoch})
-摄像头 / camera:    {camera}
-时间段 / span (UTC): {since} - {until}
-导出 / exported:    {made}
-
-video 文件夹里是考场录下的原始录像，可直接播放。其余文件用来证明录像和台账未被改动。
-核验不需要联网，只需要省级（或机构）的根公钥：
-
-    examroom verify 本文件.zip --root 根公钥
-
-没有这个命令的电脑（如 Windows）：用浏览器打开省级或考场发给您的核验网页（一个 HTML 文件），选择本文件即可。
-请勿解压后重新打包：改动任何一个字节，核验都会指出是哪一部分、录像的第几秒。
-本文件含个人信息，请按用途保管，用完即删。
-
-The folder video holds the footage as the room recorded it; it plays as it is. The other files prove that footage
-and ledger are unaltered. To verify, offline, with the public key of the province (or institution) alone:
-
-    examroom verify THIS.zip --root ROOT.pub
-
-Where there is no such command, as on Windows: open the verifier page that the province or the room gave you (one HTML
-file) in a browser, and choose this file.
-Do not unpack and repack: whichever byte is changed, the check names the part, and the second of the footage.
-This file holds personal data: keep it for its purpose only, then delete it.
-"""
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """One segment and those of its fragments that go into the file."""
-
-    segment: Segment
-    fragments: tuple[Fragment, ...]
-
-    @property
-    def bytes(self) -> int:
-        return self.segment.init_length + sum(f.length for f in self.fragments)
+def _tell_nobody(_done: int, _total: int) -> None:
+    pass
 
 
 def export_evidence(
@@ -90,21 +50,67 @@ def export_evidence(
     by: str,
     out: Path,
     session: str | None = None,
+    views: bool = True,
+    reserve: int = 0,
+    told: Told = _tell_nobody,
 ) -> Path:
     """Write the evidence of `camera` over [from_ms, until_ms) of wall time to the new file `out`, and return it.
 
     `why` is the purpose in words (kept in the file, committed to in the ledger), `by` a staff id. Closed segments
-    only. Refused before anything is written or entered: BadInput (span, purpose, more than 4 GiB), NotFound (no
-    footage), Exists (`out` exists), VerificationFailed (the certificate is not valid now). While writing:
-    Unavailable (disk, or a footage file that is gone), VerificationFailed (footage that is not what was recorded);
-    then the ledger keeps the attempt and no file is left.
+    only. `views`: where whole fragments are more than was asked, the same footage cut to the picture beside them.
+    `reserve`: bytes that the disk of `out` keeps free. The footage is pinned until the file is there.
+
+    Refused before anything is written or entered: BadInput (span, purpose, more than 4 GiB), NotFound (no footage),
+    Exists (`out` exists), Conflict (`export_no_room`), VerificationFailed (the certificate is not valid now). While
+    writing: Unavailable (disk, or a footage file that is gone), Conflict (`export_no_room`), VerificationFailed
+    (footage that is not what was recorded), and what `told` raises; then the ledger keeps the attempt and no file is
+    left.
     """
-    chosen = _choose(connection, camera, from_ms, until_ms, why, by, out)
+    output = Output(out, views, reserve, told)
+    chosen = _choose(connection, camera, from_ms, until_ms, why, by, output)
     _check_identity(identity)
-    salt = secrets.token_hex(32)
+    salt, pin = secrets.token_hex(32), secrets.token_hex(8)
     with transaction(connection):
+        downloads.pin(connection, pin, [c.segment.id for c in chosen])
         body = form.export_body(camera, from_ms, until_ms, salt, why)
         export_seq = ledger.append(connection, "export", body, session=session, by=by)
+    try:
+        _export(connection, paths, identity, chosen, output, export_seq, salt, session, why, by)
+    finally:
+        with suppress(Unavailable), transaction(connection):  # a pin that cannot be taken off lapses by itself
+            downloads.unpin(connection, pin)
+    return out
+
+
+def need(
+    connection: sqlite3.Connection,
+    *,
+    camera: str,
+    from_ms: int,
+    until_ms: int,
+    why: str,
+    by: str,
+    out: Path,
+    reserve: int,
+) -> int:
+    """The bytes that such an export would take, with its views. Errors as `export_evidence` before it writes."""
+    output = Output(out, True, reserve, _tell_nobody)
+    return output.size_of(_choose(connection, camera, from_ms, until_ms, why, by, output))
+
+
+def _export(
+    connection: sqlite3.Connection,
+    paths: Paths,
+    identity: Identity,
+    chosen: Sequence[Chosen],
+    out: Output,
+    export_seq: int,
+    salt: str,
+    session: str | None,
+    why: str,
+    by: str,
+) -> None:
+    camera, from_ms, until_ms = chosen[0].segment.camera, chosen[0].from_ms, chosen[0].until_ms
     size, note = _checkpoint(connection, identity)
     span = _span(connection, camera, from_ms, until_ms, size)
     facts = [
@@ -145,29 +151,30 @@ def export_evidence(
         form.CHECKPOINT: note.encode(),
         **_witness(connection, paths, identity, size),
     }
-    _write_file(out, manifest, identity, chosen, paths.recordings, rest)
-    return out
+    write_file(out, manifest, identity, chosen, paths.recordings, rest)
 
 
 def _choose(
-    connection: sqlite3.Connection, camera: str, from_ms: int, until_ms: int, why: str, by: str, out: Path
+    connection: sqlite3.Connection, camera: str, from_ms: int, until_ms: int, why: str, by: str, out: Output
 ) -> list[Chosen]:
     """What goes in, or why nothing does."""
     if not 0 <= from_ms < until_ms < 1 << 47 or from_ms > clock.wall_ms():
         raise BadInput("evidence_span")
     if not all(text.strip() and len(text) <= LONGEST_TEXT for text in (why, by)) or not _speakable(why, by):
         raise BadInput("evidence_why")
-    if out.exists():
-        raise Exists("evidence_exists", path=out)
+    if out.path.exists():
+        raise Exists("evidence_exists", path=out.path)
     found = [
-        Chosen(segment, fragments)
+        Chosen(segment, fragments, from_ms, until_ms)
         for segment in segments.between(connection, camera, from_ms, until_ms)
         if (fragments := _without_holes(segment, covering(segment.fragments, from_ms, until_ms)))
     ]
     if not found:
         raise NotFound("evidence_no_footage", camera=camera)
-    if sum(c.bytes for c in found) > MAX_BYTES - _ROOM_FOR_THE_REST:
+    size = out.size_of(found)
+    if size > MAX_BYTES - _ROOM_FOR_THE_REST:
         raise BadInput("container_too_large")
+    out.need_room(size + size // 10)
     return found
 
 
@@ -261,105 +268,3 @@ def _witness(connection: sqlite3.Connection, paths: Paths, identity: Identity, s
         gateway=gateway.read_text(encoding="utf-8") if gateway.is_file() else None,
     )
     return {form.WITNESS: canonical(witness.model_dump())}
-
-
-def _write_file(
-    out: Path,
-    manifest: Manifest,
-    identity: Identity,
-    chosen: Sequence[Chosen],
-    recordings: Path,
-    rest: dict[str, bytes],
-) -> None:
-    """Write beside `out`, put it on disk, then give it its name; on any error nothing is left."""
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        with part.open("xb") as file:
-            _write(file, manifest, identity, chosen, recordings, rest)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(out)
-        folder = os.open(out.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise Unavailable("evidence_unwritable", path=out, detail=why(error)) from error
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _write(
-    file: BinaryIO,
-    manifest: Manifest,
-    identity: Identity,
-    chosen: Sequence[Chosen],
-    recordings: Path,
-    rest: dict[str, bytes],
-) -> None:
-    box = ContainerWriter(file)
-    members: list[MemberFact] = []
-
-    def add(name: str, chunks: Iterable[bytes]) -> None:
-        digest = hashlib.sha256()
-        member = box.add(name, _hashed(chunks, digest.update))
-        members.append(MemberFact(name=name, size=member.size, sha256=digest.hexdigest()))
-
-    add(form.README, [_readme(manifest)])
-    add(form.CERTIFICATE, [identity.envelope])
-    for one in chosen:
-        add(form.index_name(one.segment.id), [canonical(_table(one.segment).model_dump())])
-        add(form.video_name(one.segment.id), _video(recordings, one))
-    for name, content in rest.items():
-        add(name, [content])
-    payload = manifest.model_copy(update={"members": members}).model_dump()
-    box.add(form.MANIFEST, [dsse.sign_envelope(dsse.EVIDENCE, payload, [identity.keys.sign])])
-    box.finish()
-
-
-def _hashed(chunks: Iterable[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
-    for chunk in chunks:
-        update(chunk)
-        yield chunk
-
-
-def _video(recordings: Path, chosen: Chosen) -> Iterator[bytes]:
-    """Initialisation part and fragments, a fragment at a time, each checked against its recorded hash."""
-    segment = chosen.segment
-    pieces: list[tuple[int | str, int, int, str]] = [("moov", 0, segment.init_length, segment.init_sha256)]
-    pieces += [(f.n, f.offset, f.length, f.sha256) for f in chosen.fragments]
-    try:
-        with (recordings / segment.path).open("rb") as file:
-            for n, offset, length, sha256 in pieces:
-                file.seek(offset)
-                data = file.read(length)
-                if hashlib.sha256(data).hexdigest() != sha256:
-                    raise VerificationFailed("footage_altered", segment=segment.id, n=n)
-                yield data
-    except OSError as error:
-        raise Unavailable("footage_missing", segment=segment.id) from error
-
-
-def _table(segment: Segment) -> FragmentTable:
-    return FragmentTable(
-        segment=segment.id,
-        camera=segment.camera,
-        init=InitFact(length=segment.init_length, sha256=segment.init_sha256),
-        fragments=[FragmentFact(**{k: v for k, v in asdict(f).items() if k != "key"}) for f in segment.fragments],
-    )
-
-
-def _readme(manifest: Manifest) -> bytes:
-    """With a byte order mark and CRLF, so that any Windows shows it right."""
-    text = _README.format(
-        room=manifest.room,
-        epoch=manifest.epoch,
-        camera=manifest.camera,
-        since=clock.iso(manifest.from_ms),
-        until=clock.iso(manifest.until_ms),
-        made=clock.iso(manifest.made_ms),
-    )
-    return text.replace("\n", "\r\n").encode("utf-8-sig")

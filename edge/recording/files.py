@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+EXPORTS = ".exports"
+"""Where exports wait to be fetched; no camera can be called that."""
 ASIDE = ".expired"
 """A segment's file whose deletion has begun has this after its name."""
 _BESIDE = (".mp4.tail", ".mp4.thumbs", ".thumbs")
@@ -36,4 +38,4 @@ def alone(folder: Path) -> list[tuple[Path, Path]]:
 
 def folders(recordings: Path) -> list[Path]:
     """Each camera's folder, also of one that is no longer configured."""
-    return sorted(p for p in recordings.iterdir() if p.is_dir()) if recordings.is_dir() else []
+    return sorted(p for p in recordings.iterdir() if p.is_dir() and p.name != EXPORTS) if recordings.is_dir() else []

@@ -24,7 +24,7 @@ from edge.domain.keeping import DAY_MS, Kept
 from edge.errors import Conflict, NotFound
 from edge.recording import files
 from edge.recording.files import ASIDE, sync_folder
-from edge.store import holds, segments, space
+from edge.store import downloads, holds, segments, space
 from edge.store.purge import clock_is_held
 from edge.store.reserve import free_bytes
 from edge.store.segments import Segment
@@ -159,7 +159,9 @@ def _oldest(connection: sqlite3.Connection, kept: list[Kept], now: Instant, rule
 
 
 def _delete(connection: sqlite3.Connection, recordings: Path, segment: Segment, keep_days: int, why: str) -> list[str]:
-    """Its id when it is gone; nothing where a hold was placed on it meanwhile."""
+    """Its id when it is gone; nothing where a hold was placed on it meanwhile, or while somebody is taking it."""
+    if downloads.pinned(connection, segment.id, segment.camera, segment.started_ms, segment.ended_ms):
+        return []  # its file is not even set aside: whoever reads it opens it by name
     path = recordings / segment.path
     aside = path.with_name(path.name + ASIDE)
     if path.exists():

@@ -381,4 +381,15 @@ CREATE TABLE inspections (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX segments_space ON segments (camera, ended_ms, started_ms, bytes, duration_ms)
 """,
+    "m052_downloads": """
+CREATE TABLE exports (
+    export_id TEXT PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions ON DELETE CASCADE, camera TEXT NOT NULL,
+    from_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, by_id TEXT NOT NULL, state TEXT NOT NULL,
+    bytes INTEGER NOT NULL, sha256 TEXT, reason TEXT, facts TEXT NOT NULL DEFAULT '{}', made_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE footage_pins (
+    pin_id TEXT NOT NULL, segment_id TEXT NOT NULL, until_ms INTEGER NOT NULL, PRIMARY KEY (segment_id, pin_id)
+) STRICT, WITHOUT ROWID
+""",
 }

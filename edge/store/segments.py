@@ -13,7 +13,7 @@ from edge.domain.canonical import canonical_text
 from edge.domain.footage import Fragment
 from edge.domain.keeping import Stretch
 from edge.errors import Conflict, NotFound
-from edge.store import holds, ledger
+from edge.store import downloads, holds, ledger
 from edge.store.db import transaction
 
 
@@ -273,10 +273,12 @@ def remove(connection: sqlite3.Connection, segment: Segment, keep_days: int, why
     """Take a segment out of the index; its deletion is a ledger entry in the same transaction.
 
     `why`: its date has come (`expired`, `keep_days` after it was recorded or its session closed), or `space` was short.
-    NotFound when it is gone already, Conflict (`footage_held`) when a hold was placed on it meanwhile.
+    NotFound when it is gone already, Conflict when a hold was placed on it meanwhile (`footage_held`) or somebody is
+    taking it (`footage_pinned`).
     """
     with transaction(connection):
         holds.need_free(connection, segment.camera, segment.started_ms, segment.ended_ms)
+        downloads.need_unpinned(connection, segment.id, segment.camera, segment.started_ms, segment.ended_ms)
         gone = connection.execute("DELETE FROM segments WHERE id = ?", (segment.id,)).rowcount
         if gone != 1:
             raise NotFound("segment_missing", segment=segment.id)

@@ -6,7 +6,7 @@ The format is published in verifier/FORMAT.md; the exporter and the verifier bot
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from typing import Annotated
 
@@ -39,6 +39,7 @@ class Part(StrEnum):
     PROOF = "proof"
     INDEX = "segment-index"
     VIDEO = "video"
+    VIEW = "video-view"
     README = "readme"
     RESULT = "result"
     RECEIPT = "receipt"
@@ -197,9 +198,16 @@ def video_name(segment: str) -> str:
     return f"video/{segment}.mp4"
 
 
-def expected_names(manifest: Manifest, *, witnessed: bool) -> list[str]:
-    """The members of an evidence file in their one order; the manifest comes last."""
-    videos = [name for s in manifest.segments for name in (index_name(s.segment), video_name(s.segment))]
+def view_name(segment: str) -> str:
+    return f"view/{segment}.mp4"
+
+
+def expected_names(manifest: Manifest, *, witnessed: bool, views: Collection[str] = ()) -> list[str]:
+    """The members of an evidence file in their one order; the manifest comes last. `views`: names of views in it."""
+    videos = list[str]()
+    for fact in manifest.segments:
+        view = view_name(fact.segment)
+        videos += [index_name(fact.segment), video_name(fact.segment), *([view] if view in views else [])]
     witness = [WITNESS] if witnessed else []
     return [README, CERTIFICATE, *videos, LEDGER, PROOFS, CHECKPOINT, *witness, MANIFEST]
 

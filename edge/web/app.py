@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask, Response, current_app, jsonify, redirect, request, url_for
@@ -77,9 +78,11 @@ def open_the_room(config: Config) -> Room:
         journal = AnswerJournal(config.paths.answers_db, reserve)
         live = LiveExam(journal, lambda s: open_bank(enrolment.load(config.paths), config.paths.bundles, s))
         live.refresh(connection)
+        room = Room(config, journal, live, reserve=reserve)
+        with suppress(ExamroomError, OSError):  # a store that is busy, or footage that is not mounted yet: tidied later
+            room.exports.begin(connection)
     finally:
         connection.close()
-    room = Room(config, journal, live, reserve=reserve)
     room.mirror = open_mirror(config, _room_id(config), lambda kind, facts: _note_mirror(room, kind, facts))
     if room.mirror is not None:
         journal.mirror_to(room.mirror)
@@ -119,7 +122,7 @@ def _note_refusal(error: ExamroomError) -> None:
     Each act of staff; what they only look at, tablets and the kiosk as `edge.web.refused` bounds it.
     """
     here: Room = current_app.extensions["examroom"]
-    acting = request.method == "POST"
+    acting = request.method in ("POST", "DELETE")
     body: dict[str, Any] = {"reason": error.code, "act": (request.url_rule.rule if request.url_rule else "")}
     if request.blueprint == "exam":
         note_tablet_refusal(error, body, TABLET_COOKIE)

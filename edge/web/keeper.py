@@ -38,6 +38,7 @@ LOCK_SECONDS = 60.0
 STATION_SECONDS = 5.0
 FOOTAGE_SECONDS = 3600.0
 CERTIFY_SECONDS = 20.0
+EXPORTS_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,12 @@ class _Writer:
         self._locks_looked = 0.0
         self._footage_swept = time.monotonic()
         self._certified, self._certified_upto = 0.0, 0
+        self._exports_tidied = 0.0
         self._note: Later | None = None
 
     def __call__(self, connection: sqlite3.Connection) -> None:
         jobs = (self._notes, self._digests, self._finished, self._time, self._stations, self._arrivals)
-        for job in (*jobs, self._locks, self._certify, self._purge, self._footage):
+        for job in (*jobs, self._locks, self._certify, self._purge, self._footage, self._exports):
             try:
                 job(connection)
             except (ExamroomError, sqlite3.Error) as error:
@@ -209,6 +211,14 @@ class _Writer:
             )
         except OSError as error:
             log.warning("footage: %s", error)
+
+    def _exports(self, connection: sqlite3.Connection) -> None:
+        if time.monotonic() - self._exports_tidied >= EXPORTS_SECONDS:
+            self._exports_tidied = time.monotonic()
+            try:
+                self._room.exports.tidy(connection)
+            except OSError as error:
+                log.warning("exports: %s", error)
 
     def _certify(self, connection: sqlite3.Connection) -> None:
         if time.monotonic() - self._certified >= CERTIFY_SECONDS:

@@ -21,6 +21,7 @@ from edge.store.db import connect
 from edge.store.reserve import Reserve
 from edge.trust import enrolment
 from edge.web.bucket import FootageFlow
+from edge.web.exports import Exports
 from edge.web.refused import Refusals
 from edge.web.tries import WrongCodes
 from edge.why import why
@@ -54,11 +55,17 @@ class Room:
     """Set when the process is told to end: streams that would go on for minutes look at it."""
     streams: threading.BoundedSemaphore = field(init=False)
     footage: FootageFlow = field(init=False)
+    exports: Exports = field(init=False)
 
     def __post_init__(self) -> None:
         web = self.config.web
         self.streams = threading.BoundedSemaphore(web.streams)
-        self.footage = FootageFlow(self._footage_bits, web.footage_streams, lambda s: self.stopping.wait(s))
+        self.footage = FootageFlow(self._footage_bits, web.footage_streams, self._ends_within)
+        self.exports = Exports(self.config, self.in_exam, self._ends_within)
+
+    def _ends_within(self, seconds: float) -> bool:
+        """Sleep so long; whether the process is to end."""
+        return self.stopping.wait(seconds)
 
     def _footage_bits(self) -> float:
         """What footage may take of the network now, in bits a second."""

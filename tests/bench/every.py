@@ -30,6 +30,7 @@ ALL: dict[str, tuple[str, ...]] = {
     "saves-mirrored": ("saves.py", "--mirror", "--pace", "0", "--no-double"),
     "papers": ("papers.py",),
     "listing": ("listing.py",),
+    "export": ("export.py",),
     "page": ("page.py",),
     "face": ("face.py",),
     "face-yunet": ("face.py", "--pack", "yunet"),

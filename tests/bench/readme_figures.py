@@ -99,6 +99,13 @@ ROWS = {
         "{cameras} 路摄像头、存有 {days} 天时 {large_ms} 毫秒，是只存一天时的 {ratio} 倍 / "
         "{cameras} cameras, {large_ms} ms with {days} days stored, {ratio} times that with one",
     ),
+    "export": (
+        "导出证据 exporting evidence",
+        "`.venv/bin/python tests/bench/export.py`",
+        "{minutes} 分钟 1080p 录像（{footage_mb} MB）：{export_s} 秒，含校验、裁剪视图和刷盘，"
+        "是 `cp` 加 `sha256sum` 的 {ratio} 倍 / {minutes} minutes of 1080p ({footage_mb} MB): {export_s} s with "
+        "checks, views and flushes, {ratio} times `cp` plus `sha256sum`",
+    ),
     "page": (
         "翻题 changing the question",
         "`.venv/bin/python tests/bench/page.py`",

@@ -88,6 +88,14 @@ def _repacked(original: Any) -> Iterator[tuple[str, bytes]]:
     foreign = canonical({**json.loads(proofs.splitlines()[5]), "seq": json.loads(proofs.splitlines()[4])["seq"]})
     yield "proof of another", original.with_member(PROOFS, change_line(proofs, 4, lambda _: [foreign + b"\n"]))
     yield "proofs longer", original.with_member(PROOFS, proofs + b"{}\n")
+    view = next(name for name in members if name.startswith("view/"))
+    yield "view longer", original.with_member(view, members[view] + b"x")
+    yield "view shorter", original.with_member(view, members[view][:-700])
+    yield "view begins otherwise", original.with_member(view, b"x" + members[view][1:])
+    both = {view: b"x" + members[view][1:], LEDGER: entries[:-1]}
+    yield "view and ledger", pack({**members, **both})
+    index = view.replace("view/", "segments/").replace(".mp4", ".json")
+    yield "view and its index", pack({**members, view: members[view][:-1] + b"x", index: members[index] + b" "})
     yield "two parts", pack({**members, LEDGER: entries.replace(b"admitted", b"rejected"), "README.txt": b"changed"})
     video = next(name for name in members if name.startswith("video/"))
     yield "video longer", original.with_member(video, members[video] + b"x")
@@ -154,6 +162,21 @@ def _resigned(original: Any) -> Iterator[tuple[str, bytes]]:
     for fragment in moved["fragments"]:
         fragment["wall_ms"] += 3_600_000
     yield "footage moved", original.resign({**members, index: canonical(moved)})
+    view = next(name for name in members if name.startswith("view/"))
+    for what, content in (
+        ("of other pictures", members[view][:-9] + b"123456789"),
+        ("without its end", members[view][:-900]),
+        ("of nothing", b""),
+    ):
+        yield f"view {what}", original.resign({**members, view: content})
+    yield "view taken out", original.resign({name: content for name, content in members.items() if name != view})
+    stray = {n: c for n, c in members.items() if n != view} | {view.replace("view/", "view/x"): members[view]}
+    yield "view of no segment", original.resign(stray)
+    moved_view = {n: c for n, c in members.items() if n not in (view, "checkpoint.txt")}
+    yield (
+        "view elsewhere",
+        original.resign({**moved_view, "checkpoint.txt": members["checkpoint.txt"], view: members[view]}),
+    )
     yield "table not canonical", original.resign({**members, index: json.dumps(table).encode()})
     hidden = {name: content for name, content in members.items() if fact["segment"] not in name}
     rest = [one for one in manifest["segments"] if one is not fact]

@@ -28,6 +28,7 @@ from edge.store import checkins, holds, ledger, people, records, segments
 from edge.store.db import connect, transaction
 from edge.trust.passes import issue
 from edge.trust.signer import Ed25519Signer
+from edge.trust.verifier import verify_file
 from support.cameras import make_packets
 from support.gateways import gateway_process, make_province, real_room
 from support.kinds_room import hundred_document, make_kinds_room
@@ -472,6 +473,23 @@ def plays_in_step(page: Page, lang: str, at_ms: int) -> None:
     expect(page.locator(".wall-clock")).not_to_have_text(before)
 
 
+def take_away(page: Page, room: DeskRoom, folder: Path, lang: str) -> None:
+    """Evidence of the moment that is chosen: packed while the page shows it, downloaded, verified and deleted."""
+    page.locator(".button.export").click()
+    link = page.locator("[data-state=ready] a[download]")
+    expect(link).to_be_visible(timeout=20_000)
+    link.scroll_into_view_if_needed()
+    shot(page, "spotcheck-export", lang)
+    with page.expect_download() as coming:
+        link.click()
+    file = folder / coming.value.suggested_filename
+    coming.value.save_as(file)
+    assert file.name.startswith(f"evidence-{room.session}-door-") and not page.locator("main .notice.bad").is_visible()
+    assert verify_file(file, [room.identity.root_public]).ok
+    page.locator(".exports .button.delete").click()
+    expect(page.locator(".exports")).to_be_hidden()
+
+
 def hold_and_release(page: Page, base: str, room: DeskRoom, lang: str) -> None:
     """The page of space: a session and a span are put on hold, and the session is let go again."""
     page.goto(f"{base}/spotcheck/space")
@@ -527,6 +545,9 @@ def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoo
         shot(page, "spotcheck-viewer", lang)
         assert axe(page) == []
         plays_in_step(page, lang, filmed - 32_000)
+        page.locator("[name=camera][value=hall]").uncheck()
+        page.locator(".quick").first.click()
+        take_away(page, room, tmp_path, lang)
         hold_and_release(page, base, room, lang)
         enter_with_a_pass(page, base, room)
         page.goto(f"{base}/no/such/page")

@@ -196,7 +196,7 @@ def _flat(schema: Any, shared: dict[str, Any]) -> Any:
 def test_every_change_names_the_token_it_needs() -> None:
     """A change by cookie alone could be made by another site's form."""
     for path, item in DOCUMENT["paths"].items():
-        for needed in item.get("post", {}).get("security", ()):
+        for needed in (one for method in ("post", "delete") for one in item.get(method, {}).get("security", ())):
             assert "csrf" in needed or needed.keys() <= {"kiosk"}, path
         for needed in item.get("get", {}).get("security", ()):
             assert "csrf" not in needed, path
@@ -324,6 +324,13 @@ def test_what_staff_are_answered_is_as_the_document_says(site: Site) -> None:
         answer = supervisor.post(release.format(hold=held.json["hold"]), json={"why": "已了结"}, headers=head)
         assert answer.status_code == status
         check_answer(answer, release, "post")
+    none = supervisor.get(f"/spotcheck/api/{session}/exports")
+    assert none.json == {"exports": []}
+    check_answer(none, "/spotcheck/api/{session}/exports", "get")
+    asked = {"camera": "door", "from": now - 1000, "until": now, "why": "例行抽查"}
+    nothing = supervisor.post(f"/spotcheck/api/{session}/exports", json=asked, headers=head)
+    assert nothing.status_code == 404, "there is no footage"
+    check_answer(nothing, "/spotcheck/api/{session}/exports", "post")
     early = supervisor.post(f"/spotcheck/api/{session}/inspected", json={}, headers=head)
     assert early.status_code == 409, "it still runs"
     check_answer(early, "/spotcheck/api/{session}/inspected", "post")

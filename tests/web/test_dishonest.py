@@ -352,7 +352,7 @@ def test_addresses_that_cannot_be_read_are_no_crash(site: Site, target: str) -> 
 def test_a_span_beyond_any_calendar_is_refused(site: Site) -> None:
     client, head = site.staff(SUPERVISOR)
     span = {"from": 10**30, "until": 10**30 + 5, "why": "test"}
-    asked = (("api/{}/views", {"cameras": ["door"]}), ("{}/evidence", {"camera": "door"}))
+    asked = (("api/{}/views", {"cameras": ["door"]}), ("api/{}/exports", {"camera": "door"}))
     for path, named in asked:
         told = client.post("/spotcheck/" + path.format(site.desk.session), json={**span, **named}, headers=head)
         refused(told, "span_wrong")

@@ -183,7 +183,7 @@ def test_bodies_that_break_parsers(place: Yard, everybody: dict[str, Caller]) ->
         ("examiner", f"/scoring/api/{place.session}/pictures", second),
         ("proctor", f"/console/api/{place.session}/pause", bodies),
         ("proctor", "/console/api/practice", first),
-        ("supervisor", f"/spotcheck/{place.session}/evidence", second),
+        ("supervisor", f"/spotcheck/api/{place.session}/exports", second),
         ("nobody", "/kiosk/api/act", first),
     ]
     for name, address, chosen in sent:

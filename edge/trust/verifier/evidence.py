@@ -7,10 +7,8 @@ reporting it again, so that one changed byte has one name.
 from __future__ import annotations
 
 import hashlib
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from pydantic import ValidationError
@@ -23,56 +21,27 @@ from edge.trust import dsse
 from edge.trust import evidence_format as form
 from edge.trust.certificate import Certificate
 from edge.trust.checkpoint import TreeHead
-from edge.trust.container import Member, read_blocks, read_directory
-from edge.trust.evidence_format import FragmentTable, Manifest, Part, SegmentFact
+from edge.trust.container import read_directory
+from edge.trust.evidence_format import Manifest, Part
 from edge.trust.protocol import GatewayKey, open_gateway_key
 from edge.trust.verifier import slice as ledger_slice
+from edge.trust.verifier.footage import Box, Small, check_footage
 from edge.trust.verifier.signed import (
     check_certificate,
     check_envelope,
     check_note,
     check_validity,
-    millis_of,
     peek,
     strict_json,
 )
 from edge.trust.verifier.verdict import Problem, Verdict, printable, problem_of, refused, verified
 
-SMALL = 512 << 20
-GAP_MS = 1500
 _ALTERED = {
     form.README: ("evidence_readme_altered", Part.README),
     form.CERTIFICATE: ("evidence_certificate_altered", Part.CERTIFICATE),
     form.CHECKPOINT: ("evidence_checkpoint_altered", Part.CHECKPOINT),
     form.WITNESS: ("evidence_checkpoint_altered", Part.CHECKPOINT),
 }
-
-
-@dataclass
-class Box:
-    """The open file: its members, and the checksums that its headers claim wrongly."""
-
-    file: BinaryIO
-    members: dict[str, Member]
-    wrong_crc: dict[str, int] = field(default_factory=dict)
-
-    def read(self, name: str) -> bytes:
-        member = self.members[name]
-        data = b"".join(read_blocks(self.file, member.start, min(member.size, SMALL)))
-        self.note_crc(member, zlib.crc32(data))
-        return data
-
-    def note_crc(self, member: Member, crc: int) -> None:
-        if crc != member.crc:
-            self.wrong_crc[member.name] = member.header
-
-
-@dataclass
-class Small:
-    """Members read whole, and the names among all members whose bytes are not those the manifest names."""
-
-    content: dict[str, bytes] = field(default_factory=dict)
-    altered: set[str] = field(default_factory=set)
 
 
 def check_evidence(file: BinaryIO, roots: Sequence[bytes], witnesses: Sequence[bytes] = ()) -> Verdict:
@@ -123,15 +92,16 @@ def part_of(name: str) -> Part:
     named = {form.LEDGER: Part.LEDGER, form.PROOFS: Part.PROOF, form.MANIFEST: Part.MANIFEST}
     if name in named:
         return named[name]
-    if name.startswith("video/"):
-        return Part.VIDEO
+    if name.startswith(("video/", "view/")):
+        return Part.VIDEO if name.startswith("video/") else Part.VIEW
     return Part.INDEX if name.startswith("segments/") else Part.CONTAINER
 
 
 def _members(box: Box, manifest: Manifest) -> Iterator[Problem]:
     """The members are those of the manifest, which are those of the format, in that order."""
     signed = [fact.name for fact in manifest.members]
-    if [*signed, form.MANIFEST] != form.expected_names(manifest, witnessed=form.WITNESS in signed):
+    named = set(signed)
+    if [*signed, form.MANIFEST] != form.expected_names(manifest, witnessed=form.WITNESS in named, views=named):
         yield Problem("evidence_manifest_content", Part.MANIFEST)
         return
     wanted, there = [*signed, form.MANIFEST], list(box.members)
@@ -176,7 +146,7 @@ def _contents(
     if told and head is not None and found.entries:
         last = found.entries[manifest.span.last]
         facts["open_end"] = not ledger_slice.closes(last, manifest.camera, manifest.until_ms)
-    yield from _footage(box, small, manifest, found.entries if told and head else None, facts)
+    yield from check_footage(box, small, manifest, found.entries if told and head else None, facts)
     if form.README in small.altered:
         yield Problem("evidence_readme_altered", Part.README)
     # A header that claims another checksum than its unaltered content has is the container's fault.
@@ -188,7 +158,7 @@ def _contents(
 def _read_small(box: Box, manifest: Manifest) -> Small:
     small = Small()
     for fact in manifest.members:
-        if fact.name.startswith("video/"):
+        if fact.name.startswith(("video/", "view/")):
             continue
         data = box.read(fact.name)
         small.content[fact.name] = data
@@ -251,121 +221,6 @@ def _vouched(note: str, name: str, keys: Sequence[bytes]) -> bool:
             checkpoints.open_note(checkpoints.only_signers(note, {name}), {name: public})
             return True
     return False
-
-
-def _footage(
-    box: Box,
-    small: Small,
-    manifest: Manifest,
-    entries: ledger_slice.Entries | None,
-    facts: dict[str, object],
-) -> Iterator[Problem]:
-    sizes = {fact.name: fact for fact in manifest.members}
-    spans: list[tuple[int, int]] = []
-    for place, fact in enumerate(manifest.segments):
-        name = form.index_name(fact.segment)
-        where: dict[str, object] = {"segment": fact.segment, "camera": manifest.camera}
-        table: FragmentTable | None = None
-        if name in small.altered:
-            yield Problem("evidence_index_altered", Part.INDEX, where)
-        else:
-            table = _table(small.content[name], fact, manifest)
-            if table is None or (place == 0 and table.chosen(fact)[0].wall_ms != manifest.clip_ms):
-                yield Problem("evidence_index_content", Part.INDEX, where)
-            elif entries is not None and not _entered(table, fact, entries):
-                yield Problem("evidence_index_ledger", Part.INDEX, {**where, "seq": fact.ledger_seq})
-        if table is not None:
-            spans += [(f.wall_ms, f.wall_ms + f.duration_ms) for f in table.chosen(fact)]
-        yield from _video(box, small, manifest, fact, table, sizes[form.video_name(fact.segment)])
-    covered = sum(max(0, min(b, manifest.until_ms) - max(a, manifest.from_ms)) for a, b in spans)
-    facts["covered_s"] = round(covered / 1000, 3)
-    facts["gaps"] = [{"from": clock.iso(a), "until": clock.iso(b)} for a, b in gaps(manifest, spans)]
-
-
-def gaps(manifest: Manifest, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The stretches of the asked span, longer than 1.5 s, that no fragment covers (wall clock, ms)."""
-    at = manifest.from_ms
-    for start, end in sorted(spans):
-        if start - at > GAP_MS:
-            yield at, start
-        at = max(at, end)
-    if manifest.until_ms - at > GAP_MS:
-        yield at, manifest.until_ms
-
-
-def _table(data: bytes, fact: SegmentFact, manifest: Manifest) -> FragmentTable | None:
-    try:
-        table = FragmentTable.model_validate(strict_json(data))
-    except (ValidationError, ValueError):
-        return None
-    chosen = table.chosen(fact)
-    whole = bool(chosen) and len(chosen) == fact.last - fact.first + 1
-    same = (table.segment, table.camera) == (fact.segment, manifest.camera)
-    return table if whole and same else None
-
-
-def _entered(table: FragmentTable, fact: SegmentFact, entries: ledger_slice.Entries) -> bool:
-    """The ledger's `segment` entry tells of exactly this table, whose fragments follow one another inside its time."""
-    entry = entries.get(fact.ledger_seq)
-    if entry is None or entry["kind"] != "segment":
-        return False
-    body = entry["body"]
-    told = tuple(body.get(key) for key in ("segment", "camera", "init_sha256", "fragments", "fragments_root"))
-    same = told == (table.segment, table.camera, table.init.sha256, len(table.fragments), table.root())
-    times = [t for f in table.fragments for t in (f.wall_ms, f.wall_ms + f.duration_ms)]
-    started, ended = millis_of(body.get("started")), millis_of(body.get("ended"))
-    inside = started is not None and ended is not None and started <= times[0] and times[-1] <= ended
-    return same and inside and times == sorted(times)
-
-
-def _video(
-    box: Box,
-    small: Small,
-    manifest: Manifest,
-    fact: SegmentFact,
-    table: FragmentTable | None,
-    signed: form.MemberFact,
-) -> Iterator[Problem]:
-    """Stream one video member: its whole hash, and each fragment's, to name the second that was altered."""
-    member = box.members[form.video_name(fact.segment)]
-    whole, crc, read = hashlib.sha256(), 0, 0
-    altered: list[Problem] = []
-    for length, wanted, second, facts in _pieces(manifest, fact, table):
-        piece = hashlib.sha256()
-        for block in read_blocks(box.file, member.start + read, min(length, member.size - read)):
-            piece.update(block)
-            whole.update(block)
-            crc = zlib.crc32(block, crc)
-            read += len(block)
-        if piece.hexdigest() != wanted:
-            altered.append(Problem("evidence_video_altered", Part.VIDEO, facts, second))
-    for block in read_blocks(box.file, member.start + read, member.size - read):
-        whole.update(block)
-        crc = zlib.crc32(block, crc)
-    box.note_crc(member, crc)
-    if altered or whole.hexdigest() != signed.sha256 or member.size != signed.size:
-        small.altered.add(member.name)
-        yield from altered or [
-            Problem("evidence_video_unknown", Part.VIDEO, {"segment": fact.segment, "camera": manifest.camera})
-        ]
-
-
-def _pieces(
-    manifest: Manifest, fact: SegmentFact, table: FragmentTable | None
-) -> Iterator[tuple[int, str, float, Mapping[str, object]]]:
-    """(length, SHA-256, second in the clip, facts) of the initialisation part and each fragment, as they follow."""
-    if table is None:
-        return
-    for piece, fragment in table.pieces(fact):
-        second = form.second_of(fragment, manifest.clip_ms)
-        facts = {
-            "camera": manifest.camera,
-            "segment": fact.segment,
-            "fragment": None if piece is table.init else fragment.n,
-            "wall": clock.iso(fragment.wall_ms),
-            "second": second,
-        }
-        yield piece.length, piece.sha256, second, facts
 
 
 def _facts(manifest: Manifest, certificate: Certificate) -> dict[str, object]:

@@ -13,6 +13,7 @@ from edge.trust.container import Member, read_blocks, read_directory
 from edge.trust.evidence_format import FragmentTable, Manifest, Part
 from edge.trust.verifier.evidence import part_of
 from edge.trust.verifier.files import is_container
+from edge.trust.verifier.footage import view_pieces
 from edge.trust.verifier.resultfile import frame_of
 from edge.trust.verifier.signed import peek, strict_json
 
@@ -65,6 +66,7 @@ def _evidence(file: BinaryIO) -> Iterator[Region]:
 
     manifest = Manifest.model_validate(peek(content(form.MANIFEST)).payload)
     chosen = {form.video_name(fact.segment): fact for fact in manifest.segments}
+    viewed = {form.view_name(fact.segment): fact for fact in manifest.segments}
     for name, member in members.items():
         if name in (form.LEDGER, form.PROOFS):
             yield from _lines(content(name), member, manifest)
@@ -75,6 +77,12 @@ def _evidence(file: BinaryIO) -> Iterator[Region]:
                 second = form.second_of(fragment, manifest.clip_ms)
                 yield Region(Part.VIDEO.value, at, at + piece.length, second)
                 at += piece.length
+        elif name in viewed:
+            table = FragmentTable.model_validate(strict_json(content(form.index_name(viewed[name].segment))))
+            at = member.start
+            for one in view_pieces(manifest, viewed[name], table, member.size):
+                yield Region(Part.VIEW.value, at, at + one.length, one.second)
+                at += one.length
         elif member.size:
             yield Region(part_of(name).value, member.start, member.end)
 

@@ -1,17 +1,24 @@
-"""Evidence to take away: one file of footage and proofs."""
+"""Evidence to take away: asked for, made by a job of its own, fetched as often as a line breaks, gone after a day."""
 
 from __future__ import annotations
 
 import secrets
-from typing import Annotated
+from typing import Annotated, Any
 
-from flask import Response
+from flask import Response, jsonify
 from pydantic import Field
 
-from edge.errors import Refused
-from edge.recording.evidence import export_evidence
-from edge.store import sessions
+from edge.domain.reasons import LANGUAGES, sentence
+from edge.errors import Conflict, NotFound, Refused
+from edge.recording import evidence
+from edge.recording.clips import file_blocks
+from edge.recording.retention import rules_of
+from edge.store import downloads, sessions
+from edge.store.db import transaction
+from edge.store.downloads import FAILED, READY, WAITING, Export
 from edge.web.body import Body, read
+from edge.web.exports import Job
+from edge.web.ranged import ranged
 from edge.web.room import room, room_db
 from edge.web.spotcheck import bp
 from edge.web.spotcheck.access import CAMERA, check_span, known, may_export
@@ -25,37 +32,115 @@ class EvidenceBody(Body):
     why: Annotated[str, Field(min_length=2, max_length=500)]
 
 
-@bp.post("/<session>/evidence")
+@bp.post("/api/<session>/exports")
 @require_role("supervisor")
-def evidence(session: str) -> Response:
-    """One file of footage and proofs to take away."""
+def export(session: str) -> tuple[Response, int]:
+    """Have one file of footage and proofs made. What would not be made is refused now; the entry comes as it begins."""
     body = read(EvidenceBody)
-    here = room()
-    connection = room_db()
+    here, connection, by = room(), room_db(), signed_in_staff().id
     check_span(sessions.find(connection, session), body.from_, body.until)
+    _need_right()
+    here.exports.need_place()
+    export_id = secrets.token_hex(16)
+    job = Job(export_id, session, known(body.camera), body.from_, body.until, body.why, by)
+    size = evidence.need(
+        connection,
+        camera=job.camera,
+        from_ms=job.from_ms,
+        until_ms=job.until_ms,
+        why=job.why,
+        by=by,
+        out=here.exports.file(export_id),
+        reserve=rules_of(here.config).reserve,
+    )
+    here.identity()
+    with transaction(connection):
+        downloads.add(connection, export_id, session, job.camera, job.from_ms, job.until_ms, by=by, size=size)
+    job.total = size
+    here.exports.start(job)
+    return jsonify(_document(downloads.get(connection, export_id, session, by))), 202
+
+
+@bp.get("/api/<session>/exports")
+@require_role("supervisor")
+def exports(session: str) -> Response:
+    """Those of whoever asks, newest first."""
+    found = downloads.of(room_db(), session, signed_in_staff().id)
+    return jsonify({"exports": [_document(one) for one in found]})
+
+
+@bp.get("/api/<session>/exports/<export_id>")
+@require_role("supervisor")
+def export_state(session: str, export_id: str) -> Response:
+    return jsonify(_document(_mine(session, export_id)))
+
+
+@bp.delete("/api/<session>/exports/<export_id>")
+@require_role("supervisor")
+def export_delete(session: str, export_id: str) -> Response:
+    """Delete it and its file, whether it is ready or not."""
+    room().exports.delete(room_db(), _mine(session, export_id).id)
+    return jsonify({"done": "delete"})
+
+
+@bp.get("/<session>/exports/<export_id>")
+@require_role("supervisor")
+def export_file(session: str, export_id: str) -> Response:
+    """The file, by ranges: a download that broke off goes on where it was."""
+    _need_right()
+    found = _mine(session, export_id)
+    if found.state != READY or found.sha256 is None:
+        raise Conflict("export_not_ready")
+    path = room().exports.file(found.id)
+    if not path.is_file():
+        raise NotFound("export_gone")
+    return ranged(
+        found.bytes,
+        found.sha256,
+        lambda start, end: file_blocks(path, start, end),
+        mimetype="application/zip",
+        name=_name(found),
+    )
+
+
+def _need_right() -> None:
     if not may_export():
         raise Refused("pass_no_export")
-    folder = here.config.paths.recordings / "exports"
-    folder.mkdir(parents=True, exist_ok=True)
-    out = folder / f"{secrets.token_hex(8)}.zip"
-    export_evidence(
-        connection,
-        here.config.paths,
-        here.identity(),
-        camera=known(body.camera),
-        from_ms=body.from_,
-        until_ms=body.until,
-        why=body.why,
-        by=signed_in_staff().id,
-        out=out,
-        session=session,
-    )
-    file = out.open("rb")
-    length = out.stat().st_size
-    out.unlink()  # the open file lasts as long as the download
-    response = Response(iter(lambda: file.read(256 * 1024), b""), mimetype="application/zip")
-    response.call_on_close(file.close)
-    response.content_length = length
-    name = f"evidence-{session}-{body.camera}-{body.from_}.zip"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+
+
+def _mine(session: str, export_id: str) -> Export:
+    return downloads.get(room_db(), export_id, session, signed_in_staff().id)
+
+
+def _name(found: Export) -> str:
+    return f"evidence-{found.session}-{found.camera}-{found.from_ms}.zip"
+
+
+def _document(found: Export) -> dict[str, Any]:
+    job = room().exports.job(found.id) if found.state == WAITING else None
+    state, reason = found.state, found.reason
+    if state == WAITING and job is None:  # it ended this moment, or its process did
+        found = next((one for one in downloads.of(room_db(), found.session, found.by) if one.id == found.id), found)
+        state, reason = found.state, found.reason
+        if state == WAITING:
+            state, reason = FAILED, "export_interrupted"
+    if job is not None and job.begun:
+        state = "making"
+    why = None
+    if reason is not None:
+        why = {"error": reason, **{lang: sentence(reason, lang, **found.facts) for lang in LANGUAGES}}
+    return {
+        "id": found.id,
+        "camera": found.camera,
+        "from_ms": found.from_ms,
+        "until_ms": found.until_ms,
+        "state": state,
+        "done": found.bytes if state == READY else job.done if job is not None else 0,
+        "bytes": found.bytes,
+        "sha256": found.sha256,
+        "made_ms": found.made_ms,
+        "expires_ms": found.expires_ms,
+        "name": _name(found),
+        "url": f"/spotcheck/{found.session}/exports/{found.id}",
+        "why": why,
+    }

@@ -233,7 +233,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Original]:
     folder = tmp_path_factory.mktemp("original")
     with pytest.MonkeyPatch.context() as patch:
         room = build_room(folder, "room-1", patch)
-        path = room.export(folder / "evidence.zip")
+        path = room.export(folder / "evidence.zip", 8.4, 19.7)
         other = room.export(folder / "other.zip", 9, 21, why="another <img src=x onerror=alert(1)>\u202e").read_bytes()
         room.connection.close()
     yield Original(

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from edge.errors import BadInput, Conflict, ExamroomError, NotFound, Unavailable, VerificationFailed
+from edge.recording import editlist
 from edge.store import ledger, segments
 from edge.trust.verifier import verify_file
+
+
+def boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    at = 0
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        yield data[at + 4 : at + 8], at, length
+        at += length
 
 
 def test_it_verifies_with_the_root_alone(room: Any, tmp_path: Path) -> None:
@@ -54,6 +67,75 @@ def test_the_video_holds_the_recorded_bytes_of_the_span_and_no_others(room: Any,
         assert names == [f"video/{segment.id}.mp4"]
         kept = archive.read(names[0])
     assert kept == recorded[: segment.init_length] + recorded[first.offset : last.offset + last.length]
+
+
+def shown(data: bytes) -> tuple[list[float], float]:
+    """When a player shows each picture, in seconds, and how long it says the file is."""
+    with av.open(io.BytesIO(data)) as video:
+        assert video.duration is not None
+        return [frame.time for frame in video.decode(video=0)], video.duration / av.time_base
+
+
+@pytest.mark.parametrize(("since", "until"), [(8.35, 19.62), (8.5, 9.3), (9, 13.25), (8.01, 18), (20.9, 29.95)])
+def test_a_view_shows_the_very_span_of_the_very_bytes(room: Any, tmp_path: Path, since: float, until: float) -> None:
+    path = room.export(tmp_path / "out.zip", since, until)
+    with zipfile.ZipFile(path) as archive:
+        inside = {name: archive.read(name) for name in archive.namelist() if name.endswith(".mp4")}
+    views = {name: data for name, data in inside.items() if name.startswith("view/")}
+    ends = [6 * (math.ceil(at / 6)) for at in (since, until)]
+    assert len(views) == len({end for at, end in zip((since, until), ends, strict=True) if at != round(at)})
+    for name, data in views.items():
+        segment = segments.get(room.connection, name[5:-4])
+        begins = (segment.started_ms - 1_780_000_000_000) / 1000
+        wanted = min(until, begins + 6) - max(since, begins)
+        times, duration = shown(data)
+        frame = 0.1
+        assert wanted - 0.002 <= duration < wanted + frame
+        assert times[0] == 0 and duration - frame - 0.002 <= times[-1] < duration
+        assert len(times) == math.ceil(round(duration / frame, 2)) and times == sorted(times)
+        original = inside[name.replace("view/", "video/")]
+        assert data.endswith(original[segment.init_length :])
+        assert b"moof" not in data[: len(data) - len(original) + segment.init_length]
+    assert verify_file(path, [room.root.public]).ok
+
+
+def test_a_view_of_pictures_that_come_out_of_order_is_exact_too(tmp_path: Path) -> None:
+    """A camera that uses B-frames; a track whose first key frame is not at its beginning."""
+    file = io.BytesIO()
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof+skip_trailer"}
+    with av.open(file, "w", format="mp4", options=options) as container:
+        stream = container.add_stream("libx264", rate=10, options={"preset": "fast", "bf": "2", "g": "10"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for number in range(40):
+            picture = np.full((64, 96, 3), 5 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode())
+    data, found = file.getvalue(), list(boxes(file.getvalue()))
+    init = next(at for kind, at, _ in found if kind == b"moof")
+    whole = [(at, length, after) for (kind, at, length), (_, _, after) in pairwise(found) if kind == b"moof"]
+    assert len(whole) == 4
+    moofs = [(data[at : at + length], length + after) for at, length, after in whole[1:]]
+    view = editlist.view_head(data[:init], moofs, 450, 300) + data[whole[1][0] :]
+    with av.open(io.BytesIO(view)) as video:
+        shades = [int(frame.to_ndarray(format="gray").mean()) for frame in video.decode(video=0)]
+    with av.open(io.BytesIO(data)) as video:
+        all_shades = [int(frame.to_ndarray(format="gray").mean()) for frame in video.decode(video=0)]
+    assert shades == all_shades[14:33]
+    for broken in (data[: init - 9], data[:init].replace(b"mvex", b"free")):
+        with pytest.raises(editlist.Untrimmable):
+            editlist.view_head(broken, moofs, 450, 300)
+    with pytest.raises(editlist.Untrimmable):
+        editlist.view_head(data[:init], moofs[:1], 700, 300)
+
+
+def test_there_is_no_view_where_none_is_wanted_or_none_can_be(
+    room: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = room.export(tmp_path / "plain.zip", 8.3, 19.6, views=False)
+    monkeypatch.setattr(editlist, "_BASE_IS_MOOF", 0x40000)
+    other = room.export(tmp_path / "other.zip", 8.3, 19.6)
+    for path in (plain, other):
+        assert b"view/" not in path.read_bytes() and verify_file(path, [room.root.public]).ok
 
 
 def test_the_export_is_in_the_ledger_without_its_words(room: Any, tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def test_the_layout_covers_the_file_and_has_every_part(original: Any, regions: l
     assert regions[0].start == 0 and regions[-1].end == len(original.data)
     assert all(a.end == b.start for a, b in pairwise(regions))
     assert {region.part for region in regions} == {
-        "container", "certificate", "manifest", "checkpoint", "ledger", "proof", "segment-index", "video", "readme"
+        "container", "certificate", "manifest", "checkpoint", "ledger", "proof", "segment-index", "video", "video-view",
+        "readme",
     }  # fmt: skip
     seconds = [region.second for region in regions if region.part == "video"]
     assert sorted(set(seconds)) == [float(second) for second in range(12)]
@@ -123,7 +124,8 @@ def test_each_member_removed_is_named(original: Any) -> None:
     parts |= {PROOFS: "proof", CHECKPOINT: "checkpoint", WITNESS: "checkpoint"}
     for name in original.members:
         verdict = verify(pack({n: c for n, c in original.members.items() if n != name}), original.root)
-        part = parts.get(name, "video" if name.startswith("video") else "segment-index")
+        folders = {"video": "video", "view": "video-view", "segments": "segment-index"}
+        part = parts.get(name) or folders[name.partition("/")[0]]
         assert (verdict.ok, verdict.reason, verdict.part) == (False, "evidence_member_missing", part)
         assert verdict.facts["member"] == name
 
@@ -366,7 +368,12 @@ def test_members_of_any_content_are_refused_without_an_exception(original: Any, 
         | st.binary(min_size=1, max_size=9).map(lambda put: before[:at] + put + before[at + len(put) :])
     )
     if content != before and verify(original.resign({**original.members, name: content}), original.root).ok:
-        # The one thing the room's signature alone vouches for: times of fragments inside their segment.
+        # What the room's signature alone vouches for: times of fragments inside their segment, where a view begins.
+        if name.startswith("view/"):
+            video = original.members[name.replace("view/", "video/")]
+            fragments = video[video.index(b"moof") - 4 :]
+            assert content.endswith(fragments) and before.endswith(fragments)
+            return
         assert name.startswith("segments/") and untimed(content) == untimed(before)
 
 
@@ -403,9 +410,26 @@ def origin_of(original: Any) -> str:
     return checkpoint.read_note(original.members[CHECKPOINT].decode())[0].origin
 
 
+def test_an_altered_view_is_told_from_its_video(original: Any) -> None:
+    members = original.members
+    name = [name for name in members if name.startswith("view/")][-1]
+    video = name.replace("view/", "video/")
+    flipped = members[name][:-5] + bytes([members[name][-5] ^ 1]) + members[name][-4:]
+    verdict = verify(original.with_member(name, flipped), original.root)
+    assert (verdict.part, verdict.reason, verdict.second) == ("video-view", "evidence_view_altered", 11.0)
+    assert "第 11.0 秒" in verdict.sentence("zh") and "second 11.0" in verdict.sentence("en")
+    longer = verify(original.with_member(name, members[name] + b"x"), original.root)
+    assert (longer.part, longer.reason, longer.second) == ("video-view", "evidence_view_unknown", None)
+    # the room itself puts other pictures there, or none
+    signed = verify(original.resign({**members, name: flipped}), original.root)
+    assert (signed.part, signed.reason) == ("video-view", "evidence_view_differs")
+    assert verify(original.resign({n: c for n, c in members.items() if n != name}), original.root).ok
+    assert verify(original.with_member(video, members[video][:-1] + b"x"), original.root).part == "video"
+
+
 def test_the_published_format_names_every_member_key_and_part(original: Any) -> None:
     text = (resources.files("edge.trust.verifier") / "FORMAT.md").read_text(encoding="utf-8")
-    names = [re.sub(r"(segments|video)/[^.]+", r"\1/ID", name) for name in original.members]
+    names = [re.sub(r"(segments|video|view)/[^.]+", r"\1/ID", name) for name in original.members]
     table = json.loads(next(c for n, c in original.members.items() if n.startswith("segments/")))
     keys = [*original.manifest, *table, *table["fragments"][0], *json.loads(original.members[WITNESS])]
     missing = [word for word in [*names, *keys, *(part.value for part in Part)] if word not in text]

@@ -124,8 +124,8 @@ def test_the_page_says_what_the_verifier_in_python_says(page: Page, original: An
     wanted = {what: python(data, roots) for what, data, roots in vectors}
     assert len(vectors) > 200 and len({said["reason"] for said in wanted.values()}) > 30
     assert {said["part"] for said in wanted.values()} >= {
-        "container", "certificate", "manifest", "checkpoint", "ledger", "proof", "segment-index", "video", "readme",
-        "result",
+        "container", "certificate", "manifest", "checkpoint", "ledger", "proof", "segment-index", "video", "video-view",
+        "readme", "result",
     }  # fmt: skip
     found = ask(page, original.data, [(data, roots) for _, data, roots in vectors])
     for (what, _, _), said in zip(vectors, found, strict=True):
@@ -188,3 +188,31 @@ def test_a_page_may_bring_its_root_and_is_never_written_over(tmp_path: Path, ori
     assert CliRunner().invoke(main, ["verify-page", str(tmp_path / "none" / "v.html")]).exit_code == 1
     assert CliRunner().invoke(main, ["verify-page", str(tmp_path / "w.html"), "--root", "12"]).exit_code == 2
     assert not (tmp_path / "w.html").exists()
+
+
+PLAYED = """async (src) => {
+  const video = document.createElement("video");
+  document.body.append(video);
+  const shown = [];
+  const note = (now, frame) => { shown.push(frame.mediaTime); video.requestVideoFrameCallback(note); };
+  video.muted = true;
+  video.src = src;
+  await new Promise((done, failed) => { video.onloadeddata = done; video.onerror = () => failed(video.error); });
+  video.requestVideoFrameCallback(note);
+  await video.play();
+  await new Promise((done) => { video.onended = done; });
+  return { duration: video.duration, first: shown[0], last: shown[shown.length - 1] };
+}"""
+
+
+def test_a_browser_shows_of_a_view_what_was_asked(browser: Browser, original: Any, tmp_path: Path) -> None:
+    """The first of two: from 8.4 s to the end of its segment, of which the recorded fragments begin at 8 s."""
+    (tmp_path / "page.html").write_text("<!doctype html><title>view</title>")
+    view = next(content for name, content in original.members.items() if name.startswith("view/"))
+    (tmp_path / "view.mp4").write_bytes(view)
+    page = browser.new_page()
+    page.goto((tmp_path / "page.html").as_uri())
+    played = page.evaluate(PLAYED, "view.mp4")
+    page.close()
+    assert played["duration"] == pytest.approx(3.6, abs=0.002)
+    assert played["first"] == pytest.approx(0, abs=0.11) and played["last"] == pytest.approx(3.5, abs=0.11)

@@ -27,11 +27,13 @@ const PARTS = { [LEDGER]: "ledger", [PROOFS]: "proof", [MANIFEST]: "manifest" };
 export const altered = Object.entries(ALTERED);
 export const indexName = (segment) => "segments/" + segment + ".json";
 export const videoName = (segment) => "video/" + segment + ".mp4";
+export const viewName = (segment) => "view/" + segment + ".mp4";
+export const isPicture = (name) => name.startsWith("video/") || name.startsWith("view/");
 
 export function partOf(name) {
   if (name in ALTERED) return ALTERED[name][1];
   if (name in PARTS) return PARTS[name];
-  if (name.startsWith("video/")) return "video";
+  if (isPicture(name)) return name.startsWith("video/") ? "video" : "video-view";
   return name.startsWith("segments/") ? "segment-index" : "container";
 }
 
@@ -68,11 +70,15 @@ export function sequences(manifest) {
   return found.concat(manifest.others.filter((seq) => seq > last));
 }
 
-export function expectedNames(manifest, witnessed) {
+// given: the names of the members, of which some need not be there.
+export function expectedNames(manifest, given) {
   const names = [README, CERTIFICATE];
-  for (const { segment } of manifest.segments) names.push(indexName(segment), videoName(segment));
+  for (const { segment } of manifest.segments) {
+    names.push(indexName(segment), videoName(segment));
+    if (given.has(viewName(segment))) names.push(viewName(segment));
+  }
   names.push(LEDGER, PROOFS, CHECKPOINT);
-  return names.concat(witnessed ? [WITNESS] : [], [MANIFEST]);
+  return names.concat(given.has(WITNESS) ? [WITNESS] : [], [MANIFEST]);
 }
 
 const isFragment = (value) => hasKeys(value, ["n", "offset", "length", "sha256", "wall_ms", "mono_ms", "duration_ms"])

@@ -56,10 +56,6 @@ export async function postJSON(url, body, timeout = 15000) {
   return answer(await request(url, sending(body), timeout));
 }
 
-// A file made on request: {blob, name}.
-export async function postForFile(url, body, timeout = 120000) {
-  const response = await request(url, sending(body), timeout);
-  if (!response.ok) await answer(response);
-  const named = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") || "");
-  return { blob: await response.blob(), name: named ? named[1] : "evidence.zip" };
+export async function deleteJSON(url, timeout = 15000) {
+  return answer(await request(url, { method: "DELETE", headers: { "X-CSRF": csrf() } }, timeout));
 }

@@ -5,6 +5,7 @@ import { pick, t } from "/ui/static/js/text.js";
 import { getJSON } from "/ui/static/js/http.js";
 import { countdown, date, hms } from "/ui/static/js/time.js";
 import { drawTimeline, legend } from "./timeline.js";
+import { createExports } from "./export.js";
 import { createViewer } from "./viewer.js";
 
 const RETRY_MS = 4000;
@@ -99,12 +100,13 @@ function draw() {
     replace(holder, h("div", { class: "stack" }, summary, h("p", { class: "notice" }, t("spotcheck.not_opened"))));
     return;
   }
-  viewer = createViewer(facts.session, timeline, { why: whyNot, moved });
+  const exports = createExports(facts.session);
+  viewer = createViewer(facts.session, timeline, { exports, why: whyNot, moved });
   const zoomButton = (by, label, kind) => h("button", { type: "button", class: "button slim " + kind, onclick: () => { zoom = Math.min(ZOOMS.length - 1, Math.max(0, zoom + by)); redraw(); } }, label);
   replace(holder, h("div", { class: "stack" }, summary,
     h("section", { class: "card" }, h("div", { class: "row ends" }, h("h2", {}, t("spotcheck.timeline")), h("div", { class: "row" }, legend(timeline), zoomButton(-1, "− " + t("spotcheck.zoom_out"), "zoom-out"), zoomButton(1, "+ " + t("spotcheck.zoom_in"), "zoom-in"))),
       h("p", { class: "muted small" }, t("spotcheck.timeline_help")), drawing, goTo()),
-    h("div", { class: "columns" }, h("div", { class: "stack" }, quick(), h("section", { class: "card" }, h("div", { class: "row ends" }, h("h2", {}, t("spotcheck.marks")), filter()), list)), viewer.element)));
+    h("div", { class: "columns" }, h("div", { class: "stack" }, quick(), h("section", { class: "card" }, h("div", { class: "row ends" }, h("h2", {}, t("spotcheck.marks")), filter()), list)), viewer.element), exports.element));
   redraw();
   drawMarks();
 }

@@ -3,8 +3,7 @@
 
 import { h, setText } from "/ui/static/js/dom.js";
 import { lang, t } from "/ui/static/js/text.js";
-import { getJSON, postForFile, postJSON } from "/ui/static/js/http.js";
-import { toast } from "/ui/static/js/dialog.js";
+import { getJSON, postJSON } from "/ui/static/js/http.js";
 import { date, hms } from "/ui/static/js/time.js";
 import { createAnswers } from "./answers.js";
 import { playable } from "./feed.js";
@@ -16,8 +15,8 @@ const WHY_MIN = 2;
 const AT_FIRST = 2; // cameras in step, so that a slow laptop keeps up
 
 // `timeline` is the room's document, of which `allowed` is what whoever is signed in may look at; `why(camera, at)` says
-// why there is no picture, `moved(at)` is told where the player's clock is.
-export function createViewer(session, timeline, { why: reasonOfGap, moved }) {
+// why there is no picture, `moved(at)` is told where the player's clock is. `exports`: where evidence is asked for.
+export function createViewer(session, timeline, { exports, why: reasonOfGap, moved }) {
   const allowed = timeline.allowed;
   const names = timeline.cameras.map((camera) => camera.name);
   let moment = null;
@@ -129,22 +128,12 @@ export function createViewer(session, timeline, { why: reasonOfGap, moved }) {
 
   async function save() {
     take.disabled = true;
-    setText(which, t("spotcheck.exporting"));
     try {
-      for (const camera of checked()) {
-        const file = await postForFile(base + "/evidence", { camera, from: from(), until: until(), why: why.value.trim() });
-        const address = URL.createObjectURL(file.blob);
-        const anchor = h("a", { href: address, download: file.name });
-        document.body.append(anchor);
-        anchor.click();
-        anchor.remove();
-        setTimeout(() => URL.revokeObjectURL(address), 60000);
-        toast("good", t("spotcheck.exported", { name: file.name }), 12);
-      }
+      for (const camera of checked()) await exports.start({ camera, from: from(), until: until(), why: why.value.trim() });
+      exports.element.scrollIntoView({ block: "nearest" });
     } catch (failure) {
       say(failure.message);
     }
-    setText(which, "");
     take.disabled = false;
   }
 

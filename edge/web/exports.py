@@ -1,0 +1,235 @@
+"""Exports in the making: one at a time, on a thread of its own that lets the exam and the recorder go first.
+
+What an export is stands in the room store (`edge.store.downloads`); here is only how far the one at work is. Files wait
+in a folder beside the footage for a day, or until whoever asked deletes them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.config import Config
+from edge.errors import ExamroomError, TooMany, Unavailable
+from edge.recording.evidence import export_evidence
+from edge.recording.files import EXPORTS
+from edge.recording.retention import rules_of
+from edge.store import downloads, ledger
+from edge.store.db import connect, transaction
+from edge.store.reserve import free_bytes
+from edge.trust import enrolment
+from edge.web.bucket import Bucket
+
+log = logging.getLogger("examroom.web.exports")
+MOST = 4
+"""Exports that wait or are being made, of everybody together."""
+EXAM_BITS = 80_000_000
+"""Written a second while an exam is on: ten megabytes, so that footage finds the disk free in between."""
+SHORT_S = 120
+"""With less free than the reserve and what the cameras record in so long, exports go before their day is over."""
+_BLOCK = 1 << 20
+_TRIES, _PAUSE_S = 6, 2.0
+
+
+@dataclass
+class Job:
+    """What was asked. `done` and `total`: bytes written so far; `gone`: deleted before it was ready."""
+
+    id: str
+    session: str
+    camera: str
+    from_ms: int
+    until_ms: int
+    why: str
+    by: str
+    done: int = 0
+    total: int = 0
+    begun: bool = False
+    gone: bool = False
+
+
+class _Deleted(Exception):
+    """Nobody wants this export any more."""
+
+
+class Exports:
+    """`in_exam`: whether people sit at an exam; `wait`: sleeps, and says whether the process is to end."""
+
+    def __init__(self, config: Config, in_exam: Callable[[], bool], wait: Callable[[float], bool]) -> None:
+        self._config, self._in_exam, self._wait = config, in_exam, wait
+        self._lock = threading.Lock()
+        self._jobs: deque[Job] = deque()
+        self._working = False
+        self._bucket = Bucket(lambda: EXAM_BITS)
+        self.folder = config.paths.recordings / EXPORTS
+
+    def file(self, export_id: str) -> Path:
+        return self.folder / f"{export_id}.zip"
+
+    def need_place(self) -> None:
+        """TooMany (`export_queue`) while enough others wait."""
+        with self._lock:
+            waiting = len(self._jobs)
+        if waiting >= MOST:
+            raise TooMany("export_queue", waiting=waiting)
+
+    def start(self, job: Job) -> None:
+        """Make it as soon as those before it are made. Its row is in the store already."""
+        with self._lock:
+            self._jobs.append(job)
+            if not self._working:
+                self._working = True
+                threading.Thread(target=self._work, name="exports", daemon=True).start()
+
+    def job(self, export_id: str) -> Job | None:
+        """The export, if it waits or is being made."""
+        with self._lock:
+            return next((job for job in self._jobs if job.id == export_id), None)
+
+    def delete(self, connection: sqlite3.Connection, export_id: str) -> None:
+        """Forget an export and its file; one that is being made ends soon."""
+        job = self.job(export_id)
+        if job is not None:
+            job.gone = True
+        with transaction(connection):
+            downloads.remove(connection, export_id)
+        self.file(export_id).unlink(missing_ok=True)
+
+    def begin(self, connection: sqlite3.Connection) -> None:
+        """At a start, before there are jobs: what an earlier process left half done is told and removed."""
+        with transaction(connection):
+            downloads.fail_waiting(connection, "export_interrupted")
+        self.tidy(connection)
+
+    def tidy(self, connection: sqlite3.Connection) -> None:
+        """Delete what has had its day, and every file that is nobody's."""
+        with transaction(connection):
+            downloads.drop_expired(connection)
+        self._give_room(connection)
+        known = downloads.ids(connection)
+        for file in self.folder.iterdir() if self.folder.is_dir() else ():
+            mine = self.job(file.name.lstrip(".").partition(".")[0])
+            if mine is None and not (file.suffix == ".zip" and file.stem in known):
+                file.unlink(missing_ok=True)
+
+    def _give_room(self, connection: sqlite3.Connection) -> None:
+        """An export can be made again, footage cannot be recorded again: the oldest go while the disk is short."""
+        rules = rules_of(self._config)
+        wanted = rules.reserve + rules.reserve // 10 + sum(rules.bitrates.values()) * SHORT_S // 8
+        for export_id in downloads.ready(connection):
+            if free_bytes(self.folder) >= wanted:
+                break
+            self.file(export_id).unlink(missing_ok=True)
+            with transaction(connection):
+                downloads.fail(connection, export_id, "export_dropped", {})
+
+    # ---- the thread
+
+    def _work(self) -> None:
+        _step_back()
+        while True:
+            with self._lock:
+                if not self._jobs:
+                    self._working = False
+                    return
+                job = self._jobs[0]
+            try:
+                if not job.gone:
+                    self._make(job)
+            except Exception:
+                log.exception("an export failed")
+            finally:
+                with self._lock:
+                    self._jobs.remove(job)
+
+    def _make(self, job: Job) -> None:
+        job.begun = True
+        connection = connect(self._config.paths.room_db)
+        path = self.file(job.id)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            export_evidence(
+                connection,
+                self._config.paths,
+                enrolment.load(self._config.paths),
+                camera=job.camera,
+                from_ms=job.from_ms,
+                until_ms=job.until_ms,
+                why=job.why,
+                by=job.by,
+                out=path,
+                session=job.session,
+                reserve=rules_of(self._config).reserve,
+                told=lambda done, total: self._told(job, done, total),
+            )
+            size, digest = path.stat().st_size, self._digest(job, path)
+            if not self._store(connection, lambda: downloads.finish(connection, job.id, size, digest)) or job.gone:
+                raise _Deleted
+        except _Deleted:
+            path.unlink(missing_ok=True)
+        except Exception as error:
+            path.unlink(missing_ok=True)
+            self._fail(connection, job, error)
+        finally:
+            connection.close()
+
+    def _told(self, job: Job, done: int, total: int) -> None:
+        written, job.done, job.total = done - job.done, done, total
+        seconds = self._bucket.take(written) if self._in_exam() and written > 0 else 0.0
+        if job.gone or self._wait(seconds):
+            raise _Deleted
+
+    def _digest(self, job: Job, path: Path) -> str:
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                if job.gone:
+                    raise _Deleted
+        return digest.hexdigest()
+
+    def _fail(self, connection: sqlite3.Connection, job: Job, error: Exception) -> None:
+        """The reason for whoever asked, and in the ledger."""
+        known = isinstance(error, ExamroomError)
+        if not known:
+            log.error("an export failed", exc_info=error)
+        code, facts = (error.code, error.facts) if isinstance(error, ExamroomError) else ("export_failed", {})
+
+        def write() -> None:
+            downloads.fail(connection, job.id, code, facts)
+            body: dict[str, Any] = {"reason": code, "act": "export"}
+            ledger.append(connection, "act_refused", body, session=job.session, by=job.by)
+
+        self._store(connection, write)
+
+    def _store(self, connection: sqlite3.Connection, write: Callable[[], Any]) -> Any:
+        """Write to the store; while it is busy, again: the work of minutes is not to be lost for a moment."""
+        for left in reversed(range(_TRIES)):
+            try:
+                with transaction(connection):
+                    return write()
+            except Unavailable:
+                if not left or self._wait(_PAUSE_S):
+                    raise
+        return None
+
+
+def _step_back() -> None:
+    """This thread leaves the core of the pages to them, and the disk to whoever else wants it, where it may."""
+    with suppress(OSError):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    number = {"x86_64": 251, "aarch64": 30}.get(platform.machine())
+    if number is not None:
+        # ioprio_set(this thread, best effort, last): "idle" could hold the store's lock for ever behind a busy disk
+        ctypes.CDLL(None, use_errno=True).syscall(number, 1, 0, 2 << 13 | 7)
