@@ -49,8 +49,9 @@ class Clip:
 
     @property
     def etag(self) -> str:
-        """Changes with any byte of the clip."""
-        digests = [self.segment.init_sha256, *(f.sha256 for f in self.fragments)]
+        """Changes with any byte of the clip; of what is not hashed yet, with its place."""
+        digests = [self.segment.id, self.segment.init_sha256]
+        digests += [f.sha256 or f"{f.offset}+{f.length}" for f in self.fragments]
         return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 

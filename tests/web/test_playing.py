@@ -19,6 +19,7 @@ from edge.recording.thumbs import Thumbs
 from edge.recording.writer import Place, SegmentWriter
 from edge.store import access, admissions, checkins, holds, ledger, people, segments, sessions
 from edge.store.db import transaction
+from edge.store.status import write_status
 from edge.trust.passes import issue
 from edge.trust.signer import Ed25519Signer
 from edge.web.app import create_app
@@ -167,6 +168,38 @@ def test_a_first_picture_costs_three_openings_of_a_segment_at_most(site: Site, m
     with site.get(address, view, Range=f"bytes={row[0]}-{row[0] + row[1] - 1}") as picture:
         assert picture.data[4:8] == b"moof"
     assert 1 <= len(opened) <= 3
+
+
+def test_what_is_being_recorded_is_seen_as_far_as_it_is_on_the_disk(site: Site) -> None:
+    now = clock.now()
+    at = Instant(now.wall_ms - 6000, now.mono_ms - 6000, now.boot_id, TimeQuality.SYNCHRONISED)
+    writer = SegmentWriter(Place(site.desk.config.paths.recordings, "door", now.boot_id, 7), site.video, at, 1)
+    write_status(site.desk.config.paths.status, "camera-door", state="recording", segment=writer.id)
+    for packet in site.packets:
+        writer.write(packet)
+    view = site.view(at.wall_ms, at.wall_ms + 9000)
+    (file,) = site.files(view)
+    assert (file["segment"], len(file["fragments"])) == (writer.id, 3)
+    whole = writer.place.path.read_bytes()
+    told = site.get(f"SESSION/media/{writer.id}", view)
+    assert told.data == whole and told.headers["ETag"]
+    assert said(site.get(f"SESSION/media/{writer.id}", site.view(site.filmed, site.filmed + 1000))) == "no_footage"
+    assert (
+        said(site.get(f"SESSION/media/{writer.id}", site.view(at.wall_ms, at.wall_ms + 1, "hall"))) == "segment_missing"
+    )
+    (door, _) = site.timeline()["cameras"]
+    assert door["segments"][-1] == {
+        "id": None,
+        "from_ms": at.wall_ms,
+        "until_ms": at.wall_ms + 3000,
+        "salvaged": False,
+        "quality": "synchronised",
+    }
+    done = segments.index(site.db, writer.close(Cause.ROTATED))
+    (again,) = site.files(view)
+    assert again["fragments"][:3] == file["fragments"] and len(again["fragments"]) == 4 == len(done.fragments)
+    grown = site.get(f"SESSION/media/{writer.id}", view)
+    assert grown.data[: len(whole)] == whole and grown.headers["ETag"] != told.headers["ETag"]
 
 
 def test_times_that_come_twice_are_told_apart(site: Site) -> None:

@@ -1,8 +1,8 @@
 """Footage to look at: which fragments a view is, and their bytes by ranges; each byte of an opened view.
 
 The page plays them itself, several cameras in step, by the fragments' own times; whoever only wants a file takes clips.
-A listing opens no file: a picture costs the segment file it is in, and one more opening where its beginning has not
-been fetched yet.
+A listing opens no file but what is not in the index yet: a picture costs the segment file it is in, and one more
+opening where its beginning has not been fetched yet; of what is being recorded, each is opened twice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from edge.domain import footage
 from edge.errors import NotFound, Refused
 from edge.recording import clips
 from edge.recording.clips import Clip
+from edge.recording.coverage import unindexed_segments
 from edge.store import segments
+from edge.store.access import View
+from edge.store.segments import Segment
 from edge.web.ranged import ranged
 from edge.web.room import room, room_db
 from edge.web.spotcheck import bp
@@ -32,7 +35,9 @@ def fragments(session: str, camera: str) -> Response:
     """
     view = need_view(request.args.get("view", ""))
     since, until = span_within(view, known(camera))
-    found = {clip.segment.id: clip for clip in clips.clips_between(room_db(), camera, since, until)}
+    newest = (clips.clip_of(one, since, until) for one in unindexed_segments(room_db(), room().config, camera))
+    found = {clip.segment.id: clip for clip in newest if clip is not None}
+    found |= {clip.segment.id: clip for clip in clips.clips_between(room_db(), camera, since, until)}
     taken = footage.takes([clip.segment for clip in found.values()])
     files = [_file(found[segment.id], take) for take, segment in taken]
     return jsonify({"camera": camera, "from_ms": since, "until_ms": until, "files": files})
@@ -59,13 +64,25 @@ def _file(clip: Clip, take: int) -> dict[str, Any]:
 def media(session: str, segment: str) -> Response:
     """What of one segment an opened view covers: its beginning and whole fragments, by ranges."""
     view = need_view(request.args.get("view", ""))
-    found = segments.get(room_db(), segment)
+    found = _segment(segment, view)
     if found.camera not in view.cameras:
         raise Refused("view_wanted")
     covered = clips.clip_of(found, view.from_ms, view.until_ms)
     if covered is None:
         raise NotFound("no_footage")
     return _sent(covered)
+
+
+def _segment(segment: str, view: View) -> Segment:
+    """One of the index, or one of the view's cameras that is being recorded. NotFound (`segment_missing`)."""
+    try:
+        return segments.get(room_db(), segment)
+    except NotFound:
+        for camera in view.cameras:
+            for one in unindexed_segments(room_db(), room().config, camera):
+                if one.id == segment:
+                    return one
+        raise
 
 
 @bp.get("/<session>/clip/<camera>")

@@ -67,6 +67,11 @@ def _camera(name: str, since: int, until: int) -> dict[str, Any]:
                 "quality": s.quality,
             }
             for s in found.rows
+        ]
+        + [
+            # being recorded, or waiting for the index
+            {"id": None, "from_ms": s.started_ms, "until_ms": s.ended_ms, "salvaged": False, "quality": s.quality}
+            for s in found.beside
         ],
         # a clock set back in a gap makes it end, by the clock, before it began: `ms` is how long it was
         "gaps": [

@@ -91,21 +91,25 @@ export function createViewer(session, timeline, { exports, why: reasonOfGap, mov
     const start = moment.start_ms === undefined ? Math.max(asked.from, timeline.from_ms) : moment.start_ms;
     const key = JSON.stringify(asked);
     if (opening === key || !asked.cameras.length || asked.from >= asked.until) return;
-    if (view && view.key === key) {
+    if (view && view.key === key && !view.growing) {
       player.seek(start, go);
       return;
     }
+    const known = view && view.key === key ? view : null;
     opening = key;
     view = null;
     player.close();
     setText(which, t("spotcheck.waiting"));
     try {
-      const given = await postJSON(api + "/views", asked);
-      const lists = await Promise.all(given.cameras.map((name) => getJSON(api + "/fragments/" + encodeURIComponent(name) + "?" + new URLSearchParams({ view: given.view }))));
+      const given = known || Object.assign({ key }, await postJSON(api + "/views", asked));
+      const query = "?" + new URLSearchParams({ view: given.view });
+      const lists = await Promise.all(given.cameras.map((name) => getJSON(api + "/fragments/" + encodeURIComponent(name) + query)));
       if (opening !== key) return;
-      view = { key, id: given.view };
+      // an end that lies ahead: playing it again takes what has been recorded since
+      given.growing = asked.until > timeline.until_ms;
+      view = given;
       player.load({ from: asked.from, until: asked.until, lists, why: reasonOfGap, start, go,
-        address: (segment) => base + "/media/" + encodeURIComponent(segment) + "?" + new URLSearchParams({ view: given.view }) });
+        address: (segment) => base + "/media/" + encodeURIComponent(segment) + query });
       answers.load(given.view, moment.number);
       strip.load(given.view, given.cameras);
       say("");
