@@ -17,6 +17,7 @@ from typing import BinaryIO
 from edge.domain import footage
 from edge.domain.footage import Completeness, Fragment
 from edge.errors import BadInput, NotFound, VerificationFailed
+from edge.recording.files import open_footage
 from edge.store import segments
 from edge.store.segments import Segment
 
@@ -158,7 +159,7 @@ def _blocks(file: BinaryIO, clip: Clip, start: int, stop: int) -> Iterator[bytes
 
 def _open(recordings: Path, segment: Segment) -> BinaryIO:
     try:
-        return (recordings / segment.path).open("rb")
+        return open_footage(recordings / segment.path)
     except OSError as error:
         raise NotFound("footage_missing", segment=segment.id) from error
 

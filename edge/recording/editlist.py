@@ -126,8 +126,12 @@ def _tracks(moov: bytes) -> dict[int, _Track]:
 
 
 def _collect(tracks: dict[int, _Track], moofs: Sequence[tuple[bytes, int]]) -> list[int]:
-    """Put each fragment's runs with their tracks; when its first picture is shown, in ticks of the video's track."""
-    begins, at = list[int](), 0
+    """Put each fragment's runs with their tracks; when each begins to be shown, in ticks of the video's track.
+
+    What is decoded first need not be shown first. The first picture of all is a key frame: how much later than it is
+    decoded it is shown, all are that late.
+    """
+    begins, at = list[_Sample](), 0
     for moof, length in moofs:
         first = None
         for kind, traf in _boxes(moof[8:]):
@@ -137,12 +141,12 @@ def _collect(tracks: dict[int, _Track], moofs: Sequence[tuple[bytes, int]]) -> l
             runs = _runs(traf, track.defaults)
             track.runs += [_Run(at + offset, samples) for offset, samples in runs if samples]
             if track.handler == b"vide" and runs and runs[0][1]:
-                first = runs[0][1][0].shown
+                first = runs[0][1][0]
         if first is None:
             raise Untrimmable
         begins.append(first)
         at += length
-    return begins
+    return [sample.time + begins[0].shift for sample in begins]
 
 
 def _runs(traf: bytes, defaults: tuple[int, int, int, int]) -> list[tuple[int, tuple[_Sample, ...]]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 EXPORTS = ".exports"
 """Where exports wait to be fetched; no camera can be called that."""
@@ -21,6 +23,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def open_footage(path: Path) -> BinaryIO:
+    """A segment's file to read, also in the moment in which a sweep has set it aside and must take that back.
+
+    OSError where it is gone.
+    """
+    for name in (path, path.with_name(path.name + ASIDE)):
+        with suppress(FileNotFoundError):
+            return name.open("rb")
+    return path.open("rb")
 
 
 def delete_beside(segment: Path) -> None:

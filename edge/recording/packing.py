@@ -17,7 +17,7 @@ from edge.domain.footage import Fragment
 from edge.errors import Conflict, Unavailable, VerificationFailed
 from edge.recording import editlist
 from edge.recording.editlist import Untrimmable
-from edge.recording.files import sync_folder
+from edge.recording.files import open_footage, sync_folder
 from edge.store.reserve import free_bytes
 from edge.store.segments import Segment
 from edge.trust import dsse
@@ -196,7 +196,7 @@ def _fragments(recordings: Path, chosen: Chosen) -> Iterator[bytes]:
 
 def _read(recordings: Path, segment: Segment, pieces: Sequence[tuple[int | str, int, int, str]]) -> Iterator[bytes]:
     try:
-        with (recordings / segment.path).open("rb") as file:
+        with open_footage(recordings / segment.path) as file:
             for n, offset, length, sha256 in pieces:
                 file.seek(offset)
                 data = file.read(length)
@@ -211,7 +211,7 @@ def _view_head(recordings: Path, chosen: Chosen) -> bytes | None:
     """What begins the view; none of footage that our recorder did not write, which is there as it is."""
     first, last = chosen.fragments[0], chosen.fragments[-1]
     try:
-        with (recordings / chosen.segment.path).open("rb") as file:
+        with open_footage(recordings / chosen.segment.path) as file:
             init, moofs = file.read(chosen.segment.init_length), list[tuple[bytes, int]]()
             for fragment in chosen.fragments:
                 file.seek(fragment.offset)

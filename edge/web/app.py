@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -79,7 +80,7 @@ def open_the_room(config: Config) -> Room:
         live = LiveExam(journal, lambda s: open_bank(enrolment.load(config.paths), config.paths.bundles, s))
         live.refresh(connection)
         room = Room(config, journal, live, reserve=reserve)
-        with suppress(ExamroomError, OSError):  # a store that is busy, or footage that is not mounted yet: tidied later
+        with suppress(ExamroomError, OSError, sqlite3.Error):  # a busy store, footage not mounted yet: tidied later
             room.exports.begin(connection)
     finally:
         connection.close()

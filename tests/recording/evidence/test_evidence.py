@@ -268,7 +268,11 @@ def test_damaged_footage_is_not_exported(room: Any, tmp_path: Path) -> None:
         room.export(tmp_path / "out.zip")
     assert caught.value.code == "footage_altered"
     assert caught.value.facts["n"] == 1
-    path.unlink()
+    data[segment.fragments[1].offset + 100] ^= 1
+    path.write_bytes(data)
+    aside = path.rename(path.with_name(path.name + ".expired"))  # a sweep is about to take that back
+    room.export(tmp_path / "meanwhile.zip")
+    aside.unlink()
     with pytest.raises(Unavailable) as gone:
         room.export(tmp_path / "out.zip")
     assert gone.value.code == "footage_missing"
