@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from edge.domain import merkle
 
@@ -99,6 +99,21 @@ class Stretch(Protocol):
     def quality(self) -> str: ...
     @property
     def ledger_seq(self) -> int | None: ...
+
+
+_S = TypeVar("_S", bound=Stretch)
+
+
+def takes(stretches: Iterable[_S]) -> list[tuple[int, _S]]:
+    """(take, stretch) in the order they were recorded; the take counts up wherever the wall clock shows again what it
+    has shown before, having been set back."""
+    found, take, shown = list[tuple[int, _S]](), 0, None
+    for stretch in _in_order(stretches):
+        if shown is not None and stretch.started_ms < shown - JOIN_MS:
+            take, shown = take + 1, stretch.ended_ms
+        shown = stretch.ended_ms if shown is None else max(shown, stretch.ended_ms)
+        found.append((take, stretch))
+    return found
 
 
 @dataclass(frozen=True)
@@ -245,9 +260,9 @@ def _edges(stretch: Stretch) -> tuple[Moment, Moment]:
     )
 
 
-def _in_order(stretches: Iterable[Stretch]) -> list[Stretch]:
+def _in_order(stretches: Iterable[_S]) -> list[_S]:
     """As they were recorded: boots in the order of the ledger, since a clock may begin anew; in each by its time."""
-    boots = dict[str, list[Stretch]]()
+    boots = dict[str, list[_S]]()
     for stretch in stretches:
         boots.setdefault(stretch.boot_id if stretch.started_mono_ms > 0 else "", []).append(stretch)
     never = 1 << 62

@@ -325,6 +325,8 @@ class PolicyDocument(Part):
     inspection: Literal["wanted", "none"] = "wanted"
     # footage that the province asks for over the line is sent while no exam is on, or at any time
     remote_clips: Literal["outside-exams", "always"] = "outside-exams"
+    # at the spot check what a seat answered stands beside the picture, without the items' texts
+    spot_check_answers: bool = False
     lockout: Lockout = Lockout()
     # acts that a second member of staff confirms with badge and PIN: "close", "sign", "admit", "admit-manual" ...
     two_person: Annotated[list[Act | OneRoute], Field(max_length=50)] = []

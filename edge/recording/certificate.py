@@ -20,7 +20,7 @@ from edge.domain.sight import BLIND
 from edge.errors import Conflict
 from edge.recording.coverage import silence, unindexed
 from edge.store import completeness as certificates
-from edge.store import ledger, practical, segments, sessions
+from edge.store import deletions, ledger, practical, segments, sessions
 from edge.store.completeness import Kept
 from edge.store.db import transaction
 from edge.store.ledger import Entry
@@ -31,7 +31,6 @@ from edge.trust import dsse
 from edge.trust.checkpoint import sign_note
 from edge.trust.completeness_format import BlindFact, CameraFact, ClockFact, Completeness, GapFact
 from edge.trust.enrolment import Identity, load
-from edge.trust.verifier.signed import millis_of
 
 SILENT_MS = 5 * 60_000
 _SOON_MS = 10 * 60_000
@@ -247,11 +246,5 @@ def _clock(connection: sqlite3.Connection, found: _Session, spans: dict[str, lis
 def _deleted(connection: sqlite3.Connection, found: _Session) -> list[str]:
     """Segments of the session that the ledger tells of and the index does not have any more."""
     start, end = found.start.wall_ms, found.end.wall_ms
-    gone = list[str]()
-    for entry in ledger.entries(connection, kinds=("segment",), since=found.first_seq, until_ms=end + _DAY_MS):
-        began, ended = millis_of(entry.body.get("started")), millis_of(entry.body.get("ended"))
-        if began is None or ended is None or began >= end or ended <= start or began == ended:
-            continue
-        if not segments.exists(connection, str(entry.body["segment"])):
-            gone.append(str(entry.body["segment"]))
-    return gone
+    entered = (0, end + _DAY_MS)
+    return [one.segment for one in deletions.deleted_between(connection, start, end, found.first_seq, entered)]

@@ -50,8 +50,9 @@ class Clip:
 
     @property
     def etag(self) -> str:
-        """Changes with any byte of the clip."""
-        digests = [self.segment.init_sha256, *(f.sha256 for f in self.fragments)]
+        """Changes with any byte of the clip; of what is not hashed yet, with its place."""
+        digests = [self.segment.id, self.segment.init_sha256]
+        digests += [f.sha256 or f"{f.offset}+{f.length}" for f in self.fragments]
         return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
@@ -62,11 +63,14 @@ def segments_between(connection: sqlite3.Connection, camera: str, from_ms: int, 
 
 def clips_between(connection: sqlite3.Connection, camera: str, from_ms: int, until_ms: int) -> list[Clip]:
     """The whole fragments that cover [from_ms, until_ms), as one clip a segment, in order."""
-    found = [
-        Clip(s, footage.covering(s.fragments, from_ms, until_ms))
-        for s in segments_between(connection, camera, from_ms, until_ms)
-    ]
-    return [clip for clip in found if clip.fragments]
+    found = (clip_of(s, from_ms, until_ms) for s in segments_between(connection, camera, from_ms, until_ms))
+    return [clip for clip in found if clip is not None]
+
+
+def clip_of(segment: Segment, from_ms: int, until_ms: int) -> Clip | None:
+    """What of one segment covers [from_ms, until_ms); None for nothing."""
+    fragments = footage.covering(segment.fragments, from_ms, until_ms)
+    return Clip(segment, fragments) if fragments else None
 
 
 def completeness_between(connection: sqlite3.Connection, camera: str, from_ms: int, until_ms: int) -> Completeness:

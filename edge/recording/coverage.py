@@ -15,11 +15,11 @@ from typing import Any
 from edge import clock
 from edge.config import Config
 from edge.domain import footage
-from edge.domain.footage import Cause, Completeness
+from edge.domain.footage import Cause, Completeness, Fragment
 from edge.errors import BadInput
-from edge.recording.boxes import read_layout
+from edge.recording.boxes import Layout, read_layout
 from edge.store import segments
-from edge.store.segments import Span
+from edge.store.segments import Segment, Span
 from edge.store.status import read_status
 
 LIVE_MS = 4000  # and a fragment: the newest footage of a camera that records is no older, with a slow disk's sync
@@ -49,10 +49,11 @@ class OnDisk:
 
 @dataclass(frozen=True)
 class Coverage:
-    """`rows`: the indexed segments of the span; `whole` counts the files beside the index, too."""
+    """`rows`: the indexed segments of the span; `beside`: what else there is of it; `whole` counts both."""
 
     rows: list[Span]
     whole: Completeness
+    beside: tuple[OnDisk, ...] = ()
 
 
 def coverage(connection: sqlite3.Connection, config: Config, camera: str, from_ms: int, until_ms: int) -> Coverage:
@@ -73,7 +74,8 @@ def coverage(connection: sqlite3.Connection, config: Config, camera: str, from_m
     if newest is not None and _age_ms(newest) <= live:
         end = max(from_ms, min(until_ms, newest.ended_ms))
     whole = footage.completeness(stretches, from_ms, end, trailing=silence(status))
-    return Coverage(rows, whole)
+    touching = tuple(one for one in beside if one.started_ms < until_ms and one.ended_ms > from_ms)
+    return Coverage(rows, whole, touching)
 
 
 def unindexed(
@@ -83,13 +85,68 @@ def unindexed(
 
     Files are asked for by name, never listed: months of footage cost nothing. `status` is the camera's own.
     """
+    for boot, sequence, path in _beside(connection, recordings, camera, status):
+        found = _read(path)
+        if found is not None:
+            cause = _cause(boot, segments.segment_id(camera, boot, sequence), status)
+            yield OnDisk(*found[:2], cause, boot, *found[2:])
+
+
+def unindexed_segments(connection: sqlite3.Connection, config: Config, camera: str) -> list[Segment]:
+    """The same files as segments, for looking at what is recorded just now: whole fragments, not hashed yet."""
+    paths = config.paths
+    found = list[Segment]()
+    status = read_status(paths.status, f"camera-{camera}")
+    for boot, sequence, path in _beside(connection, paths.recordings, camera, status):
+        layout = _layout(path)
+        if layout is None or layout.started is None:
+            continue
+        began = layout.started
+        fragments = tuple(
+            Fragment(
+                n,
+                piece.offset,
+                piece.length,
+                "",
+                began.wall_ms + layout.ms(piece.start),
+                began.mono_ms + layout.ms(piece.start),
+                layout.ms(piece.start + piece.duration) - layout.ms(piece.start),
+                piece.key,
+            )
+            for n, piece in enumerate(layout.pieces)
+        )
+        found.append(
+            Segment(
+                id=segments.segment_id(camera, boot, sequence),
+                camera=camera,
+                boot_id=boot,
+                sequence=sequence,
+                path=segments.segment_path(camera, boot, sequence),
+                started_ms=began.wall_ms,
+                ended_ms=fragments[-1].ended_ms,
+                started_mono_ms=began.mono_ms,
+                duration_ms=fragments[-1].ended_ms - began.wall_ms,
+                bytes=layout.whole,
+                quality=began.quality,
+                salvaged=False,
+                cause=Cause.ROTATED,
+                init_length=layout.init_length,
+                init_sha256="",
+                fragments=fragments,
+                digest="",
+            )
+        )
+    return found
+
+
+def _beside(
+    connection: sqlite3.Connection, recordings: Path, camera: str, status: Mapping[str, Any]
+) -> Iterator[tuple[str, int, Path]]:
+    """Boot, sequence and place of the camera's files later than its index."""
     for boot in {clock.boot_id(), segments.last_boot(connection, camera) or clock.boot_id()}:
         first = segments.last_sequence(connection, camera, boot) + 1
         for sequence in _numbers(recordings, camera, boot, first, status):
-            found = _read(recordings / segments.segment_path(camera, boot, sequence))
-            if found is not None:
-                cause = _cause(boot, segments.segment_id(camera, boot, sequence), status)
-                yield OnDisk(*found[:2], cause, boot, *found[2:])
+            yield boot, sequence, recordings / segments.segment_path(camera, boot, sequence)
 
 
 def is_fresh(status: Mapping[str, Any]) -> bool:
@@ -110,14 +167,20 @@ def _numbers(recordings: Path, camera: str, boot: str, first: int, status: Mappi
         yield int(number)
 
 
-def _read(path: Path) -> tuple[int, int, int, str] | None:
-    """Wall start and end, monotonic start and quality; None where no whole fragment is there, or no word of when."""
+def _layout(path: Path) -> Layout | None:
+    """None where no whole fragment is there, or no word of when."""
     try:
         with path.open("rb") as file:
             layout = read_layout(file)
     except (OSError, BadInput):
         return None
-    if layout.started is None or not layout.pieces:
+    return None if layout.started is None or not layout.pieces else layout
+
+
+def _read(path: Path) -> tuple[int, int, int, str] | None:
+    """Wall start and end, monotonic start and quality of what is whole in a file."""
+    layout = _layout(path)
+    if layout is None or layout.started is None:
         return None
     since, last = layout.ms(layout.pieces[0].start), layout.pieces[-1]
     began = layout.started

@@ -20,6 +20,7 @@ from edge.domain.footage import Cause
 from edge.errors import ExamroomError, Unavailable
 from edge.recording import files, retention, salvage
 from edge.recording.retention import Rules
+from edge.recording.thumbs import Thumbs
 from edge.recording.writer import Place
 from edge.store import segments
 from edge.store.db import SHORT_BUSY_MS, open_room, patience
@@ -63,11 +64,17 @@ class Indexer:
     """`salvaged`, `waiting` and `trouble` (the code of what holds it up, or None) are for the status."""
 
     def __init__(
-        self, room_db: Path, recordings: Path, camera: str, first_own: int, rules: Rules | None = None
+        self,
+        room_db: Path,
+        recordings: Path,
+        camera: str,
+        first_own: int,
+        rules: Rules | None = None,
+        thumbs: Thumbs | None = None,
     ) -> None:
         self._room_db, self._recordings, self._camera = room_db, recordings, camera
         self._first_own = first_own
-        self._rules = rules or Rules()
+        self._rules, self._thumbs = rules or Rules(), thumbs or Thumbs()
         self._boot_id = clock.boot_id()
         self._jobs: deque[Job] = deque()
         self._held: list[Abandoned] = []  # whose disk does not let us mend them yet
@@ -155,13 +162,18 @@ class Indexer:
                 self._held.append(job)
 
     def _write(self, connection: sqlite3.Connection, job: Job) -> bool:
-        if isinstance(job, Closed):
-            segments.index(connection, job.segment)
-        elif isinstance(job, Abandoned):
-            left = salvage.salvage(job.place, self._boot_id, job.cause)
-            segments.index(connection, replace(left, dropped=job.dropped))
-        else:
+        if isinstance(job, Note):
             segments.note(connection, job.kind, job.body)
+            return True
+        if isinstance(job, Closed):
+            done = segments.index(connection, job.segment)
+        else:
+            left = salvage.salvage(job.place, self._boot_id, job.cause)
+            done = segments.index(connection, replace(left, dropped=job.dropped))
+        try:
+            self._thumbs.keep(self._recordings, done)
+        except OSError as error:  # worth less than the footage, which is there
+            _log.error("no small pictures: %s: %s", done.id, error)
         return True
 
     def _patiently(self, act: Callable[[], _T]) -> _T | None:

@@ -15,12 +15,14 @@ from edge.domain.reasons import is_words
 from edge.domain.sight import BLIND, FROZEN, Telling, Watch
 from edge.errors import BadInput, ConfigError, ExamroomError, Unavailable
 from edge.hardware.camera import CameraSource, Picture, open_camera
+from edge.hardware.camera.pictures import thumbnail
 from edge.recording.indexer import Indexer, Note
 from edge.recording.late import Late
 from edge.recording.pen import Pen
 from edge.recording.recorder import STALL_MS, Recorder
 from edge.recording.retention import rules_of
 from edge.recording.salvage import on_disk
+from edge.recording.thumbs import Thumbs
 from edge.store import segments
 from edge.store.db import open_room
 from edge.store.ring import RingWriter
@@ -101,7 +103,8 @@ class _Service:
         self._nap_s = min(_NAP_S, 1 / self._options.face_fps)
         first = _first_sequence(config, name)
         paths = config.paths
-        self._indexer = Indexer(paths.room_db, paths.recordings, name, first, rules_of(config))
+        self._thumbs = Thumbs()
+        self._indexer = Indexer(paths.room_db, paths.recordings, name, first, rules_of(config), self._thumbs)
         self._recorder = Recorder(paths.recordings, name, config.recording, self._indexer.put, first)
         self._pen = Pen(self._recorder)
         self._late = Late(name, config.recording.fragment_seconds, self._indexer.put)
@@ -225,6 +228,8 @@ class _Service:
             stop.wait(min(1.0, left_ms / 1000))
 
     def _publish(self, picture: Picture) -> None:
+        if self._thumbs.due(picture.mono_ms):
+            self._thumbs.add(picture.mono_ms, thumbnail(picture))
         size = 2 * len(picture.bgr)
         try:
             if self._ring is None or self._ring[1] != size:

@@ -25,6 +25,7 @@ KEEP_MS = 180 * DAY_MS
 """How long the name on a pass is kept after its end, and the words of a view after its session's own date of deletion
 where it was opened later than that."""
 VIEWED, SEARCHED, EXPORTED = "footage_viewed", "footage_searched", "export"
+ANSWERS = "answers_viewed"
 _RECENT = 50
 
 
@@ -113,6 +114,16 @@ def note_search(
         ledger.append(connection, SEARCHED, body, session=session, by=by)
 
 
+def note_answers(connection: sqlite3.Connection, view: View, person: str) -> None:
+    """An `answers_viewed` entry: what `person` answered during the view was looked at; one for each view and person."""
+    for entry in ledger.last(connection, ANSWERS, _RECENT):
+        if (entry.subject, entry.body["view_seq"]) == (person, view.ledger_seq):
+            return
+    body = {"from_ms": view.from_ms, "until_ms": view.until_ms, "view_seq": view.ledger_seq}
+    with transaction(connection):
+        ledger.append(connection, ANSWERS, body, subject=person, session=view.session, by=view.by)
+
+
 @dataclass(frozen=True)
 class Look:
     """One entry of somebody's look at a session's footage. `name`: of the staff member or the holder of the pass, None
@@ -131,12 +142,12 @@ class Look:
 
 
 def looks(connection: sqlite3.Connection, session: str) -> list[Look]:
-    """Every view, search and export of the session's footage, in order."""
+    """Every view, search and export of the session's footage, and of answers beside it (without a camera), in order."""
     words = dict(connection.execute("SELECT sha256, text FROM reasons WHERE session_id = ?", (session,)).fetchall())
     names = dict(connection.execute("SELECT id, name FROM staff WHERE name <> ''").fetchall())
     names |= dict(connection.execute("SELECT 'pass:' || pass_id, json_extract(body, '$.name') FROM passes").fetchall())
     found = []
-    for entry in ledger.entries(connection, session=session, kinds=(VIEWED, SEARCHED, EXPORTED)):
+    for entry in ledger.entries(connection, session=session, kinds=(VIEWED, SEARCHED, EXPORTED, ANSWERS)):
         body, by = entry.body, entry.content["by"]
         found.append(
             Look(
@@ -145,7 +156,7 @@ def looks(connection: sqlite3.Connection, session: str) -> list[Look]:
                 entry.at_ms,
                 by,
                 names.get(by),
-                tuple(body.get("cameras") or [body["camera"]]),
+                tuple(body["cameras"] if "cameras" in body else filter(None, [body.get("camera")])),
                 int(body["from_ms"]),
                 int(body["until_ms"]),
                 words.get(body.get("reason_sha256")),

@@ -19,6 +19,7 @@ from edge.domain.footage import (
     covering,
     fragments_root,
     hundredths,
+    takes,
 )
 from edge.domain.reasons import REASONS
 
@@ -109,6 +110,16 @@ def test_a_clock_set_back_hides_no_gap() -> None:
         (60_000, 10_000, 5_000, "killed", 0)
     ]
     assert (found.expected_ms, found.recorded_ms, found.hundredths) == (75_000, 70_000, 9_333)
+
+
+def test_times_that_come_twice_are_takes_of_their_own() -> None:
+    a = Part(0, 60_000, "clock-step", "a", 1_000, ledger_seq=1)
+    back = Part(30_000, 50_000, "rotated", "a", 61_000, ledger_seq=2)
+    goes_on = Part(50_000, 90_000, "power", "a", 81_000, ledger_seq=3)
+    rebooted = Part(80_000, 95_000, "stopped", "b", 9_000, ledger_seq=4)
+    joined = Part(94_900, 99_000, "stopped", "b", 23_900, ledger_seq=5)
+    assert takes([rebooted, goes_on, a, joined, back]) == [(0, a), (1, back), (1, goes_on), (2, rebooted), (2, joined)]
+    assert takes([]) == []
 
 
 def test_a_session_is_counted_from_its_opening_to_its_close_by_the_monotonic_clock() -> None:

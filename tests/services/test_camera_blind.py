@@ -9,6 +9,8 @@ from itertools import chain
 from pathlib import Path
 
 import av
+import cv2
+import numpy as np
 import pytest
 
 from edge import clock
@@ -16,6 +18,7 @@ from edge.config import Camera, Config, to_toml
 from edge.demo.clip import write_clip
 from edge.hardware.camera import CameraSource, open_camera
 from edge.recording import clips
+from edge.recording.thumbs import read_thumbs
 from edge.services import camera
 from edge.store import ledger, segments
 from edge.store.db import open_room
@@ -61,7 +64,11 @@ def test_a_covered_camera_is_told_in_five_seconds_and_goes_on_recording(tmp_path
     try:
         told = [(e.body["state"], e.body["reason"]) for e in ledger.entries(db, kinds=("camera",))]
         assert told == [("trouble", "camera_covered"), ("good", "camera_covered")]
-        assert [s.cause for s in segments.between(db, "door", 0, 1 << 52)] == ["stopped"]
+        (done,) = segments.between(db, "door", 0, 1 << 52)
+        assert done.cause == "stopped"
+        (small, *_) = read_thumbs(config.paths.recordings / done.path)
+        assert done.started_ms <= small[0] < done.ended_ms
+        assert cv2.imdecode(np.frombuffer(small[1], np.uint8), cv2.IMREAD_COLOR).shape[1] == 160
     finally:
         db.close()
 

@@ -22,6 +22,7 @@ from edge.domain.footage import Cause
 from edge.domain.reasons import sentence
 from edge.gateway.settings import open_province
 from edge.ops.ports import free_port
+from edge.recording.thumbs import Thumbs
 from edge.recording.writer import Place, SegmentWriter
 from edge.store import checkins, holds, ledger, people, records, segments
 from edge.store.db import connect, transaction
@@ -34,6 +35,7 @@ from support.kinds_room import hundred_document, make_kinds_room
 from support.pictures import shot, shot_both
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import EXAMINER, PROCTOR, SUPERVISOR, claimed, open_exam, serving, until
+from support.tablet_page import axe
 
 CHROMIUM = "/usr/bin/chromium"
 TABLET, PHONE, DESK, KIOSK = (800, 1280), (390, 780), (1440, 900), (1280, 800)
@@ -417,21 +419,58 @@ def enter_with_a_pass(page: Page, base: str, desk: DeskRoom) -> None:
     expect(page.locator(".button.play")).to_be_enabled()
 
 
-def film(desk: DeskRoom) -> None:
-    """The session has been open for a minute, and its door was filmed but for three seconds after a kill."""
+def film(desk: DeskRoom) -> int:
+    """The session has been open for a minute, and its door was filmed but for three seconds after a kill, half a minute
+    before the time returned; the hall has no such gap."""
     now = clock.wall_ms()
     scene = clip._Scene()
     stands = [cv2.resize(scene.picture(150 + n)[:, 120:840], (320, 240)) for n in range(10)]
     video, packets = make_packets(20, pictures=stands * 20)
-    for sequence, ago, cause in ((1, 50_000, Cause.KILLED), (2, 27_000, Cause.STOPPED)):
+    told = (("door", 1, 50_000, Cause.KILLED), ("door", 2, 27_000, Cause.STOPPED))
+    for camera, sequence, ago, cause in (*told, ("hall", 1, 50_000, Cause.ROTATED), ("hall", 2, 30_000, Cause.STOPPED)):
         at = Instant(now - ago, 51_000 - ago, "0" * 32, TimeQuality.RTC)
-        writer = SegmentWriter(Place(desk.config.paths.recordings, "door", "0" * 32, sequence), video, at, 1)
+        writer = SegmentWriter(Place(desk.config.paths.recordings, camera, "0" * 32, sequence), video, at, 1)
         for packet in packets:
             writer.write(packet)
-        segments.index(desk.db, writer.close(cause))
+        done = segments.index(desk.db, writer.close(cause))
+        small = Thumbs()
+        jpeg = cv2.imencode(".jpg", stands[0])[1].tobytes()
+        small.add(done.started_mono_ms + 5000, jpeg)
+        small.keep(desk.config.paths.recordings, done)
     video.owner.close()
     with transaction(desk.db):
         desk.db.execute("UPDATE sessions SET opened_ms = ?", (now - 50_000,))
+        ledger.append(desk.db, "clock", {"camera": "door", "segment": "x", "step_ms": -4000})
+    return now
+
+
+STATE = """() => [...document.querySelectorAll('.screen video')].map((video) => ({
+  at: video.currentTime, ready: video.readyState, rate: video.playbackRate, empty: !video.nextElementSibling.hidden
+}))"""
+
+
+def plays_in_step(page: Page, lang: str, at_ms: int) -> None:
+    """Both cameras from just before the door's gap: the hall goes on, the door comes back, at 4 and 16 times."""
+    page.locator(".rate", has_text="4×").click()
+    china = (at_ms // 1000 + 8 * 3600) % 86_400
+    page.locator("[name=moment]").fill(f"{china // 3600:02}:{china // 60 % 60:02}:{china % 60:02}")
+    page.locator(".go-to .button").click()
+    page.locator(".screen[data-camera=door] .no-picture", has_text=sentence("gap_killed", lang)).wait_for()
+    assert [one["empty"] for one in page.evaluate(STATE)] == [True, False]
+    page.locator(".screen[data-camera=door] .no-picture").wait_for(state="hidden")
+    page.locator(".rate", has_text="16").click()
+    until(lambda: {one["rate"] for one in page.evaluate(STATE)} == {16}, 10, "16 times")
+    page.locator(".pause").click()
+    page.locator(".thumb").first.click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('video')].every((v) => !v.seeking && v.readyState >= 2)"
+    )
+    door, hall = page.evaluate(STATE)
+    assert abs(door["at"] - hall["at"]) < 0.2, "one clock for both"
+    before = page.locator(".wall-clock").inner_text()
+    page.locator(".scrub").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".wall-clock")).not_to_have_text(before)
 
 
 def take_away(page: Page, room: DeskRoom, folder: Path, lang: str) -> None:
@@ -478,7 +517,7 @@ def hold_and_release(page: Page, base: str, room: DeskRoom, lang: str) -> None:
 def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
     with serving(room, tmp_path) as (_, base), page_of(browser, DESK, lang) as page:
         proctor, _ = open_exam(base, room.session, admit=3)
-        film(room)
+        filmed = film(room)
         addresses: list[str] = []
         page.on("request", lambda request: addresses.append(unquote_plus(request.url)))
         sign_in(page, base, SUPERVISOR, "/spotcheck/")
@@ -487,16 +526,27 @@ def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoo
         expect(page.locator("#check h2").first).to_be_visible()
         expect(page.locator("#check")).to_contain_text(sentence("gap_not_started", lang))
         shot(page, "spotcheck", lang)
-        page.locator(".mark-row").last.click()
-        page.locator(".row .button.slim", has_text={"zh": "例行", "en": "Routine"}[lang]).click()
-        page.locator(".button.play").click()
-        page.wait_for_function("() => document.querySelector('video').readyState >= 2")
+        page.locator(".quick").first.click()
+        expect(page.locator("#why-trouble")).to_be_visible()  # first the reason, once
+        page.locator(".reason", has_text={"zh": "例行", "en": "Routine"}[lang]).click()
+        page.wait_for_function("() => [...document.querySelectorAll('video')].some((video) => video.readyState >= 2)")
+        media = [address for address in addresses if "/media/" in address]
+        assert all(len([one for one in media if f"/media/{camera}-" in one]) <= 6 for camera in ("door", "hall"))
+        page.locator(".mark-row").last.click()  # the clock's step: another moment, without another word
+        page.wait_for_function("() => [...document.querySelectorAll('video')].some((video) => video.readyState >= 2)")
         viewed = ledger.entries(room.db, session=room.session, kinds=("footage_viewed",))
-        assert [(entry.content["by"], entry.body["cameras"]) for entry in viewed] == [(SUPERVISOR.id, ["door"])]
+        assert [(entry.content["by"], entry.body["cameras"]) for entry in viewed] == [
+            (SUPERVISOR.id, ["door", "hall"])
+        ] * 2
+        assert [entry.body["until_ms"] - entry.body["from_ms"] for entry in viewed] == [60_000] * 2
         why = page.locator("input[name=why]").input_value()
         assert why and not [address for address in addresses if why in address]
-        page.locator("video").scroll_into_view_if_needed()
+        page.locator(".player").scroll_into_view_if_needed()
         shot(page, "spotcheck-viewer", lang)
+        assert axe(page) == []
+        plays_in_step(page, lang, filmed - 32_000)
+        page.locator("[name=camera][value=hall]").uncheck()
+        page.locator(".quick").first.click()
         take_away(page, room, tmp_path, lang)
         hold_and_release(page, base, room, lang)
         enter_with_a_pass(page, base, room)

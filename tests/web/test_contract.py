@@ -303,6 +303,16 @@ def test_what_staff_are_answered_is_as_the_document_says(site: Site) -> None:
         opened = supervisor.post(f"/spotcheck/api/{session}/views", json=body, headers=head)
         assert opened.status_code == status, opened.text
         check_answer(opened, "/spotcheck/api/{session}/views", "post")
+        view = opened.json.get("view", "none")
+        for name, end in (("fragments", "door"), ("thumbs", "door"), ("answers", "1")):
+            told = supervisor.get(f"/spotcheck/api/{session}/{name}/{end}?view={view}")
+            assert told.status_code == (status if name != "answers" and status == 200 else 403)
+            check_answer(
+                told, f"/spotcheck/api/{{session}}/{name}/{{{'number' if name == 'answers' else 'camera'}}}", "get"
+            )
+        check_answer(
+            supervisor.get(f"/spotcheck/{session}/media/x?view={view}"), "/spotcheck/{session}/media/{segment}", "get"
+        )
     held = supervisor.post("/spotcheck/api/holds", json={"session": session, "why": "申诉"}, headers=head)
     assert held.status_code == 200
     check_answer(held, "/spotcheck/api/holds", "post")

@@ -125,6 +125,7 @@ STAFF_PAGES = (
     "/staff/",
     "/kiosk/pair",
     "/spotcheck/S-1/clip/door",
+    "/spotcheck/S-1/media/door-00000000-000001",
 )
 
 

@@ -15,6 +15,8 @@ WIDTH = 640
 LEAST_FPS = 2.0
 """So many pictures a second are made at least: fewer would tell of a blind camera too late."""
 _QUALITY = 80
+THUMB_WIDTH = 160
+_THUMB_QUALITY = 70
 
 
 def face_size(width: int, height: int) -> tuple[int, int]:
@@ -40,3 +42,14 @@ def from_bgr(bgr: NDArray[np.uint8], eye: Eye, mono_ms: int, source_ms: int) -> 
     look = eye.look(bgr, mono_ms)
     _, jpeg = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
     return Picture(mono_ms, source_ms, width, height, bgr.tobytes(), jpeg.tobytes(), look, eye.moved_ms)
+
+
+def thumbnail(picture: Picture) -> bytes:
+    """A JPEG of some kilobytes, THUMB_WIDTH wide, of a picture; nothing of one without pixels."""
+    if not picture.bgr:
+        return b""
+    bgr = np.frombuffer(picture.bgr, np.uint8).reshape(picture.height, picture.width, 3)
+    height = max(2, round(picture.height * THUMB_WIDTH / picture.width))
+    small = cv2.resize(bgr, (THUMB_WIDTH, height), interpolation=cv2.INTER_AREA)
+    _, jpeg = cv2.imencode(".jpg", small, (cv2.IMWRITE_JPEG_QUALITY, _THUMB_QUALITY))
+    return jpeg.tobytes()

@@ -7,43 +7,15 @@ from typing import Any
 from flask import Response, jsonify
 
 from edge import clock
-from edge.exam.board import both
 from edge.recording.coverage import coverage
-from edge.store import checkins, ledger, people, segments, sessions
+from edge.store import holds, ledger, segments, sessions
 from edge.web.room import room, room_db
 from edge.web.spotcheck import bp
 from edge.web.spotcheck.access import may_export, note_search, window
+from edge.web.spotcheck.marks import doors, marks
 from edge.web.staff.session import held_pass, require_role
 
 MARGIN_MS = 5_000
-# ledger kinds shown as marks on the timeline, beside the check-ins
-MARK_KINDS = (
-    "checkin_opened",
-    "exam_started",
-    "exam_paused",
-    "exam_resumed",
-    "exam_closed",
-    "results_signed",
-    "time_added",
-    "time_shortened",
-    "time_taken_back",
-    "standstill_confirmed",
-    "part_limit_set",
-    "incident",
-    "clock",
-    "tablet",
-    "handed_in_by_room",
-    "answer_accepted",
-    "act_undone",
-    "focus_lost",
-    "seb_refused",
-    "seb_exempted",
-    "step_scored",
-    "practical_scored",
-    "practical_disputed",
-    "practical_ruled",
-    "work_clock",
-)
 
 
 @bp.get("/api/<session>/timeline")
@@ -55,6 +27,7 @@ def timeline(session: str) -> Response:
     seen = window(found)
     if found.opened_ms is None or seen is None:
         empty: dict[str, Any] = {"from_ms": found.planned_ms, "until_ms": found.planned_ms, "cameras": [], "marks": []}
+        empty |= {"candidates": [], "holds": [], "answers": False}
         return jsonify(empty | {"ledger": _ledger(), "allowed": None})
     since = max(found.opened_ms - MARGIN_MS, seen[0])
     until = max(since, min((found.closed_ms or clock.wall_ms()) + MARGIN_MS, clock.wall_ms(), seen[1]))
@@ -64,16 +37,21 @@ def timeline(session: str) -> Response:
         "from_ms": since,
         "until_ms": until,
         "cameras": [_camera(name, since, until) for name in names],
-        "marks": _within(_marks(session), *seen),
+        "marks": _within(marks(connection, session, since, until), *seen),
+        "candidates": _within(doors(connection, session), *seen),
+        "holds": _holds(session, since, until),
         "ledger": _ledger(),
+        "answers": bool(found.policy.get("spot_check_answers", False)),
         "allowed": {"from_ms": seen[0], "until_ms": seen[1], "export": may_export()},
     }
     return jsonify(document)
 
 
-def _within(marks: list[dict[str, Any]], since: int, until: int) -> list[dict[str, Any]]:
-    """The marks that the holder of a pass may see; staff see all, those long after the session too."""
-    return [mark for mark in marks if held_pass() is None or since <= int(mark["at_ms"]) <= until]
+def _within(found: list[dict[str, Any]], since: int, until: int) -> list[dict[str, Any]]:
+    """What of it the holder of a pass may see; staff see all, also long after the session, and who never came."""
+    if held_pass() is None:
+        return found
+    return [one for one in found if one["at_ms"] is not None and since <= int(one["at_ms"]) <= until]
 
 
 def _camera(name: str, since: int, until: int) -> dict[str, Any]:
@@ -81,7 +59,19 @@ def _camera(name: str, since: int, until: int) -> dict[str, Any]:
     return {
         "name": name,
         "segments": [
-            {"id": s.id, "from_ms": s.started_ms, "until_ms": s.ended_ms, "salvaged": s.salvaged} for s in found.rows
+            {
+                "id": s.id,
+                "from_ms": s.started_ms,
+                "until_ms": s.ended_ms,
+                "salvaged": s.salvaged,
+                "quality": s.quality,
+            }
+            for s in found.rows
+        ]
+        + [
+            # being recorded, or waiting for the index
+            {"id": None, "from_ms": s.started_ms, "until_ms": s.ended_ms, "salvaged": False, "quality": s.quality}
+            for s in found.beside
         ],
         # a clock set back in a gap makes it end, by the clock, before it began: `ms` is how long it was
         "gaps": [
@@ -99,33 +89,19 @@ def _camera(name: str, since: int, until: int) -> dict[str, Any]:
     }
 
 
-def _marks(session: str) -> list[dict[str, Any]]:
-    connection = room_db()
-    numbers = {who.person: who.number for who in people.candidates(connection, session)}
-    seats = {who.person: who.seat for who in people.candidates(connection, session)}
-    found: list[dict[str, Any]] = [
+def _holds(session: str, since: int, until: int) -> list[dict[str, Any]]:
+    """Holds that stand and touch the span; without the words of whoever placed them."""
+    return [
         {
-            "at_ms": c.at_ms,
-            "kind": c.outcome,
-            "reason": c.reason,
-            "sentence": both(c.reason, seat=seats.get(c.person or "") or "-", detail=""),
-            "number": numbers.get(c.person or ""),
+            "camera": hold.camera,
+            "from_ms": hold.from_ms,
+            "until_ms": hold.until_ms,
+            "at_ms": hold.at_ms,
+            "session": hold.session == session,
         }
-        for c in checkins.everything(connection, session)
+        for hold in holds.standing(room_db())
+        if hold.from_ms < until and (hold.until_ms is None or hold.until_ms > since)
     ]
-    for entry in ledger.entries(connection, session=session, kinds=MARK_KINDS):
-        found.append(
-            {
-                # a step carries the moment itself: the tablet's word for it may have come later
-                "at_ms": entry.body.get("ms", entry.at_ms),
-                "camera": entry.body.get("camera"),
-                "kind": entry.kind,
-                "reason": entry.body.get("reason"),
-                "sentence": both(f"mark_{entry.kind}"),
-                "number": numbers.get(entry.subject or ""),
-            }
-        )
-    return sorted(found, key=lambda mark: int(mark["at_ms"]))
 
 
 def _ledger() -> dict[str, Any]:
