@@ -33,7 +33,8 @@ async function checked(answer, digest, roots) {
   const [type, content] = sequence(inside, 2);
   const info = need(only(parts(need(content, 0xa0))), OCTETS).content;
   if (oidOf(type) !== TST_INFO) throw new Wrong("timestamp_broken");
-  const certificates = rest.filter((node) => node.tag === 0xa0).flatMap((node) => parts(node).map((one) => certificateOf(one.raw)));
+  const sets = rest.filter((node) => node.tag === 0xa0).map((node) => parts(node).map((one) => certificateOf(one.raw)));
+  const certificates = [].concat(...sets);
   const signer = sequence(only(parts(need(rest[rest.length - 1], SET))), 6);
   const at = momentOf(info, digest);
   const attributes = attributesOf(signer[3]);

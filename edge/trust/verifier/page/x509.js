@@ -130,7 +130,9 @@ function nameOf(subject) {
 }
 
 export function certificatesIn(text) {
-  return Array.from(text.matchAll(CERTIFICATE), (found) => certificateOf(unbase64(found[1].replace(/\s/g, ""))));
+  const found = [];
+  text.replace(CERTIFICATE, (whole, body) => found.push(certificateOf(unbase64(body.replace(/\s/g, "")))));
+  return found;
 }
 
 // For time stamping and for nothing else: the extended key usage is critical and names that alone.
