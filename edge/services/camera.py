@@ -39,16 +39,16 @@ _FROZEN_MS = 10_000  # then it is opened again, and after twice as long the next
 _FROZEN_MOST_MS = 600_000
 
 
-def run(config: Config, name: str, stop: threading.Event) -> None:
+def run(config: Config, name: str, stop: threading.Event, *, pictures: bool = True) -> None:
     """Record camera `name` until `stop` is set, then close its segment. ConfigError when no such camera is configured.
 
-    A camera, disk or store that is missing is a state in the status file (`camera-NAME`), tried again until it is back.
+    Without `pictures` it only records: no previews, no faces, and nobody notices that it is covered. A camera, disk or store that is missing is a state in the status file (`camera-NAME`), tried again until it is back.
     """
     if name not in config.camera:
         raise ConfigError("camera_unknown", camera=name)
     with _alone(config, name, stop) as mine:
         if mine:
-            service = _Service(config, name)
+            service = _Service(config, name, pictures)
             try:
                 service.loop(stop)
             finally:
@@ -95,8 +95,8 @@ def _first_sequence(config: Config, name: str) -> int:
 class _Service:
     """What one run of the process holds."""
 
-    def __init__(self, config: Config, name: str) -> None:
-        self._config, self._name = config, name
+    def __init__(self, config: Config, name: str, pictures: bool) -> None:
+        self._config, self._name, self._pictures = config, name, pictures
         self._options = config.camera[name]
         self._nap_s = min(_NAP_S, 1 / self._options.face_fps)
         first = _first_sequence(config, name)
@@ -124,7 +124,7 @@ class _Service:
         self._report()
         while not stop.is_set():
             try:
-                source = open_camera(self._name, self._options)
+                source = open_camera(self._name, self._options, pictures=self._pictures)
             except (Unavailable, BadInput) as error:
                 self._without(error, stop)
                 continue
@@ -171,7 +171,7 @@ class _Service:
         if picture is not None:
             self._publish(picture)
             self._watch.look(picture.look)
-        elif packets:
+        elif packets and self._pictures:
             self._watch.video(now)
         sight = self._watch.sight
         silent_ms = now - self._last_packet_ms

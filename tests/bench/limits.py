@@ -43,6 +43,7 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
     "saves-mirrored": {"lost": NONE},
     "papers": {"ratio": Limit(most=3), "skewed_ratio": Limit(most=3)},
     "listing": {"ratio": Limit(most=1.5)},
+    "recording": {"to_ffmpeg": Limit(most=1.0), "four_to_one": Limit(most=4.2)},
     "page": {"first_load_kb": Limit(most=120)},
     "face": {"decision_to_networks": Limit(most=1.25), "embed_times_dlib": Limit(least=15)},
     "face-yunet": {"decision_to_networks": Limit(most=1.25)},

@@ -99,6 +99,14 @@ ROWS = {
         "{cameras} 路摄像头、存有 {days} 天时 {large_ms} 毫秒，是只存一天时的 {ratio} 倍 / "
         "{cameras} cameras, {large_ms} ms with {days} days stored, {ratio} times that with one",
     ),
+    "recording": (
+        "录一路不转码的 1080p25 recording one 1080p25 stream as it comes",
+        "`.venv/bin/python tests/bench/recording.py`",
+        "{seconds} 秒：占一个核的 {cpu_percent}%，是同时运行的 `ffmpeg -c copy` 的 **{to_ffmpeg}**；四路是一路的 "
+        "{four_to_one} 倍；预览和人脸画面另占 {previews_cpu_percent}% / {seconds} s: {cpu_percent} % of a core, "
+        "**{to_ffmpeg}** of `ffmpeg -c copy` beside it; four cameras {four_to_one} times one; pictures for previews and "
+        "faces {previews_cpu_percent} % besides",
+    ),
     "page": (
         "翻题 changing the question",
         "`.venv/bin/python tests/bench/page.py`",

@@ -29,7 +29,11 @@ from edge.why import why
 
 _OPEN_S, _READ_S = 4.0, 3.0
 _RUSH_MS = 300
+_GATHER_MS = 200
+_AHEAD_MS = 20  # of those who fetch what was gathered, on the same beat
+_AWAITED_MS = 2
 _JUMP = 5 * TICKS  # a step of the camera's clock that is no pause
+_AGE = TICKS // 10
 
 
 def address(options: Camera) -> str:
@@ -53,11 +57,13 @@ class RtspCamera:
             self._container.close()
             raise
         self._picture_ms = 1000 / picture_fps(options) if pictures else None
+        self._gather_ms = round(min(_GATHER_MS, self._picture_ms / 2)) if self._picture_ms else _GATHER_MS
         self._next_picture = 0.0
         self._mailbox = Mailbox(name)
         self._eye, self._cadence = Eye(), Cadence()
         self._video: VideoFormat | None = None
         self._sets = b""
+        self._read_ms = 0  # when the packet before had been dealt with
         self._times = _Times(self._stream)
         self._early: list[tuple[Packet, VideoFormat]] | None = []
         self._stopping = threading.Event()
@@ -108,9 +114,19 @@ class RtspCamera:
                     return
                 if packet.size:
                     self._take(packet)
+                self._gather()
             self._mailbox.fail(words("camera_ended"))
         except (av.FFmpegError, OSError, ValueError) as error:
             self._mailbox.fail(why(error))
+
+    def _gather(self) -> None:
+        """Once what had come is read, let some more gather in the socket: to wake for each piece of each picture costs
+        more than to handle it."""
+        self._read_ms = clock.mono_ms()
+        if self._early is None and self._times.caught_up:
+            left_ms = self._gather_ms - (self._read_ms + _AHEAD_MS) % self._gather_ms
+            self._stopping.wait(left_ms / 1000)
+            self._read_ms = clock.mono_ms()
 
     def _take(self, packet: av.Packet[VideoStream]) -> None:
         now, data = clock.mono_ms(), bytes(packet)
@@ -119,13 +135,13 @@ class RtspCamera:
         if self._video is None:
             return  # nothing can be made of it before the first key frame
         stamp = packet.dts if packet.dts is not None else packet.pts
-        dts, step, taken = self._times.of(stamp, now)
+        dts, step, taken = self._times.of(stamp, now, awaited=now - self._read_ms >= _AWAITED_MS)
         if stamp is not None:
             self._cadence.taken(dts * 1_000_000 // TICKS)
         ahead = 0 if packet.pts is None or packet.dts is None else max(0, self._times.ticks(packet.pts - packet.dts))
         self._put(Packet(data, dts + ahead, dts, step, packet.is_keyframe, taken), self._video)
         if self._picture_ms is not None:
-            self._look(packet, now)
+            self._look(packet, taken)
 
     def _put(self, packet: Packet, video: VideoFormat) -> None:
         """The first come in a rush, of which the last were the least late: their times are known after a moment."""
@@ -149,13 +165,13 @@ class RtspCamera:
                 self._video, self._sets = probe(data), sets
         return data
 
-    def _look(self, packet: av.Packet[VideoStream], now: int) -> None:
+    def _look(self, packet: av.Packet[VideoStream], taken: int) -> None:
         with suppress(av.FFmpegError), self._eye.busy():  # a damaged picture is still recorded as it is
             for frame in packet.decode():
                 self._eye.frame(frame)
-                if self._picture_ms is not None and now >= self._next_picture:
-                    self._next_picture = max(self._next_picture + self._picture_ms, now - self._picture_ms)
-                    self._mailbox.show(from_frame(frame, self._eye, now, -1))
+                if self._picture_ms is not None and taken >= self._next_picture:
+                    self._next_picture = max(self._next_picture + self._picture_ms, taken - self._picture_ms)
+                    self._mailbox.show(from_frame(frame, self._eye, taken, -1))
 
 
 class _Times:
@@ -169,6 +185,8 @@ class _Times:
         self._dts = 0
         self._base_ms = 0.0  # when tick 0 was
         self._arrived = self._first = 0
+        self.caught_up = False
+        """Whether the last packet had come so lately that there can be no other yet."""
 
     @property
     def known(self) -> bool:
@@ -181,8 +199,9 @@ class _Times:
     def ticks(self, stamp: int) -> int:
         return stamp * self._up // self._down
 
-    def of(self, stamp: int | None, now: int) -> tuple[int, int, int]:
-        """(ticks, ticks since the packet before, monotonic ms) of a packet with this stamp that has come now."""
+    def of(self, stamp: int | None, now: int, *, awaited: bool = True) -> tuple[int, int, int]:
+        """(ticks, ticks since the packet before, monotonic ms) of a packet with this stamp that has come now; unless it
+        was `awaited` it may have come before."""
         at = None if stamp is None else self.ticks(stamp)
         if self._arrived == 0:
             self._base_ms, self._first, step = float(now), now, 0
@@ -200,8 +219,9 @@ class _Times:
             self._base_ms -= taken - now
         elif now - taken > 2000:
             self._base_ms += now - taken
-        else:  # follow a clock that runs differently
+        elif awaited:  # follow a clock that runs differently
             self._base_ms += (now - taken) * 0.0005
+        self.caught_up = now - taken < min(step or self._frame, _AGE) * 1000 / TICKS
         return self._dts, step or self._frame, self.mono(self._dts)
 
 
