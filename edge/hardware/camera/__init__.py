@@ -23,9 +23,9 @@ def open_camera(name: str, options: Camera, *, pictures: bool = True) -> CameraS
 
         return open_device(name, options, pictures=pictures)
     if options.backend == "rtsp":
-        from edge.hardware.camera.rtsp import RtspCamera
+        from edge.hardware.camera.rtsp import open_network
 
-        return RtspCamera(name, options, pictures=pictures)
+        return open_network(name, options, pictures=pictures)
     from edge.hardware.camera.picamera import PiCamera
 
     return PiCamera(name, options, pictures=pictures)

@@ -1,4 +1,4 @@
-"""A webcam through the kernel's V4L2: MJPEG where it has it, raw pictures otherwise.
+"""A webcam through the kernel's V4L2: its own H.264 as it comes where it has it, else MJPEG, else raw pictures.
 
 Run here without a webcam: tests put a camera below libavdevice, at the level of the kernel's calls, which is unplugged,
 busy, mute or odd at will; no real device has been tried with this version.
@@ -19,6 +19,7 @@ from av.container import InputContainer
 from edge.config import Camera
 from edge.errors import Unavailable
 from edge.hardware.camera.capture import CaptureCamera
+from edge.hardware.camera.coded import CodedCamera
 from edge.hardware.camera.source import CameraSource
 
 _TIMEOUT_S = (5.0, 3.0)  # opening, and waiting for one picture
@@ -43,7 +44,7 @@ def open_device(name: str, options: Camera, *, pictures: bool = True) -> CameraS
     device = f"/dev/video{options.source}" if options.source.isdigit() else options.source
     wanted = {"video_size": f"{options.width}x{options.height}", "framerate": str(options.fps)}
     code, failure = "camera_mode", None
-    for choice in ({**wanted, "input_format": "mjpeg"}, wanted, {}):
+    for choice in ({**wanted, "input_format": "h264"}, {**wanted, "input_format": "mjpeg"}, wanted, {}):
         try:
             container = av.open(device, format="v4l2", options=choice, timeout=_TIMEOUT_S)
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -55,7 +56,10 @@ def open_device(name: str, options: Camera, *, pictures: bool = True) -> CameraS
         if not _shows(container):
             container.close()
             continue
-        return CaptureCamera(name, container, options, pictures=pictures, ready=_unblocked(device))
+        stream, ready = container.streams.video[0], _unblocked(device)
+        if stream.codec_context.name == "h264":
+            return CodedCamera(name, container, stream, options, pictures=pictures, ready=ready)
+        return CaptureCamera(name, container, options, pictures=pictures, ready=ready)
     raise Unavailable(code, camera=name, source=device) from failure
 
 

@@ -18,7 +18,8 @@ from edge import clock
 from edge.config import Camera
 from edge.errors import BadInput, ExamroomError, Unavailable
 from edge.hardware.camera import CameraSource, Packet, open_camera, rtsp
-from edge.hardware.camera.source import TICKS
+from edge.hardware.camera.coded import Times
+from edge.hardware.camera.source import TICKS, parameter_sets
 from support.rtsp import FPS, FakeNetworkCamera, access_units, network_camera
 
 SECRET = "p@ss:w/rd 密#1"
@@ -80,7 +81,7 @@ def test_what_the_camera_coded_comes_through_as_it_is(units: list[list[bytes]], 
     assert packets[0].keyframe
     first = units[0] if packets[0].data.endswith(units[0][-1]) else units[FPS]
     assert packets[0].data.endswith(first[-1])
-    assert rtsp.parameter_sets(packets[0].data)  # wherever the camera told them
+    assert parameter_sets(packets[0].data)  # wherever the camera told them
     assert {b.dts - a.dts for a, b in pairwise(packets)} == {TICKS // FPS}
     assert all(abs(b.mono_ms - a.mono_ms - 1000 / FPS) < 60 for a, b in pairwise(packets))
     assert abs(packets[-1].mono_ms - clock.mono_ms()) < 1000
@@ -99,7 +100,7 @@ def test_a_new_size_is_a_new_format_without_a_hole(units: list[list[bytes]]) -> 
             packets += batch
             if batch and camera.format is not None:
                 sizes.append((camera.format.width, camera.format.height))
-                assert sizes[-1] == (320, 180) or rtsp.parameter_sets(batch[0].data) or len(set(sizes)) == 1
+                assert sizes[-1] == (320, 180) or parameter_sets(batch[0].data) or len(set(sizes)) == 1
         assert set(sizes) == {(320, 180), (480, 272)}
         assert max(b.dts - a.dts for a, b in pairwise(packets)) == TICKS // FPS
 
@@ -183,7 +184,7 @@ def test_what_cannot_be_watched_has_its_name(units: list[list[bytes]]) -> None:
 def times_of(stamps: list[tuple[int | None, int]]) -> list[tuple[int, int]]:
     """(ticks, monotonic ms) of packets with these stamps, each come at this monotonic ms."""
     stream = SimpleNamespace(time_base=Fraction(1, TICKS), average_rate=10)
-    times = rtsp._Times(stream)  # type: ignore[arg-type]
+    times = Times(stream)  # type: ignore[arg-type]
     return [(dts, mono) for dts, _, mono in (times.of(stamp, now) for stamp, now in stamps)]
 
 
