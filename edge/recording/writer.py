@@ -19,10 +19,11 @@ from pathlib import Path
 
 import av
 
-from edge.clock import Instant
+from edge.clock import Instant, iso
 from edge.domain.canonical import canonical_text
 from edge.domain.footage import Cause, Fragment, fragments_root
 from edge.hardware.camera.source import TICKS, Packet, VideoFormat
+from edge.recording import captions
 from edge.recording.boxes import Layout, Piece, Started, read_layout, read_piece
 from edge.recording.files import sync_folder
 from edge.store.segments import Segment, segment_id
@@ -66,10 +67,11 @@ class Place:
 class SegmentWriter:
     """An open segment. OSError from any method means the disk: then `abandon`, and salvage what is there.
 
-    FileExistsError when the name is taken. `at` is the instant of the first packet.
+    FileExistsError when the name is taken. `at` is the instant of the first packet; `room` stands in the file's
+    metadata and, with camera and time, in its captions.
     """
 
-    def __init__(self, place: Place, video: VideoFormat, at: Instant, fragment_seconds: int) -> None:
+    def __init__(self, place: Place, video: VideoFormat, at: Instant, fragment_seconds: int, *, room: str = "") -> None:
         self.place, self.at = place, at
         self.fragments: list[Fragment] = []
         self.frames = 0
@@ -86,11 +88,13 @@ class SegmentWriter:
                 "frag_duration": str(round((fragment_seconds + 0.5) * 1_000_000)),
             }
             self._container = av.open(self._sink, "w", format="mp4", options=options)
-            started = Started(place.camera, place.boot_id, place.sequence, at.wall_ms, at.mono_ms, at.quality.value)
+            quality, label = at.quality.value, f"{room} {place.camera}".strip()
+            started = Started(place.camera, place.boot_id, place.sequence, at.wall_ms, at.mono_ms, quality, room)
             self._container.metadata["comment"] = canonical_text(asdict(started))
+            self._container.metadata.update(title=label, creation_time=iso(at.wall_ms))
             self._stream = self._container.add_stream_from_template(video.template)
             self._container.start_encoding()
-            init = self._take()
+            init, self._captions = captions.with_track(self._take(), label, at)
             self._layout: Layout = read_layout(io.BytesIO(init))
             self._init_sha256 = hashlib.sha256(init).hexdigest()
             self.bytes = 0
@@ -155,6 +159,7 @@ class SegmentWriter:
     def _keep(self, sync: bool) -> Fragment:
         data = self._take()
         piece = read_piece(io.BytesIO(data), 0, len(data), self._layout.track)
+        data = captions.with_lines(data, self._captions, piece.start, piece.duration)
         fragment = fragment_of(len(self.fragments), self.bytes, data, piece, self.at, self._layout)
         self._append(data)
         if sync:

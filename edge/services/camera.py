@@ -25,6 +25,7 @@ from edge.store import segments
 from edge.store.db import open_room
 from edge.store.ring import RingWriter
 from edge.store.status import write_status
+from edge.trust import enrolment
 
 _log = logging.getLogger(__name__)
 _NAP_S = 0.2
@@ -42,7 +43,8 @@ _FROZEN_MOST_MS = 600_000
 def run(config: Config, name: str, stop: threading.Event, *, pictures: bool = True) -> None:
     """Record camera `name` until `stop` is set, then close its segment. ConfigError when no such camera is configured.
 
-    Without `pictures` it only records: no previews, no faces, and nobody notices that it is covered. A camera, disk or store that is missing is a state in the status file (`camera-NAME`), tried again until it is back.
+    Without `pictures` it only records: no previews, no faces, and nobody notices that it is covered. A camera, disk or
+    store that is missing is a state in the status file (`camera-NAME`), tried again until it is back.
     """
     if name not in config.camera:
         raise ConfigError("camera_unknown", camera=name)
@@ -102,7 +104,9 @@ class _Service:
         first = _first_sequence(config, name)
         paths = config.paths
         self._indexer = Indexer(paths.room_db, paths.recordings, name, first, rules_of(config))
-        self._recorder = Recorder(paths.recordings, name, config.recording, self._indexer.put, first)
+        self._recorder = Recorder(
+            paths.recordings, name, config.recording, self._indexer.put, first, room=enrolment.room_of(paths) or ""
+        )
         self._pen = Pen(self._recorder)
         self._late = Late(name, config.recording.fragment_seconds, self._indexer.put)
         self._dropped, self._source_dropped = 0, 0  # in all, and by the camera that is open

@@ -104,8 +104,8 @@ ROWS = {
         "`.venv/bin/python tests/bench/recording.py`",
         "{seconds} 秒：占一个核的 {cpu_percent}%，是同时运行的 `ffmpeg -c copy` 的 **{to_ffmpeg}**；四路是一路的 "
         "{four_to_one} 倍；预览和人脸画面另占 {previews_cpu_percent}% / {seconds} s: {cpu_percent} % of a core, "
-        "**{to_ffmpeg}** of `ffmpeg -c copy` beside it; four cameras {four_to_one} times one; pictures for previews and "
-        "faces {previews_cpu_percent} % besides",
+        "**{to_ffmpeg}** of `ffmpeg -c copy` beside it; four cameras {four_to_one} times one; pictures for previews "
+        "and faces {previews_cpu_percent} % besides",
     ),
     "page": (
         "翻题 changing the question",

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def run(folder: Path, url: str, names: tuple[str, ...], seconds: float, *, pictu
 
 def _recorded(found: list[segments.Segment]) -> int:
     """Pictures in these segments; 0 where there is a hole between two."""
-    holes = any(b.started_ms - a.ended_ms > 250 for a, b in zip(found, found[1:], strict=False))
+    holes = any(b.started_ms - a.ended_ms > 250 for a, b in pairwise(found))
     return 0 if holes else sum(segment.frames or 0 for segment in found)
 
 
