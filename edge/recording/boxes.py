@@ -110,7 +110,7 @@ def read_layout(file: BinaryIO) -> Layout:
 def _ends_in_zero(file: BinaryIO, end: int) -> bool:
     """Whether the file system kept the length of the last write and not its data.
 
-    An H.264 NAL unit never ends in a zero byte (ITU-T H.264, 7.4.1), nor does a line of text, so whole fragments don't either.
+    An H.264 NAL unit never ends in a zero byte (ITU-T H.264, 7.4.1), nor does a line of text, nor do whole fragments.
     """
     file.seek(end - 1)
     return file.read(1) == b"\0"
