@@ -15,6 +15,7 @@ import hashlib
 import io
 import os
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -94,6 +95,7 @@ class SegmentWriter:
             self._container.metadata.update(title=label, creation_time=iso(at.wall_ms))
             self._stream = self._container.add_stream_from_template(video.template)
             self._container.start_encoding()
+            self._tick = self._stream.time_base or Fraction(1, TICKS)
             init, self._captions = captions.with_track(self._take(), label, at)
             self._layout: Layout = read_layout(io.BytesIO(init))
             self._init_sha256 = hashlib.sha256(init).hexdigest()
@@ -120,7 +122,7 @@ class SegmentWriter:
             self._base = packet.dts
         muxed = av.Packet(packet.data)
         muxed.stream = self._stream
-        muxed.time_base = self._stream.time_base or muxed.time_base
+        muxed.time_base = self._tick
         muxed.pts, muxed.dts = packet.pts - self._base, packet.dts - self._base
         muxed.duration, muxed.is_keyframe = packet.duration, packet.keyframe
         self._container.mux(muxed)

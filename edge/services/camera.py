@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from edge import clock
+from edge.clock import Instant
 from edge.config import Camera, Config
 from edge.domain.footage import Cause
 from edge.domain.reasons import is_words
@@ -112,6 +113,7 @@ class _Service:
         self._dropped, self._source_dropped = 0, 0  # in all, and by the camera that is open
         self._look_cpu = (0.0, 0.0)  # of the camera that is open: now, and when last reported
         self._untold = 0  # dropped, and not given to the recorder yet
+        self._judged = (0, clock.quality())  # in which second, and what of the wall clock
         self._ring: tuple[RingWriter, int] | None = None
         self._state: tuple[str, dict[str, object]] = ("recording_starting", {"camera": name})
         self._status_ms = 0
@@ -169,7 +171,7 @@ class _Service:
         if packets and video is not None:
             self._last_packet_ms, self._failures = now, 0
             self._packets += len(packets)
-            self._pen.put(video, packets, clock.now(), self._untold)
+            self._pen.put(video, packets, self._instant(), self._untold)
             self._untold = 0
         picture = source.picture()
         if picture is not None:
@@ -198,6 +200,13 @@ class _Service:
             self._report()
         self._late.ease(source, now)
         return not self._stands_still(now)
+
+    def _instant(self) -> Instant:
+        """Now; how far the wall clock can be believed is looked up once a second."""
+        second = clock.mono_ms() // 1000
+        if self._judged[0] != second:
+            self._judged = second, clock.quality()
+        return Instant(clock.wall_ms(), clock.mono_ms(), clock.boot_id(), self._judged[1])
 
     def _stands_still(self, now: int) -> bool:
         """Whether a frozen camera is to be opened again, which many a webcam needs."""

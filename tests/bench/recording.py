@@ -43,6 +43,7 @@ from support.serving import until
 
 WIDTH, HEIGHT, BITRATE, GOP_S = 1920, 1080, 4_000_000, 2
 CAMERAS = ("door", "hall", "left", "right")
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 SETTLE_S = 5.0
 PREVIEW_S = 30.0
 RECORD = """
@@ -112,8 +113,10 @@ def run(folder: Path, url: str, names: tuple[str, ...], seconds: float, *, pictu
     """Record with these cameras, and with ffmpeg `beside` them; the share of a core of each, ffmpeg last."""
     config = camera_config(folder, {name: Path("x") for name in names})
     camera = Camera(backend="rtsp", source=url, width=WIDTH, height=HEIGHT, fps=FPS)
-    config = config.model_copy(update={"camera": dict.fromkeys(names, camera)})
     with ExitStack() as stack:
+        runtime = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY)))  # as on the box
+        paths = config.paths.model_copy(update={"runtime": runtime})
+        config = config.model_copy(update={"camera": dict.fromkeys(names, camera), "paths": paths})
         groups = [stack.enter_context(recorder(config, name, pictures)) for name in names]
         if beside:
             groups.append(stack.enter_context(ffmpeg(url, folder / "ffmpeg")))

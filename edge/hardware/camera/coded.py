@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -39,7 +40,7 @@ _CLOSE_S = 4.0
 class CodedCamera:
     """See `CameraSource`; `container` sends in real time, and is closed by the thread that reads it.
 
-    `gather`: whether what has come may wait there. `ready` is for a device that does not block: it waits a moment for a
+    `gather`: whether what has come may wait there. `hang_up` ends a read that waits, from another thread. `ready` is for a device that does not block: it waits a moment for a
     picture and says whether there is one. One that is not to `record` gives pictures alone.
     """
 
@@ -54,7 +55,9 @@ class CodedCamera:
         record: bool = True,
         gather: bool = False,
         ready: Callable[[], bool] | None = None,
+        hang_up: Callable[[], None] | None = None,
     ) -> None:
+        self._hang_up = hang_up
         self._container, self._stream = container, stream
         self._stream.codec_context.thread_count = 1
         self._record, self._wait = record, ready
@@ -105,6 +108,8 @@ class CodedCamera:
     def close(self) -> None:
         """Stop the thread, which lets go of the camera; one that still waits for it ends by its own time limit."""
         self._stopping.set()
+        if self._hang_up is not None:
+            self._hang_up()
         self._thread.join(timeout=_CLOSE_S)
         self._mailbox.close()
 
@@ -139,8 +144,7 @@ class CodedCamera:
         """Once what had come is read, let some more come."""
         self._read_ms = clock.mono_ms()
         if self._gather_ms and self._early is None and self._times.caught_up:
-            left_ms = self._gather_ms - (self._read_ms + _AHEAD_MS) % self._gather_ms
-            self._stopping.wait(left_ms / 1000)
+            time.sleep((self._gather_ms - (self._read_ms + _AHEAD_MS) % self._gather_ms) / 1000)
             self._read_ms = clock.mono_ms()
 
     def _take(self, packet: av.Packet[VideoStream]) -> None:

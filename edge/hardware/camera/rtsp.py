@@ -7,6 +7,10 @@ camera's firmware may do; against no make of camera yet.
 
 from __future__ import annotations
 
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import av
@@ -33,12 +37,40 @@ def address(options: Camera) -> str:
 def open_network(name: str, options: Camera, *, pictures: bool = True, record: bool = True) -> CameraSource:
     """See `CodedCamera`. Unavailable: `camera_unreachable`, `camera_login`, `camera_no_stream`, later `camera_failed`;
     BadInput (`camera_format`) where it sends no H.264."""
+    before = _sockets()
     container = _connect(name, options)
+    ours = _sockets() - before
     for stream in container.streams.video:
         if stream.codec_context.name == "h264":
-            return CodedCamera(name, container, stream, options, pictures=pictures, record=record, gather=True)
+            return CodedCamera(
+                name,
+                container,
+                stream,
+                options,
+                pictures=pictures,
+                record=record,
+                gather=True,
+                hang_up=lambda: _shut(ours),
+            )
     container.close()
     raise BadInput("camera_format", camera=name, source=options.source)
+
+
+def _sockets() -> set[tuple[int, str]]:
+    """Descriptor and name (`socket:[inode]`) of each socket of this process."""
+    found = set[tuple[int, str]]()
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            if (name := str(link.readlink())).startswith("socket:"):
+                found.add((int(link.name), name))
+    return found
+
+
+def _shut(ours: set[tuple[int, str]]) -> None:
+    """End these connections, so that whoever reads them stops waiting; they are closed by whom they belong to."""
+    for number, _ in ours & _sockets():
+        with suppress(OSError), socket.socket(fileno=os.dup(number)) as connection:
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def _connect(name: str, options: Camera) -> InputContainer:
@@ -52,7 +84,8 @@ def _connect(name: str, options: Camera) -> InputContainer:
     host = urlsplit(options.source).netloc
     facts: dict[str, object]
     try:
-        return av.open(address(options), format="rtsp", options=wanted, timeout=(_OPEN_S, _READ_S))
+        # `timeout` above ends a read of a silent camera; another limit here would cost as much as all the reading
+        return av.open(address(options), format="rtsp", options=wanted, timeout=(_OPEN_S, None))
     except (av.HTTPUnauthorizedError, av.HTTPForbiddenError):
         code, facts = "camera_login", {"host": host}
     except (av.HTTPNotFoundError, av.HTTPOtherClientError, av.HTTPServerError):
