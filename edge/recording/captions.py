@@ -8,6 +8,8 @@ parts that the muxer has made, since the muxer would hold pictures back until it
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -63,11 +65,16 @@ def with_track(init: bytes, label: str, at: Instant) -> tuple[bytes, Captions]:
     return init[:length] + _box(b"moov", *parts), Captions(number, label, at)
 
 
-def with_lines(fragment: bytes, captions: Captions, start: int, duration: int) -> bytes:
-    """A fragment (`moof`, `mdat`) with its lines behind its pictures; `start` and `duration` in ticks are theirs."""
+@contextmanager
+def with_lines(
+    fragment: memoryview, captions: Captions, start: int, duration: int
+) -> Iterator[tuple[bytes | memoryview, ...]]:
+    """The parts of a fragment (`moof`, `mdat`) with its lines behind its pictures, which are not copied for it;
+    `start` and `duration` in ticks are theirs."""
     lines = captions.lines(start, duration)
     if not lines:
-        return fragment
+        yield (fragment,)
+        return
     (length,) = struct.unpack_from(">I", fragment)
     mdat, kind = struct.unpack_from(">I4s", fragment, length)
     if kind != b"mdat" or mdat != len(fragment) - length:
@@ -85,11 +92,13 @@ def with_lines(fragment: bytes, captions: Captions, start: int, duration: int) -
 
     more = len(traf(0))
     moof = b"".join(
-        _box(kind, _moved(body, more) if kind == b"traf" else body) for kind, body in children(fragment[8:length])
+        _box(kind, _moved(body, more) if kind == b"traf" else body)
+        for kind, body in children(bytes(fragment[8:length]))
     )
-    head = _box(b"moof", moof, traf(length + more + mdat))
     text = b"".join(samples)
-    return b"".join((head, struct.pack(">I4s", mdat + len(text), b"mdat"), memoryview(fragment)[length + 8 :], text))
+    head = _box(b"moof", moof, traf(length + more + mdat)) + struct.pack(">I4s", mdat + len(text), b"mdat")
+    with fragment[length + 8 :] as pictures:
+        yield head, pictures, text
 
 
 def _moved(traf: bytes, more: int) -> bytes:

@@ -14,6 +14,8 @@ import errno
 import hashlib
 import io
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +31,7 @@ from edge.recording.boxes import Layout, Piece, Started, read_layout, read_piece
 from edge.recording.files import sync_folder
 from edge.store.segments import Segment, segment_id
 
+Bytes = bytes | memoryview
 _MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof+skip_trailer"
 
 
@@ -37,14 +40,27 @@ def file_name(boot_id: str, sequence: int) -> str:
 
 
 class Sink:
-    """Where the muxer writes: memory, emptied after each fragment. It has no `seek`, so the muxer never goes back."""
+    """Where the muxer writes: memory that is used again for each fragment, since to get as much anew each second costs
+    more than to write it. It has no `seek`, so the muxer never goes back."""
 
     def __init__(self) -> None:
-        self.buffer = bytearray()
+        self._buffer = bytearray(1 << 16)
+        self.length = 0
 
     def write(self, data: bytes) -> int:
-        self.buffer += data
+        end = self.length + len(data)
+        if end > len(self._buffer):
+            self._buffer.extend(bytes(end))
+        self._buffer[self.length : end] = data
+        self.length = end
         return len(data)
+
+    @contextmanager
+    def taken(self) -> Iterator[memoryview]:
+        """What has been written, to be gone afterwards."""
+        with memoryview(self._buffer) as whole, whole[: self.length] as part:
+            yield part
+        self.length = 0
 
 
 @dataclass(frozen=True)
@@ -96,11 +112,12 @@ class SegmentWriter:
             self._stream = self._container.add_stream_from_template(video.template)
             self._container.start_encoding()
             self._tick = self._stream.time_base or Fraction(1, TICKS)
-            init, self._captions = captions.with_track(self._take(), label, at)
+            with self._sink.taken() as made:
+                init, self._captions = captions.with_track(bytes(made), label, at)
             self._layout: Layout = read_layout(io.BytesIO(init))
             self._init_sha256 = hashlib.sha256(init).hexdigest()
             self.bytes = 0
-            self._append(init)
+            self._append((init,))
             os.fsync(self._file.fileno())
             sync_folder(place.path.parent)
         except BaseException:
@@ -127,12 +144,12 @@ class SegmentWriter:
         muxed.duration, muxed.is_keyframe = packet.duration, packet.keyframe
         self._container.mux(muxed)
         self.frames += 1
-        return self._keep(sync) if self._sink.buffer else None
+        return self._keep(sync) if self._sink.length else None
 
     def close(self, cause: Cause) -> Segment:
         """Write the open fragment, sync file and folder, and return what the index is to say."""
         self._container.close()
-        if self._sink.buffer:
+        if self._sink.length:
             self._keep(sync=False)
         os.fsync(self._file.fileno())
         self._file.close()
@@ -153,34 +170,40 @@ class SegmentWriter:
         self._file.close()
         self._container.close()
 
-    def _take(self) -> bytes:
-        data = bytes(self._sink.buffer)
-        self._sink.buffer.clear()
-        return data
-
     def _keep(self, sync: bool) -> Fragment:
-        data = self._take()
-        piece = read_piece(io.BytesIO(data), 0, len(data), self._layout.track)
-        data = captions.with_lines(data, self._captions, piece.start, piece.duration)
-        fragment = fragment_of(len(self.fragments), self.bytes, data, piece, self.at, self._layout)
-        self._append(data)
+        with self._sink.taken() as data:
+            head = bytes(data[: int.from_bytes(data[:4], "big") + 16])  # the moof, and how long its mdat is
+            piece = read_piece(io.BytesIO(head), 0, len(data), self._layout.track)
+            with captions.with_lines(data, self._captions, piece.start, piece.duration) as parts:
+                fragment = fragment_of(len(self.fragments), self.bytes, parts, piece, self.at, self._layout)
+                self._append(parts)
         if sync:
             os.fdatasync(self._file.fileno())
         self.fragments.append(fragment)
         return fragment
 
-    def _append(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._file.write(rest) :]
-        self.bytes += len(data)
+    def _append(self, parts: Sequence[Bytes]) -> None:
+        length = sum(len(part) for part in parts)
+        done = os.writev(self._file.fileno(), parts)
+        if done < length:
+            rest = memoryview(b"".join(parts))[done:]
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        self.bytes += length
 
 
-def fragment_of(n: int, offset: int, data: bytes, piece: Piece, at: Instant, layout: Layout) -> Fragment:
-    """A fragment's entry; its times count from the segment's first picture, so that live and salvaged agree."""
+def fragment_of(n: int, offset: int, parts: Sequence[Bytes], piece: Piece, at: Instant, layout: Layout) -> Fragment:
+    """A fragment's entry; its times count from the segment's first picture, so that live and salvaged agree.
+
+    `parts`: its bytes, one behind the other.
+    """
     since, until = layout.ms(piece.start), layout.ms(piece.start + piece.duration)
-    digest = hashlib.sha256(data).hexdigest()
-    return Fragment(n, offset, len(data), digest, at.wall_ms + since, at.mono_ms + since, until - since, piece.key)
+    digest, length = hashlib.sha256(), 0
+    for part in parts:
+        digest.update(part)
+        length += len(part)
+    found = digest.hexdigest()
+    return Fragment(n, offset, length, found, at.wall_ms + since, at.mono_ms + since, until - since, piece.key)
 
 
 def segment_of(

@@ -34,6 +34,7 @@ _REOPEN_S = 2.0
 _REMOTE_S = (1.0, 2.0, 4.0, 8.0, 10.0)  # a network camera is asked less often the longer it is away
 _LOGIN_S = (60.0, 300.0)  # many a camera locks an account after some wrong logins
 _STATUS_MS = 1000
+_JUDGE_MS = 350  # how it goes is judged so often, and not whenever packets come
 _SILENT_MS = 10_000  # then the camera is closed and opened again
 _CLOSE_S = 2.0
 _PEN_S = 1.5
@@ -116,7 +117,7 @@ class _Service:
         self._judged = (0, clock.quality())  # in which second, and what of the wall clock
         self._ring: tuple[RingWriter, int] | None = None
         self._state: tuple[str, dict[str, object]] = ("recording_starting", {"camera": name})
-        self._status_ms = 0
+        self._status_ms = self._judge_ms = 0
         self._packets = 0
         self._last_packet_ms = clock.mono_ms()
         self._watch = Watch(exact=False)
@@ -179,6 +180,9 @@ class _Service:
             self._watch.look(picture.look)
         elif packets and self._pictures:
             self._watch.video(now)
+        if now < self._judge_ms:
+            return True
+        self._judge_ms = now + _JUDGE_MS
         sight = self._watch.sight
         silent_ms = now - self._last_packet_ms
         if silent_ms > _SILENT_MS:

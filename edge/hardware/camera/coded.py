@@ -40,7 +40,8 @@ _CLOSE_S = 4.0
 class CodedCamera:
     """See `CameraSource`; `container` sends in real time, and is closed by the thread that reads it.
 
-    `gather`: whether what has come may wait there. `hang_up` ends a read that waits, from another thread. `ready` is for a device that does not block: it waits a moment for a
+    `gather`: whether what has come may wait there. `hang_up` ends a read that waits, from another thread.
+    `ready` is for a device that does not block: it waits a moment for a
     picture and says whether there is one. One that is not to `record` gives pictures alone.
     """
 
@@ -133,7 +134,8 @@ class CodedCamera:
                 for packet in self._container.demux(self._stream):
                     if self._stopping.is_set():
                         return
-                    heard = clock.mono_ms()
+                    if self._wait is not None:
+                        heard = clock.mono_ms()
                     yield packet
                 return
             except BlockingIOError:
