@@ -6,72 +6,45 @@ piece of each picture costs more than to handle it.
 
 from __future__ import annotations
 
-import errno
 import threading
-import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from fractions import Fraction
 
 import av
-from av.container import InputContainer
-from av.video.stream import VideoStream
+from av.video.codeccontext import VideoCodecContext
 
 from edge import clock
 from edge.config import Camera
 from edge.domain.reasons import words
 from edge.domain.sight import Cadence
 from edge.hardware.camera.eye import Eye
+from edge.hardware.camera.feed import Coded, Feed
 from edge.hardware.camera.mailbox import Mailbox
 from edge.hardware.camera.pictures import from_frame, picture_fps
 from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, parameter_sets, probe
 from edge.why import why
 
-SILENT_MS = 3000
 _RUSH_MS = 300
 _GATHER_MS = 200
-_AHEAD_MS = 20  # of those who fetch what was gathered, on the same beat
-_AWAITED_MS = 2
 _JUMP = 5 * TICKS  # a step of the camera's clock that is no pause
-_AGE = TICKS // 10
-_CLOSE_S = 4.0
+_SOON_S, _CLOSE_S = 0.5, 4.0
 
 
 class CodedCamera:
-    """See `CameraSource`; `container` sends in real time, and is closed by the thread that reads it.
+    """See `CameraSource`; `feed` is closed by the thread that reads it. Without `record` it gives pictures alone."""
 
-    `gather`: whether what has come may wait there. `hang_up` ends a read that waits, from another thread.
-    `ready` is for a device that does not block: it waits a moment for a
-    picture and says whether there is one. One that is not to `record` gives pictures alone.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        container: InputContainer,
-        stream: VideoStream,
-        options: Camera,
-        *,
-        pictures: bool = True,
-        record: bool = True,
-        gather: bool = False,
-        ready: Callable[[], bool] | None = None,
-        hang_up: Callable[[], None] | None = None,
-    ) -> None:
-        self._hang_up = hang_up
-        self._container, self._stream = container, stream
-        self._stream.codec_context.thread_count = 1
-        self._record, self._wait = record, ready
+    def __init__(self, name: str, feed: Feed, options: Camera, *, pictures: bool = True, record: bool = True) -> None:
+        self._feed, self._record = feed, record
         self._picture_ms = 1000 / picture_fps(options) if pictures else None
-        rest_ms = _GATHER_MS if self._picture_ms is None else min(_GATHER_MS, self._picture_ms / 2)
-        self._gather_ms = round(rest_ms) if gather else 0
+        self._rest_ms = round(_GATHER_MS if self._picture_ms is None else min(_GATHER_MS, self._picture_ms / 2))
+        self._decoder: VideoCodecContext | None = None
         self._next_picture = 0.0
         self._mailbox = Mailbox(name)
         self._eye, self._cadence = Eye(), Cadence()
         self._video: VideoFormat | None = None
         self._sets = b""
-        self._read_ms = 0  # when the packet before had been dealt with
-        self._times = Times(self._stream)
+        self._times = Times(feed.time_base, feed.rate)
         self._early: list[tuple[Packet, VideoFormat]] | None = []
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._read, name=f"coded-{name}", daemon=True)
@@ -109,60 +82,38 @@ class CodedCamera:
     def close(self) -> None:
         """Stop the thread, which lets go of the camera; one that still waits for it ends by its own time limit."""
         self._stopping.set()
-        if self._hang_up is not None:
-            self._hang_up()
-        self._thread.join(timeout=_CLOSE_S)
+        self._thread.join(timeout=_SOON_S)
+        if self._thread.is_alive():
+            self._feed.hang_up()
+            self._thread.join(timeout=_CLOSE_S)
         self._mailbox.close()
 
     def _read(self) -> None:
         try:
-            for packet in self._packets():
-                if packet.size:
-                    self._take(packet)
-                self._gather()
+            for coded in self._feed.read():
+                if self._stopping.is_set():
+                    return
+                self._take(coded)
             self._mailbox.fail(words("camera_ended"))
         except (av.FFmpegError, OSError, ValueError) as error:
             self._mailbox.fail(why(error))
         finally:
-            self._container.close()
+            self._feed.close()
 
-    def _packets(self) -> Iterator[av.Packet[VideoStream]]:
-        """Packets as they come. TimeoutError when a device that does not block has had none for SILENT_MS."""
-        heard = clock.mono_ms()
-        while not self._stopping.is_set():
-            try:
-                for packet in self._container.demux(self._stream):
-                    if self._stopping.is_set():
-                        return
-                    if self._wait is not None:
-                        heard = clock.mono_ms()
-                    yield packet
-                return
-            except BlockingIOError:
-                if self._wait is None or (not self._wait() and clock.mono_ms() - heard > SILENT_MS):
-                    raise TimeoutError(errno.ETIMEDOUT, "no picture") from None
-
-    def _gather(self) -> None:
-        """Once what had come is read, let some more come."""
-        self._read_ms = clock.mono_ms()
-        if self._gather_ms and self._early is None and self._times.caught_up:
-            time.sleep((self._gather_ms - (self._read_ms + _AHEAD_MS) % self._gather_ms) / 1000)
-            self._read_ms = clock.mono_ms()
-
-    def _take(self, packet: av.Packet[VideoStream]) -> None:
-        now, data = clock.mono_ms(), bytes(packet)
-        if packet.is_keyframe:
+    def _take(self, coded: Coded) -> None:
+        now, data = clock.mono_ms(), coded.data
+        if coded.keyframe:
             data = self._begin(data)
         if self._video is None:
             return  # nothing can be made of it before the first key frame
-        stamp = packet.dts if packet.dts is not None else packet.pts
-        dts, step, taken = self._times.of(stamp, now, awaited=now - self._read_ms >= _AWAITED_MS)
+        stamp = coded.pts if coded.dts is None else coded.dts
+        dts, step, taken = self._times.of(stamp, now, fresh=coded.fresh)
         if stamp is not None:
             self._cadence.taken(dts * 1_000_000 // TICKS)
-        ahead = 0 if packet.pts is None or packet.dts is None else max(0, self._times.ticks(packet.pts - packet.dts))
-        self._put(Packet(data, dts + ahead, dts, step, packet.is_keyframe, taken), self._video)
+        ahead = 0 if coded.pts is None or coded.dts is None else max(0, self._times.ticks(coded.pts - coded.dts))
+        self._put(Packet(data, dts + ahead, dts, step, coded.keyframe, taken), self._video)
         if self._picture_ms is not None:
-            self._look(packet, taken)
+            self._look(coded, taken)
 
     def _put(self, packet: Packet, video: VideoFormat) -> None:
         """The first come in a rush, of which the last were the least late: their times are known after a moment."""
@@ -176,22 +127,27 @@ class CodedCamera:
         if self._times.known:
             for early, its in self._early:
                 self._mailbox.put(replace(early, mono_ms=self._times.mono(early.dts)), its)
-            self._early = None
+            self._early, self._feed.rest_ms = None, self._rest_ms
 
     def _begin(self, data: bytes) -> bytes:
         """A key frame, its parameter sets before it; other sets than before (a new size) are a new format."""
         sets = parameter_sets(data)
         if not sets:
-            sets = self._sets or parameter_sets((self._stream.codec_context.extradata or b"") + b"\0\0\1\x65")
+            sets = self._sets or parameter_sets(self._feed.extradata + b"\0\0\1\x65")
             data = sets + data
         if sets and sets != self._sets:
             with suppress(ValueError, OSError, av.FFmpegError):  # damaged: the next one may be whole
                 self._video, self._sets = probe(data), sets
         return data
 
-    def _look(self, packet: av.Packet[VideoStream], taken: int) -> None:
+    def _look(self, coded: Coded, taken: int) -> None:
         with suppress(av.FFmpegError), self._eye.busy():  # a damaged picture is still recorded as it is
-            for frame in packet.decode():
+            if self._decoder is None:
+                made = av.CodecContext.create("h264", "r")
+                assert isinstance(made, VideoCodecContext)  # noqa: S101 - for the type checker
+                made.thread_count, made.extradata = 1, self._feed.extradata or None
+                self._decoder = made
+            for frame in self._decoder.decode(av.Packet(coded.data)):
                 self._eye.frame(frame)
                 if self._picture_ms is not None and taken >= self._next_picture:
                     self._next_picture = max(self._next_picture + self._picture_ms, taken - self._picture_ms)
@@ -201,16 +157,13 @@ class CodedCamera:
 class Times:
     """The camera's clock as ours: ticks that only grow, and when on the monotonic clock each picture was taken."""
 
-    def __init__(self, stream: VideoStream) -> None:
-        base = stream.time_base
-        self._up, self._down = (base.numerator * TICKS, base.denominator) if base else (1, 1)
-        self._frame = round(TICKS / float(stream.average_rate or 25))
+    def __init__(self, base: Fraction, rate: float | None) -> None:
+        self._up, self._down = base.numerator * TICKS, base.denominator
+        self._frame = round(TICKS / (rate or 25))
         self._last: int | None = None  # on the camera's clock
         self._dts = 0
         self._base_ms = 0.0  # when tick 0 was
         self._arrived = self._first = 0
-        self.caught_up = False
-        """Whether the last packet had come so lately that there can be no other yet."""
 
     @property
     def known(self) -> bool:
@@ -223,9 +176,9 @@ class Times:
     def ticks(self, stamp: int) -> int:
         return stamp * self._up // self._down
 
-    def of(self, stamp: int | None, now: int, *, awaited: bool = True) -> tuple[int, int, int]:
+    def of(self, stamp: int | None, now: int, *, fresh: bool = True) -> tuple[int, int, int]:
         """(ticks, ticks since the packet before, monotonic ms) of a packet with this stamp that has come now; unless it
-        was `awaited` it may have come before."""
+        is `fresh` it may have come before."""
         at = None if stamp is None else self.ticks(stamp)
         if self._arrived == 0:
             self._base_ms, self._first, step = float(now), now, 0
@@ -243,7 +196,6 @@ class Times:
             self._base_ms -= taken - now
         elif now - taken > 2000:
             self._base_ms += now - taken
-        elif awaited:  # follow a clock that runs differently
+        elif fresh:  # follow a clock that runs differently
             self._base_ms += (now - taken) * 0.0005
-        self.caught_up = now - taken < min(step or self._frame, _AGE) * 1000 / TICKS
         return self._dts, step or self._frame, self.mono(self._dts)

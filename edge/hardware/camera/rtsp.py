@@ -1,4 +1,4 @@
-"""A network camera over RTSP: its H.264 as it comes, by TCP, decoded besides for the pictures of faces.
+"""A network camera over RTSP: its H.264 as it comes, by TCP, read by ourselves or, where it is unusual, by libavformat.
 
 User and password stand in options of their own and reach nothing but the connection: messages of the library, which
 may quote the whole address, are never passed on. Tested against a server of our own on loopback, which plays what a
@@ -7,10 +7,8 @@ camera's firmware may do; against no make of camera yet.
 
 from __future__ import annotations
 
-import os
-import socket
-from contextlib import suppress
-from pathlib import Path
+import logging
+from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
 import av
@@ -19,10 +17,14 @@ from av.container import InputContainer
 from edge.config import Camera
 from edge.errors import BadInput, Unavailable
 from edge.hardware.camera.coded import CodedCamera
+from edge.hardware.camera.feed import Coded, Feed, LibavFeed
+from edge.hardware.camera.rtspfeed import Refused, RtspFeed, Unusual
 from edge.hardware.camera.source import CameraSource
 from edge.why import why
 
+_log = logging.getLogger(__name__)
 _OPEN_S, _READ_S = 4.0, 3.0
+_unusual = set[str]()  # addresses, without login, of cameras that are left to libavformat
 
 
 def address(options: Camera) -> str:
@@ -37,40 +39,42 @@ def address(options: Camera) -> str:
 def open_network(name: str, options: Camera, *, pictures: bool = True, record: bool = True) -> CameraSource:
     """See `CodedCamera`. Unavailable: `camera_unreachable`, `camera_login`, `camera_no_stream`, later `camera_failed`;
     BadInput (`camera_format`) where it sends no H.264."""
-    before = _sockets()
+    return CodedCamera(name, _feed(name, options), options, pictures=pictures, record=record)
+
+
+def _feed(name: str, options: Camera) -> Feed:
+    """The camera read by ourselves; by libavformat where it is unusual, and has been since."""
+    facts: dict[str, object] = {"host": urlsplit(options.source).netloc}
+    code = ""
+    if options.source not in _unusual:
+        try:
+            return _Own(options.source, options.user, options.password, open_s=_OPEN_S, read_s=_READ_S)
+        except Unusual as error:
+            _log.info("camera %s is left to libavformat: %s", name, error)
+        except Refused as error:
+            code = "camera_login" if error.status in (401, 403) else "camera_no_stream"
+            facts = facts if code == "camera_login" else {"source": options.source}
+        except (OSError, ValueError) as error:
+            code, facts = "camera_unreachable", {**facts, "detail": why(error)}
+    if code:
+        raise Unavailable(code, camera=name, **facts)
     container = _connect(name, options)
-    ours = _sockets() - before
     for stream in container.streams.video:
         if stream.codec_context.name == "h264":
-            return CodedCamera(
-                name,
-                container,
-                stream,
-                options,
-                pictures=pictures,
-                record=record,
-                gather=True,
-                hang_up=lambda: _shut(ours),
-            )
+            return LibavFeed(container, stream)
     container.close()
     raise BadInput("camera_format", camera=name, source=options.source)
 
 
-def _sockets() -> set[tuple[int, str]]:
-    """Descriptor and name (`socket:[inode]`) of each socket of this process."""
-    found = set[tuple[int, str]]()
-    for link in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):  # closed meanwhile
-            if (name := str(link.readlink())).startswith("socket:"):
-                found.add((int(link.name), name))
-    return found
+class _Own(RtspFeed):
+    """Remembers a camera that turns out to be unusual."""
 
-
-def _shut(ours: set[tuple[int, str]]) -> None:
-    """End these connections, so that whoever reads them stops waiting; they are closed by whom they belong to."""
-    for number, _ in ours & _sockets():
-        with suppress(OSError), socket.socket(fileno=os.dup(number)) as connection:
-            connection.shutdown(socket.SHUT_RDWR)
+    def read(self) -> Iterator[Coded]:
+        try:
+            yield from super().read()
+        except Unusual:
+            _unusual.add(self.url)
+            raise
 
 
 def _connect(name: str, options: Camera) -> InputContainer:
@@ -84,8 +88,7 @@ def _connect(name: str, options: Camera) -> InputContainer:
     host = urlsplit(options.source).netloc
     facts: dict[str, object]
     try:
-        # `timeout` above ends a read of a silent camera; another limit here would cost as much as all the reading
-        return av.open(address(options), format="rtsp", options=wanted, timeout=(_OPEN_S, None))
+        return av.open(address(options), format="rtsp", options=wanted, timeout=(_OPEN_S, _READ_S))
     except (av.HTTPUnauthorizedError, av.HTTPForbiddenError):
         code, facts = "camera_login", {"host": host}
     except (av.HTTPNotFoundError, av.HTTPOtherClientError, av.HTTPServerError):

@@ -20,6 +20,7 @@ from edge.config import Camera
 from edge.errors import Unavailable
 from edge.hardware.camera.capture import CaptureCamera
 from edge.hardware.camera.coded import CodedCamera
+from edge.hardware.camera.feed import LibavFeed
 from edge.hardware.camera.source import CameraSource
 
 _TIMEOUT_S = (5.0, 3.0)  # opening, and waiting for one picture
@@ -58,7 +59,7 @@ def open_device(name: str, options: Camera, *, pictures: bool = True) -> CameraS
             continue
         stream, ready = container.streams.video[0], _unblocked(device)
         if stream.codec_context.name == "h264":
-            return CodedCamera(name, container, stream, options, pictures=pictures, ready=ready)
+            return CodedCamera(name, LibavFeed(container, stream, ready), options, pictures=pictures)
         return CaptureCamera(name, container, options, pictures=pictures, ready=ready)
     raise Unavailable(code, camera=name, source=device) from failure
 

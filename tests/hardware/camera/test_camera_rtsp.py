@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
-from types import SimpleNamespace
 
 import av
 import pytest
@@ -183,8 +182,7 @@ def test_what_cannot_be_watched_has_its_name(units: list[list[bytes]]) -> None:
 
 def times_of(stamps: list[tuple[int | None, int]]) -> list[tuple[int, int]]:
     """(ticks, monotonic ms) of packets with these stamps, each come at this monotonic ms."""
-    stream = SimpleNamespace(time_base=Fraction(1, TICKS), average_rate=10)
-    times = Times(stream)  # type: ignore[arg-type]
+    times = Times(Fraction(1, TICKS), 10)
     return [(dts, mono) for dts, _, mono in (times.of(stamp, now) for stamp, now in stamps)]
 
 
