@@ -35,7 +35,7 @@ _REMOTE_S = (1.0, 2.0, 4.0, 8.0, 10.0)  # a network camera is asked less often t
 _LOGIN_S = (60.0, 300.0)  # many a camera locks an account after some wrong logins
 _STATUS_MS = 1000
 _KEYS_MS = 1200
-_JUDGE_MS = 350  # how it goes is judged so often, and not whenever packets come
+_JUDGE_MS = 350  # so often it is judged how it goes while all is well, and not whenever packets come
 _SILENT_MS = 10_000  # then the camera is closed and opened again
 _CLOSE_S = 2.0
 _PEN_S = 1.5
@@ -183,7 +183,7 @@ class _Service:
             self._watch.look(picture.look)
         elif packets and self._pictures:
             self._watch.video(now)
-        if now < self._judge_ms:
+        if now < self._judge_ms and self._state[0] == "recording_on":
             return True
         self._judge_ms = now + _JUDGE_MS
         sight = self._watch.sight
