@@ -55,6 +55,7 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
     },
     "web_kills": {"lost": NONE, "doubled": NONE},
     "vm_kills": {"lost": NONE, "doubled": NONE, "changed": NONE},
+    "vm_footage": {"lost_s_most": Limit(most=2), "files_gone": NONE},
     "camera_kills": {"lost_s_most": Limit(most=1.3)},
     "wifi": {"lost": NONE, "doubled": NONE},
     "hostile": {"sent": Limit(least=10_000), "faults": NONE, "rows_of_others_changed": NONE},
