@@ -91,8 +91,9 @@ ROWS = {
         "录像时给虚拟机拔电 power cut while recording",
         "`make vmkill`",
         "拔电 {cuts} 次，每次最多丢 **{lost_s_most} 秒**（中位数 {lost_s_median} 秒），磁盘缓存里的 "
-        "{writes_left_out} 次写入一并丢弃，文件丢失 **{files_gone}** / {cuts} cuts, at most **{lost_s_most} s** lost at one (median "
-        "{lost_s_median} s), {writes_left_out} writes in the disk's own cache gone with it, **{files_gone}** "
+        "{writes_left_out} 次写入一并丢弃，文件丢失 **{files_gone}** / {cuts} cuts, at most "
+        "**{lost_s_most} s** lost at one (median {lost_s_median} s), {writes_left_out} writes "
+        "in the disk's own cache gone with it, **{files_gone}** "
         "files gone",
     ),
     "papers": (

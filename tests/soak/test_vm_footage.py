@@ -2,9 +2,10 @@
 gone, and index, hashes, ledger and the gaps' causes are right after it.
 
 QEMU is killed with SIGKILL and started again from the same disk: half of the times with `cache=none`, where what the
-guest has sent to the disk is on it, half of the times from the disk as it was at the guest's last flush, so that nothing
-of the disk's own cache is left (`support/logwrites.py`). The guest says on its serial line how long it has been up; the
-last it said is when the power went. Run by `make vmkill`, which makes the disk (`provisioning/vmtest.sh`).
+guest has sent to the disk is on it, half of the times from the disk as it was at the guest's last flush, so that
+nothing of the disk's own cache is left (`support/logwrites.py`). The guest says on its serial line
+how long it has been up; the last it said is when the power went. Run by `make vmkill`, which makes the
+disk (`provisioning/vmtest.sh`).
 """
 
 from __future__ import annotations
@@ -38,11 +39,13 @@ MASKED = ("vmtest", "examroom-checkin", "examroom-uplink")
 SAID = re.compile(r"examroom-up ([0-9a-f]{32}) ([0-9]+)\.([0-9]{2})")
 RECORDING_S = 25.0
 """Within this the camera has begun to record once the page answers; what it lost before is counted too."""
+SCRIPT = """boot=$(tr -d - </proc/sys/kernel/random/boot_id)
+while sleep 0.05; do read up rest </proc/uptime; echo "examroom-up $boot $up" >/dev/ttyS0; done
+"""
 UNIT = """[Unit]
 Description=how long the machine has been up, on its serial line
 [Service]
-ExecStart=/bin/sh -c 'boot=$(tr -d - </proc/sys/kernel/random/boot_id); while sleep 0.05; do read up rest </proc/uptime; \
-echo "examroom-up $boot $up" >/dev/ttyS0; done'
+ExecStart=/bin/sh /var/lib/vmtest/up.sh
 [Install]
 WantedBy=multi-user.target
 """
@@ -63,6 +66,7 @@ def disk() -> Path:
     with mounted(copy) as root:
         unit = root / "etc/systemd/system/up.service"
         unit.write_text(UNIT)
+        (root / "var/lib/vmtest/up.sh").write_text(SCRIPT)
         (root / "etc/systemd/system/multi-user.target.wants/up.service").symlink_to("/etc/systemd/system/up.service")
     return copy
 

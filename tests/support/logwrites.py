@@ -1,7 +1,7 @@
 """A disk as it is when the power goes and nothing that was not flushed has reached it.
 
-QEMU's `blklogwrites` writes down each write and flush of the guest in the format of the kernel's dm-log-writes; `replay`
-makes the disk of it as it was at the last flush.
+QEMU's `blklogwrites` writes down each write and flush of the guest in the format of the kernel's dm-log-writes;
+`replay` makes the disk of it as it was at the last flush.
 """
 
 from __future__ import annotations

@@ -71,20 +71,22 @@ class RtspFeed:
         self._parts: list[bytes] = []
         self._key = self._picture = False
         self._stamp: int | None = None
-        self._time = 0  # of the picture before, extended to more than 32 bits
+        self._time: int | None = None  # of the picture before, extended to more than 32 bits
         self._marked = self._trust = 0
         self._keyless = 0
 
     def read(self) -> Iterator[Coded]:
         """Pictures as they come, until the camera hangs up. OSError when it is silent; Unusual."""
-        while self._fill():
+        while True:
+            found = list(self._pictures())  # some may have come with the answer to PLAY
+            for n, (data, key, stamp) in enumerate(found):
+                yield Coded(data, key, stamp, stamp, n == len(found) - 1)
+            if not self._fill():
+                return
             now = time.monotonic()
             if now - self._alive > self._every_s:
                 self._alive = now
                 self._keep_alive()
-            found = list(self._pictures())
-            for n, (data, key, stamp) in enumerate(found):
-                yield Coded(data, key, stamp, stamp, n == len(found) - 1)
 
     def hang_up(self) -> None:
         with suppress(OSError):
@@ -182,6 +184,7 @@ class RtspFeed:
     def _whole(self) -> tuple[bytes, bool, int]:
         data, key, stamp = b"".join(self._parts), self._key, self._stamp or 0
         self._parts, self._key, self._picture = [], False, False
+        self._time = stamp if self._time is None else self._time
         step = (stamp - self._time + (1 << 31)) % (1 << 32) - (1 << 31)
         if -self._clock < step < 0:
             raise Unusual("pictures in another order than they are shown")
