@@ -50,11 +50,13 @@ class CaptureCamera:
         options: Camera,
         *,
         pictures: bool = True,
+        record: bool = True,
         ready: Callable[[], bool] | None = None,
     ) -> None:
-        self._wait = ready
+        self._wait, self._record = ready, record
         self._container, self._options = container, options
         self._picture_ms = 1000 / picture_fps(options) if pictures else None
+        self._next_picture = 0.0
         self._mailbox = Mailbox(name)
         self._format: VideoFormat | None = None
         self._sets = b""
@@ -125,7 +127,7 @@ class CaptureCamera:
     def _encode_all(self) -> None:
         encoder: VideoCodecContext | None = None
         began = clock.mono_ms()
-        last_pts, next_picture, next_key, rate = -1, 0.0, 0, 0
+        last_pts, next_key, rate = -1, 0, 0
         for frame in self._frames():
             if self._stopping.is_set():
                 return
@@ -134,6 +136,9 @@ class CaptureCamera:
                 self._eye.frame(frame)
             if frame.pts is not None and frame.time_base is not None:  # the kernel's time of the picture
                 self._cadence.taken(round(frame.pts * frame.time_base * 1_000_000))
+            self._show(frame, now)
+            if not self._record:
+                continue
             pts = max(last_pts + 1, (now - began) * TICKS // 1000)
             fresh = encoder is None or rate != self._bitrate
             if encoder is None or fresh:  # x264 takes no other rate while it runs
@@ -149,10 +154,12 @@ class CaptureCamera:
             last_pts = pts
             for packet in encoder.encode(small):
                 self._keep(Packet(bytes(packet), pts, pts, ticks, bool(packet.is_keyframe), now), fresh)
-            if self._picture_ms is not None and now >= next_picture:
-                next_picture = now + self._picture_ms - 1000 / self._options.fps / 2
-                with self._eye.busy():
-                    self._mailbox.show(from_frame(frame, self._eye, now, -1))
+
+    def _show(self, frame: av.VideoFrame, now: int) -> None:
+        if self._picture_ms is not None and now >= self._next_picture:
+            self._next_picture = now + self._picture_ms - 1000 / self._options.fps / 2
+            with self._eye.busy():
+                self._mailbox.show(from_frame(frame, self._eye, now, -1))
 
     def _keep(self, packet: Packet, fresh: bool) -> None:
         """`fresh`: of a new encoder, whose stream may well be of the old format."""

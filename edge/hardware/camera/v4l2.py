@@ -36,8 +36,8 @@ _FINAL = {
 }
 
 
-def open_device(name: str, options: Camera, *, pictures: bool = True) -> CameraSource:
-    """`options.source` is a device node or its number.
+def open_device(name: str, options: Camera, *, pictures: bool = True, record: bool = True) -> CameraSource:
+    """`options.source` is a device node or its number. One that is not to `record` is not coded either.
 
     Unavailable: `camera_missing`, `camera_busy`, `camera_denied`, `camera_not_video`, or `camera_mode` where it gives
     nothing that can be used.
@@ -45,7 +45,10 @@ def open_device(name: str, options: Camera, *, pictures: bool = True) -> CameraS
     device = f"/dev/video{options.source}" if options.source.isdigit() else options.source
     wanted = {"video_size": f"{options.width}x{options.height}", "framerate": str(options.fps)}
     code, failure = "camera_mode", None
-    for choice in ({**wanted, "input_format": "h264"}, {**wanted, "input_format": "mjpeg"}, wanted, {}):
+    choices = [{**wanted, "input_format": "mjpeg"}, wanted, {}]
+    if record:
+        choices.insert(0, {**wanted, "input_format": "h264"})
+    for choice in choices:
         try:
             container = av.open(device, format="v4l2", options=choice, timeout=_TIMEOUT_S)
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -59,8 +62,8 @@ def open_device(name: str, options: Camera, *, pictures: bool = True) -> CameraS
             continue
         stream, ready = container.streams.video[0], _unblocked(device)
         if stream.codec_context.name == "h264":
-            return CodedCamera(name, LibavFeed(container, stream, ready), options, pictures=pictures)
-        return CaptureCamera(name, container, options, pictures=pictures, ready=ready)
+            return CodedCamera(name, LibavFeed(container, stream, ready), options, pictures=pictures, record=record)
+        return CaptureCamera(name, container, options, pictures=pictures, record=record, ready=ready)
     raise Unavailable(code, camera=name, source=device) from failure
 
 

@@ -17,7 +17,8 @@ from edge import clock
 from edge.config import Camera
 from edge.errors import BadInput, ExamroomError, Unavailable
 from edge.hardware.camera import CameraSource, Packet, open_camera, rtsp
-from edge.hardware.camera.coded import Times
+from edge.hardware.camera.coded import CodedCamera, Times
+from edge.hardware.camera.second import TwoStreams
 from edge.hardware.camera.source import TICKS, parameter_sets
 from support.rtsp import FPS, FakeNetworkCamera, access_units, network_camera
 
@@ -87,6 +88,38 @@ def test_what_the_camera_coded_comes_through_as_it_is(units: list[list[bytes]], 
     decoder = av.CodecContext.create("h264", "r")
     frames = [f for p in packets for f in decoder.decode(av.Packet(p.data))]  # type: ignore[attr-defined]
     assert len(frames) >= 14
+
+
+def test_pictures_come_from_a_stream_of_their_own_and_the_main_one_is_never_decoded(units: list[list[bytes]]) -> None:
+    """It may go away and come back: what is recorded goes on."""
+    with (
+        network_camera(units) as server,
+        network_camera(access_units(160, 90)) as small,
+        opened(server, look=small.url) as camera,
+    ):
+        assert isinstance(camera, TwoStreams)
+        packets, sizes = list[Packet](), list[tuple[int, int]]()
+
+        def shown(size: tuple[int, int] | None) -> None:
+            until, sizes[:] = time.monotonic() + 8, []
+            while size not in sizes if size else camera._second is not None:
+                assert time.monotonic() < until
+                packets.extend(camera.packets(0.05))
+                picture = camera.picture()
+                sizes.extend([(picture.width, picture.height)] if picture else [])
+
+        shown((160, 90))
+        small.stop()
+        shown(None)
+        small.start()
+        shown((160, 90))
+        video, main = camera.format, camera._main
+        assert video is not None
+        assert (video.width, video.height) == (320, 180)
+        assert isinstance(main, CodedCamera)
+        assert main._decoder is None
+        assert main.look_cpu_s == 0 < camera.look_cpu_s
+    assert {b.dts - a.dts for a, b in pairwise(packets)} == {TICKS // FPS}
 
 
 def test_a_new_size_is_a_new_format_without_a_hole(units: list[list[bytes]]) -> None:
@@ -214,6 +247,9 @@ def test_a_camera_whose_clock_runs_differently_is_followed_and_late_packets_are_
         {"source": "rtsp:///x"},
         {"source": "rtsp://h:99999/x"},
         {"source": "rtsp://user:hunter2@h/x"},
+        {"source": "rtsp://h/x", "look": "rtsp://user:hunter2@h/y"},
+        {"source": "rtsp://h/x", "look": "http://h/y"},
+        {"backend": "v4l2", "source": "0", "look": "video1", "user": "u", "password": "hunter2"},
         {"source": "rtsp://h/x y"},
         {"source": "rtsp://h/x", "password": "hunter2"},
         {"source": "rtsp://h/x", "user": "a:b", "password": "hunter2"},
