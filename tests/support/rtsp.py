@@ -69,6 +69,7 @@ class FakeNetworkCamera:
     codec: str = "H264"
     logins: int = 0  # refused ones
     sessions: int = 0
+    asked: list[str] = field(default_factory=list)  # methods, in order
     _listener: socket.socket = field(init=False)
     _random: random.Random = field(default_factory=lambda: random.Random(6))
     _open: list[socket.socket] = field(default_factory=list)
@@ -119,19 +120,23 @@ class FakeNetworkCamera:
         buffer, sending = b"", threading.Lock()
         with connection, suppress(OSError, ConnectionError):
             while True:
-                while b"\r\n\r\n" not in buffer:
+                while buffer[:1] == b"$" or b"\r\n\r\n" not in buffer:
+                    if buffer[:1] == b"$" and len(buffer) >= 4:  # RTCP of the watcher
+                        length = 4 + struct.unpack(">H", buffer[2:4])[0]
+                        if len(buffer) >= length:
+                            buffer = buffer[length:]
+                            continue
                     data = connection.recv(4096)
                     if not data:
                         return
                     buffer += data
-                    while buffer[:1] == b"$" and len(buffer) >= 4:  # RTCP of the watcher
-                        buffer = buffer[4 + struct.unpack(">H", buffer[2:4])[0] :]
                 head, _, buffer = buffer.partition(b"\r\n\r\n")
                 self._answer(connection, sending, head.decode())
 
     def _answer(self, connection: socket.socket, sending: threading.Lock, head: str) -> None:
         line, *rest = head.split("\r\n")
         method, url, _ = line.split(" ")
+        self.asked.append(method)
         headers = {key.lower(): value.strip() for key, _, value in (one.partition(":") for one in rest)}
         status, more, body = "200 OK", list[str](), ""
         if method != "OPTIONS" and not self._let_in(method, headers.get("authorization", "")):

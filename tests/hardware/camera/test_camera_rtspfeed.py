@@ -126,6 +126,20 @@ def test_sets_with_a_time_of_their_own_go_with_the_picture_behind_them() -> None
     assert first.data == b"".join(START + unit for unit in (*SETS, KEY))
 
 
+def test_a_session_is_kept_alive_without_losing_a_picture() -> None:
+    """Requests, with the login, and reports go out between the pictures, and the answers come among them."""
+    with network_camera(access_units(320, 180), user="u", password="p") as server:
+        with closing(RtspFeed(server.url, "u", "p", open_s=5, read_s=5)) as feed:
+            feed._every_s, found = 0.0, list[Coded]()
+            for one in feed.read():
+                found.append(one)
+                if len(found) == 15:
+                    break
+        assert server.asked.count("GET_PARAMETER") >= 10
+        assert server.logins == 0
+    assert {(b.pts or 0) - (a.pts or 0) for a, b in pairwise(found)} == {3600}
+
+
 def test_what_is_not_h264_or_refuses_is_said() -> None:
     with pytest.raises(Unusual), camera(b"", SDP.replace("H264", "H265")):
         pass
