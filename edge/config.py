@@ -113,7 +113,8 @@ class Web(Section):
 class Camera(Section):
     """One camera, one process. `source` is a file, a device node, a libcamera index or an rtsp:// address, by backend.
 
-    `user` and `password` are for RTSP; they are options of their own so that `source` can be shown to anybody.
+    `user` and `password` are for RTSP; they are options of their own so that `source` can be shown to anybody. `look`:
+    where pictures for faces come from instead of `source`, an rtsp:// address or a device node.
     """
 
     backend: Literal["file", "v4l2", "picamera2", "rtsp"] = "picamera2"
@@ -125,20 +126,24 @@ class Camera(Section):
     fps: Annotated[int, Field(ge=1, le=60)] = 15
     bitrate: Annotated[int, Field(ge=100_000, le=20_000_000)] = 2_000_000
     face_fps: Annotated[float, Field(gt=0, le=30)] = 5.0
+    look: str = ""
 
     @model_validator(mode="after")
     def is_an_address(self) -> Self:
-        if self.backend == "rtsp":
+        network = [self.source] if self.backend == "rtsp" else []
+        if self.look and not self.look.isdigit() and not self.look.startswith("/"):
+            network.append(self.look)
+        for address in network:
             try:
-                parts = urlsplit(self.source)
-                good = parts.scheme == "rtsp" and bool(parts.hostname) and parts.port != 0 and self.source.isprintable()
+                parts = urlsplit(address)
+                good = parts.scheme == "rtsp" and bool(parts.hostname) and parts.port != 0 and address.isprintable()
             except ValueError:
                 good = False
-            if not good or " " in self.source:
-                raise Wrong("config_rtsp_source")
+            if not good or " " in address:
+                raise Wrong("config_rtsp_source" if address == self.source else "config_look")
             if "@" in parts.netloc:
                 raise Wrong("config_rtsp_login")
-        elif self.user or self.password:
+        if not network and (self.user or self.password):
             raise Wrong("config_rtsp_only")
         if ":" in self.user:
             raise Wrong("config_rtsp_colon")

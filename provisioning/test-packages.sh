@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # The Debian packages the tests and benchmarks use: a browser, a Chinese font, what the browser's driver links to,
-# strace; pcscd with a virtual reader; wrk, and gcc with the C library's headers, for the figures of saving.
+# strace; pcscd with a virtual reader; wrk, and gcc with the C library's headers, for the figures of saving; ffmpeg for
+# that of recording.
 # Says what is missing where it may not install or cannot, and goes on: the tests that need it are skipped.
 #   provisioning/test-packages.sh [STAMP]   STAMP is touched once nothing is missing
 set -euo pipefail
-packages=(chromium fonts-noto-cjk gcc libatomic1 libc6-dev pcscd
+packages=(chromium ffmpeg fonts-noto-cjk gcc libatomic1 libc6-dev pcscd
   python3-pyscard strace vsmartcard-vpcd wrk)
 look() {
   missing=()

@@ -117,7 +117,7 @@ def _read(data: BinaryIO) -> Iterator[Fragment]:
     at = Instant(began.wall_ms, began.mono_ms, began.boot_id, TimeQuality(began.quality))
     for n, piece in enumerate(layout.pieces):
         data.seek(piece.offset)
-        yield fragment_of(n, piece.offset, data.read(piece.length), piece, at, layout)
+        yield fragment_of(n, piece.offset, (data.read(piece.length),), piece, at, layout)
 
 
 def _unknown(connection: sqlite3.Connection, recordings: Path, until_ms: int) -> list[str]:

@@ -1,6 +1,7 @@
 """The boxes of a fragmented MP4 file (ISO/IEC 14496-12), read without a codec and without trusting a byte of it.
 
-A footage file is ftyp, moov, then fragments: each one moof directly followed by its mdat. Whatever does not continue
+A footage file is ftyp, moov, then fragments: each one moof directly followed by its mdat. The first track is the video;
+what other tracks hold is counted and not looked at. Whatever does not continue
 that way ends the file as far as we are concerned: a torn write, a zeroed tail or a flipped length looks the same.
 """
 
@@ -33,6 +34,7 @@ class Started:
     wall_ms: int
     mono_ms: int
     quality: str
+    room: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def read_layout(file: BinaryIO) -> Layout:
 def _ends_in_zero(file: BinaryIO, end: int) -> bool:
     """Whether the file system kept the length of the last write and not its data.
 
-    An H.264 NAL unit never ends in a zero byte (ITU-T H.264, 7.4.1), so whole fragments don't either.
+    An H.264 NAL unit never ends in a zero byte (ITU-T H.264, 7.4.1), nor does a line of text, nor do whole fragments.
     """
     file.seek(end - 1)
     return file.read(1) == b"\0"
@@ -156,7 +158,8 @@ def _content(file: BinaryIO, at: int, length: int, head: int) -> bytes:
     return content
 
 
-def _children(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+def children(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Type and content of each box in a box; an error of this module's own where they do not fill it."""
     at = 0
     while at < len(content):
         if len(content) - at < 8:
@@ -170,7 +173,7 @@ def _children(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _descend(content: bytes, *path: bytes) -> bytes:
     for kind in path:
-        found = next((body for name, body in _children(content) if name == kind), None)
+        found = next((body for name, body in children(content) if name == kind), None)
         if found is None:
             raise _Broken(f"no {kind.decode('latin-1')}")
         content = found
@@ -184,7 +187,7 @@ def _numbers(form: str, content: bytes, at: int = 0) -> tuple[int, ...]:
 
 
 def _track(moov: bytes) -> Track:
-    """Timescale (mdhd, 8.4.2) and fragment defaults (trex, 8.8.3) of the only track."""
+    """Timescale (mdhd, 8.4.2) and fragment defaults (trex, 8.8.3) of the first track."""
     mdhd = _descend(moov, b"trak", b"mdia", b"mdhd")
     version, *_ = _numbers(">B", mdhd)
     (timescale,) = _numbers(">I", mdhd, 20 if version == 1 else 12)
@@ -195,20 +198,23 @@ def _track(moov: bytes) -> Track:
 
 
 def _run(moof: bytes, track: Track) -> tuple[int, int, int, bool, int]:
-    """First decode time, summed durations and sizes of the samples of a moof (8.8.7, 8.8.8, 8.8.12), whether the
-    first is a sync sample (8.8.3.1), and their number."""
-    traf = _descend(moof, b"traf")
+    """First decode time and summed durations of the first track's samples in a moof, the summed sizes of all tracks'
+    (8.8.7, 8.8.8, 8.8.12), whether the first sample is a sync sample (8.8.3.1), and the number of the first track's."""
+    traf, *others = [body for kind, body in children(moof) if kind == b"traf"] or [_descend(moof, b"traf")]
     tfdt = _descend(traf, b"tfdt")
     (start,) = _numbers(">Q", tfdt, 4) if tfdt[:1] == b"\1" else _numbers(">I", tfdt, 4)
     defaults = _defaults(_descend(traf, b"tfhd"), track)
     ticks = length = frames = 0
     first: int | None = None
-    for kind, trun in _children(traf):
+    for kind, trun in children(traf):
         if kind == b"trun":
             more = _samples(trun, defaults)
             ticks, length = ticks + more[0], length + more[1]
             first = more[2] if first is None else first
             frames += more[3]
+    for other in others:
+        theirs = _defaults(_descend(other, b"tfhd"), Track(track.timescale, 0, 0, 0))
+        length += sum(_samples(trun, theirs)[1] for kind, trun in children(other) if kind == b"trun")
     if start + ticks > _TIME_LIMIT:
         raise _Broken("a time out of range")
     return start, ticks, length, first is not None and not first & _NON_SYNC, frames
@@ -255,7 +261,7 @@ def _started(moov: bytes) -> Started | None:
         facts = json.loads(text)
         started = Started(**facts)
         numbers = (started.sequence, started.wall_ms, started.mono_ms)
-        texts = (started.camera, started.boot_id, started.quality)
+        texts = (started.camera, started.boot_id, started.quality, started.room)
     except (_Broken, ValueError, TypeError, RecursionError):
         return None
     sound = all(type(n) is int and 0 <= n < 1 << 53 for n in numbers) and all(type(t) is str for t in texts)

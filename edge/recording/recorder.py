@@ -48,12 +48,13 @@ class Recorder:
         put: Callable[[Job], None],
         first_sequence: int,
         *,
+        room: str = "",
         now: Callable[[], Instant] = clock.now,
         free: Callable[[Path], int] = free_mb,
     ) -> None:
         self._recordings, self._camera, self._options = recordings, camera, options
         self._put, self._now, self._free = put, now, free
-        self._sequence = first_sequence
+        self._sequence, self._room = first_sequence, room
         self._writer: SegmentWriter | None = None
         self._video: VideoFormat | None = None
         self._offset_ms: int | None = None  # wall minus monotonic, as last seen
@@ -155,7 +156,8 @@ class Recorder:
             place = Place(self._recordings, self._camera, now.boot_id, self._sequence)
             self._sequence += 1
             try:
-                self._writer = SegmentWriter(place, video, taken, self._options.fragment_seconds)
+                seconds = self._options.fragment_seconds
+                self._writer = SegmentWriter(place, video, taken, seconds, room=self._room)
             except FileExistsError:
                 continue  # somebody else's, or an older one: never written over
         self._stepped, self._video = None, video

@@ -79,7 +79,7 @@ def salvage(place: Place, boot_id: str, cause: Cause | None = None) -> Segment:
         fragments = []
         for n, piece in enumerate(layout.pieces):
             data = _read(file, piece.offset, piece.length)
-            fragments.append(fragment_of(n, piece.offset, data, piece, at, layout))
+            fragments.append(fragment_of(n, piece.offset, (data,), piece, at, layout))
         init = hashlib.sha256(_read(file, 0, layout.init_length)).hexdigest()
     frames = sum(piece.frames for piece in layout.pieces)
     return segment_of(place, at, layout.init_length, init, fragments, size, why, salvaged=True, frames=frames)

@@ -14,19 +14,24 @@ import errno
 import hashlib
 import io
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
 
-from edge.clock import Instant
+from edge.clock import Instant, iso
 from edge.domain.canonical import canonical_text
 from edge.domain.footage import Cause, Fragment, fragments_root
 from edge.hardware.camera.source import TICKS, Packet, VideoFormat
+from edge.recording import captions
 from edge.recording.boxes import Layout, Piece, Started, read_layout, read_piece
 from edge.recording.files import sync_folder
 from edge.store.segments import Segment, segment_id
 
+Bytes = bytes | memoryview
 _MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof+skip_trailer"
 
 
@@ -35,14 +40,27 @@ def file_name(boot_id: str, sequence: int) -> str:
 
 
 class Sink:
-    """Where the muxer writes: memory, emptied after each fragment. It has no `seek`, so the muxer never goes back."""
+    """Where the muxer writes: memory that is used again for each fragment, since to get as much anew each second costs
+    more than to write it. It has no `seek`, so the muxer never goes back."""
 
     def __init__(self) -> None:
-        self.buffer = bytearray()
+        self._buffer = bytearray(1 << 16)
+        self.length = 0
 
     def write(self, data: bytes) -> int:
-        self.buffer += data
+        end = self.length + len(data)
+        if end > len(self._buffer):
+            self._buffer.extend(bytes(end))
+        self._buffer[self.length : end] = data
+        self.length = end
         return len(data)
+
+    @contextmanager
+    def taken(self) -> Iterator[memoryview]:
+        """What has been written, to be gone afterwards."""
+        with memoryview(self._buffer) as whole, whole[: self.length] as part:
+            yield part
+        self.length = 0
 
 
 @dataclass(frozen=True)
@@ -66,10 +84,11 @@ class Place:
 class SegmentWriter:
     """An open segment. OSError from any method means the disk: then `abandon`, and salvage what is there.
 
-    FileExistsError when the name is taken. `at` is the instant of the first packet.
+    FileExistsError when the name is taken. `at` is the instant of the first packet; `room` stands in the file's
+    metadata and, with camera and time, in its captions.
     """
 
-    def __init__(self, place: Place, video: VideoFormat, at: Instant, fragment_seconds: int) -> None:
+    def __init__(self, place: Place, video: VideoFormat, at: Instant, fragment_seconds: int, *, room: str = "") -> None:
         self.place, self.at = place, at
         self.fragments: list[Fragment] = []
         self.frames = 0
@@ -86,15 +105,19 @@ class SegmentWriter:
                 "frag_duration": str(round((fragment_seconds + 0.5) * 1_000_000)),
             }
             self._container = av.open(self._sink, "w", format="mp4", options=options)
-            started = Started(place.camera, place.boot_id, place.sequence, at.wall_ms, at.mono_ms, at.quality.value)
+            quality, label = at.quality.value, f"{room} {place.camera}".strip()
+            started = Started(place.camera, place.boot_id, place.sequence, at.wall_ms, at.mono_ms, quality, room)
             self._container.metadata["comment"] = canonical_text(asdict(started))
+            self._container.metadata.update(title=label, creation_time=iso(at.wall_ms))
             self._stream = self._container.add_stream_from_template(video.template)
             self._container.start_encoding()
-            init = self._take()
+            self._tick = self._stream.time_base or Fraction(1, TICKS)
+            with self._sink.taken() as made:
+                init, self._captions = captions.with_track(bytes(made), label, at)
             self._layout: Layout = read_layout(io.BytesIO(init))
             self._init_sha256 = hashlib.sha256(init).hexdigest()
             self.bytes = 0
-            self._append(init)
+            self._append((init,))
             os.fsync(self._file.fileno())
             sync_folder(place.path.parent)
         except BaseException:
@@ -116,17 +139,17 @@ class SegmentWriter:
             self._base = packet.dts
         muxed = av.Packet(packet.data)
         muxed.stream = self._stream
-        muxed.time_base = self._stream.time_base or muxed.time_base
+        muxed.time_base = self._tick
         muxed.pts, muxed.dts = packet.pts - self._base, packet.dts - self._base
         muxed.duration, muxed.is_keyframe = packet.duration, packet.keyframe
         self._container.mux(muxed)
         self.frames += 1
-        return self._keep(sync) if self._sink.buffer else None
+        return self._keep(sync) if self._sink.length else None
 
     def close(self, cause: Cause) -> Segment:
         """Write the open fragment, sync file and folder, and return what the index is to say."""
         self._container.close()
-        if self._sink.buffer:
+        if self._sink.length:
             self._keep(sync=False)
         os.fsync(self._file.fileno())
         self._file.close()
@@ -147,33 +170,40 @@ class SegmentWriter:
         self._file.close()
         self._container.close()
 
-    def _take(self) -> bytes:
-        data = bytes(self._sink.buffer)
-        self._sink.buffer.clear()
-        return data
-
     def _keep(self, sync: bool) -> Fragment:
-        data = self._take()
-        piece = read_piece(io.BytesIO(data), 0, len(data), self._layout.track)
-        fragment = fragment_of(len(self.fragments), self.bytes, data, piece, self.at, self._layout)
-        self._append(data)
+        with self._sink.taken() as data:
+            head = bytes(data[: int.from_bytes(data[:4], "big") + 16])  # the moof, and how long its mdat is
+            piece = read_piece(io.BytesIO(head), 0, len(data), self._layout.track)
+            with captions.with_lines(data, self._captions, piece.start, piece.duration) as parts:
+                fragment = fragment_of(len(self.fragments), self.bytes, parts, piece, self.at, self._layout)
+                self._append(parts)
         if sync:
             os.fdatasync(self._file.fileno())
         self.fragments.append(fragment)
         return fragment
 
-    def _append(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._file.write(rest) :]
-        self.bytes += len(data)
+    def _append(self, parts: Sequence[Bytes]) -> None:
+        length = sum(len(part) for part in parts)
+        done = os.writev(self._file.fileno(), parts)
+        if done < length:
+            rest = memoryview(b"".join(parts))[done:]
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        self.bytes += length
 
 
-def fragment_of(n: int, offset: int, data: bytes, piece: Piece, at: Instant, layout: Layout) -> Fragment:
-    """A fragment's entry; its times count from the segment's first picture, so that live and salvaged agree."""
+def fragment_of(n: int, offset: int, parts: Sequence[Bytes], piece: Piece, at: Instant, layout: Layout) -> Fragment:
+    """A fragment's entry; its times count from the segment's first picture, so that live and salvaged agree.
+
+    `parts`: its bytes, one behind the other.
+    """
     since, until = layout.ms(piece.start), layout.ms(piece.start + piece.duration)
-    digest = hashlib.sha256(data).hexdigest()
-    return Fragment(n, offset, len(data), digest, at.wall_ms + since, at.mono_ms + since, until - since, piece.key)
+    digest, length = hashlib.sha256(), 0
+    for part in parts:
+        digest.update(part)
+        length += len(part)
+    found = digest.hexdigest()
+    return Fragment(n, offset, length, found, at.wall_ms + since, at.mono_ms + since, until - since, piece.key)
 
 
 def segment_of(

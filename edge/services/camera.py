@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from edge import clock
+from edge.clock import Instant
 from edge.config import Camera, Config
 from edge.domain.footage import Cause
 from edge.domain.reasons import is_words
 from edge.domain.sight import BLIND, FROZEN, Telling, Watch
 from edge.errors import BadInput, ConfigError, ExamroomError, Unavailable
-from edge.hardware.camera import CameraSource, Picture, open_camera
+from edge.hardware.camera import CameraSource, Packet, Picture, VideoFormat, open_camera
 from edge.hardware.camera.pictures import thumbnail
 from edge.recording.indexer import Indexer, Note
 from edge.recording.late import Late
@@ -27,6 +28,7 @@ from edge.store import segments
 from edge.store.db import open_room
 from edge.store.ring import RingWriter
 from edge.store.status import write_status
+from edge.trust import enrolment
 
 _log = logging.getLogger(__name__)
 _NAP_S = 0.2
@@ -34,6 +36,8 @@ _REOPEN_S = 2.0
 _REMOTE_S = (1.0, 2.0, 4.0, 8.0, 10.0)  # a network camera is asked less often the longer it is away
 _LOGIN_S = (60.0, 300.0)  # many a camera locks an account after some wrong logins
 _STATUS_MS = 1000
+_KEYS_MS = 1200
+_JUDGE_MS = 350  # so often it is judged how it goes while all is well, and not whenever packets come
 _SILENT_MS = 10_000  # then the camera is closed and opened again
 _CLOSE_S = 2.0
 _PEN_S = 1.5
@@ -41,16 +45,17 @@ _FROZEN_MS = 10_000  # then it is opened again, and after twice as long the next
 _FROZEN_MOST_MS = 600_000
 
 
-def run(config: Config, name: str, stop: threading.Event) -> None:
+def run(config: Config, name: str, stop: threading.Event, *, pictures: bool = True) -> None:
     """Record camera `name` until `stop` is set, then close its segment. ConfigError when no such camera is configured.
 
-    A camera, disk or store that is missing is a state in the status file (`camera-NAME`), tried again until it is back.
+    Without `pictures` it only records: no previews, no faces, and nobody notices that it is covered. A camera, disk or
+    store that is missing is a state in the status file (`camera-NAME`), tried again until it is back.
     """
     if name not in config.camera:
         raise ConfigError("camera_unknown", camera=name)
     with _alone(config, name, stop) as mine:
         if mine:
-            service = _Service(config, name)
+            service = _Service(config, name, pictures)
             try:
                 service.loop(stop)
             finally:
@@ -97,23 +102,29 @@ def _first_sequence(config: Config, name: str) -> int:
 class _Service:
     """What one run of the process holds."""
 
-    def __init__(self, config: Config, name: str) -> None:
-        self._config, self._name = config, name
+    def __init__(self, config: Config, name: str, pictures: bool) -> None:
+        self._config, self._name, self._pictures = config, name, pictures
         self._options = config.camera[name]
         self._nap_s = min(_NAP_S, 1 / self._options.face_fps)
         first = _first_sequence(config, name)
         paths = config.paths
         self._thumbs = Thumbs()
         self._indexer = Indexer(paths.room_db, paths.recordings, name, first, rules_of(config), self._thumbs)
-        self._recorder = Recorder(paths.recordings, name, config.recording, self._indexer.put, first)
+        self._recorder = Recorder(
+            paths.recordings, name, config.recording, self._indexer.put, first, room=enrolment.room_of(paths) or ""
+        )
         self._pen = Pen(self._recorder)
         self._late = Late(name, config.recording.fragment_seconds, self._indexer.put)
         self._dropped, self._source_dropped = 0, 0  # in all, and by the camera that is open
         self._look_cpu = (0.0, 0.0)  # of the camera that is open: now, and when last reported
         self._untold = 0  # dropped, and not given to the recorder yet
+        self._video: VideoFormat | None = None
+        self._kept: list[Packet] = []  # of that format, and not given to the pen yet
+        self._key_ms, self._near = 0, False  # when the last key frame was, and whether the one before was near
+        self._judged = (0, clock.quality())  # in which second, and what of the wall clock
         self._ring: tuple[RingWriter, int] | None = None
         self._state: tuple[str, dict[str, object]] = ("recording_starting", {"camera": name})
-        self._status_ms = 0
+        self._status_ms = self._judge_ms = 0
         self._packets = 0
         self._last_packet_ms = clock.mono_ms()
         self._watch = Watch(exact=False)
@@ -127,7 +138,7 @@ class _Service:
         self._report()
         while not stop.is_set():
             try:
-                source = open_camera(self._name, self._options)
+                source = open_camera(self._name, self._options, pictures=self._pictures)
             except (Unavailable, BadInput) as error:
                 self._without(error, stop)
                 continue
@@ -147,7 +158,7 @@ class _Service:
     def end(self) -> None:
         """Close the segment and give disk and index a moment; what the store does not take is salvaged at the next
         start. What a disk that hangs has not taken is lost, and said."""
-        self._pen.finish(Cause.STOPPED)
+        self._finish(Cause.STOPPED)
         left_ms = self._pen.close(_PEN_S)
         if left_ms:
             _log.error("camera %s: the disk hangs, %s ms are lost", self._name, left_ms)
@@ -168,20 +179,22 @@ class _Service:
         if packets and video is not None:
             self._last_packet_ms, self._failures = now, 0
             self._packets += len(packets)
-            self._pen.put(video, packets, clock.now(), self._untold)
-            self._untold = 0
+            self._keep(video, packets)
         picture = source.picture()
         if picture is not None:
             self._publish(picture)
             self._watch.look(picture.look)
-        elif packets:
+        elif packets and self._pictures:
             self._watch.video(now)
+        if now < self._judge_ms and self._state[0] == "recording_on":
+            return True
+        self._judge_ms = now + _JUDGE_MS
         sight = self._watch.sight
         silent_ms = now - self._last_packet_ms
         if silent_ms > _SILENT_MS:
             raise Unavailable("camera_stalled", camera=self._name, seconds=silent_ms // 1000)
         if silent_ms > STALL_MS:
-            self._pen.finish(Cause.CAMERA_STALLED)
+            self._finish(Cause.CAMERA_STALLED)
             self._late.paused(now)
             self._state = ("camera_stalled", {"camera": self._name, "seconds": silent_ms // 1000})
         elif self._recorder.trouble is not None:
@@ -198,6 +211,37 @@ class _Service:
         self._late.ease(source, now)
         return not self._stands_still(now)
 
+    def _keep(self, video: VideoFormat, packets: list[Packet]) -> None:
+        """Give packets to the pen. Where key frames come each second, those before the next wait for it here: a
+        fragment is complete by it, so that nothing is on the disk later, and the pen is woken a fifth as often."""
+        if self._video is not video:
+            self._hand_over()
+        self._video = video
+        self._kept += packets
+        keys = [packet.mono_ms for packet in packets if packet.keyframe]
+        since_ms = (keys[0] if keys else packets[-1].mono_ms) - self._key_ms
+        self._key_ms = keys[-1] if keys else self._key_ms
+        if keys or since_ms > _KEYS_MS:
+            self._near = since_ms <= _KEYS_MS
+        if keys or not self._near:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        if self._kept and self._video is not None:
+            self._pen.put(self._video, self._kept, self._instant(), self._untold)
+            self._kept, self._untold = [], 0
+
+    def _finish(self, cause: Cause) -> None:
+        self._hand_over()
+        self._pen.finish(cause)
+
+    def _instant(self) -> Instant:
+        """Now; how far the wall clock can be believed is looked up once a second."""
+        second = clock.mono_ms() // 1000
+        if self._judged[0] != second:
+            self._judged = second, clock.quality()
+        return Instant(clock.wall_ms(), clock.mono_ms(), clock.boot_id(), self._judged[1])
+
     def _stands_still(self, now: int) -> bool:
         """Whether a frozen camera is to be opened again, which many a webcam needs."""
         sight = self._watch.sight
@@ -206,7 +250,7 @@ class _Service:
         if sight.code != FROZEN or now - max(sight.since_ms, self._opened_ms) < self._frozen_ms:
             return False
         self._frozen_ms = min(2 * self._frozen_ms, _FROZEN_MOST_MS)
-        self._pen.finish(Cause.CAMERA_STALLED)
+        self._finish(Cause.CAMERA_STALLED)
         return True
 
     def _count(self, dropped: int) -> None:
@@ -217,7 +261,7 @@ class _Service:
 
     def _without(self, error: ExamroomError, stop: threading.Event) -> None:
         """The camera is not there: say so, and wait a moment before it is tried again."""
-        self._pen.finish(Cause.CAMERA_MISSING)
+        self._finish(Cause.CAMERA_MISSING)
         if self._state[0] != error.code:
             _log.error("%s", error)
         self._state = (error.code, {k: v if is_words(v) else str(v) for k, v in error.facts.items()})

@@ -20,16 +20,24 @@ def write_status(folder: Path, name: str, **facts: Any) -> None:
     Where it cannot be written (a full or missing runtime directory) the old one grows stale: nobody stops for that.
     """
     content = {"name": name, "pid": os.getpid(), "mono_ms": clock.mono_ms(), "wall_ms": clock.wall_ms(), **facts}
-    part = folder / f".{name}.{os.getpid()}.part"
+    part, text = f"{folder}/.{name}.{os.getpid()}.part", json.dumps(content, ensure_ascii=False).encode()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(content, ensure_ascii=False))
-        part.replace(folder / f"{name}.json")
+        try:
+            _write(part, text)
+        except FileNotFoundError:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write(part, text)
+        os.replace(part, f"{folder}/{name}.json")  # noqa: PTH105 - each service does this each second
         _failing.discard(name)
     except OSError as error:
         if name not in _failing:
             _failing.add(name)
             log.warning("the status of %s cannot be written: %s", name, error)
+
+
+def _write(file: str, content: bytes) -> None:
+    with open(file, "wb", buffering=0) as out:  # noqa: PTH123
+        out.write(content)
 
 
 def read_statuses(folder: Path) -> dict[str, dict[str, Any]]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from edge.config import Paths
-from edge.errors import BadInput, Unavailable, VerificationFailed
+from edge.errors import BadInput, ExamroomError, Unavailable, VerificationFailed
 from edge.trust import certificate as certificates
 from edge.trust.certificate import Certificate
 from edge.trust.protocol import (
@@ -167,6 +167,15 @@ def certify_locally(paths: Paths, institution: str, room: str, epoch: int, now_m
         write_secret(_answer_file(paths), kept.model_dump_json().encode())
         _promote(paths)
     return load(paths)
+
+
+def room_of(paths: Paths) -> str | None:
+    """The room by the certificate in force, for those who may not read its keys; None where there is no good one."""
+    try:
+        root_public = bytes.fromhex((paths.trust / "root.pub").read_text().strip())
+        return certificates.check((paths.trust / "certificate.json").read_bytes(), root_public).room
+    except (OSError, ValueError, ExamroomError):
+        return None
 
 
 def replace_gateway_key(paths: Paths, envelope: bytes, root_public: bytes) -> None:

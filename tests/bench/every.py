@@ -2,7 +2,7 @@
 
     python tests/bench/every.py [--only saves --only papers] [--record] [--out build/bench.json]
 
-Takes about seven minutes on a quiet machine; on a busy one its figures say little. --record writes measured.json.
+Takes about twenty minutes on a quiet machine; on a busy one its figures say little. --record writes measured.json.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ ALL: dict[str, tuple[str, ...]] = {
     "papers": ("papers.py",),
     "listing": ("listing.py",),
     "export": ("export.py",),
+    "recording": ("recording.py",),
     "page": ("page.py",),
     "face": ("face.py",),
     "face-yunet": ("face.py", "--pack", "yunet"),

@@ -87,6 +87,15 @@ ROWS = {
         "拔电 {kills} 次，确认过的答案 {acknowledged} 条，丢失 **{lost}** 条，重复 {doubled} 条 / "
         "{kills} cuts, {acknowledged} answers acknowledged, **{lost}** lost, {doubled} doubled",
     ),
+    "vm_footage": (
+        "录像时给虚拟机拔电 power cut while recording",
+        "`make vmkill`",
+        "拔电 {cuts} 次，每次最多丢 **{lost_s_most} 秒**（中位数 {lost_s_median} 秒），磁盘缓存里的 "
+        "{writes_left_out} 次写入一并丢弃，文件丢失 **{files_gone}** / {cuts} cuts, at most "
+        "**{lost_s_most} s** lost at one (median {lost_s_median} s), {writes_left_out} writes "
+        "in the disk's own cache gone with it, **{files_gone}** "
+        "files gone",
+    ),
     "papers": (
         "抽卷 drawing a paper",
         "`.venv/bin/python tests/bench/papers.py`",
@@ -105,6 +114,14 @@ ROWS = {
         "{minutes} 分钟 1080p 录像（{footage_mb} MB）：{export_s} 秒，含校验、裁剪视图和刷盘，"
         "是 `cp` 加 `sha256sum` 的 {ratio} 倍 / {minutes} minutes of 1080p ({footage_mb} MB): {export_s} s with "
         "checks, views and flushes, {ratio} times `cp` plus `sha256sum`",
+    ),
+    "recording": (
+        "录一路不转码的 1080p25 recording one 1080p25 stream as it comes",
+        "`.venv/bin/python tests/bench/recording.py`",
+        "{seconds} 秒：占一个核的 {cpu_percent}%，是同时运行的 `ffmpeg -c copy` 的 **{to_ffmpeg}**；四路是一路的 "
+        "{four_to_one} 倍；预览和人脸画面另占 {previews_cpu_percent}% / {seconds} s: {cpu_percent} % of a core, "
+        "**{to_ffmpeg}** of `ffmpeg -c copy` beside it; four cameras {four_to_one} times one; pictures for previews "
+        "and faces {previews_cpu_percent} % besides",
     ),
     "page": (
         "翻题 changing the question",

@@ -136,8 +136,8 @@ def test_a_frozen_camera_is_opened_again(tmp_path: Path, monkeypatch: pytest.Mon
     write_clip(clip, (picture for _ in range(2 * FPS)), FPS, bitrate=500_000)
     config, opened, stop = camera_config(tmp_path, {"door": clip}), list[CameraSource](), threading.Event()
 
-    def counted(name: str, options: Camera) -> CameraSource:
-        opened.append(open_camera(name, options))
+    def counted(name: str, options: Camera, *, pictures: bool) -> CameraSource:
+        opened.append(open_camera(name, options, pictures=pictures))
         return opened[-1]
 
     monkeypatch.setattr(camera, "_FROZEN_MS", 300)

@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import pytest
 
 import support
@@ -17,6 +19,7 @@ from edge.store.db import open_room
 from edge.store.ring import RingReader
 from support.cameras import camera_config
 from support.kills import camera_status
+from support.rtsp import access_units
 from support.serving import Service, until
 
 OPEN = """
@@ -34,13 +37,64 @@ for mode in ("busy", "denied", "odd", "meta", "gone"):
 """
 
 
-def test_whatever_befalls_a_webcam_is_named_and_recovered_from_by_one_process(tmp_path: Path) -> None:
+COPY = """
+import sys
+from pathlib import Path
+from edge import clock
+from edge.config import Camera
+from edge.domain.footage import Cause
+from edge.hardware.camera import open_camera
+from edge.recording.writer import Place, SegmentWriter
+camera = open_camera("door", Camera(backend="v4l2", source=sys.argv[1], width=320, height=240, fps=10, face_fps=10))
+packets = []
+while len(packets) < 15:
+    packets += camera.packets(0.05)
+picture = camera.picture()
+writer = SegmentWriter(Place(Path(sys.argv[2]), "door", "0" * 32, 1), camera.format, clock.now(), 1)
+for packet in packets:
+    writer.write(packet)
+writer.close(Cause.STOPPED)
+camera.close()
+print(camera.coder, len(packets), picture.width, picture.height, camera.dropped)
+"""
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler")
-    library, mode, node = tmp_path / "fake_v4l2.so", tmp_path / "mode", tmp_path / "video0"
+    made = tmp_path_factory.mktemp("fake") / "fake_v4l2.so"
     source = Path(support.__file__).with_name("fake_v4l2.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", made, source, "-ldl"], check=True)
+    return made
+
+
+def test_a_webcams_own_h264_is_in_the_segment_as_it_was_given(tmp_path: Path, library: Path) -> None:
+    node, given = tmp_path / "video0", access_units(320, 240)
+    node.touch()
+    pictures = [b"".join(b"\0\0\0\1" + unit for unit in units) for units in given]
+    (tmp_path / "stream").write_bytes(b"".join(len(data).to_bytes(4, "little") + data for data in pictures))
+    command = ["env", f"LD_PRELOAD={library}", f"FAKE_V4L2={tmp_path}", sys.executable, "-c", COPY, node, tmp_path]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    count = int(said[1])
+    assert said == ["camera", str(count), "320", "240", "0"]
+    with av.open(str(tmp_path / "door" / f"{'0' * 32}-000001.mp4")) as container:
+        found = [list(_units(bytes(packet))) for packet in container.demux(video=0) if packet.size]
+    assert found == [given[n % len(given)] for n in range(count)]
+
+
+def _units(data: bytes) -> Iterator[bytes]:
+    """The NAL units of a picture in an MP4 file, each behind its length."""
+    at = 0
+    while at < len(data):
+        end = at + 4 + int.from_bytes(data[at : at + 4], "big")
+        yield data[at + 4 : end]
+        at = end
+
+
+def test_whatever_befalls_a_webcam_is_named_and_recovered_from_by_one_process(tmp_path: Path, library: Path) -> None:
+    mode, node = tmp_path / "mode", tmp_path / "video0"
     config = camera_config(tmp_path, {"door": node})
     options = Camera(backend="v4l2", source=str(node), width=320, height=240, fps=10)
     config = config.model_copy(update={"camera": {"door": options}})

@@ -2,8 +2,8 @@
 
 QEMU is killed with SIGKILL and started again from the same disk. The disk is opened with `cache=directsync`: each write
 that the guest sends is on it, flushed or not, so that a cut takes the guest's memory, its page cache too, and nothing
-of a disk's own cache. No camera runs in it (its unit is masked): footage is not cut off here. Run by `make vmkill`,
-which makes the disk (`provisioning/vmtest.sh`).
+of a disk's own cache. No camera runs in it (its unit is masked): footage is cut off in `test_vm_footage.py`. Run by
+`make vmkill`, which makes the disk (`provisioning/vmtest.sh`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +74,12 @@ take_in(open_room(config.paths.room_db), roster, parse_policy(canonical(people.P
 
 
 class Machine:
-    """The box, as a virtual machine with a plug that can be pulled."""
+    """The box, as a virtual machine with a plug that can be pulled. `drive`: QEMU's options for its disk."""
 
-    def __init__(self, disk: Path) -> None:
-        self._disk = disk
+    def __init__(self, disk: Path, drive: tuple[str, ...] = (), masked: Sequence[str] = MASKED) -> None:
+        self._drive = drive or ("-drive", f"file={disk},format=raw,if=virtio,cache=directsync")
+        self._masked = masked
+        self.console = VM / "kill-console.log"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -86,13 +89,15 @@ class Machine:
 
     def power_on(self) -> float:
         """Seconds until the exam page's server answers."""
-        append = "root=/dev/vda rw console=ttyS0 net.ifnames=1 " + " ".join(f"systemd.mask={m}.service" for m in MASKED)
+        append = "root=/dev/vda rw console=ttyS0 net.ifnames=1 " + " ".join(
+            f"systemd.mask={m}.service" for m in self._masked
+        )
         command = [
             "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024", "-nodefaults",
             "-no-reboot", "-display", "none", "-kernel", str(VM / "vmlinuz"), "-initrd", str(VM / "initrd"),
-            "-append", append, "-drive", f"file={self._disk},format=raw,if=virtio,cache=directsync",
+            "-append", append, *self._drive,
             "-device", "virtio-rng-pci", "-netdev", f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:443",
-            "-device", "virtio-net-pci,netdev=n", "-serial", f"file:{VM / 'kill-console.log'}",
+            "-device", "virtio-net-pci,netdev=n", "-serial", f"file:{self.console}",
         ]  # fmt: skip
         began = time.monotonic()
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -110,22 +115,34 @@ class Machine:
             self._process.wait()
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> Path:
-    """A copy of the machine's disk with a planned session on it."""
+def copy_of_disk(name: str) -> Path:
+    """A copy of the machine's disk, or the test is skipped with what is missing."""
     lacking = [name for name in NEEDED if not (VM / name).exists()]
     if lacking or os.geteuid() != 0 or shutil.which("qemu-system-x86_64") is None:
         pytest.skip(f"run by `make vmkill` as root, which makes {', '.join(lacking) or 'the machine'} first")
-    copy = VM / "kill.img"
+    copy = VM / name
     subprocess.run(["cp", "--sparse=always", str(VM / "disk.img"), str(copy)], check=True)
-    mount = tmp_path / "root"
-    mount.mkdir()
-    subprocess.run(["mount", "-o", "loop", str(copy), str(mount)], check=True)
-    try:
-        inside = ["chroot", "--userspec=examroom:examroom", str(mount), "/opt/examroom/bin/python", "-"]
+    return copy
+
+
+@contextmanager
+def mounted(disk: Path) -> Iterator[Path]:
+    """The folder under which the disk's files are."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["mount", "-o", "loop", str(disk), folder], check=True)
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def disk() -> Path:
+    """A copy of the machine's disk with a planned session on it."""
+    copy = copy_of_disk("kill.img")
+    with mounted(copy) as root:
+        inside = ["chroot", "--userspec=examroom:examroom", str(root), "/opt/examroom/bin/python", "-"]
         subprocess.run(inside, input=PLAN.encode(), check=True)
-    finally:
-        subprocess.run(["umount", str(mount)], check=True)
     return copy
 
 
@@ -204,14 +221,6 @@ def _left(machine: Machine) -> int:
 
 def _wrongs(disk: Path, heard: Heard) -> Wrongs:
     """What was acknowledged against what is on the disk, read on the host after the last power cut."""
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["mount", "-o", "loop", str(disk), folder], check=True)
-        try:
-            connection = connect(Path(folder) / "var/lib/examroom/answers.db")
-            try:
-                assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-                return hold_against(connection, heard.told, heard.sent)
-            finally:
-                connection.close()
-        finally:
-            subprocess.run(["umount", folder], check=True)
+    with mounted(disk) as root, closing(connect(root / "var/lib/examroom/answers.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        return hold_against(connection, heard.told, heard.sent)

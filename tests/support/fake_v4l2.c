@@ -1,6 +1,8 @@
 /* Preloaded into the camera process: a webcam at $FAKE_V4L2/video0, at the level of the kernel's calls.
  *
- * It gives 320 x 240 YUYV at 10 pictures a second, as the kernel documents V4L2 streaming by mmap. The first word of
+ * It gives 320 x 240 YUYV at 10 pictures a second, as the kernel documents V4L2 streaming by mmap; where there is a file
+ * $FAKE_V4L2/stream it can give H.264 too: each picture there is its length (32 bits, little endian) and its bytes, and
+ * after the last comes the first again. The first word of
  * $FAKE_V4L2/mode is what befalls it: "ok", "gone" (unplugged: the node vanishes and calls on it fail with ENODEV),
  * "busy" (somebody else streams), "denied", "odd" (a pixel format nobody can show), "meta" (a node without capture),
  * "mute" (connected, but no picture comes).
@@ -24,7 +26,7 @@
 enum { WIDTH = 320, HEIGHT = 240, SIZE = WIDTH * HEIGHT * 2, STRIDE = (SIZE + 4095) / 4096 * 4096, COUNT = 4, STEP_US = 100000 };
 static int device = -1, streaming, queue[COUNT + 1], first, last;
 static int64_t next_us;
-static uint32_t number;
+static uint32_t number, format = V4L2_PIX_FMT_YUYV;
 
 static int mode_is(const char *name) {
   char path[4096], word[32] = "ok";
@@ -46,6 +48,36 @@ static int64_t now_us(void) {
 static int fail(int error) {
   errno = error;
   return -1;
+}
+
+static FILE *coded(void) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/stream", getenv("FAKE_V4L2"));
+  return fopen(path, "rb");
+}
+
+static int is_coded(void) {
+  FILE *file = coded();
+  if (file) fclose(file);
+  return file != NULL;
+}
+
+/* The next picture of the stream; 0 when there is none. */
+static uint32_t take_coded(uint8_t *picture) {
+  static long at;
+  uint32_t length = 0;
+  FILE *file = coded();
+  if (!file) return 0;
+  for (int turn = 0; turn < 2; turn++, at = 0) {
+    fseek(file, at, SEEK_SET);
+    if (fread(&length, sizeof length, 1, file) == 1 && length <= SIZE && fread(picture, length, 1, file) == 1) {
+      at = ftell(file);
+      break;
+    }
+    length = 0;
+  }
+  fclose(file);
+  return length;
 }
 
 static int open_ours(void) {
@@ -72,14 +104,20 @@ static int open_ours(void) {
 OPEN(open)
 OPEN(open64)
 
-static void set_format(struct v4l2_format *format) {
-  memset(&format->fmt, 0, sizeof format->fmt);
-  format->fmt.pix.width = WIDTH;
-  format->fmt.pix.height = HEIGHT;
-  format->fmt.pix.pixelformat = mode_is("odd") ? v4l2_fourcc('p', 'R', 'A', 'A') : V4L2_PIX_FMT_YUYV;
-  format->fmt.pix.field = V4L2_FIELD_NONE;
-  format->fmt.pix.bytesperline = WIDTH * 2;
-  format->fmt.pix.sizeimage = SIZE;
+static void get_format(struct v4l2_format *found) {
+  memset(&found->fmt, 0, sizeof found->fmt);
+  found->fmt.pix.width = WIDTH;
+  found->fmt.pix.height = HEIGHT;
+  found->fmt.pix.pixelformat = mode_is("odd") ? v4l2_fourcc('p', 'R', 'A', 'A') : format;
+  found->fmt.pix.field = V4L2_FIELD_NONE;
+  found->fmt.pix.bytesperline = format == V4L2_PIX_FMT_YUYV ? WIDTH * 2 : 0;
+  found->fmt.pix.sizeimage = SIZE;
+}
+
+static void set_format(struct v4l2_format *wanted) {
+  int h264 = wanted->fmt.pix.pixelformat == V4L2_PIX_FMT_H264 && is_coded();
+  format = h264 ? V4L2_PIX_FMT_H264 : V4L2_PIX_FMT_YUYV;
+  get_format(wanted);
 }
 
 static void describe(struct v4l2_buffer *buffer) {
@@ -98,7 +136,9 @@ static int take(struct v4l2_buffer *buffer) {
     if (fcntl(device, F_GETFL) & O_NONBLOCK) return fail(EAGAIN);
     usleep(5000);
   }
-  for (int at = 0; at < SIZE; at += 2) {
+  uint32_t length = SIZE;
+  if (format == V4L2_PIX_FMT_H264) length = take_coded(picture);
+  else for (int at = 0; at < SIZE; at += 2) {
     int x = at / 2 % WIDTH, y = at / 2 / WIDTH;
     picture[at] = (uint8_t)((x / 40 + y / 40) % 2 * 90 + 60 + rand() % 5);
     picture[at + 1] = 128;
@@ -106,8 +146,8 @@ static int take(struct v4l2_buffer *buffer) {
   buffer->index = (uint32_t)queue[first];
   first = (first + 1) % (COUNT + 1);
   describe(buffer);
-  if (pwrite(device, picture, SIZE, (off_t)buffer->m.offset) != SIZE) return -1;
-  buffer->bytesused = SIZE;
+  if (pwrite(device, picture, length, (off_t)buffer->m.offset) != (ssize_t)length) return -1;
+  buffer->bytesused = length;
   buffer->sequence = number++;
   buffer->flags = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
   buffer->timestamp.tv_sec = now_us() / 1000000;
@@ -128,8 +168,8 @@ static int control(unsigned long request, void *given) {
   }
   case VIDIOC_ENUM_FMT: {
     struct v4l2_fmtdesc *found = given;
-    if (found->index > 0) return fail(EINVAL);
-    found->pixelformat = mode_is("odd") ? v4l2_fourcc('p', 'R', 'A', 'A') : V4L2_PIX_FMT_YUYV;
+    if (found->index > (uint32_t)is_coded()) return fail(EINVAL);
+    found->pixelformat = found->index > 0 ? V4L2_PIX_FMT_H264 : mode_is("odd") ? v4l2_fourcc('p', 'R', 'A', 'A') : V4L2_PIX_FMT_YUYV;
     return 0;
   }
   case VIDIOC_S_FMT:
@@ -137,7 +177,7 @@ static int control(unsigned long request, void *given) {
     set_format(given);
     return 0;
   case VIDIOC_G_FMT:
-    set_format(given);
+    get_format(given);
     return 0;
   case VIDIOC_G_PARM:
   case VIDIOC_S_PARM: {

@@ -14,11 +14,13 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import av
+import numpy as np
+from numpy.typing import NDArray
 
 from edge.config import Camera
 from edge.hardware.camera.capture import h264_encoder
@@ -31,10 +33,16 @@ _CLOCK = 90_000
 
 def access_units(width: int, height: int, seconds: int = 2) -> list[list[bytes]]:
     """The NAL units of each picture of a room, a key frame with SPS and PPS each second."""
-    encoder = h264_encoder(width, height, Camera(fps=FPS, bitrate=400_000))
-    sensor, scene, found = Sensor(), room(width, height), list[list[bytes]]()
-    for n in range(seconds * FPS):
-        frame = av.VideoFrame.from_ndarray(sensor.take(scene), format="bgr24")
+    sensor, scene = Sensor(), room(width, height)
+    return coded((sensor.take(scene) for _ in range(seconds * FPS)), width, height, 400_000)
+
+
+def coded(pictures: Iterable[NDArray[np.uint8]], width: int, height: int, bitrate: int) -> list[list[bytes]]:
+    """The same of any pictures, FPS a second."""
+    encoder = h264_encoder(width, height, Camera(fps=FPS, bitrate=bitrate))
+    found = list[list[bytes]]()
+    for n, picture in enumerate(pictures):
+        frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
         frame.pts, frame.time_base = n * _CLOCK // FPS, encoder.time_base
         for packet in encoder.encode(frame):
             units = re.split(b"\0*\0\0\1", bytes(packet))
@@ -61,6 +69,7 @@ class FakeNetworkCamera:
     codec: str = "H264"
     logins: int = 0  # refused ones
     sessions: int = 0
+    asked: list[str] = field(default_factory=list)  # methods, in order
     _listener: socket.socket = field(init=False)
     _random: random.Random = field(default_factory=lambda: random.Random(6))
     _open: list[socket.socket] = field(default_factory=list)
@@ -108,22 +117,26 @@ class FakeNetworkCamera:
                 self._spawn(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
-        buffer = b""
+        buffer, sending = b"", threading.Lock()
         with connection, suppress(OSError, ConnectionError):
             while True:
-                while b"\r\n\r\n" not in buffer:
+                while buffer[:1] == b"$" or b"\r\n\r\n" not in buffer:
+                    if buffer[:1] == b"$" and len(buffer) >= 4:  # RTCP of the watcher
+                        length = 4 + struct.unpack(">H", buffer[2:4])[0]
+                        if len(buffer) >= length:
+                            buffer = buffer[length:]
+                            continue
                     data = connection.recv(4096)
                     if not data:
                         return
                     buffer += data
-                    while buffer[:1] == b"$" and len(buffer) >= 4:  # RTCP of the watcher
-                        buffer = buffer[4 + struct.unpack(">H", buffer[2:4])[0] :]
                 head, _, buffer = buffer.partition(b"\r\n\r\n")
-                self._answer(connection, head.decode())
+                self._answer(connection, sending, head.decode())
 
-    def _answer(self, connection: socket.socket, head: str) -> None:
+    def _answer(self, connection: socket.socket, sending: threading.Lock, head: str) -> None:
         line, *rest = head.split("\r\n")
         method, url, _ = line.split(" ")
+        self.asked.append(method)
         headers = {key.lower(): value.strip() for key, _, value in (one.partition(":") for one in rest)}
         status, more, body = "200 OK", list[str](), ""
         if method != "OPTIONS" and not self._let_in(method, headers.get("authorization", "")):
@@ -144,10 +157,11 @@ class FakeNetworkCamera:
         else:
             more = ["Session: 1"]
         lines = [f"RTSP/1.0 {status}", f"CSeq: {headers['cseq']}", *more, f"Content-Length: {len(body)}", "", body]
-        connection.sendall("\r\n".join(lines).encode())
+        with sending:
+            connection.sendall("\r\n".join(lines).encode())
         if method == "PLAY" and status == "200 OK":
             self.sessions += 1
-            self._spawn(self._play, connection)
+            self._spawn(self._play, connection, sending)
 
     def _let_in(self, method: str, given: str) -> bool:
         if not self.user:
@@ -170,7 +184,7 @@ class FakeNetworkCamera:
         lines += [f"a=fmtp:96 packetization-mode=1{known if self.sprop else ''}"] if self.codec == "H264" else []
         return "\r\n".join([*lines, "a=control:track1", ""])
 
-    def _play(self, connection: socket.socket) -> None:
+    def _play(self, connection: socket.socket, sending: threading.Lock) -> None:
         sequence, began = 0, time.monotonic()
         with suppress(OSError):
             for n in range(100_000):
@@ -196,7 +210,8 @@ class FakeNetworkCamera:
                     sequence = (sequence + 1) & 0xFFFF
                     data = b"$\0" + struct.pack(">H", len(packet) + len(piece)) + packet + piece
                     half = self.mode == "half" and k == len(pieces) - 1
-                    connection.sendall(data[: len(data) // 2] if half else data)
+                    with sending:  # an answer to the watcher, who asks now and then, goes between two of them
+                        connection.sendall(data[: len(data) // 2] if half else data)
                 if self.mode == "half":
                     connection.shutdown(socket.SHUT_RDWR)
                     return

@@ -14,6 +14,10 @@ def open_camera(name: str, options: Camera, *, pictures: bool = True) -> CameraS
     Without `pictures` it only records. Unavailable (`camera_missing`, `camera_library` and others) when it is not
     there now, BadInput (`camera_format`) when its source is no H.264 video.
     """
+    if pictures and options.look:
+        from edge.hardware.camera.second import TwoStreams
+
+        return TwoStreams(name, options, open_camera(name, options, pictures=False))
     if options.backend == "file":
         from edge.hardware.camera.clip_file import FileCamera
 
@@ -23,9 +27,9 @@ def open_camera(name: str, options: Camera, *, pictures: bool = True) -> CameraS
 
         return open_device(name, options, pictures=pictures)
     if options.backend == "rtsp":
-        from edge.hardware.camera.rtsp import RtspCamera
+        from edge.hardware.camera.rtsp import open_network
 
-        return RtspCamera(name, options, pictures=pictures)
+        return open_network(name, options, pictures=pictures)
     from edge.hardware.camera.picamera import PiCamera
 
     return PiCamera(name, options, pictures=pictures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
@@ -16,6 +17,7 @@ from edge.config import Camera
 from edge.domain.reasons import words
 from edge.domain.sight import Cadence
 from edge.hardware.camera.eye import Eye
+from edge.hardware.camera.headroom import PRESETS, Headroom
 from edge.hardware.camera.mailbox import Mailbox
 from edge.hardware.camera.pictures import from_frame, picture_fps
 from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, parameter_sets, probe
@@ -24,7 +26,7 @@ from edge.why import why
 SILENT_MS = 3000
 
 
-def h264_encoder(width: int, height: int, options: Camera) -> VideoCodecContext:
+def h264_encoder(width: int, height: int, options: Camera, preset: str = PRESETS[0]) -> VideoCodecContext:
     """libx264 without look-ahead or B pictures, one key frame a second with its parameter sets beside it."""
     encoder = av.CodecContext.create("libx264", "w")
     assert isinstance(encoder, VideoCodecContext)  # noqa: S101 - for the type checker
@@ -33,7 +35,7 @@ def h264_encoder(width: int, height: int, options: Camera) -> VideoCodecContext:
     encoder.framerate = Fraction(options.fps)
     encoder.bit_rate = options.bitrate
     encoder.gop_size = options.fps
-    encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1"}
+    encoder.options = {"preset": preset, "tune": "zerolatency", "forced-idr": "1"}
     return encoder
 
 
@@ -50,15 +52,18 @@ class CaptureCamera:
         options: Camera,
         *,
         pictures: bool = True,
+        record: bool = True,
         ready: Callable[[], bool] | None = None,
     ) -> None:
-        self._wait = ready
+        self._wait, self._record = ready, record
         self._container, self._options = container, options
         self._picture_ms = 1000 / picture_fps(options) if pictures else None
+        self._next_picture = 0.0
         self._mailbox = Mailbox(name)
         self._format: VideoFormat | None = None
         self._sets = b""
         self._bitrate = options.bitrate
+        self._headroom = Headroom()
         self._eye, self._cadence = Eye(), Cadence()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._capture, name=f"capture-{name}", daemon=True)
@@ -125,7 +130,7 @@ class CaptureCamera:
     def _encode_all(self) -> None:
         encoder: VideoCodecContext | None = None
         began = clock.mono_ms()
-        last_pts, next_picture, next_key, rate = -1, 0.0, 0, 0
+        last_pts, next_key, rate, preset = -1, 0, 0, ""
         for frame in self._frames():
             if self._stopping.is_set():
                 return
@@ -134,12 +139,15 @@ class CaptureCamera:
                 self._eye.frame(frame)
             if frame.pts is not None and frame.time_base is not None:  # the kernel's time of the picture
                 self._cadence.taken(round(frame.pts * frame.time_base * 1_000_000))
+            self._show(frame, now)
+            if not self._record:
+                continue
             pts = max(last_pts + 1, (now - began) * TICKS // 1000)
-            fresh = encoder is None or rate != self._bitrate
-            if encoder is None or fresh:  # x264 takes no other rate while it runs
-                rate, next_key = self._bitrate, 0
+            fresh = encoder is None or (rate, preset) != (self._bitrate, self._headroom.preset)
+            if encoder is None or fresh:  # x264 takes no other while it runs
+                rate, preset, next_key = self._bitrate, self._headroom.preset, 0
                 wanted = self._options.model_copy(update={"bitrate": rate})
-                encoder = h264_encoder(frame.width, frame.height, wanted)
+                encoder = h264_encoder(frame.width, frame.height, wanted, preset)
             small = frame.reformat(format="yuv420p") if frame.format.name != "yuv420p" else frame
             small.pts, small.time_base = pts, encoder.time_base
             # One key frame a second of the clock, however many pictures the camera really gives.
@@ -147,12 +155,18 @@ class CaptureCamera:
             next_key = pts + TICKS if pts >= next_key else next_key
             ticks = TICKS // self._options.fps if last_pts < 0 else pts - last_pts
             last_pts = pts
-            for packet in encoder.encode(small):
+            before_s = time.monotonic()
+            coded = encoder.encode(small)
+            done_s = time.monotonic()
+            self._headroom.took(done_s - before_s, done_s)
+            for packet in coded:
                 self._keep(Packet(bytes(packet), pts, pts, ticks, bool(packet.is_keyframe), now), fresh)
-            if self._picture_ms is not None and now >= next_picture:
-                next_picture = now + self._picture_ms - 1000 / self._options.fps / 2
-                with self._eye.busy():
-                    self._mailbox.show(from_frame(frame, self._eye, now, -1))
+
+    def _show(self, frame: av.VideoFrame, now: int) -> None:
+        if self._picture_ms is not None and now >= self._next_picture:
+            self._next_picture = now + self._picture_ms - 1000 / self._options.fps / 2
+            with self._eye.busy():
+                self._mailbox.show(from_frame(frame, self._eye, now, -1))
 
     def _keep(self, packet: Packet, fresh: bool) -> None:
         """`fresh`: of a new encoder, whose stream may well be of the old format."""

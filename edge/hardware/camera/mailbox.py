@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 
+from edge import clock
 from edge.domain.reasons import Words
 from edge.errors import Unavailable
 from edge.hardware.camera.source import Packet, Picture, VideoFormat
@@ -54,8 +55,12 @@ class Mailbox:
         self._failure = Unavailable("camera_failed", camera=self._name, detail=detail)
 
     def packets(self, wait_s: float) -> list[Packet]:
-        """See `CameraSource`: what has come, all of one format; the failure once all of it was fetched."""
-        time.sleep(wait_s)
+        """See `CameraSource`: what has come, all of one format; the failure once all of it was fetched.
+
+        Wakes on multiples of `wait_s`, so that several cameras, and those who gather their packets, wake together.
+        """
+        nap = max(1, round(wait_s * 1000))
+        time.sleep((nap - clock.mono_ms() % nap) / 1000)
         found = list[Packet]()
         with self._lock:
             if self._ready:

@@ -1,4 +1,4 @@
-"""A network camera over RTSP: its H.264 as it comes, by TCP, decoded besides for the pictures of faces.
+"""A network camera over RTSP: its H.264 as it comes, by TCP, read by ourselves or, where it is unusual, by libavformat.
 
 User and password stand in options of their own and reach nothing but the connection: messages of the library, which
 may quote the whole address, are never passed on. Tested against a server of our own on loopback, which plays what a
@@ -7,29 +7,24 @@ camera's firmware may do; against no make of camera yet.
 
 from __future__ import annotations
 
-import threading
-from contextlib import suppress
-from dataclasses import replace
+import logging
+from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
 import av
 from av.container import InputContainer
-from av.video.stream import VideoStream
 
-from edge import clock
 from edge.config import Camera
-from edge.domain.reasons import words
-from edge.domain.sight import Cadence
 from edge.errors import BadInput, Unavailable
-from edge.hardware.camera.eye import Eye
-from edge.hardware.camera.mailbox import Mailbox
-from edge.hardware.camera.pictures import from_frame, picture_fps
-from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, parameter_sets, probe
+from edge.hardware.camera.coded import CodedCamera
+from edge.hardware.camera.feed import Coded, Feed, LibavFeed
+from edge.hardware.camera.rtspfeed import Refused, RtspFeed, Unusual
+from edge.hardware.camera.source import CameraSource
 from edge.why import why
 
+_log = logging.getLogger(__name__)
 _OPEN_S, _READ_S = 4.0, 3.0
-_RUSH_MS = 300
-_JUMP = 5 * TICKS  # a step of the camera's clock that is no pause
+_unusual = set[str]()  # addresses, without login, of cameras that are left to libavformat
 
 
 def address(options: Camera) -> str:
@@ -41,168 +36,45 @@ def address(options: Camera) -> str:
     return parts._replace(netloc=f"{login}@{parts.netloc}").geturl()
 
 
-class RtspCamera:
-    """See `CameraSource`. Unavailable: `camera_unreachable`, `camera_login`, `camera_no_stream`, `camera_failed`."""
+def open_network(name: str, options: Camera, *, pictures: bool = True, record: bool = True) -> CameraSource:
+    """See `CodedCamera`. Unavailable: `camera_unreachable`, `camera_login`, `camera_no_stream`, later `camera_failed`;
+    BadInput (`camera_format`) where it sends no H.264."""
+    return CodedCamera(name, _feed(name, options), options, pictures=pictures, record=record)
 
-    def __init__(self, name: str, options: Camera, *, pictures: bool = True) -> None:
-        self._name = name
-        self._container = _connect(name, options)
+
+def _feed(name: str, options: Camera) -> Feed:
+    """The camera read by ourselves; by libavformat where it is unusual, and has been since."""
+    facts: dict[str, object] = {"host": urlsplit(options.source).netloc}
+    code = ""
+    if options.source not in _unusual:
         try:
-            self._stream = _h264(self._container, name, options)
-        except BadInput:
-            self._container.close()
+            return _Own(options.source, options.user, options.password, open_s=_OPEN_S, read_s=_READ_S)
+        except Unusual as error:
+            _log.info("camera %s is left to libavformat: %s", name, error)
+        except Refused as error:
+            code = "camera_login" if error.status in (401, 403) else "camera_no_stream"
+            facts = facts if code == "camera_login" else {"source": options.source}
+        except (OSError, ValueError) as error:
+            code, facts = "camera_unreachable", {**facts, "detail": why(error)}
+    if code:
+        raise Unavailable(code, camera=name, **facts)
+    container = _connect(name, options)
+    for stream in container.streams.video:
+        if stream.codec_context.name == "h264":
+            return LibavFeed(container, stream)
+    container.close()
+    raise BadInput("camera_format", camera=name, source=options.source)
+
+
+class _Own(RtspFeed):
+    """Remembers a camera that turns out to be unusual."""
+
+    def read(self) -> Iterator[Coded]:
+        try:
+            yield from super().read()
+        except Unusual:
+            _unusual.add(self.url)
             raise
-        self._picture_ms = 1000 / picture_fps(options) if pictures else None
-        self._next_picture = 0.0
-        self._mailbox = Mailbox(name)
-        self._eye, self._cadence = Eye(), Cadence()
-        self._video: VideoFormat | None = None
-        self._sets = b""
-        self._times = _Times(self._stream)
-        self._early: list[tuple[Packet, VideoFormat]] | None = []
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._read, name=f"rtsp-{name}", daemon=True)
-        self._thread.start()
-
-    @property
-    def coder(self) -> str:
-        return "camera"
-
-    @property
-    def format(self) -> VideoFormat | None:
-        return self._mailbox.format
-
-    @property
-    def dropped(self) -> int:
-        return self._mailbox.dropped + self._cadence.lost
-
-    @property
-    def exact(self) -> bool:
-        return False
-
-    def packets(self, wait_s: float) -> list[Packet]:
-        return self._mailbox.packets(wait_s)
-
-    @property
-    def look_cpu_s(self) -> float:
-        return self._eye.cpu_s
-
-    def ease(self, share: float) -> bool:
-        return share >= 1  # it comes coded
-
-    def picture(self) -> Picture | None:
-        return self._mailbox.picture()
-
-    def close(self) -> None:
-        """Let go of the camera; a thread that still waits for it ends by the time limit of its connection."""
-        self._stopping.set()
-        self._thread.join(timeout=_READ_S + 1)
-        if not self._thread.is_alive():
-            self._container.close()
-        self._mailbox.close()
-
-    def _read(self) -> None:
-        try:
-            for packet in self._container.demux(self._stream):
-                if self._stopping.is_set():
-                    return
-                if packet.size:
-                    self._take(packet)
-            self._mailbox.fail(words("camera_ended"))
-        except (av.FFmpegError, OSError, ValueError) as error:
-            self._mailbox.fail(why(error))
-
-    def _take(self, packet: av.Packet[VideoStream]) -> None:
-        now, data = clock.mono_ms(), bytes(packet)
-        if packet.is_keyframe:
-            data = self._begin(data)
-        if self._video is None:
-            return  # nothing can be made of it before the first key frame
-        stamp = packet.dts if packet.dts is not None else packet.pts
-        dts, step, taken = self._times.of(stamp, now)
-        if stamp is not None:
-            self._cadence.taken(dts * 1_000_000 // TICKS)
-        ahead = 0 if packet.pts is None or packet.dts is None else max(0, self._times.ticks(packet.pts - packet.dts))
-        self._put(Packet(data, dts + ahead, dts, step, packet.is_keyframe, taken), self._video)
-        if self._picture_ms is not None:
-            self._look(packet, now)
-
-    def _put(self, packet: Packet, video: VideoFormat) -> None:
-        """The first come in a rush, of which the last were the least late: their times are known after a moment."""
-        if self._early is None:
-            self._mailbox.put(packet, video)
-            return
-        self._early.append((packet, video))
-        if self._times.known:
-            for early, its in self._early:
-                self._mailbox.put(replace(early, mono_ms=self._times.mono(early.dts)), its)
-            self._early = None
-
-    def _begin(self, data: bytes) -> bytes:
-        """A key frame, its parameter sets before it; other sets than before (a new size) are a new format."""
-        sets = parameter_sets(data)
-        if not sets:
-            sets = self._sets or parameter_sets((self._stream.codec_context.extradata or b"") + b"\0\0\1\x65")
-            data = sets + data
-        if sets and sets != self._sets:
-            with suppress(ValueError, OSError, av.FFmpegError):  # damaged: the next one may be whole
-                self._video, self._sets = probe(data), sets
-        return data
-
-    def _look(self, packet: av.Packet[VideoStream], now: int) -> None:
-        with suppress(av.FFmpegError), self._eye.busy():  # a damaged picture is still recorded as it is
-            for frame in packet.decode():
-                self._eye.frame(frame)
-                if self._picture_ms is not None and now >= self._next_picture:
-                    self._next_picture = max(self._next_picture + self._picture_ms, now - self._picture_ms)
-                    self._mailbox.show(from_frame(frame, self._eye, now, -1))
-
-
-class _Times:
-    """The camera's clock as ours: ticks that only grow, and when on the monotonic clock each picture was taken."""
-
-    def __init__(self, stream: VideoStream) -> None:
-        base = stream.time_base
-        self._up, self._down = (base.numerator * TICKS, base.denominator) if base else (1, 1)
-        self._frame = round(TICKS / float(stream.average_rate or 25))
-        self._last: int | None = None  # on the camera's clock
-        self._dts = 0
-        self._base_ms = 0.0  # when tick 0 was
-        self._arrived = self._first = 0
-
-    @property
-    def known(self) -> bool:
-        return self._arrived - self._first >= _RUSH_MS
-
-    def mono(self, dts: int) -> int:
-        """When a picture was taken, on the monotonic clock in ms."""
-        return round(self._base_ms + dts * 1000 / TICKS)
-
-    def ticks(self, stamp: int) -> int:
-        return stamp * self._up // self._down
-
-    def of(self, stamp: int | None, now: int) -> tuple[int, int, int]:
-        """(ticks, ticks since the packet before, monotonic ms) of a packet with this stamp that has come now."""
-        at = None if stamp is None else self.ticks(stamp)
-        if self._arrived == 0:
-            self._base_ms, self._first, step = float(now), now, 0
-        elif at is None or self._last is None:
-            step = self._frame
-        else:
-            step = at - self._last
-            if not 0 < step < _JUMP:  # the camera set its clock: ours goes on
-                step = max(1, (now - self._arrived) * TICKS // 1000)
-        self._last = at if at is not None else (None if self._last is None else self._last + step)
-        self._arrived = now
-        self._dts += step
-        taken = self._base_ms + self._dts * 1000 / TICKS
-        if taken > now:  # it cannot come before it was taken: those before were late
-            self._base_ms -= taken - now
-        elif now - taken > 2000:
-            self._base_ms += now - taken
-        else:  # follow a clock that runs differently
-            self._base_ms += (now - taken) * 0.0005
-        return self._dts, step or self._frame, self.mono(self._dts)
 
 
 def _connect(name: str, options: Camera) -> InputContainer:
@@ -226,11 +98,3 @@ def _connect(name: str, options: Camera) -> InputContainer:
     except (av.FFmpegError, OSError, ValueError) as error:
         code, facts = "camera_unreachable", {"host": host, "detail": why(error)}
     raise Unavailable(code, camera=name, **facts)  # not from the error: it quotes the address with the password
-
-
-def _h264(container: InputContainer, name: str, options: Camera) -> VideoStream:
-    for stream in container.streams.video:
-        if stream.codec_context.name == "h264":
-            stream.codec_context.thread_count = 1
-            return stream
-    raise BadInput("camera_format", camera=name, source=options.source)

@@ -1,4 +1,4 @@
-"""A webcam through the kernel's V4L2: MJPEG where it has it, raw pictures otherwise.
+"""A webcam through the kernel's V4L2: its own H.264 as it comes where it has it, else MJPEG, else raw pictures.
 
 Run here without a webcam: tests put a camera below libavdevice, at the level of the kernel's calls, which is unplugged,
 busy, mute or odd at will; no real device has been tried with this version.
@@ -19,6 +19,8 @@ from av.container import InputContainer
 from edge.config import Camera
 from edge.errors import Unavailable
 from edge.hardware.camera.capture import CaptureCamera
+from edge.hardware.camera.coded import CodedCamera
+from edge.hardware.camera.feed import LibavFeed
 from edge.hardware.camera.source import CameraSource
 
 _TIMEOUT_S = (5.0, 3.0)  # opening, and waiting for one picture
@@ -34,8 +36,8 @@ _FINAL = {
 }
 
 
-def open_device(name: str, options: Camera, *, pictures: bool = True) -> CameraSource:
-    """`options.source` is a device node or its number.
+def open_device(name: str, options: Camera, *, pictures: bool = True, record: bool = True) -> CameraSource:
+    """`options.source` is a device node or its number. One that is not to `record` is not coded either.
 
     Unavailable: `camera_missing`, `camera_busy`, `camera_denied`, `camera_not_video`, or `camera_mode` where it gives
     nothing that can be used.
@@ -43,7 +45,10 @@ def open_device(name: str, options: Camera, *, pictures: bool = True) -> CameraS
     device = f"/dev/video{options.source}" if options.source.isdigit() else options.source
     wanted = {"video_size": f"{options.width}x{options.height}", "framerate": str(options.fps)}
     code, failure = "camera_mode", None
-    for choice in ({**wanted, "input_format": "mjpeg"}, wanted, {}):
+    choices = [{**wanted, "input_format": "mjpeg"}, wanted, {}]
+    if record:
+        choices.insert(0, {**wanted, "input_format": "h264"})
+    for choice in choices:
         try:
             container = av.open(device, format="v4l2", options=choice, timeout=_TIMEOUT_S)
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -55,7 +60,10 @@ def open_device(name: str, options: Camera, *, pictures: bool = True) -> CameraS
         if not _shows(container):
             container.close()
             continue
-        return CaptureCamera(name, container, options, pictures=pictures, ready=_unblocked(device))
+        stream, ready = container.streams.video[0], _unblocked(device)
+        if stream.codec_context.name == "h264":
+            return CodedCamera(name, LibavFeed(container, stream, ready), options, pictures=pictures, record=record)
+        return CaptureCamera(name, container, options, pictures=pictures, record=record, ready=ready)
     raise Unavailable(code, camera=name, source=device) from failure
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
-from types import SimpleNamespace
 
 import av
 import pytest
@@ -18,7 +17,9 @@ from edge import clock
 from edge.config import Camera
 from edge.errors import BadInput, ExamroomError, Unavailable
 from edge.hardware.camera import CameraSource, Packet, open_camera, rtsp
-from edge.hardware.camera.source import TICKS
+from edge.hardware.camera.coded import CodedCamera, Times
+from edge.hardware.camera.second import TwoStreams
+from edge.hardware.camera.source import TICKS, parameter_sets
 from support.rtsp import FPS, FakeNetworkCamera, access_units, network_camera
 
 SECRET = "p@ss:w/rd 密#1"
@@ -80,13 +81,45 @@ def test_what_the_camera_coded_comes_through_as_it_is(units: list[list[bytes]], 
     assert packets[0].keyframe
     first = units[0] if packets[0].data.endswith(units[0][-1]) else units[FPS]
     assert packets[0].data.endswith(first[-1])
-    assert rtsp.parameter_sets(packets[0].data)  # wherever the camera told them
+    assert parameter_sets(packets[0].data)  # wherever the camera told them
     assert {b.dts - a.dts for a, b in pairwise(packets)} == {TICKS // FPS}
     assert all(abs(b.mono_ms - a.mono_ms - 1000 / FPS) < 60 for a, b in pairwise(packets))
     assert abs(packets[-1].mono_ms - clock.mono_ms()) < 1000
     decoder = av.CodecContext.create("h264", "r")
     frames = [f for p in packets for f in decoder.decode(av.Packet(p.data))]  # type: ignore[attr-defined]
     assert len(frames) >= 14
+
+
+def test_pictures_come_from_a_stream_of_their_own_and_the_main_one_is_never_decoded(units: list[list[bytes]]) -> None:
+    """It may go away and come back: what is recorded goes on."""
+    with (
+        network_camera(units) as server,
+        network_camera(access_units(160, 90)) as small,
+        opened(server, look=small.url) as camera,
+    ):
+        assert isinstance(camera, TwoStreams)
+        packets, sizes = list[Packet](), list[tuple[int, int]]()
+
+        def shown(size: tuple[int, int] | None) -> None:
+            until, sizes[:] = time.monotonic() + 8, []
+            while size not in sizes if size else camera._second is not None:
+                assert time.monotonic() < until
+                packets.extend(camera.packets(0.05))
+                picture = camera.picture()
+                sizes.extend([(picture.width, picture.height)] if picture else [])
+
+        shown((160, 90))
+        small.stop()
+        shown(None)
+        small.start()
+        shown((160, 90))
+        video, main = camera.format, camera._main
+        assert video is not None
+        assert (video.width, video.height) == (320, 180)
+        assert isinstance(main, CodedCamera)
+        assert main._decoder is None
+        assert main.look_cpu_s == 0 < camera.look_cpu_s
+    assert {b.dts - a.dts for a, b in pairwise(packets)} == {TICKS // FPS}
 
 
 def test_a_new_size_is_a_new_format_without_a_hole(units: list[list[bytes]]) -> None:
@@ -99,7 +132,7 @@ def test_a_new_size_is_a_new_format_without_a_hole(units: list[list[bytes]]) -> 
             packets += batch
             if batch and camera.format is not None:
                 sizes.append((camera.format.width, camera.format.height))
-                assert sizes[-1] == (320, 180) or rtsp.parameter_sets(batch[0].data) or len(set(sizes)) == 1
+                assert sizes[-1] == (320, 180) or parameter_sets(batch[0].data) or len(set(sizes)) == 1
         assert set(sizes) == {(320, 180), (480, 272)}
         assert max(b.dts - a.dts for a, b in pairwise(packets)) == TICKS // FPS
 
@@ -182,8 +215,7 @@ def test_what_cannot_be_watched_has_its_name(units: list[list[bytes]]) -> None:
 
 def times_of(stamps: list[tuple[int | None, int]]) -> list[tuple[int, int]]:
     """(ticks, monotonic ms) of packets with these stamps, each come at this monotonic ms."""
-    stream = SimpleNamespace(time_base=Fraction(1, TICKS), average_rate=10)
-    times = rtsp._Times(stream)  # type: ignore[arg-type]
+    times = Times(Fraction(1, TICKS), 10)
     return [(dts, mono) for dts, _, mono in (times.of(stamp, now) for stamp, now in stamps)]
 
 
@@ -215,6 +247,9 @@ def test_a_camera_whose_clock_runs_differently_is_followed_and_late_packets_are_
         {"source": "rtsp:///x"},
         {"source": "rtsp://h:99999/x"},
         {"source": "rtsp://user:hunter2@h/x"},
+        {"source": "rtsp://h/x", "look": "rtsp://user:hunter2@h/y"},
+        {"source": "rtsp://h/x", "look": "http://h/y"},
+        {"backend": "v4l2", "source": "0", "look": "video1", "user": "u", "password": "hunter2"},
         {"source": "rtsp://h/x y"},
         {"source": "rtsp://h/x", "password": "hunter2"},
         {"source": "rtsp://h/x", "user": "a:b", "password": "hunter2"},

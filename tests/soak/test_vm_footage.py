@@ -1,0 +1,156 @@
+"""20 power cuts of a whole virtual machine while its camera records: at most 2 s of footage are lost at any, no file is
+gone, and index, hashes, ledger and the gaps' causes are right after it.
+
+QEMU is killed with SIGKILL and started again from the same disk: half of the times with `cache=none`, where what the
+guest has sent to the disk is on it, half of the times from the disk as it was at the guest's last flush, so that
+nothing of the disk's own cache is left (`support/logwrites.py`). The guest says on its serial line
+how long it has been up; the last it said is when the power went. Run by `make vmkill`, which makes the
+disk (`provisioning/vmtest.sh`).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bench.limits import misses
+from bench.measured import record
+from edge.recording import clips
+from edge.recording.salvage import on_disk
+from edge.store import ledger, segments
+from edge.store.db import connect
+from soak.test_vm_kills import VM, Machine, copy_of_disk, mounted
+from support.logwrites import replay
+
+pytestmark = [pytest.mark.soak, pytest.mark.vm]
+
+CUTS = int(os.environ.get("VM_FOOTAGE_CUTS", "20"))
+CAMERA = "door"
+MASKED = ("vmtest", "examroom-checkin", "examroom-uplink")
+SAID = re.compile(r"examroom-up ([0-9a-f]{32}) ([0-9]+)\.([0-9]{2})")
+RECORDING_S = 25.0
+"""Within this the camera has begun to record once the page answers; what it lost before is counted too."""
+SCRIPT = """boot=$(tr -d - </proc/sys/kernel/random/boot_id)
+while sleep 0.05; do read up rest </proc/uptime; echo "examroom-up $boot $up" >/dev/ttyS0; done
+"""
+UNIT = """[Unit]
+Description=how long the machine has been up, on its serial line
+[Service]
+ExecStart=/bin/sh /var/lib/vmtest/up.sh
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """When the power went in a boot, on the guest's monotonic clock, and what was left out of the disk."""
+
+    boot_id: str
+    mono_ms: int
+    left_out: int
+
+
+@pytest.fixture
+def disk() -> Path:
+    copy = copy_of_disk("footage.img")
+    with mounted(copy) as root:
+        unit = root / "etc/systemd/system/up.service"
+        unit.write_text(UNIT)
+        (root / "var/lib/vmtest/up.sh").write_text(SCRIPT)
+        (root / "etc/systemd/system/multi-user.target.wants/up.service").symlink_to("/etc/systemd/system/up.service")
+    return copy
+
+
+def logged(disk: Path, log: Path) -> tuple[str, ...]:
+    """QEMU's options for a disk whose writes and flushes are written down."""
+    return (
+        *("-blockdev", f"driver=file,node-name=disk,filename={disk}"),
+        *("-blockdev", f"driver=file,node-name=log,filename={log}"),
+        *("-blockdev", "driver=blklogwrites,node-name=both,file=disk,log=log,log-super-update-interval=1"),
+        *("-device", "virtio-blk-pci,drive=both,write-cache=on"),
+    )
+
+
+def cut(disk: Path, chance: random.Random, *, drop: bool) -> Cut:
+    """Boot, record for a while, and pull the plug."""
+    before, log = VM / "footage-before.img", VM / "footage.log"
+    drive: tuple[str, ...] = ("-drive", f"file={disk},format=raw,if=virtio,cache=none")
+    if drop:
+        subprocess.run(["cp", "--sparse=always", str(disk), str(before)], check=True)
+        log.write_bytes(b"")
+        drive = logged(disk, log)
+    machine = Machine(disk, drive, MASKED)
+    try:
+        machine.power_on()
+        time.sleep(RECORDING_S + chance.uniform(2, 20))
+    finally:
+        machine.pull_the_plug()
+    *_, last = SAID.finditer(machine.console.read_text(errors="replace"))
+    left_out = 0
+    if drop:
+        left_out = replay(log, before)
+        before.replace(disk)
+        log.unlink()
+    return Cut(last[1], int(last[2]) * 1000 + int(last[3]) * 10, left_out)
+
+
+def test_a_power_cut_loses_no_more_than_two_seconds_and_no_file(disk: Path) -> None:
+    chance = random.Random(5)
+    cuts = [cut(disk, chance, drop=n % 2 == 1) for n in range(CUTS)]
+    assert any(one.left_out for one in cuts) or CUTS < 2, "nothing was left out of any disk"
+    last = Machine(disk, masked=MASKED)  # salvages what the last cut left, and is cut off with it indexed
+    try:
+        last.power_on()
+        time.sleep(RECORDING_S)
+    finally:
+        last.pull_the_plug()
+    with mounted(disk) as root, closing(connect(root / "var/lib/examroom/room.db")) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        ledger.check(db)
+        recordings = root / "var/lib/examroom-recordings"
+        lost = [lost_ms(db, recordings, one) for one in cuts]
+        gone = files_gone(recordings)
+        spans = segments.spans(db, CAMERA, 0, 1 << 52)
+        gaps = clips.completeness_between(db, CAMERA, spans[0].started_ms, spans[-1].ended_ms).gaps
+        causes = {gap.cause for gap in gaps}
+    figures = {
+        "cuts": len(cuts),
+        "lost_s_most": round(max(lost) / 1000, 2),
+        "lost_s_median": round(sorted(lost)[len(lost) // 2] / 1000, 2),
+        "writes_left_out": sum(one.left_out for one in cuts),
+        "files_gone": gone,
+    }
+    record("vm_footage", figures)
+    print(figures)
+    assert causes <= {"power"}
+    assert not misses("vm_footage", figures)
+
+
+def lost_ms(db: sqlite3.Connection, recordings: Path, one: Cut) -> int:
+    """What is missing at the end of a boot; asserts that what the index says of it is in the files, hash by hash."""
+    found = [s for s in segments.between(db, CAMERA, 0, 1 << 52) if s.boot_id == one.boot_id]
+    assert found, "nothing of this boot was recorded"
+    for segment in found:
+        whole = list(clips.read_fragments(recordings, segment, 0, 1 << 52))
+        assert len(whole) == len(segment.fragments) > 0
+    assert found[-1].salvaged or found[-1].cause == "rotated"
+    ended = max(segment.started_mono_ms + segment.duration_ms for segment in found)
+    return max(0, one.mono_ms - ended)
+
+
+def files_gone(recordings: Path) -> int:
+    """Numbers that a boot has used and no file has: each begins at 1 and leaves none out."""
+    used: dict[str, set[int]] = {}
+    for place in on_disk(recordings, CAMERA):
+        used.setdefault(place.boot_id, set()).add(place.sequence)
+    return sum(max(numbers) - len(numbers) for numbers in used.values())
