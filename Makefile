@@ -79,7 +79,7 @@ vmtest: $(VENV)/.dev ## boot the units in a virtual machine until the exam page 
 
 vmkill: $(VENV)/.dev ## pull the plug of that virtual machine 20 times under load (root)
 	VMTEST_KEEP=1 provisioning/vmtest.sh
-	$(BIN)/python -m pytest -p no:xdist -m vm --timeout 7200 -s tests/soak/test_vm_kills.py; found=$$?; \
+	$(BIN)/python -m pytest -p no:xdist -m vm --timeout 7200 -s tests/soak/test_vm_kills.py tests/soak/test_vm_footage.py; found=$$?; \
 	$(BIN)/python tests/bench/readme_figures.py; exit $$found
 
 clean:
