@@ -509,7 +509,7 @@ def local_bank(count: int = 8) -> BankDocument:
 
 
 def test_the_local_bank_is_for_nothing_until_signed_policy_says_so(desk: DeskRoom) -> None:
-    bank, own = sample_bank(), local_bank()
+    bank, own = sample_bank(), local_bank(200)  # so many that a paper without any is beyond chance
     for session, share, most in (("S-2", 0, 0), ("S-3", 20, 3)):
         plan(desk, session, bank, own, local_bank_share=share)
         conduct.open_checkin(desk.db, session, opened(desk, session), BY)
