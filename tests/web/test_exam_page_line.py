@@ -394,6 +394,9 @@ def test_answers_left_on_a_tablet_that_was_off_at_the_end_still_reach_the_room(
         proctor.post(f"/console/api/{room.session}/close", reason="时间到")
         context.set_offline(False)
         page = context.new_page()
+        told(page, "clock*", {"s": "closed", "left": 0, "v": 1}, {"s": "done", "left": 0, "v": 1})
+        # A slow line: the page looks for the paper once more while an answer is on its way.
+        page.route("**/exam/api/answers", lambda route: (page.wait_for_timeout(1600), route.continue_()))
         page.goto(f"{base}/exam/")
         expect(page.locator(".screen.done")).to_contain_text("有 2 个答案在时间到后才送达", timeout=20_000)
         late = [(row["item_id"], row["outcome"]) for row in journal_of(room) if row["kind"] == "answer"]

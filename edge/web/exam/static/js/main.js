@@ -32,6 +32,8 @@ let leaving = false;
 let stuck = false;
 // Answers that the room took for the proctor before this page had heard that it was released.
 let forProctor = 0;
+// What is left of the paper this tablet had last: one object, since what is sent after the end is still counted in it.
+let last = null;
 
 const tabs = createTabs(newId(), giveUp);
 const shell = createShell(() => sitting && sitting.refreshBanners());
@@ -179,9 +181,9 @@ async function finished(facts) {
 }
 
 async function finish(facts) {
-  const last = await wipe(facts, true);
-  const { attempt, facts: told } = last;
-  if (attempt && !rest && (await store.ops(attempt)).length) sendRest(last);
+  const ended = await wipe(facts, true);
+  const { attempt, facts: told } = ended;
+  if (attempt && !rest && (await store.ops(attempt)).length) sendRest(ended);
   show(() => screens.done({ facts: told, time: told.at_ms ? hms(told.at_ms) : "", left: rest ? rest.count() : 0, next: () => { forget(); showSeatCode(""); } }));
   clock.start();
 }
@@ -189,7 +191,7 @@ async function finish(facts) {
 // Everything of the paper leaves the tablet; what is needed to send what is left of its answers stays.
 async function wipe(facts, evenWithoutClaim) {
   watch.stop();
-  const noted = await store.note("last").catch(() => null);
+  const noted = last || (await store.note("last").catch(() => null));
   const attempt = claim ? claim.attempt : noted && evenWithoutClaim ? noted.attempt : "";
   const same = noted && noted.attempt === attempt ? noted : {};
   if (sitting) {
@@ -198,35 +200,38 @@ async function wipe(facts, evenWithoutClaim) {
     sitting = null;
   }
   const known = await store.note("room/" + attempt).catch(() => null);
-  const last = Object.assign({}, same, { handed: (same.handed || 0) + forProctor, attempt, facts: facts || same.facts || { missed: 0 }, next: known ? known.next : same.next || 1 });
+  const ended = Object.assign(same, { handed: (same.handed || 0) + forProctor, attempt, facts: facts || same.facts || { missed: 0 }, next: known ? known.next : same.next || 1 });
   forProctor = 0;
-  if (claim) Object.assign(last, { tablet: claim.tablet, csrf: claim.csrf });
+  if (claim) Object.assign(ended, { tablet: claim.tablet, csrf: claim.csrf });
   claim = null;
-  if (attempt) await store.dropNotes(OF_ATTEMPT.map((name) => name + attempt).concat("claim"), "last", last);
-  return last;
+  if (attempt) {
+    last = ended;
+    await store.dropNotes(OF_ATTEMPT.map((name) => name + attempt).concat("claim"), "last", ended);
+  }
+  return ended;
 }
 
 // The paper is closed, or on another tablet, while something of it was still here: it goes to the room all the same,
 // which keeps it and counts it only if the proctor says so.
-function sendRest(last) {
-  api.useToken(last.csrf);
+function sendRest(ended) {
+  api.useToken(ended.csrf);
   const changed = () => {
-    if (rest && rest.empty()) store.dropNotes(["room/" + last.attempt]);
+    if (rest && rest.empty()) store.dropNotes(["room/" + ended.attempt]);
     if (root.querySelector(".done, .gone")) redraw();
   };
   const acknowledged = (op, reply) => {
-    if (reply.released) last.handed += 1;
-    else if (op.kind === "answer" && reply.outcome === "late") last.facts.missed = (last.facts.missed || 0) + 1;
-    last.next = op.sent.seq + 1;
-    keep("last", last);
+    if (reply.released) ended.handed += 1;
+    else if (op.kind === "answer" && reply.outcome === "late") ended.facts.missed = (ended.facts.missed || 0) + 1;
+    ended.next = op.sent.seq + 1;
+    keep("last", ended);
   };
-  const refresh = (failure) => (failure.expected ? Promise.resolve({ tablet: last.tablet, next_seq: failure.expected }) : Promise.reject(new Error("closed")));
+  const refresh = (failure) => (failure.expected ? Promise.resolve({ tablet: ended.tablet, next_seq: failure.expected }) : Promise.reject(new Error("closed")));
   stuck = false;
   rest = createQueue({
     store, newId, send: api.sendOp, refresh, changed, acknowledged, rejected: changed,
     gone: () => { stuck = true; changed(); }, degraded: onDegraded, handedIn: changed, opened: () => {},
   });
-  rest.start({ attempt: last.attempt, tablet: last.tablet, next_seq: last.next, fresh: true }, {}).then(() => rest && rest.flush());
+  rest.start({ attempt: ended.attempt, tablet: ended.tablet, next_seq: ended.next, fresh: true }, {}).then(() => rest && rest.flush());
 }
 
 function forget() {
@@ -334,9 +339,9 @@ async function onGone(body) {
 async function leave(facts) {
   const code = facts.error || "";
   const attempt = claim ? claim.attempt : "";
-  const last = MOVED.includes(code) ? await wipe(null, code !== "tablet_unknown") : { attempt, handed: 0 };
+  const ended = MOVED.includes(code) ? await wipe(null, code !== "tablet_unknown") : { attempt, handed: 0 };
   forget();
-  const ops = last.attempt ? await store.ops(last.attempt) : [];
+  const ops = ended.attempt ? await store.ops(ended.attempt) : [];
   if (code === "tablet_released") {
     // The hand-in is the other tablet's now, and so are the parts; the answers go to the proctor.
     for (const op of ops) if (op.kind !== "answer") await store.settle(op, null, null, null);
@@ -346,11 +351,11 @@ async function leave(facts) {
     showSeatCode("");
     return;
   }
-  if (code === "tablet_released" && answers.length && last.tablet) sendRest(last);
+  if (code === "tablet_released" && answers.length && ended.tablet) sendRest(ended);
   show(() => {
     const left = rest ? rest.count() : answers.length;
     const sending = Boolean(rest) && !stuck && !rest.empty();
-    return screens.gone({ sentence: pick(facts) || t("common.no_answer"), left, sending, handed: last.handed, wiped: MOVED.includes(code) && Boolean(last.attempt),
+    return screens.gone({ sentence: pick(facts) || t("common.no_answer"), left, sending, handed: ended.handed, wiped: MOVED.includes(code) && Boolean(ended.attempt),
       again: sending ? null : () => { forget(); showSeatCode(""); } });
   });
 }
@@ -363,9 +368,10 @@ function onDegraded() {
 }
 
 function onClockBefore(now) {
-  if (loading) return;
+  const ended = root.querySelector(".done");
+  if (loading || (ended && now.s === "closed")) return;
   if (now.s === "running" || now.s === "paused" || now.s === "closed") setTimeout(() => sitting || loadPaper(), Math.random() * START_SPREAD_MS);
-  else if (now.s === "done" && !root.querySelector(".done")) finished(null);
+  else if (now.s === "done" && !ended) finished(null);
 }
 
 // ---- start
