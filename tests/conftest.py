@@ -81,7 +81,7 @@ def quick_pins() -> Iterator[None]:
     """Hashing a PIN takes long by design, at each sign-in too; a hash says by itself what it was made with."""
     quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("edge.exam.roster_xlsx", "edge.demo.people"):
+        for module in ("edge.exam.roster_room", "edge.demo.people"):
             patch.setattr(f"{module}.PasswordHasher", lambda **_: quick)
         yield
 

@@ -24,7 +24,9 @@ from edge.errors import BadInput, ExamroomError
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.planning import roster_for
 from edge.exam.roster_people import CANDIDATE_COLUMNS
-from edge.exam.roster_xlsx import STAFF_COLUMNS, read_sheets, write_template
+from edge.exam.roster_room import STAFF_COLUMNS
+from edge.exam.roster_template import write_template
+from edge.exam.roster_xlsx import read_sheets
 from edge.gateway.app import create_gateway
 from edge.trust.protocol import ErrorBody
 from edge.ui.catalogue import TEXTS

@@ -26,7 +26,7 @@ from edge.exam.policies import policy_group, policy_of
 from edge.exam.results import write_files
 from edge.exam.roster_options import look_at, roster_options, told
 from edge.exam.roster_taking import Source, Taken, show
-from edge.exam.roster_xlsx import write_template
+from edge.exam.roster_template import write_template
 from edge.exam.ticket_commands import tickets_group
 from edge.store import bundles, records, sessions
 from edge.store.db import open_room, transaction

@@ -5,21 +5,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 
 from openpyxl.utils import get_column_letter
 
 from edge.domain import idcards
 from edge.domain.reasons import words
 from edge.errors import BadInput
-from edge.exam.roster_files import Line, text
+from edge.exam.roster_files import EXACT, Line, Odd, Part, text
 from edge.exam.roster_problems import Problems
 
-EXACT = 10**15
-"""A spreadsheet keeps fifteen digits of a number and makes the others zeros."""
-WIDEST = 60
+DATES = ("开始时间", "同意日期", "出生日期")
+NUMBERS = ("序号", "加时（分钟）", "时长（分钟）", "座位行数", "座位列数")
 _DAY = re.compile(r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?|([0-9]{4})([0-9]{2})([0-9]{2})")
-_MOMENT = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})[ T]+([0-9]{1,2}):([0-9]{2})(:[0-9]{2})?")
+_MOMENT = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})[ T]+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")
 _ERRORS = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!")
 
 
@@ -51,12 +50,8 @@ class Row:
         return bool(text(self.cells.get(column)))
 
     def text(self, column: str) -> str:
-        """The words of a cell; a formula or an error value is told and is none."""
-        found = text(self.cells.get(column))
-        if found.startswith("=") or found in _ERRORS:
-            self.tell(column, "roster_cell_formula")
-            return ""
-        return found
+        """The words of a cell."""
+        return text(self.cells.get(column))
 
     def digits(self, column: str) -> str | None:
         """A number people know by its digits; None where the spreadsheet has lost some, which is told."""
@@ -120,7 +115,9 @@ def moment_ms(value: object, place: str) -> int:
         if isinstance(value, datetime):
             moment = value
         elif (parts := _MOMENT.fullmatch(unicodedata.normalize("NFKC", text(value)))) is not None:
-            moment = datetime(*(int(part) for part in parts.groups()[:5]))  # type: ignore[arg-type]
+            moment = datetime(*(int(part or 0) for part in parts.groups()))  # type: ignore[arg-type]
+        elif ":" not in text(value):  # a day alone would be its midnight
+            raise ValueError("no hour")
         else:
             moment = datetime.fromisoformat(text(value))
         return round(moment.astimezone().timestamp() * 1000)
@@ -128,38 +125,85 @@ def moment_ms(value: object, place: str) -> int:
         raise BadInput("roster_broken", where=place, detail=words("check_moment")) from error
 
 
+def unfit(value: object, title: str) -> str | None:
+    """The reason code of why a cell under `title` cannot be read as what it shows; None where it can."""
+    if isinstance(value, Odd):
+        return value.code
+    if isinstance(value, str):
+        return "roster_cell_formula" if value.strip().startswith("=") or value.strip() in _ERRORS else None
+    if isinstance(value, date | time | timedelta):
+        return None if title in DATES else "roster_cell_changed"
+    if isinstance(value, float) and not value.is_integer() and title not in NUMBERS:
+        return "roster_cell_changed"
+    return None
+
+
+def tell_over(part: Part, problems: Problems) -> None:
+    """What lies over a sheet's cells, by the cells."""
+    for where, code in part.over:
+        problems.add(where, code, {"cells": where.partition("!")[2]})
+
+
 def rows_under(
-    sheet: str, lines: list[Line], needed: tuple[str, ...], known: tuple[str, ...], problems: Problems
+    sheet: str, part: Part, needed: tuple[str, ...], known: tuple[str, ...], problems: Problems
 ) -> list[Row]:
-    """The rows below a heading in any order of columns; without a needed column there are none, and that is told."""
-    if not lines:
+    """The rows below a heading in any order of columns; without a needed column there are none, and that is told.
+
+    A row with a cell that cannot be read is told and not given.
+    """
+    tell_over(part, problems)
+    if not part.lines:
         problems.add(f"{sheet}!1", "roster_column_missing", {"column": needed[0]})
         return []
-    at, heading = lines[0]
+    at, heading = part.lines[0]
     by_narrow = {_narrow(title): title for title in known}
-    order: list[str | None] = []
-    for place, cell in enumerate(heading, start=1):
+    titles: dict[int, str] = {}
+    passed: set[int] = set()
+    for place, cell in sorted(heading.items()):
         title = by_narrow.get(_narrow(text(cell)))
         where = f"{sheet}!{get_column_letter(place)}{at}"
-        if title is None and text(cell):
+        if code := unfit(cell, ""):
+            problems.add(where, code, row=at)
+        elif title is None:
             problems.add(where, "roster_column_unknown", {"column": text(cell)[:30], "known": " ".join(known)}, row=at)
-        elif title is not None and title in order:
+        elif title in titles.values():
             problems.add(where, "roster_column_twice", {"column": title}, row=at)
-            title = None
-        order.append(title)
-    if missing := [title for title in needed if title not in order]:
+        else:
+            titles[place] = title
+            continue
+        passed.add(place)
+    if missing := [title for title in needed if title not in titles.values()]:
         for title in missing:
             problems.add(f"{sheet}!{at}", "roster_column_missing", {"column": title}, row=at)
         return []
-    letters = {title: get_column_letter(place) for place, title in enumerate(order, start=1) if title is not None}
-    last = max(place for place, cell in enumerate(heading, start=1) if text(cell))
+    letters = {title: get_column_letter(place) for place, title in titles.items()}
     found = []
-    for number, line in lines[1:]:
-        if any(text(cell) for cell in line[last:]):
-            problems.add(f"{sheet}!{number}", "roster_row_long", {"cells": len(line), "columns": last}, row=number)
+    for line in part.lines[1:]:
+        if readable(sheet, line, titles, passed, problems):
+            number, cells = line
+            row = {title: cells.get(place) for place, title in titles.items()}
+            found.append(Row(sheet, number, row, letters, problems))
+    return found
+
+
+def readable(sheet: str, line: Line, titles: dict[int, str], passed: set[int], problems: Problems) -> bool:
+    """Whether every cell of a row says what it shows and stands below one of `titles`; each other is told, but for
+    the columns that were `passed` over at their heading."""
+    number, cells = line
+    found = True
+    for place, value in sorted(cells.items()):
+        where = f"{sheet}!{get_column_letter(place)}{number}"
+        if place in passed:
             continue
-        cells = {title: cell for title, cell in zip(order, line, strict=False) if title is not None}
-        found.append(Row(sheet, number, cells, letters, problems))
+        if place not in titles:
+            code: str | None = "roster_row_long" if place > max(titles) else "roster_column_unnamed"
+        else:
+            code = unfit(value, titles[place])
+        if code is not None:
+            problems.add(where, code, {"cells": max(cells), "columns": max(titles)}, row=number)
+            found = False
+            if place > max(titles):  # the others are of the same cause
+                break
     return found
 
 

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, time
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from openpyxl import Workbook
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
+from edge.bank.xlsx.lines import cells_of, pictures_over
 from edge.bank.xlsx.sheets import open_book
 from edge.domain.reasons import words
 from edge.errors import BadInput
@@ -25,19 +31,42 @@ from edge.why import why
 SIZE_LIMIT = 20_000_000
 UNPACKED_LIMIT = 100_000_000
 ROW_LIMIT = 2600
-LAST_ROW = 1_048_576
 CELL_LIMIT = 10_000
-Line = tuple[int, tuple[object, ...]]
+EXACT = 10**15
+"""A spreadsheet keeps fifteen digits of a number and makes the others zeros."""
+Line = tuple[int, dict[int, object]]
+"""A row's number, and its cells that hold anything by their column's; both count from 1."""
 SHEETS = ("考场", "考生", "工作人员", "工位")
 FIRST = "考生"
 
 
+@dataclass(frozen=True)
+class Odd:
+    """A cell that does not hold what it shows, or nothing that can be read: `code` says why."""
+
+    code: str
+    shown: str
+
+    def __str__(self) -> str:
+        return self.shown
+
+
+@dataclass(frozen=True)
+class Part:
+    """One sheet. `over`: what lies over its cells and is no cell's, as place and reason code."""
+
+    lines: list[Line]
+    over: list[tuple[str, str]] = field(default_factory=list)
+
+
 class Book(Protocol):
-    """`lines`: row number (from 1) and cells of every row that holds anything, at least `width` cells each."""
+    """`others`: the first cell of each sheet that holds something and is none of SHEETS."""
 
     def has(self, sheet: str) -> bool: ...
 
-    def lines(self, sheet: str, width: int) -> list[Line]: ...
+    def part(self, sheet: str) -> Part: ...
+
+    def others(self) -> list[str]: ...
 
 
 @contextmanager
@@ -50,7 +79,7 @@ def open_roster(file: Path) -> Iterator[Book]:
             yield _text_book(file)
             return
         try:
-            book = open_book(file, UNPACKED_LIMIT)
+            book = open_book(file, UNPACKED_LIMIT, rich=True)
         except BadInput as error:
             raise BadInput("roster_unreadable", file=file.name) from error
         try:
@@ -68,20 +97,50 @@ class _Workbook:
     def has(self, sheet: str) -> bool:
         return sheet in self._book.sheetnames
 
-    def lines(self, sheet: str, width: int) -> list[Line]:
+    def part(self, sheet: str) -> Part:
         found = self._book[sheet]
         if not isinstance(found, ReadOnlyWorksheet):
             raise BadInput("roster_broken", where=sheet, detail=words("check_chart"))
-        found.reset_dimensions()  # what the file says of its size may be less than it has
-        rows = found.iter_rows(max_row=LAST_ROW, max_col=width, values_only=True)
         try:
-            return _held(sheet, enumerate(rows, start=1), width)
+            with cells_of(found) as cells:
+                lines = _held(sheet, ((number, _values(row)) for number, row in cells.rows()))
+                merged = cells.merged()
+            over = [
+                (f"{sheet}!{get_column_letter(at)}{number}", "roster_picture") for number, at in pictures_over(found)
+            ]
         except BadInput:
             raise
         except Exception as error:  # a sheet is read only now, and may be broken by itself
             raise BadInput("roster_unreadable", file=sheet) from error
-        finally:
-            rows.close()  # it holds the file open
+        last = lines[-1][0] if lines else 0
+        over += [(f"{sheet}!{area.coord}", "roster_cell_merged") for area in merged if area.min_row <= last]
+        return Part(lines, over)
+
+    def others(self) -> list[str]:
+        found = []
+        seen: set[str] = set()
+        for sheet in self._book.worksheets:
+            name = str(sheet.title)
+            if isinstance(sheet, ReadOnlyWorksheet) and (name not in SHEETS or name in seen):
+                found += _first(name, sheet)
+            seen.add(name)
+        return found
+
+
+def _place(sheet: str, number: int, column: int) -> str:
+    return f"{sheet}!{get_column_letter(column)}{number}"
+
+
+def _first(name: str, sheet: ReadOnlyWorksheet) -> list[str]:
+    """The place of the first cell or picture, if there is any."""
+    try:
+        with cells_of(sheet) as cells:
+            for number, row in cells.rows():
+                if line := _values(row):
+                    return [_place(name, number, min(line))]
+        return [_place(name, number, at) for number, at in pictures_over(sheet)[:1]]
+    except Exception:  # it cannot be told what it holds
+        return [name]
 
 
 class _TextBook:
@@ -91,19 +150,55 @@ class _TextBook:
     def has(self, sheet: str) -> bool:
         return sheet in self._sheets
 
-    def lines(self, sheet: str, width: int) -> list[Line]:
-        return _held(sheet, iter(self._sheets[sheet]), width)
+    def part(self, sheet: str) -> Part:
+        return Part(_held(sheet, self._sheets[sheet]))
+
+    def others(self) -> list[str]:
+        unknown = {name: lines[0] for name, lines in self._sheets.items() if name not in SHEETS and lines}
+        return [_place(name, number, min(line)) for name, (number, line) in unknown.items()]
 
 
-def _held(sheet: str, rows: Iterator[Line], width: int) -> list[Line]:
+def _held(sheet: str, rows: Iterable[Line]) -> list[Line]:
     found: list[Line] = []
     for number, line in rows:
-        if not any(text(cell) for cell in line):
+        if not line:
             continue
         if len(found) == ROW_LIMIT:
             raise BadInput("roster_broken", where=f"{sheet}!{number}", detail=words("check_many_rows", most=ROW_LIMIT))
-        found.append((number, (*line, *(None,) * (width - len(line)))))
+        found.append((number, line))
     return found
+
+
+def _values(row: dict[int, Any]) -> dict[int, object]:
+    found = {at: _value(cell) for at, cell in row.items()}
+    return {at: value for at, value in found.items() if text(value)}
+
+
+def _value(cell: Any) -> object:
+    """What a cell of a workbook holds, as it shows it; Odd where that is something else, or no words and no number."""
+    value, kind = cell.value, cell.data_type
+    if kind in ("f", "e"):
+        return Odd("roster_cell_formula", "=")
+    if not text(value):
+        return None
+    if cell.font.strike or (isinstance(value, CellRichText) and any(map(_struck, value))):
+        return Odd("roster_cell_struck", str(value))
+    if isinstance(value, bool):
+        return Odd("roster_cell_changed", str(value))
+    shape = str(cell.number_format)
+    if isinstance(value, datetime) and value.time() == time() and "h" not in shape.lower():
+        return value.date()
+    if isinstance(value, int | float):
+        if "%" in shape:
+            return Odd("roster_cell_changed", str(value))
+        if re.fullmatch("0+", shape) and float(value).is_integer() and 0 <= value < EXACT:
+            return text(value).zfill(len(shape))
+        return value
+    return str(value) if isinstance(value, CellRichText) else value
+
+
+def _struck(run: object) -> bool:
+    return isinstance(run, TextBlock) and bool(str(run).strip() and run.font.strike)
 
 
 def text(value: object) -> str:
@@ -121,7 +216,8 @@ def _text_book(file: Path) -> _TextBook:
     delimiter = max(",\t;", key=first.count)
     sheets: dict[str, list[Line]] = {}
     name, started, before = FIRST, False, 0
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
+    # strict: a quote that is never closed would make one cell of all rows below it
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
         for row in reader:
             number, before = before + 1, reader.line_num
@@ -130,17 +226,23 @@ def _text_book(file: Path) -> _TextBook:
                 raise BadInput(
                     "roster_broken", where=f"{name}!{number}", detail=words("check_cell_long", most=CELL_LIMIT)
                 )
-            given = [cell for cell in cells if cell.strip()]
-            if len(given) == 1 and (title := given[0].strip(" []【】#")) in SHEETS:
+            given = {at: cell for at, cell in enumerate(cells, start=1) if cell.strip()}
+            if len(given) == 1 and (title := _title(*given.values())):
                 if title in sheets and (started or title != FIRST):
                     raise BadInput("roster_broken", where=f"{title}!{number}", detail=words("check_twice_here"))
                 name, started = title, True
                 sheets.setdefault(name, [])
             elif given:
-                sheets.setdefault(name, []).append((number, cells))
+                sheets.setdefault(name, []).append((number, dict[int, object](given)))
     except csv.Error as error:
         raise BadInput("roster_broken", where=f"{name}!{before + 1}", detail=why(error)) from error
     return _TextBook(sheets)
+
+
+def _title(cell: str) -> str | None:
+    """The sheet that a line of this cell alone begins: one of ours, or whatever stands in [ ] or 【 】."""
+    title = cell.strip(" []【】#")
+    return title if title in SHEETS or (title and cell.strip()[0] in "[【" and cell.strip()[-1] in "]】") else None
 
 
 def _decoded(file: Path) -> str:

@@ -42,6 +42,8 @@ DOCUMENTS = {
 ANSWERS = {"是": True, "否": False, "": None}
 MORE = {"同意检索": "search", "同意查重": "duplicates", "同意留存画面": "still"}
 OLDEST = 120
+EXAMPLE = ("张三", "身份证", "11010519491231002X")
+"""Who stands in the template: name, kind and number of the document."""
 
 
 class People:
@@ -77,6 +79,8 @@ class People:
         for column, value in (("序号", number), ("卡号", badge), ("座位", seat)):
             self._once(row, column, value)
         self._once(row, "证件号码", document)
+        if (name, row.text("证件类型"), document) == EXAMPLE:
+            row.warn("姓名", "roster_example_left")
         file = row.text("照片文件")
         if number is not None:
             declined = consent["face"] is False

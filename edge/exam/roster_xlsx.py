@@ -8,54 +8,37 @@ it may be empty or missing. How files are opened is in `roster_files`, how cells
 from __future__ import annotations
 
 import base64
-import csv
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from argon2 import PasswordHasher
-from openpyxl import Workbook
-from openpyxl.utils import get_column_letter
-
-from edge.domain import idcards
 from edge.domain.reasons import words
-from edge.errors import BadInput, Exists
+from edge.errors import BadInput
 from edge.exam.documents import PHOTO_LIMIT
 from edge.exam.planning import CELLS, STATIONS
-from edge.exam.roster_cells import EXACT, WIDEST, Row, moment_ms, rows_under
-from edge.exam.roster_files import Book, open_roster, text
-from edge.exam.roster_people import ANSWERS, CANDIDATE_COLUMNS, NEEDED_COLUMNS, People
+from edge.exam.roster_cells import Row, rows_under
+from edge.exam.roster_files import SHEETS, Book, Part, open_roster
+from edge.exam.roster_people import CANDIDATE_COLUMNS, NEEDED_COLUMNS, People
 from edge.exam.roster_photos import TOTAL, Wanted
 from edge.exam.roster_problems import Problems
-
-SESSION, CANDIDATES, STAFF = "考场", "考生", "工作人员"
-SESSION_KEYS = {
-    "场次编号": "session.id",
-    "场次名称": "session.title",
-    "开始时间": "session.planned",
-    "时长（分钟）": "session.minutes",
-    "机构编号": "institution.id",
-    "机构名称": "institution.name",
-    "班级编号": "class.id",
-    "班级名称": "class.title",
-    "类别": "class.regime",
-    "职业（工种）": "class.post",
-    "等级": "class.level",
-    "座位行数": "rows",
-    "座位列数": "columns",
-}
-REGIMES = {"技能人员": "skilled-worker", "施工现场专业人员": "site-professional"}
-CHIEF = "主考评员"
-# 2020 to 2100: whoever types another year has mistyped
-EARLIEST_MS, LATEST_MS = 1_577_836_800_000, 4_102_444_800_000
-STAFF_COLUMNS = ("编号", "姓名", "角色", "工牌号", "PIN", CHIEF)
-STATION_COLUMNS = ("编号", "名称", "摄像机", "评分表")
-ROLES = {"监考员": "proctor", "考评员": "examiner", "检查员": "supervisor", "技术员": "technician"}
-
-Found = TypeVar("Found")
+from edge.exam.roster_room import (
+    CANDIDATES,
+    SESSION,
+    SESSION_KEYS,
+    STAFF,
+    STAFF_COLUMNS,
+    STATION_COLUMNS,
+    cell_of,
+    part_of,
+    seats_of,
+    session_of,
+    staff_of,
+    stations_of,
+    tried,
+)
 
 
 @dataclass(frozen=True)
@@ -97,22 +80,22 @@ def read_roster(file: Path, problems: Problems, *, settings: Path | None = None,
 
 
 def _read(book: Book, base: Book, problems: Problems, folder: Path | None) -> Sheets:
+    _others(book, base, problems)
     if not base.has(SESSION) and book is base and book.has(CANDIDATES):
         problems.add(SESSION, "roster_settings_wanted")
-    facts = _part(problems, lambda: _session(base, problems)) or {}
-    seats = _part(problems, lambda: _seats(facts["rows"], facts["columns"])) if facts else None
+    facts = tried(problems, lambda: session_of(base, problems)) or {}
+    seats = tried(problems, lambda: seats_of(facts)) if facts else None
     day = datetime.fromtimestamp(facts["session.planned"] / 1000).astimezone().date() if facts else date.today()
-    staff = _each(problems, base, STAFF, STAFF_COLUMNS, CHIEF, _staff)
-    stations = _each(problems, base, STATIONS, STATION_COLUMNS, "", _station) if base.has(STATIONS) else []
+    staff, stations = staff_of(base, problems), stations_of(base, problems)
     badges = {member["badge"]: number for number, member in staff if member["badge"]}
     known = None if seats is None else [seat["seat"] for seat in seats]
     people = People(day, known, badges, problems)
-    found = _part(problems, lambda: _candidates(book, people, problems)) or []
+    found = tried(problems, lambda: _candidates(book, people, problems)) or []
     cells = _cells(
         facts,
         candidates=[row.cell for row, _ in found],
-        staff=[_cell_of(STAFF, STAFF_COLUMNS, number) for number, _ in staff],
-        stations=[_cell_of(STATIONS, STATION_COLUMNS, number) for number, _ in stations],
+        staff=[cell_of(STAFF, STAFF_COLUMNS, number) for number, _ in staff],
+        stations=[cell_of(STATIONS, STATION_COLUMNS, number) for number, _ in stations],
     )
     files = _beside(folder, people.wanted, problems) if folder is not None else {}
     document: dict[str, Any] = {CELLS: cells, "version": 1}
@@ -142,6 +125,17 @@ def _read(book: Book, base: Book, problems: Problems, folder: Path | None) -> Sh
     return Sheets(document, people.wanted, files)
 
 
+def _others(book: Book, base: Book, problems: Problems) -> None:
+    """Sheets that hold something and would be left out."""
+    for source in (book,) if book is base else (book, base):
+        for where in source.others():
+            facts = {"sheet": where.partition("!")[0], "known": "、".join(SHEETS)}
+            problems.add(where, "roster_sheet_unknown", facts)
+    for sheet in (SESSION, STAFF, STATIONS) if book is not base else ():
+        if book.has(sheet) and tried(problems, partial(book.part, sheet)) != Part([]):
+            problems.add(sheet, "roster_sheet_unused", {"sheet": sheet})
+
+
 def _beside(folder: Path, wanted: list[Wanted], problems: Problems) -> dict[int, tuple[str, bytes]]:
     files: dict[int, tuple[str, bytes]] = {}
     for one in wanted:
@@ -155,41 +149,8 @@ def _beside(folder: Path, wanted: list[Wanted], problems: Problems) -> dict[int,
     return files
 
 
-def _part(problems: Problems, read: Callable[[], Found]) -> Found | None:
-    """What `read` gives, or None and one problem more."""
-    try:
-        return read()
-    except BadInput as error:
-        problems.take(error)
-        return None
-
-
-def _each(
-    problems: Problems,
-    book: Book,
-    name: str,
-    columns: tuple[str, ...],
-    optional: str,
-    read: Callable[[Mapping[str, Any]], dict[str, Any]],
-) -> list[tuple[int, dict[str, Any]]]:
-    """(row number, what it says) of each row of a sheet that is right; the others are problems."""
-    rows = _part(problems, lambda: _rows(book, name, columns, optional)) or []
-    found = []
-    for row in rows:
-        try:
-            found.append((int(row["#"]), read(row)))
-        except BadInput as error:
-            problems.take(error, int(row["#"]))
-    return found
-
-
-def _cell_of(sheet: str, columns: tuple[str, ...], number: int) -> Callable[[str], str]:
-    return lambda column: f"{sheet}!{get_column_letter(columns.index(column) + 1) if column else ''}{number}"
-
-
 def _candidates(book: Book, people: People, problems: Problems) -> list[tuple[Row, dict[str, Any]]]:
-    lines = _lines(book, CANDIDATES, WIDEST)
-    rows = rows_under(CANDIDATES, lines, NEEDED_COLUMNS, CANDIDATE_COLUMNS, problems)
+    rows = rows_under(CANDIDATES, part_of(book, CANDIDATES), NEEDED_COLUMNS, CANDIDATE_COLUMNS, problems)
     return [(row, found) for row in rows if (found := people.candidate(row)) is not None]
 
 
@@ -222,135 +183,6 @@ def _cells(facts: Mapping[str, Any], **parts: list[Callable[[str], str]]) -> dic
     return found
 
 
-def write_template(file: Path) -> None:
-    """An empty roster with its headings and one example a sheet, .csv or .xlsx. Exists when the file is there."""
-    if file.exists():
-        raise Exists("file_exists", path=file)
-    example = ("S-001", "架子工培训测试", "2026-12-01 09:00", 60, "T-001", "示例培训学校", "C-001", "架子工一班")
-    sheets: dict[str, list[tuple[object, ...]]] = {
-        SESSION: list(zip(SESSION_KEYS, (*example, "技能人员", "架子工", "五级", 5, 6), strict=True)),
-        CANDIDATES: [CANDIDATE_COLUMNS, (1, "张三", "身份证", "11010519491231002X", "10000001", "", "", "", 0)],
-        STAFF: [
-            STAFF_COLUMNS,
-            ("P-001", "李四", "监考员", "90000001", "请改"),
-            ("E-001", "王五", "考评员", "90000002", "请改", "是"),
-        ],
-        STATIONS: [STATION_COLUMNS],
-    }
-    if file.suffix.lower() == ".csv":
-        with file.open("w", encoding="utf-8-sig", newline="") as out:  # the mark is what Excel knows UTF-8 by
-            writer = csv.writer(out)
-            for name, rows in sheets.items():
-                writer.writerow((f"[{name}]",))
-                writer.writerows(rows)
-        return
-    book = Workbook()
-    first = book.active
-    if first is not None:
-        book.remove(first)
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append(row)
-    book.save(file)
-
-
-def _lines(book: Book, name: str, width: int) -> list[tuple[int, tuple[Any, ...]]]:
-    if not book.has(name):
-        raise BadInput("roster_broken", where=name, detail=words("check_sheet_missing"))
-    return book.lines(name, width)
-
-
-def _number(value: object, place: str) -> int:
-    try:
-        return int(text(value) or "0")
-    except ValueError as error:
-        raise BadInput("roster_broken", where=place, detail=words("check_whole", given=text(value)[:20])) from error
-
-
-def _session(book: Book, problems: Problems) -> dict[str, Any]:
-    """Every key's value; each that is wrong is told. BadInput when any is."""
-    found: dict[str, Any] = {}
-    for number, row in _lines(book, SESSION, 2):
-        name = _KEYS.get(unicodedata.normalize("NFKC", text(row[0])))
-        if name is not None:
-            found[name] = row[1]
-            found[f"{name}@"] = f"{SESSION}!B{number}"
-    if missing := [key for key, name in SESSION_KEYS.items() if name not in found]:
-        raise BadInput("roster_broken", where=SESSION, detail=words("check_lacks", names="、".join(missing)))
-    wrong: list[BadInput] = []
-    for name, read in (
-        ("session.minutes", _number),
-        ("rows", _number),
-        ("columns", _number),
-        ("session.planned", _planned),
-        ("class.regime", _regime),
-    ):
-        try:
-            found[name] = read(found[name], found[f"{name}@"])
-        except BadInput as error:
-            wrong.append(error)
-    for one in wrong[1:]:
-        problems.take(one)
-    if wrong:
-        raise wrong[0]
-    return {name: value if isinstance(value, int) else text(value) for name, value in found.items()}
-
-
-_KEYS = {unicodedata.normalize("NFKC", key): name for key, name in SESSION_KEYS.items()}
-
-
-def _planned(value: object, place: str) -> int:
-    planned = moment_ms(value, place)
-    if not EARLIEST_MS <= planned < LATEST_MS:
-        raise BadInput("roster_broken", where=place, detail=words("check_moment_range"))
-    return planned
-
-
-def _regime(value: object, place: str) -> str:
-    if (regime := REGIMES.get(text(value))) is None:
-        raise BadInput("roster_broken", where=place, detail=words("check_one_of", known=" / ".join(REGIMES)))
-    return regime
-
-
-def _seats(rows: int, columns: int) -> list[dict[str, Any]]:
-    """A1, A2 ... by row letter and column number."""
-    if not 1 <= rows <= 26 or not 1 <= columns <= 100:
-        raise BadInput("roster_broken", where=SESSION, detail=words("check_seat_rows"))
-    return [
-        {"seat": f"{chr(ord('A') + r)}{c + 1}", "row": r + 1, "column": c + 1}
-        for r in range(rows)
-        for c in range(columns)
-    ]
-
-
-def _rows(book: Book, name: str, columns: tuple[str, ...], optional: str = "") -> list[dict[str, Any]]:
-    """A row with anything in it each; a sheet from before the `optional` last column was there still counts."""
-    lines = iter(_lines(book, name, len(columns)))
-    first, heading = next(lines, (1, ()))
-    titles = tuple(text(cell) for cell in heading[: len(columns)])
-    if titles not in (columns, tuple("" if title == optional else title for title in columns)):
-        raise BadInput(
-            "roster_broken", where=f"{name}!{first}", detail=words("check_headings", columns=" ".join(columns))
-        )
-    return [
-        dict(zip(columns, line, strict=False))
-        | {"@": f"{name}!{number}", "#": number}
-        | {f"{column}@": f"{name}!{get_column_letter(at)}{number}" for at, column in enumerate(columns, start=1)}
-        for number, line in lines
-    ]
-
-
-def _digits(row: Mapping[str, Any], column: str) -> str:
-    """What stands in a cell of a number people know by its digits; BadInput where the spreadsheet has lost some."""
-    value = row[column]
-    found = idcards.expanded(idcards.tidy(text(value)))
-    if found is None or (isinstance(value, (int, float)) and abs(value) >= EXACT):
-        detail = words("check_digits_lost")
-        raise BadInput("roster_broken", where=row[f"{column}@"], detail=detail)
-    return found
-
-
 def _photo(folder: Path, name: str, place: str) -> bytes:
     if Path(name).name != name:
         raise BadInput("roster_broken", where=place, detail=words("check_photo_name", name=name[:60]))
@@ -360,37 +192,3 @@ def _photo(folder: Path, name: str, place: str) -> bytes:
         return (folder / name).read_bytes()
     except OSError as error:
         raise BadInput("roster_broken", where=place, detail=words("check_photo_file", name=name)) from error
-
-
-def _staff(row: Mapping[str, Any]) -> dict[str, Any]:
-    place = str(row["@"])
-    role = ROLES.get(text(row["角色"]))
-    pin = text(row["PIN"])
-    if role is None:
-        raise BadInput("roster_broken", where=place, detail=words("check_one_of", known=" / ".join(ROLES)))
-    if len(pin) < 4:
-        raise BadInput("roster_broken", where=place, detail=words("check_pin"))
-    chief = ANSWERS.get(text(row[CHIEF]), ...)
-    if chief is ... or (chief and role != "examiner"):
-        raise BadInput("roster_broken", where=place, detail=words("check_chief_cell", column=CHIEF))
-    return {
-        "id": text(row["编号"]),
-        "name": text(row["姓名"]),
-        "role": role,
-        "badge": _digits(row, "工牌号"),
-        "pin_hash": PasswordHasher().hash(pin),
-        "chief": bool(chief),
-    }
-
-
-def _station(row: Mapping[str, Any]) -> dict[str, Any]:
-    place = str(row["@"])
-    for column in ("编号", "名称", "评分表"):
-        if not text(row[column]):
-            raise BadInput("roster_broken", where=place, detail=words("check_lacks", names=column))
-    return {
-        "id": text(row["编号"]),
-        "title": text(row["名称"]),
-        "camera": text(row["摄像机"]) or None,
-        "rubric": text(row["评分表"]),
-    }

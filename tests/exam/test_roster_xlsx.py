@@ -13,7 +13,8 @@ from openpyxl.chart import BarChart
 
 from edge.errors import BadInput
 from edge.exam import roster_files
-from edge.exam.roster_xlsx import read_sheets, write_template
+from edge.exam.roster_template import write_template
+from edge.exam.roster_xlsx import read_sheets
 
 
 def made(folder: Path, change: Callable[[Workbook], object] = lambda _book: None) -> Path:

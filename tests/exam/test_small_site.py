@@ -253,10 +253,10 @@ def test_what_is_no_policy_is_not_signed(site: Site, rules: Any) -> None:
     [
         ({"工位_C2": "roof"}, STATIONS, "roof"),
         ({"工位_D2": "R9"}, STATIONS, "R9"),
-        ({"工位_B3": ""}, STATIONS, "工位!3"),
+        ({"工位_B3": ""}, STATIONS, "工位!B3"),
         ({"工位_A1": "号"}, STATIONS, "工位!1"),
-        ({"工作人员_F2": "是"}, STATIONS, "工作人员!2"),
-        ({"工作人员_F3": "也许"}, STATIONS, "工作人员!3"),
+        ({"工作人员_F2": "是"}, STATIONS, "工作人员!F2"),
+        ({"工作人员_F3": "也许"}, STATIONS, "工作人员!F3"),
     ],
 )
 def test_a_wrong_station_or_chief_is_named(
@@ -336,7 +336,9 @@ def test_photographs_are_looked_at_before_a_session_is_planned(
     bad = photos(site, n11010519491231002X=twice, n2=wall, n77=b"no picture")
     refused = site.run(*create, "--photos", bad, "--json")
     assert refused.exit_code == 2
-    told = {(one["row"], one["code"]) for one in json.loads(refused.output.splitlines()[0])["problems"]}
+    found = json.loads(refused.output.splitlines()[0])["problems"]
+    assert {one["code"] for one in found if one["severity"] == "warning"} == {"roster_example_left"}
+    told = {(one["row"], one["code"]) for one in found if one["severity"] == "error"}
     assert told == {(2, "photo_face_several"), (3, "photo_face_none"), (None, "photo_nobody")}
     assert json.loads(site.good("session", "list", "--json")) == []
     checked = site.run("faces", "enrol", "--check", "--roster", roster, "--photos", bad, "--json")

@@ -8,6 +8,7 @@ that stands in the file is passed over: no column, no row, no merged range.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,26 +56,63 @@ class _Parser(WorkSheetParser):  # type: ignore[misc]
 def read_lines(sheet: ReadOnlyWorksheet) -> Lines:
     """All of `sheet`. Fault where it goes on beyond MOST rows; any other exception where its file is broken."""
     found = Lines()
-    with sheet._get_source() as source:
-        parser = _parser(sheet, source)
-        for number, line in _lines(sheet, parser):
+    with cells_of(sheet, _Parser) as cells:
+        for number, line in _lines(cells):
             if number > MOST:
                 raise Fault("bank_sheet_long", where=f"{sheet.title}!{number}", sheet=sheet.title, most=MOST)
             found.lines.append((number, line))
-        if parser.merged_cells is not None:
-            found.merged = list(parser.merged_cells.mergeCell)
+        found.merged = cells.merged()
     found.lines.sort(key=lambda line: line[0])
-    found.pictures = _pictures(sheet)
+    found.pictures = pictures_over(sheet)
     return found
 
 
 def first_line(sheet: ReadOnlyWorksheet) -> Line | None:
     """The first row that holds anything."""
+    with cells_of(sheet, _Parser) as cells:
+        return next(_lines(cells), None)
+
+
+class Cells:
+    """A sheet's rows while its file is open, for whoever reads them by other rules than `read_lines`."""
+
+    def __init__(self, sheet: ReadOnlyWorksheet, parser: WorkSheetParser) -> None:
+        self._sheet, self._parser = sheet, parser
+
+    def rows(self) -> Iterator[tuple[int, dict[int, ReadOnlyCell]]]:
+        """Each row of the file: its number, and by column the cells that have a value; both count from 1."""
+        for number, cells in self._parser.parse():
+            self._parser.row_dimensions.clear()  # heights of a million rows that nobody filled in
+            yield (
+                number,
+                {cell["column"]: ReadOnlyCell(self._sheet, **cell) for cell in cells if cell["value"] is not None},
+            )
+
+    def merged(self) -> list[Any]:
+        """The merged ranges (openpyxl's CellRange), once all rows have been read."""
+        return [] if self._parser.merged_cells is None else list(self._parser.merged_cells.mergeCell)
+
+
+@contextmanager
+def cells_of(sheet: ReadOnlyWorksheet, parser: type[WorkSheetParser] = WorkSheetParser) -> Iterator[Cells]:
+    """`sheet` opened; what its file has wrong is raised while it is read."""
+    book = sheet.parent
     with sheet._get_source() as source:
-        return next(_lines(sheet, _parser(sheet, source)), None)
+        yield Cells(
+            sheet,
+            parser(
+                source,
+                sheet._shared_strings,
+                epoch=book.epoch,
+                date_formats=book._date_formats,
+                timedelta_formats=book._timedelta_formats,
+                rich_text=True,
+            ),
+        )
 
 
-def _pictures(sheet: ReadOnlyWorksheet) -> list[tuple[int, int]]:
+def pictures_over(sheet: ReadOnlyWorksheet) -> list[tuple[int, int]]:
+    """Row and column of the cell that each picture is pasted over."""
     archive, path = sheet.parent._archive, get_rels_path(sheet._worksheet_path)
     if path not in archive.namelist():
         return []
@@ -87,26 +125,12 @@ def _pictures(sheet: ReadOnlyWorksheet) -> list[tuple[int, int]]:
     return sorted(places)
 
 
-def _parser(sheet: ReadOnlyWorksheet, source: Any) -> _Parser:
-    book = sheet.parent
-    return _Parser(
-        source,
-        sheet._shared_strings,
-        epoch=book.epoch,
-        date_formats=book._date_formats,
-        timedelta_formats=book._timedelta_formats,
-        rich_text=True,
-    )
-
-
-def _lines(sheet: ReadOnlyWorksheet, parser: _Parser) -> Iterator[Line]:
-    for number, cells in parser.parse():
-        parser.row_dimensions.clear()  # heights of a million rows that nobody filled in
+def _lines(cells: Cells) -> Iterator[Line]:
+    for number, row in cells.rows():
         line = {}
-        for cell in cells:
-            if cell["value"] is not None:
-                value = value_of(ReadOnlyCell(sheet, **cell))
-                if value.text or value.fault:
-                    line[cell["column"]] = value
+        for at, cell in row.items():
+            value = value_of(cell)
+            if value.text or value.fault:
+                line[at] = value
         if line:
             yield number, line
