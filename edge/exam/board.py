@@ -16,7 +16,8 @@ from edge.domain import rehearsal
 from edge.domain.paper import responses_of
 from edge.domain.reasons import REASONS, sentence
 from edge.exam.cameras import unseen
-from edge.exam.live import LiveExam, Sitting
+from edge.exam.live import LiveExam
+from edge.exam.sittings import Sitting
 from edge.store import (
     checkins,
     incidents,
