@@ -24,6 +24,7 @@ from edge.exam.clocks import ExamClocks, Judged
 from edge.exam.journal import AnswerJournal, Pending
 from edge.exam.papers import Index, checked_value, index, media_file, page_parts
 from edge.exam.sittings import Sitting, Sittings
+from edge.exam.tally import Tally
 from edge.store import journal as rows
 from edge.store import sessions, timing, undoing
 from edge.store.saving import Asked
@@ -66,8 +67,8 @@ class LiveExam:
         self._held: frozenset[str] = frozenset()
         self._giving_lock = threading.Lock()
         self._closing_lock = threading.Lock()
-        self.clocks = ExamClocks(journal)
-        self._version = 0
+        self.clocks, self.tally = ExamClocks(journal), Tally()
+        self.version = 0
         self.other_devices = journal.submit(rows.other_devices)
         """Attempts whose cookie was used on a second device, until the proctor lets the tablet go."""
 
@@ -89,7 +90,7 @@ class LiveExam:
                 connection.execute("COMMIT")
             with self._lock:
                 self._sittings = found
-                self._version += 1
+                self.version += 1
         running = [s for s in found.values() if s.limits.late_full and s.session.state == "running"]
         self.clocks.note_late({s.id: s.session.id for s in running if s.candidate.state == "admitted"})
 
@@ -188,7 +189,7 @@ class LiveExam:
         handed_in = sitting.id in self._handed_in
         found = self.clocks.poll(sitting.id, sitting.session.id, sitting.session.state, sitting.limits, handed_in)
         wanted = {"k": zlib.crc32(canonical_text(dict(sitting.settings)).encode())} if sitting.settings else {}
-        return found | {"v": self._version} | wanted
+        return found | {"v": self.version} | wanted
 
     def tell_clock(self, sitting: Sitting) -> dict[str, Any]:
         """As `clock`, for the candidate's own tablet: from then on it knows of a pause."""
