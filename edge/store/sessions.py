@@ -79,6 +79,11 @@ def all_sessions(connection: sqlite3.Connection, *states: str) -> list[Session]:
     return [session_of(row) for row in rows_of(connection, *states)]
 
 
+def ids(connection: sqlite3.Connection) -> set[str]:
+    """Of every session that there is, in whatever state."""
+    return {row["id"] for row in connection.execute("SELECT id FROM sessions")}
+
+
 def rows_of(connection: sqlite3.Connection, *states: str) -> list[sqlite3.Row]:
     """What `all_sessions` makes sessions of: rows that are equal make equal sessions, and need not be parsed again."""
     where = f"WHERE s.state IN ({', '.join('?' * len(states))})" if states else ""
