@@ -34,7 +34,7 @@ def kept_answers(
     connection: sqlite3.Connection, answers: sqlite3.Connection, session_id: str, person: str
 ) -> list[dict[str, Any]]:
     """Both values of each kept answer, by the number the candidate sees; letters, never the text of an item."""
-    attempt = sessions.attempts(connection, session_id).get(person)
+    attempt = sessions.attempt_of(connection, session_id, person)
     if attempt is None:
         raise NotFound("candidate_unknown")
     numbers = dict(numbers_of(attempt.paper))
@@ -73,7 +73,7 @@ def accept(
     """
     session = sessions.find(connection, session_id)
     sessions.need_state(session, "running", "closed")
-    attempt = sessions.attempts(connection, session_id).get(person)
+    attempt = sessions.attempt_of(connection, session_id, person)
     if attempt is None:
         raise NotFound("candidate_unknown")
     if not journal.submit(lambda c: store.accept(c, attempt.id, numbers, elapsed_ms)):

@@ -13,10 +13,10 @@ from typing import Any
 
 from edge import clock
 from edge.domain import rehearsal
-from edge.domain.paper import responses_of
 from edge.domain.reasons import REASONS, sentence
 from edge.exam.cameras import unseen
-from edge.exam.live import LiveExam, Sitting
+from edge.exam.live import LiveExam
+from edge.exam.sittings import Sitting
 from edge.store import (
     checkins,
     incidents,
@@ -50,8 +50,9 @@ class _Facts:
     now: int
     running: bool
     sittings: Mapping[str, Sitting]
-    attempts: Mapping[str, sessions.Attempt]
-    progress: Mapping[str, tuple[int, int]]
+    attempts: Mapping[str, sessions.Attempt | sessions.Head]
+    asked_for: Mapping[str, int]
+    progress: Mapping[str, tuple[int, int | None]]
     handed_in: Mapping[str, tuple[int, str]]
     kept: Mapping[str, int]
     seen: Mapping[str, int]
@@ -141,9 +142,17 @@ def _facts_of(
     gone: Mapping[str, int],
 ) -> _Facts:
     sittings = {s.candidate.person: s for s in live.sittings(session.id)}
-    # papers are in memory while the session is open; reading two hundred of them again costs tens of milliseconds
-    attempts = {person: s.attempt for person, s in sittings.items()} or sessions.attempts(connection, session.id)
-    ids = [attempt.id for attempt in attempts.values()]
+    attempts: dict[str, sessions.Attempt | sessions.Head]
+    if sittings:  # while the session is open its papers are in memory, and its answers are kept count of
+        attempts = {person: s.attempt for person, s in sittings.items()}
+        ids = [attempt.id for attempt in attempts.values()]
+        asked_for = {s.id: len(s.options) for s in sittings.values()}
+        answered = live.tally.answered(answers, ids)
+    else:
+        heads = sessions.heads(connection, session.id)
+        attempts, ids = {head.person: head for head in heads}, [head.id for head in heads]
+        asked_for = live.tally.asked(connection, heads)
+        answered = {**progress.progress_of(answers, ids)}
     return _Facts(
         session=session,
         session_left=session.minutes * 60_000 - live.elapsed(session.id),
@@ -151,7 +160,8 @@ def _facts_of(
         running=live.running(session.id),
         sittings=sittings,
         attempts=attempts,
-        progress=progress.progress_of(answers, ids),
+        asked_for=asked_for,
+        progress=answered,
         handed_in=progress.handins_of(answers, ids),
         kept=kept.counts(answers, ids),
         seen=seen,
@@ -248,9 +258,8 @@ def _tile(who: people.Candidate, facts: _Facts, live: LiveExam) -> dict[str, Any
         state = "working"
     active = facts.session.state == "running" and state in ("admitted", "working")
     link = _link(last_seen, facts.now)
-    person_clock = live.clock(sitting) if sitting is not None and active else None
-    left = int(person_clock["left"]) if person_clock else 0
-    paused = bool(person_clock) and facts.running and person_clock is not None and person_clock["s"] == "paused"
+    left = live.left(sitting) if sitting is not None and active else 0
+    paused = facts.running and left > 0 and live.clocks.of(key).paused
     away = sum(facts.away.get(key, {}).values())
     report = {**facts.reports.get(key, {}), "focus_lost": away, "refused": int(who.person in facts.refused)}
     alarms = list(_alarms(active, link, left, paused, facts, key, report)) if key else []
@@ -265,7 +274,7 @@ def _tile(who: people.Candidate, facts: _Facts, live: LiveExam) -> dict[str, Any
         "state": state,
         "route": who.route,
         "answered": answered,
-        "of": len(sitting.options) if sitting else _asked(attempt),
+        "of": facts.asked_for.get(key, 0),
         "saved_ms": saved_ms,
         "link": link if active else None,
         "seen_ms": last_seen if link == "silent" else None,
@@ -280,11 +289,6 @@ def _tile(who: people.Candidate, facts: _Facts, live: LiveExam) -> dict[str, Any
         "kept": facts.kept.get(key, 0),
         "alarms": alarms,
     }
-
-
-def _asked(attempt: sessions.Attempt | None) -> int:
-    """How many answers a paper asks for, where the session is not open any more."""
-    return sum(1 for _ in responses_of(attempt.paper)) if attempt else 0
 
 
 def _link(last_seen: int | None, now: int) -> str:

@@ -59,7 +59,7 @@ def _sessions(connection: sqlite3.Connection, config: Config) -> Iterator[Found]
         elif session.state == "closed":
             yield "unplug_unsigned", facts
         elif session.state == "signed" and not config.gateway.url and session.purge_ms > clock.wall_ms():
-            count = len(records.results_of(connection, session.id))
+            count = records.result_count(connection, session.id)
             files = len(list((config.paths.results / session.id).glob("*.json")))
             if files < count:
                 yield "unplug_files_missing", facts | {"count": count - files}

@@ -12,7 +12,8 @@ from typing import Any
 from edge.errors import BadInput, Conflict, NotFound
 from edge.exam import conduct
 from edge.exam.acts import Op, settle
-from edge.exam.live import LiveExam, Sitting
+from edge.exam.live import LiveExam
+from edge.exam.sittings import Sitting
 from edge.exam.timeacts import MAX_CREDIT_MS, was_there
 from edge.store import ledger, sessions, timing
 from edge.store.db import transaction

@@ -11,46 +11,25 @@ import secrets
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edge.bank.model import BankDocument, MediaFile
 from edge.domain.canonical import canonical_text
-from edge.domain.masking import mask_name
-from edge.domain.paper import responses_of
-from edge.domain.timing import Limits, Opened
+from edge.domain.timing import Opened
 from edge.errors import BadInput, Conflict, NotFound, NotSignedIn, Refused
 from edge.exam.clocks import ExamClocks, Judged
 from edge.exam.journal import AnswerJournal, Pending
-from edge.exam.limits import limits_of, part_of
 from edge.exam.papers import Index, checked_value, index, media_file, page_parts
+from edge.exam.sittings import Sitting, Sittings
+from edge.exam.tally import Tally
 from edge.store import journal as rows
-from edge.store import people, sessions, tablet_settings, timing, undoing
+from edge.store import sessions, timing, undoing
 from edge.store.saving import Asked
 
 BankOf = Callable[[sessions.Session], BankDocument]
-
-
-@dataclass(frozen=True)
-class Sitting:
-    """One attempt with all a tablet may need of it."""
-
-    attempt: sessions.Attempt
-    session: sessions.Session
-    candidate: people.Candidate
-    options: Mapping[str, tuple[str, Mapping[str, Any]]]
-    """id of what is answered -> (type, its entry of the drawn paper)"""
-    limits: Limits = field(default_factory=lambda: Limits(0))
-    part_of: Mapping[str, int] = field(default_factory=dict)
-    """item id -> index of its part"""
-    settings: Mapping[str, Any] | None = None
-    """how staff or the roster want the paper shown to this person"""
-
-    @property
-    def id(self) -> str:
-        return self.attempt.id
 
 
 @dataclass(frozen=True)
@@ -79,6 +58,7 @@ class LiveExam:
         self._refresh_lock = threading.Lock()
         self._bank_lock = threading.Lock()
         self._releases = 0
+        self._reader = Sittings()
         self._sittings: dict[str, Sitting] = {}
         self._banks: dict[str, Index] = {}
         self._bindings: dict[str, rows.Binding] = {}
@@ -87,8 +67,8 @@ class LiveExam:
         self._held: frozenset[str] = frozenset()
         self._giving_lock = threading.Lock()
         self._closing_lock = threading.Lock()
-        self.clocks = ExamClocks(journal)
-        self._version = 0
+        self.clocks, self.tally = ExamClocks(journal), Tally()
+        self.version = 0
         self.other_devices = journal.submit(rows.other_devices)
         """Attempts whose cookie was used on a second device, until the proctor lets the tablet go."""
 
@@ -105,35 +85,14 @@ class LiveExam:
         with self._refresh_lock:
             connection.execute("BEGIN")
             try:
-                found = self._read(connection)
+                found = self._reader.read(connection)
             finally:
                 connection.execute("COMMIT")
             with self._lock:
                 self._sittings = found
-                self._version += 1
+                self.version += 1
         running = [s for s in found.values() if s.limits.late_full and s.session.state == "running"]
         self.clocks.note_late({s.id: s.session.id for s in running if s.candidate.state == "admitted"})
-
-    @staticmethod
-    def _read(connection: sqlite3.Connection) -> dict[str, Sitting]:
-        found: dict[str, Sitting] = {}
-        for session in sessions.all_sessions(connection, "checkin", "running", "closed"):
-            everyone = {who.person: who for who in people.candidates(connection, session.id)}
-            wanted = tablet_settings.of_session(connection, session.id)
-            credited, late = timing.credits(connection, session.id), timing.late_people(connection, session.id)
-            part_limits = timing.part_limits(connection, session.id)
-            for person, attempt in sessions.attempts(connection, session.id).items():
-                shown = {entry["id"]: (entry["type"], entry) for entry in responses_of(attempt.paper)}
-                found[attempt.id] = Sitting(
-                    attempt,
-                    session,
-                    everyone[person],
-                    shown,
-                    limits_of(session, attempt, credited, person in late, part_limits),
-                    part_of(attempt.paper),
-                    wanted.get(person),
-                )
-        return found
 
     # ---- a tablet becomes a candidate's
 
@@ -142,7 +101,9 @@ class LiveExam:
 
         With the same `own_secret`, `device` and code again: the same tablet again.
         """
-        sitting = next((s for s in self._all() if s.candidate.seat_code == code and s.session.state != "closed"), None)
+        sitting = next(
+            (s for s in self.all_sittings() if s.candidate.seat_code == code and s.session.state != "closed"), None
+        )
         if sitting is None or sitting.candidate.state not in ("admitted", "finished"):
             raise NotFound("seat_code_wrong")
         secret, tablet = own_secret or secrets.token_urlsafe(24), secrets.token_hex(8)
@@ -154,7 +115,7 @@ class LiveExam:
 
     def attempt_of(self, code: str) -> str | None:
         """The attempt behind a seat code, or None."""
-        return next((s.id for s in self._all() if s.candidate.seat_code == code), None)
+        return next((s.id for s in self.all_sittings() if s.candidate.seat_code == code), None)
 
     def tablet(self, secret: str, device: str | None = None, released: bool = False) -> Tablet:
         """The tablet behind a cookie. NotSignedIn when there is none, Refused when the exam has moved elsewhere.
@@ -227,9 +188,8 @@ class LiveExam:
         """
         handed_in = sitting.id in self._handed_in
         found = self.clocks.poll(sitting.id, sitting.session.id, sitting.session.state, sitting.limits, handed_in)
-        settings = canonical_text(dict(sitting.settings or {})).encode()
-        wanted = {"k": zlib.crc32(settings)} if sitting.settings else {}
-        return found | {"v": self._version} | wanted
+        wanted = {"k": zlib.crc32(canonical_text(dict(sitting.settings)).encode())} if sitting.settings else {}
+        return found | {"v": self.version} | wanted
 
     def tell_clock(self, sitting: Sitting) -> dict[str, Any]:
         """As `clock`, for the candidate's own tablet: from then on it knows of a pause."""
@@ -319,14 +279,14 @@ class LiveExam:
 
     def tick(self) -> None:
         """Write running clocks down, and close the attempts whose time and grace are over: one commit for them all."""
-        for session in {s.session.id for s in self._all() if s.session.state == "running"}:
+        for session in {s.session.id for s in self.all_sittings() if s.session.state == "running"}:
             if not self.clocks.known(session):  # a kill came between the start's two stores
                 self.clocks.set_running(session, True)
         self.clocks.tick()
         with self._closing_lock:
             over = [
                 s.id
-                for s in self._all()
+                for s in self.all_sittings()
                 if s.session.state == "running"
                 and s.candidate.state in ("admitted", "finished")
                 and s.id not in self._handed_in
@@ -370,7 +330,7 @@ class LiveExam:
 
     def closed_for_time(self, session: str | None = None, person: str | None = None) -> list[Sitting]:
         """Those that the room has handed in because their time was over: more time opens them again."""
-        found = [s for s in self._all() if s.id in self._closed_for_time]
+        found = [s for s in self.all_sittings() if s.id in self._closed_for_time]
         return [s for s in found if session in (None, s.session.id) and person in (None, s.candidate.person)]
 
     def reopen(self, sittings: Sequence[Sitting]) -> None:
@@ -396,17 +356,14 @@ class LiveExam:
         return dict(self._handed_in)
 
     def sittings(self, session: str) -> list[Sitting]:
-        return [s for s in self._all() if s.session.id == session]
-
-    def all_sittings(self) -> list[Sitting]:
-        return self._all()
+        return [s for s in self.all_sittings() if s.session.id == session]
 
     def forget_bank(self, session: sessions.Session) -> None:
         """Drop the plain bank from memory once the session no longer needs it."""
         with self._lock:
             self._banks.pop(session.id, None)
 
-    def _all(self) -> list[Sitting]:
+    def all_sittings(self) -> list[Sitting]:
         with self._lock:
             return list(self._sittings.values())
 
@@ -440,8 +397,3 @@ def _asked(sitting: Sitting, op: rows.Operation, judged: Judged) -> Asked:
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def masked(who: people.Candidate) -> dict[str, Any]:
-    """A candidate as a tablet or kiosk may show them."""
-    return {"name_masked": mask_name(who.name), "number": who.number, "seat": who.seat}

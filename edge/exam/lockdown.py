@@ -86,7 +86,7 @@ class Lockdown:
             work, self._waiting = self._waiting, {}
         try:
             with transaction(connection):
-                here = {session.id for session in sessions.all_sessions(connection)}
+                here = sessions.ids(connection)
                 for what, (count, lasted_ms) in work.items():
                     if what.session not in here:
                         continue  # a practice session deleted meanwhile: nothing is left to count for

@@ -28,7 +28,7 @@ def set_settings(
     """
     sessions.need_state(sessions.find(connection, session_id), "planned", "checkin", "running")
     people.candidate(connection, session_id, person)
-    attempt = sessions.attempts(connection, session_id).get(person)
+    attempt = sessions.attempt_of(connection, session_id, person)
     if attempt is not None:
         journal.submit(lambda c: tablet_settings.forget(c, attempt.id), keeps=True)
     with transaction(connection):

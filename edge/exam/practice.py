@@ -104,7 +104,7 @@ def delete(
     session = sessions.find(connection, session_id)
     if not session.practice:
         raise Conflict("not_practice")
-    attempts = [attempt.id for attempt in sessions.attempts(connection, session_id).values()]
+    attempts = [head.id for head in sessions.heads(connection, session_id)]
     for attempt in attempts:
         live.release(attempt)
     if live.running(session_id):

@@ -36,7 +36,7 @@ def purge_due(connection: sqlite3.Connection, journal: AnswerJournal, paths: Pat
     for session in sessions.all_sessions(connection):
         if session.purge_ms > clock.wall_ms() or not store.may_purge(connection, session.id, uploads):
             continue
-        attempts = [attempt.id for attempt in sessions.attempts(connection, session.id).values()]
+        attempts = [head.id for head in sessions.heads(connection, session.id)]
         if not _forget(connection, journal, session.id, attempts):
             continue
         shutil.rmtree(paths.results / session.id, ignore_errors=True)

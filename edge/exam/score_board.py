@@ -20,7 +20,7 @@ def board(connection: sqlite3.Connection, session: sessions.Session, me: str) ->
     """The list: rubrics, stations, each candidate with each rubric's work. Points leave as points, not hundredths."""
     rubrics = practical.rubrics(connection, session.id)
     works = practical.works(connection, session.id)
-    held = practical.holds(connection, session.id)
+    held, places = practical.holds(connection, session.id), practical.stations(connection, session.id)
     standings = rules.standings(connection, session)
     names = {one.id: one.name for one in staff.everybody(connection)}
     chiefs = practical.chiefs(connection, session.id)
@@ -29,7 +29,7 @@ def board(connection: sqlite3.Connection, session: sessions.Session, me: str) ->
         own = []
         for key in rubrics:
             work, standing = works.get((who.person, key)), standings.get((who.person, key))
-            station = work.station if work else default_station(connection, session.id, key, who.number)
+            station = work.station if work else default_station(places, key, who.number)
             holders = held.get(work.id, []) if work else []
             one = _work(work) | {"rubric": key, "station": station, "place": [work.place if work else 0, who.number]}
             one["holders"] = [_holder(h, names, me) for h in holders if h.ended_ms is None]
@@ -52,10 +52,7 @@ def board(connection: sqlite3.Connection, session: sessions.Session, me: str) ->
         "rubrics": list(rubrics.values()),
         "pass": session.policy["pass"][first["test"]],
         "passes": dict(session.policy["pass"]),
-        "stations": [
-            {"id": s.id, "title": s.title, "camera": s.camera, "rubric": s.rubric}
-            for s in practical.stations(connection, session.id).values()
-        ],
+        "stations": [{"id": s.id, "title": s.title, "camera": s.camera, "rubric": s.rubric} for s in places.values()],
         "rules": {
             "examiners": slots(session),
             "max_difference": int(session.policy.get("max_difference", rules.DEFAULT_DIFFERENCE)),
@@ -161,7 +158,8 @@ def detail(
     names = {one.id: one.name for one in staff.everybody(connection)}
     chiefs = practical.chiefs(connection, session.id)
     draft, stale = practical.drafts(connection, work.id, me) if work else (None, [])
-    station = work.station if work else default_station(connection, session.id, rubric_id, who.number)
+    places = practical.stations(connection, session.id)
+    station = work.station if work else default_station(places, rubric_id, who.number)
     return _work(work) | {
         "now": clock.wall_ms(),
         "station": station,

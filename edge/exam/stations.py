@@ -50,9 +50,9 @@ def find_rubric(connection: sqlite3.Connection, session: str, rubric: str | None
     return known[rubric]
 
 
-def default_station(connection: sqlite3.Connection, session: str, rubric: str, number: int) -> str:
-    """Where a candidate goes who was not sent anywhere: the stations of a rubric take turns by number."""
-    own = [s.id for s in practical.stations(connection, session).values() if s.rubric == rubric]
+def default_station(stations: Mapping[str, practical.Station], rubric: str, number: int) -> str:
+    """Where a candidate goes who was not sent anywhere: the session's `stations` of a rubric take turns by number."""
+    own = [s.id for s in stations.values() if s.rubric == rubric]
     return own[(number - 1) % len(own)]
 
 
@@ -62,7 +62,7 @@ def work_of(connection: sqlite3.Connection, session: str, person: str, rubric: s
     if found is not None:
         return found
     who = people.candidate(connection, session, person)
-    station = default_station(connection, session, rubric, who.number)
+    station = default_station(practical.stations(connection, session), rubric, who.number)
     return practical.add_work(connection, session, person, rubric, station)
 
 

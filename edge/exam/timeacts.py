@@ -14,7 +14,8 @@ from edge.errors import BadInput, Conflict, NotFound
 from edge.exam import conduct
 from edge.exam.acts import Op, settle
 from edge.exam.journal import AnswerJournal
-from edge.exam.live import LiveExam, Sitting
+from edge.exam.live import LiveExam
+from edge.exam.sittings import Sitting
 from edge.store import ledger, people, sessions, timing
 from edge.store.db import transaction
 from edge.store.records import keep_reason

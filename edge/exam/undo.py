@@ -55,7 +55,7 @@ def undo(
     """Take back an act of the room store; Conflict once something has followed from it."""
     person = str(before.answer["person"])
     stood: dict[str, Any] = dict(before.answer.get("before", {}))
-    attempt = sessions.attempts(connection, session_id)[person].id
+    attempt = sessions.attempt_id(connection, session_id, person)
     if before.act == "hand-in":
         _reopen(connection, journal, live, session_id, person, attempt)
     if before.act == "admit" and journal.submit(lambda c: undoing.had_tablet(c, attempt)):

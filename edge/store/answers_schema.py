@@ -93,4 +93,8 @@ ALTER TABLE journal ADD COLUMN flag TEXT;
 ALTER TABLE outages ADD COLUMN boot_id TEXT;
 ALTER TABLE outages ADD COLUMN mono_ms INTEGER
 """,
+    # asked every two seconds by the thread that commits answers; there is one more digest for each, for years
+    "m054_live": """
+CREATE INDEX digests_unledgered ON digests (upto_n, from_n) WHERE ledger_seq IS NULL
+""",
 }

@@ -53,6 +53,12 @@ def everything(connection: sqlite3.Connection, kind: str | None = None) -> list[
     return [_row(row) for row in rows if kind is None or row["kind"] == kind]
 
 
+def mark(connection: sqlite3.Connection) -> str:
+    """A text that is another one once a bundle has come, or come anew."""
+    query = "SELECT json_group_array(json_array(kind, name, version, sha256, at_ms)) FROM bundles"
+    return str(connection.execute(query).fetchone()[0])
+
+
 def untaken(connection: sqlite3.Connection, kind: str) -> list[BundleRow]:
     """Bundles nobody has dealt with yet, oldest version first. What was refused comes again when it is sealed anew."""
     found = []

@@ -18,6 +18,17 @@ def progress_of(answers: sqlite3.Connection, attempts: Iterable[str]) -> dict[st
     return {r["attempt_id"]: (r["n"], r["at"]) for r in answers.execute(query, (json.dumps(list(attempts)),))}
 
 
+def newest(answers: sqlite3.Connection) -> int:
+    """The number of the journal's newest row, 0 without one. No row's number is ever given to another."""
+    return int(answers.execute("SELECT coalesce(max(n), 0) FROM journal").fetchone()[0])
+
+
+def moved(answers: sqlite3.Connection, after: int, upto: int) -> set[str]:
+    """The attempts of the journal's rows `after` < n <= `upto`."""
+    rows = answers.execute("SELECT attempt_id FROM journal WHERE n > ? AND n <= ?", (after, upto))
+    return {row["attempt_id"] for row in rows}
+
+
 def handins_of(answers: sqlite3.Connection, attempts: Iterable[str]) -> dict[str, tuple[int, str]]:
     """attempt -> (when it was handed in, by whom: candidate or room)."""
     query = f"SELECT attempt_id, at_ms, by FROM handins WHERE {_THESE}"  # noqa: S608

@@ -149,6 +149,11 @@ def results_of(connection: sqlite3.Connection, session: str) -> list[Result]:
     ]
 
 
+def result_count(connection: sqlite3.Connection, session: str) -> int:
+    """How many signed results the session has."""
+    return int(connection.execute("SELECT count(*) FROM results WHERE session_id = ?", (session,)).fetchone()[0])
+
+
 def upload_counts(connection: sqlite3.Connection, session: str) -> dict[str, int]:
     """How many results the session has, and how many the province has receipted."""
     row = connection.execute(

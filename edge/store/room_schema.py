@@ -403,4 +403,8 @@ CREATE TABLE clip_requests (
     heard_ms INTEGER NOT NULL, done_ms INTEGER
 ) STRICT
 """,
+    # all of a row but its paper, which lies before the last columns
+    "m054_live": """
+CREATE INDEX papers_heads ON papers (session_id, attempt_id, person_id, seed, digest, extra_ms)
+""",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,16 +71,26 @@ def find(connection: sqlite3.Connection, session: str) -> Session:
     row = connection.execute(f"{_QUERY} WHERE s.id = ?", (session,)).fetchone()
     if row is None:
         raise NotFound("session_unknown", session=session)
-    return _session(row)
+    return session_of(row)
 
 
 def all_sessions(connection: sqlite3.Connection, *states: str) -> list[Session]:
     """Newest planned first, narrowed to `states` where given."""
-    rows = connection.execute(f"{_QUERY} ORDER BY s.planned_ms DESC, s.id")
-    return [_session(row) for row in rows if not states or row["state"] in states]
+    return [session_of(row) for row in rows_of(connection, *states)]
 
 
-def _session(row: sqlite3.Row) -> Session:
+def ids(connection: sqlite3.Connection) -> set[str]:
+    """Of every session that there is, in whatever state."""
+    return {row["id"] for row in connection.execute("SELECT id FROM sessions")}
+
+
+def rows_of(connection: sqlite3.Connection, *states: str) -> list[sqlite3.Row]:
+    """What `all_sessions` makes sessions of: rows that are equal make equal sessions, and need not be parsed again."""
+    where = f"WHERE s.state IN ({', '.join('?' * len(states))})" if states else ""
+    return connection.execute(f"{_QUERY} {where} ORDER BY s.planned_ms DESC, s.id", states).fetchall()
+
+
+def session_of(row: sqlite3.Row) -> Session:
     return Session(
         id=row["id"],
         title=row["title"],
@@ -270,10 +280,56 @@ def attempt(connection: sqlite3.Connection, attempt_id: str) -> Attempt:
     return _attempt(row)
 
 
+def attempt_of(connection: sqlite3.Connection, session: str, person: str) -> Attempt | None:
+    """This person's attempt, read alone; None before papers are drawn and for people of other sessions."""
+    row = connection.execute(
+        "SELECT * FROM papers WHERE session_id = ? AND person_id = ?", (session, person)
+    ).fetchone()
+    return None if row is None else _attempt(row)
+
+
+def attempt_id(connection: sqlite3.Connection, session: str, person: str) -> str:
+    """The id of this person's attempt; NotFound as in `attempt`."""
+    row = connection.execute(
+        "SELECT attempt_id FROM papers WHERE session_id = ? AND person_id = ?", (session, person)
+    ).fetchone()
+    if row is None:
+        raise NotFound("candidate_unknown")
+    return str(row["attempt_id"])
+
+
 def attempts(connection: sqlite3.Connection, session: str) -> dict[str, Attempt]:
     """The session's attempts by person."""
     rows = connection.execute("SELECT * FROM papers WHERE session_id = ?", (session,))
     return {row["person_id"]: _attempt(row) for row in rows}
+
+
+@dataclass(frozen=True)
+class Head:
+    """An attempt without its paper, which `digest` stands for: whoever holds that paper need not read it again."""
+
+    id: str
+    person: str
+    seed: str
+    digest: str
+    extra_ms: int
+
+
+def heads(connection: sqlite3.Connection, session: str) -> list[Head]:
+    """The session's attempts without their papers; read from an index, which leaves out the papers' own pages."""
+    rows = connection.execute(
+        "SELECT attempt_id, person_id, seed, digest, extra_ms FROM papers WHERE session_id = ?", (session,)
+    )
+    return [Head(*row) for row in rows]
+
+
+def papers_of(connection: sqlite3.Connection, attempt_ids: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(attempt, its paper) of those that there are, one parsed after the other."""
+    rows = connection.execute(
+        "SELECT attempt_id, paper FROM papers WHERE attempt_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(attempt_ids)),),
+    )
+    return ((row["attempt_id"], json.loads(row["paper"])) for row in rows)
 
 
 def _attempt(row: sqlite3.Row) -> Attempt:

@@ -226,14 +226,15 @@ def add_extra(connection: sqlite3.Connection, session: str, persons: Sequence[st
     )
 
 
+LATE_PEOPLE = (
+    "SELECT person_id FROM checkins WHERE session_id = ?1 AND outcome = 'admitted' GROUP BY person_id"
+    " HAVING min(ledger_seq) > (SELECT min(seq) FROM ledger WHERE kind = 'exam_started' AND session_id = ?1)"
+)
+
+
 def late_people(connection: sqlite3.Connection, session: str) -> set[str]:
     """Who was first let in after the exam had started, by the order of the ledger: no clock can change that."""
-    rows = connection.execute(
-        "SELECT person_id FROM checkins WHERE session_id = ? AND outcome = 'admitted' GROUP BY person_id"
-        " HAVING min(ledger_seq) > (SELECT min(seq) FROM ledger WHERE kind = 'exam_started' AND session_id = ?)",
-        (session, session),
-    )
-    return {row["person_id"] for row in rows}
+    return {row["person_id"] for row in connection.execute(LATE_PEOPLE, (session,))}
 
 
 def gate_closed(connection: sqlite3.Connection, session: str) -> bool:

@@ -21,7 +21,7 @@ from edge.exam.arrivals import take_in_arrivals
 from edge.exam.purge import empty_log, purge_due
 from edge.recording import retention
 from edge.recording.certificate import issue_due
-from edge.store import holds, sessions
+from edge.store import bundles, holds, sessions
 from edge.store.db import connect, data_version
 from edge.store.status import write_status
 from edge.web.disk import DiskWatch, give_room
@@ -36,6 +36,7 @@ PURGE_SECONDS = 3600.0
 DISK_SECONDS = 3.0
 LOCK_SECONDS = 60.0
 STATION_SECONDS = 5.0
+ARRIVALS_SECONDS = 20.0
 FOOTAGE_SECONDS = 3600.0
 CERTIFY_SECONDS = 20.0
 EXPORTS_SECONDS = 60.0
@@ -125,6 +126,7 @@ class _Writer:
         self._room = room
         self._purged = -PURGE_SECONDS
         self._stations_ticked = 0.0
+        self._arrived, self._arrivals_tried = "", 0.0
         self._locks_looked = 0.0
         self._footage_swept = time.monotonic()
         self._certified, self._certified_upto = 0.0, 0
@@ -184,7 +186,12 @@ class _Writer:
             stations.tick(connection)
 
     def _arrivals(self, connection: sqlite3.Connection) -> None:
-        take_in_arrivals(connection, self._room.config.paths)
+        """What waits is opened whole to be tried again: when anything has come, and now and then for its time."""
+        now, here = time.monotonic(), bundles.mark(connection)
+        if here != self._arrived or now - self._arrivals_tried >= ARRIVALS_SECONDS:
+            self._arrivals_tried = now
+            take_in_arrivals(connection, self._room.config.paths)
+            self._arrived = here
 
     def _locks(self, connection: sqlite3.Connection) -> None:
         if time.monotonic() - self._locks_looked >= LOCK_SECONDS:

@@ -20,6 +20,7 @@ from edge.exam.mirror import Mirror
 from edge.store.db import connect
 from edge.store.reserve import Reserve
 from edge.trust import enrolment
+from edge.web.boards import Boards
 from edge.web.bucket import FootageFlow
 from edge.web.exports import Exports
 from edge.web.refused import Refusals
@@ -54,11 +55,13 @@ class Room:
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the process is told to end: streams that would go on for minutes look at it."""
     streams: threading.BoundedSemaphore = field(init=False)
+    boards: Boards = field(init=False)
     footage: FootageFlow = field(init=False)
     exports: Exports = field(init=False)
 
     def __post_init__(self) -> None:
         web = self.config.web
+        self.boards = Boards(lambda: self.live.version)
         self.streams = threading.BoundedSemaphore(web.streams)
         self.footage = FootageFlow(self._footage_bits, web.footage_streams, self._ends_within)
         self.exports = Exports(self.config, self.in_exam, self._ends_within)

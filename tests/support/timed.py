@@ -16,7 +16,8 @@ from edge.domain.canonical import canonical_text
 from edge.exam import conduct, timeacts
 from edge.exam.banks import open_bank
 from edge.exam.journal import AnswerJournal
-from edge.exam.live import LiveExam, Sitting
+from edge.exam.live import LiveExam
+from edge.exam.sittings import Sitting
 from edge.store import admissions, people, sessions
 from support.rooms import DeskRoom, TabletHand
 

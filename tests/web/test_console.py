@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
+import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -23,21 +25,35 @@ from edge.demo.people import STAFF
 from edge.domain import acts
 from edge.domain.canonical import canonical
 from edge.domain.rehearsal import Held
-from edge.exam import written
+from edge.exam import tally, written
 from edge.exam.banks import open_bank
+from edge.exam.board import board
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.exam.readiness import drawn_from
 from edge.ops.desk import StaffMember
 from edge.ops.rehearsal import asking
 from edge.ops.rehearsal.progress import told
-from edge.store import admissions, bundles, ledger, outbox, people, practical, records, rehearsals, sessions, staff
+from edge.store import (
+    admissions,
+    bundles,
+    ledger,
+    outbox,
+    people,
+    practical,
+    progress,
+    records,
+    rehearsals,
+    sessions,
+    staff,
+)
 from edge.store import purge as purge_rows
 from edge.store.db import connect, transaction
 from edge.store.status import write_status
 from edge.web.app import create_app
+from edge.web.boards import due_ms
 from edge.web.body import csrf_of
-from edge.web.console import rehearsing
+from edge.web.console import api, rehearsing
 from edge.web.console.acts import ACTS
 from edge.web.console.feed import difference
 from edge.web.room import Room
@@ -608,6 +624,80 @@ def test_the_stream_and_the_answers_say_the_same_in_the_same_order(site: Desk) -
     stream.close()
     times = {"now": 0, "made": 0}
     assert json.dumps(told | times) == json.dumps(asked | times)
+
+
+def test_everybody_who_looks_shares_one_board(site: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def counted(*args: Any) -> dict[str, Any]:
+        made.append(args)
+        return board(*args)
+
+    monkeypatch.setattr(api, "board", counted)
+    with monkeypatch.context() as held:
+        held.setattr(clock, "mono_ms", lambda: 1_000_000)
+        answers = [site.client.get(f"/console/api/{site.session}/events") for _ in range(3)]
+        streams = [answer.iter_encoded() for answer in answers]
+        whole = [b"".join(islice(stream, 2)) for stream in streams]
+        assert len(made) == 1 and len(set(whole)) == 1
+    shared = site.room.boards.of(site.session)
+
+    def look() -> dict[str, Any]:
+        made.append(())
+        return {"made": ["boot", clock.mono_ms()]}
+
+    site.room.live.refresh(site.db)
+    first = shared.newest(look)
+    assert shared.newest(look) is first and len(made) == 2
+    with monkeypatch.context() as later:
+        later.setattr(clock, "mono_ms", lambda: due_ms(first))
+        assert shared.newest(look) is not first, "what tablets say of themselves is not in the room store"
+    del shared
+    for one in reversed(answers):  # each holds a context of this thread
+        one.close()
+    del streams, one, answers
+    gc.collect()
+    assert site.session not in site.room.boards, "nobody looks, and nothing is held of anybody"
+
+
+def test_answers_are_counted_of_those_who_gave_some(site: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[list[str]] = []
+    count = progress.progress_of
+
+    def progress_of(answers: sqlite3.Connection, attempts: Iterable[str]) -> dict[str, tuple[int, int]]:
+        counted.append(list(attempts))
+        return count(answers, counted[-1])
+
+    monkeypatch.setattr(progress, "progress_of", progress_of)
+    site.running(2)
+    hands = [site.hand(number) for number in (1, 2)]
+    items = [i for i, (kind, _) in hands[0].tablet.sitting.options.items() if kind == "single"]
+    assert site.tile(1)["answered"] == 0
+    counted.clear()
+    hands[0].answer(items[0], ["A"])
+    hands[0].answer(items[1], ["B"])
+    assert (site.tile(1)["answered"], site.tile(2)["answered"]) == (2, 0)
+    assert site.tile(1)["saved_ms"] is not None
+    assert counted == [[hands[0].tablet.binding.attempt]]
+    hands[0].answer(items[1], [], base=1)
+    assert hands[0].answer(items[1], ["C"], base=0).outcome == "stale"
+    assert site.tile(1)["answered"] == 1
+    monkeypatch.setattr(tally, "FAR", 0)  # nobody has looked for long
+    hands[1].answer(next(i for i, (k, _) in hands[1].tablet.sitting.options.items() if k == "single"), ["A"])
+    assert (site.tile(1)["answered"], site.tile(2)["answered"]) == (1, 1)
+
+
+def test_a_console_left_open_on_signed_results_reads_no_paper_twice(
+    site: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.running(1)
+    asked = site.tile(1)["of"]
+    sessions.set_state(site.db, site.session, "signed")
+    site.room.live.refresh(site.db)
+    assert (site.tile(1)["of"], site.tile(1)["extra_minutes"]) == (asked, 0)
+    monkeypatch.setattr(sessions, "papers_of", None)
+    monkeypatch.setattr(sessions, "attempts", None)
+    assert site.tile(1)["of"] == asked > 0
 
 
 # ---- kept answers

@@ -12,8 +12,8 @@ from edge.errors import BadInput, Conflict, NotFound
 from edge.exam import accepting, conduct, doorway, incidents, marking, practice, results, undo
 from edge.exam.acts import Op
 from edge.exam.banks import open_bank
-from edge.exam.live import masked
 from edge.exam.readiness import need_ready
+from edge.exam.sittings import masked
 from edge.ops.preflight import need_footage_room
 from edge.store import checkins, people, sessions
 from edge.store.db import transaction
@@ -66,7 +66,7 @@ def _start(session: str, body: ActBody, op: Op) -> None:
 def _release(session: str, body: ActBody, op: Op) -> Mapping[str, Any]:
     """One act: the old tablet is let go, and the answer carries the code that the candidate types on the next."""
     reason, person = conduct.need_reason(body.reason), _person(body)
-    attempt = sessions.attempts(room_db(), session).get(person)
+    attempt = sessions.attempt_of(room_db(), session, person)
     if attempt is None:
         raise NotFound("candidate_unknown")
     who = people.candidate(room_db(), session, person)
@@ -122,7 +122,7 @@ def _hand_in(session: str, body: ActBody, op: Op) -> Mapping[str, Any]:
     reason, person = conduct.need_reason(body.reason), _person(body)
     connection, live = room_db(), room().live
     sessions.need_state(sessions.find(connection, session), "running")
-    attempt = sessions.attempts(connection, session).get(person)
+    attempt = sessions.attempt_of(connection, session, person)
     # handed in by a proctor, and no act says so: a kill came between the two stores, and this is its repeat
     cut_off = attempt is not None and undo.unsaid_handin(connection, room().journal, session, person, attempt.id)
     if attempt is None or (people.candidate(connection, session, person).state != "admitted" and not cut_off):
@@ -150,7 +150,7 @@ def _undo(session: str, body: Undo, op: Op) -> Mapping[str, Any] | None:
     opposite = undo.CLOCK_ACTS.get(before.act)
     if opposite is not None:
         person = before.answer.get("person")
-        attempt = sessions.attempts(connection, session)[str(person)].id if person else None
+        attempt = sessions.attempt_id(connection, session, str(person)) if person else None
         undo.need_standing(here.live, before, attempt)
         model, handler = ACTS[opposite]
         return handler(session, model(reason=reason, person=person), op)

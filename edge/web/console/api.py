@@ -60,7 +60,7 @@ def events(session: str) -> Response:
         with app.app_context():
             return _board(session)
 
-    feed = changes(here.config.paths.room_db, document, here.stopping)
+    feed = changes(here.boards.of(session), document, here.stopping)
     response = Response(stream_with_context(feed), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     # on the response, not in the generator: one that is never started never ends

@@ -8,39 +8,32 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from edge.store.db import connect, data_version
+from edge import clock
+from edge.web.boards import Board, Document, due_ms
 
-STREAM_SECONDS = 1.0
+LOOK_SECONDS = 0.25
 STREAM_LIMIT_SECONDS = 600.0
 SEATS = "seats"
 TIMES = ("now", "made")
 
-Document = Mapping[str, Any]
 
-
-def changes(room_db: Path, document: Callable[[], Document], stopping: threading.Event) -> Iterator[str]:
+def changes(board: Board, make: Callable[[], Document], stopping: threading.Event) -> Iterator[str]:
     """Events: `board` with everything, then `change` with what is new. Browsers come back when it ends: after ten
     minutes, or with the process, which would otherwise be killed before it has written what it holds.
     """
-    watch, before = connect(room_db), None
-    try:
-        end, version, due = time.monotonic() + STREAM_LIMIT_SECONDS, -1, 0.0
-        yield "retry: 2000\n\n"
-        while time.monotonic() < end:
-            changed = data_version(watch)
-            if changed != version or time.monotonic() >= due:
-                version, due = changed, time.monotonic() + STREAM_SECONDS
-                after = document()
-                yield _event(before, after)
-                before = after
-            if stopping.wait(STREAM_SECONDS / 4):
-                return
-    finally:
-        watch.close()
+    before, version, end = None, -1, time.monotonic() + STREAM_LIMIT_SECONDS
+    yield "retry: 2000\n\n"
+    while time.monotonic() < end:
+        changed = board.version()
+        if before is None or changed != version or clock.mono_ms() >= due_ms(before):
+            version, after = changed, board.newest(make)
+            yield _event(before, after)
+            before = after
+        if stopping.wait(LOOK_SECONDS):
+            return
 
 
 def _event(before: Document | None, after: Document) -> str:

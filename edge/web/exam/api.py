@@ -15,7 +15,8 @@ from edge.domain.answers import MAX_PARTS, MAX_TEXT
 from edge.errors import Conflict, NotFound, NotSignedIn
 from edge.exam.conduct import note_tablet
 from edge.exam.documents import PaperSettings
-from edge.exam.live import OtherDevice, Tablet, masked
+from edge.exam.live import OtherDevice, Tablet
+from edge.exam.sittings import masked
 from edge.store import journal as rows
 from edge.store import ledger, tablet_settings
 from edge.store.db import transaction

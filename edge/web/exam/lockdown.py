@@ -11,8 +11,9 @@ from pydantic import Field
 from edge.domain import seb
 from edge.errors import Refused
 from edge.exam import seb as room_seb
-from edge.exam.live import Sitting, Tablet
+from edge.exam.live import Tablet
 from edge.exam.lockdown import KINDS
+from edge.exam.sittings import Sitting
 from edge.store import lockdown as rows
 from edge.store.sessions import Session
 from edge.web.body import Body, check_csrf, read

@@ -8,7 +8,8 @@ from typing import Any
 from flask import g, request
 
 from edge.errors import ExamroomError, NotSignedIn
-from edge.exam.live import OtherDevice, Sitting, Tablet
+from edge.exam.live import OtherDevice, Tablet
+from edge.exam.sittings import Sitting
 from edge.web.refused import HOUR_S, MINUTE_S, note
 from edge.web.room import room
 

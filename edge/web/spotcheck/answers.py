@@ -31,7 +31,7 @@ def answers(session: str, number: str) -> Response:
         raise Refused("answers_not_allowed")
     view = need_view(request.args.get("view", ""))
     who = next((who for who in people.candidates(connection, session) if str(who.number) == number), None)
-    attempt = None if who is None else sessions.attempts(connection, session).get(who.person)
+    attempt = None if who is None else sessions.attempt_of(connection, session, who.person)
     if who is None or attempt is None:
         raise NotFound("candidate_unknown")
     access.note_answers(connection, view, who.person)

@@ -1,0 +1,89 @@
+"""What `web` does every second or two besides answering costs no more in a room that has much behind it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from edge.exam import lockdown, score_board
+from edge.store import bundles, progress, sessions
+from edge.store import lockdown as rows
+from edge.store.db import open_answers, transaction
+from edge.store.journal import unledgered
+from edge.web import keeper
+from edge.web.app import open_the_room
+from support.rooms import DeskRoom
+
+
+@contextmanager
+def statements(db: sqlite3.Connection) -> Iterator[list[str]]:
+    found: list[str] = []
+    db.set_trace_callback(found.append)
+    try:
+        yield found
+    finally:
+        db.set_trace_callback(None)
+
+
+def test_rosters_that_wait_are_opened_again_when_something_comes_and_now_and_then(
+    desk: DeskRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+    monkeypatch.setattr(keeper, "take_in_arrivals", lambda *args: opened.append(args))
+    room = open_the_room(desk.config)
+    writer = keeper._Writer(room)
+    for _ in range(3):
+        writer(desk.db)
+    assert len(opened) == 1
+    for sha256 in ("0" * 64, "1" * 64):  # a policy, and the same one sealed anew
+        with transaction(desk.db):
+            bundles.put(desk.db, "policy", "policy", 1, "policy.bundle", sha256)
+        writer(desk.db)
+        writer(desk.db)
+    assert len(opened) == 3
+    monkeypatch.setattr(keeper, "ARRIVALS_SECONDS", 0.0)
+    writer(desk.db)
+    assert len(opened) == 4, "time alone may be what one waited for"
+
+    def fails(*_: Any) -> None:
+        opened.append(None)
+        raise OSError
+
+    monkeypatch.setattr(keeper, "ARRIVALS_SECONDS", 1000.0)
+    monkeypatch.setattr(keeper, "take_in_arrivals", fails)
+    with transaction(desk.db):
+        bundles.put(desk.db, "policy", "policy", 2, "policy.bundle", "2" * 64)
+    writer(desk.db)
+    writer(desk.db)
+    assert len(opened) == 6, "what failed is tried again at once"
+    room.journal.close()
+
+
+def test_digests_that_are_in_the_ledger_are_not_gone_through_again(desk: DeskRoom) -> None:
+    """There are some two thousand more with every hour of exams, and the thread that asks commits the answers."""
+    answers = open_answers(desk.config.paths.answers_db)
+    for ask in (unledgered, progress.undigested):
+        with statements(answers) as asked:
+            ask(answers)
+        plan = [row["detail"] for row in answers.execute(f"EXPLAIN QUERY PLAN {asked[0]}")]
+        assert any("digests_unledgered" in step for step in plan) and "SCAN digests" not in plan
+    answers.close()
+
+
+def test_counting_who_left_the_page_reads_no_session(desk: DeskRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "session_of", None)
+    what = rows.Watched(desk.session, "person-1", "attempt-1", "tablet-1", "copy")
+    lockdown.Lockdown().add(what, 1, 500, lambda job: job(desk.db))
+    assert rows.times_away(desk.db, desk.session) == {"attempt-1": {"copy": 1}}
+
+
+def test_the_examiners_list_asks_for_the_stations_once(desk: DeskRoom) -> None:
+    session = sessions.find(desk.db, desk.session)
+    with statements(desk.db) as asked:
+        shown = score_board.board(desk.db, session, "E-001")
+    assert len(shown["candidates"]) == 6
+    assert sum("FROM stations" in one for one in asked) == 1
