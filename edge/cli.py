@@ -20,8 +20,8 @@ import click
 from edge import __version__
 from edge.config import Config, config_path, load_config
 from edge.errors import BadInput, ExamroomError, Unavailable
-from edge.usage import file_error, usage_sentence
-from edge.why import why
+from edge.usage import usage_sentence
+from edge.why import file_error, why
 
 # command -> (module, attribute, extra it needs, one line for --help)
 _LAZY = {
@@ -119,6 +119,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
+            _note_misuse(error)
             raise _in_chinese_too(error)  # noqa: B904 - the same error goes on
         except ExamroomError as error:
             _refuse(error)
@@ -140,6 +141,16 @@ def _in_chinese_too(error: click.UsageError) -> click.UsageError:
     if text := usage_sentence(error):
         click.echo(text, err=True)
     return error
+
+
+def _note_misuse(error: click.UsageError) -> None:
+    """A wrong option of an act on the room is in the room's ledger, as its other refusals are."""
+    command = error.ctx.command if error.ctx is not None else None
+    act = getattr(command.callback, "refused_act", None) if command is not None else None
+    if error.ctx is not None and act is not None:
+        from edge.store.refusals import note_refusal
+
+        note_refusal(error.ctx.obj, act, "command_misused")
 
 
 @click.group(cls=LazyGroup)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import binascii
 import errno
 import json
+import os
 import re
 import sqlite3
 import tomllib
@@ -19,7 +20,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from edge.domain.reasons import REASONS, Words, words
-from edge.errors import ExamroomError, Wrong
+from edge.errors import BadInput, ExamroomError, Unavailable, Wrong
 
 # pydantic's kinds of error -> ours, which is a code `input_*` here and `bank_field_*` in a bank's import
 KINDS = {
@@ -79,6 +80,9 @@ _FORMS = {
     r"^[A-Za-z0-9+/]{86}==$": "base64",
 }
 _OS = {number: f"os_{name}" for number, name in errno.errorcode.items() if f"os_{name}" in REASONS}
+# a wrong argument, and a machine that will not; anything else is a fault of ours
+_ARGUMENT = {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
+_MACHINE = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE}
 _AT = re.compile(r"line (\d+),? column (\d+)")
 
 
@@ -170,6 +174,16 @@ def of_os(error: OSError) -> Words:
     """Why the system refused."""
     name = errno.errorcode.get(error.errno or 0, type(error).__name__)
     return words(_OS.get(error.errno or 0, "os_other"), name=name)
+
+
+def file_error(error: OSError) -> ExamroomError | None:
+    """The sentence for a file or disk that fails; None for what is no file's failure."""
+    if error.errno not in _ARGUMENT | _MACHINE:
+        return None
+    kind = BadInput if error.errno in _ARGUMENT else Unavailable
+    if not isinstance(error.filename, (str, bytes)):  # a write to what is open already names no file
+        return kind("disk_failed", detail=why(error))
+    return kind("file_failed", path=os.fsdecode(error.filename), detail=why(error))
 
 
 def _of_sqlite(error: sqlite3.Error) -> Words:

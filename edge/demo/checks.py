@@ -37,7 +37,10 @@ SIGNATURE_PARTS = ("certificate", "manifest", "checkpoint")
 
 
 def nothing_yet() -> dict[str, Any]:
-    """A summary with all its keys and nothing counted: what a demo that broke off leaves of what it did not reach."""
+    """A summary with all its keys and nothing counted: what a demo that broke off leaves of what it did not reach.
+
+    `seconds`: how long all of it took, by the wall; a figure to read, no check.
+    """
     counts = ["admitted", "by_face", "manual", "by_policy", "refused", "acknowledged", "stored"]
     counts += ["answers_lost", "answers_doubled", "answers_changed", "retries", "footage_files"]
     counts += ["results", "results_verified", "receipts", "gateway_stored", "doubled", "alarms"]
@@ -50,6 +53,7 @@ def nothing_yet() -> dict[str, Any]:
         "footage_recorded_s": 0.0,
         "ledger_ok": False,
         "evidence": None,
+        "seconds": 0.0,
     }
 
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def demo(
     if badge is not None:
         tap(out.resolve() / "run" / "reader", badge)
         return
+    began = time.monotonic()
     console = Console(width=None if sys.stdout.isatty() else 120)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     out = out.resolve()
@@ -66,8 +68,10 @@ def demo(
             _story(room, stages, summary)
         except BaseException as error:  # a miss too: whoever reads the summary must find it, with what was counted
             said = str(error) if isinstance(error, Exception) else ""
+            summary["seconds"] = _since(began)
             _write_summary(out, summary | {"error": said or type(error).__name__})
             raise
+        summary["seconds"] = _since(began)
         missed = checks.misses(summary)
         _print(console, summary, missed)
         _write_summary(out, summary)
@@ -79,6 +83,10 @@ def demo(
         room.stop()
         room.stop_gateway()
     sys.exit(1 if missed else 0)
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 1)
 
 
 def _write_summary(out: Path, summary: dict[str, Any]) -> None:
@@ -175,6 +183,7 @@ def _print(console: Console, summary: dict[str, Any], missed: list[str]) -> None
         ("ledger 台账", f"{'ok' if summary['ledger_ok'] else 'BROKEN'}, {summary['ledger_size']} entries 条"),
         ("evidence 证据", str(summary["evidence"])),
         ("altered copies named 篡改识别", f"{summary['flips_named']} / {summary['flips_tried']}"),
+        ("took 用时", f"{summary['seconds']} s"),
     ]
     for name, value in rows:
         table.add_row(name, value)

@@ -231,6 +231,7 @@ def list_command(context: Any, as_json: bool) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Where to; the room's own results folder otherwise.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
+@notes_refusals("session results")
 def results(context: Any, session_id: str, out: Path | None, as_json: bool) -> None:
     """Write the signed results of a session as files that `examroom verify` checks."""
     config: Config = context.config()

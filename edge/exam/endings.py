@@ -110,6 +110,7 @@ def _proctor(
 @click.option("--candidates", type=click.IntRange(1, rehearsed.MOST), default=6, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
+@notes_refusals("session practice")
 def practice(context: Any, candidates: int, as_json: bool) -> None:
     """Make a practice session with invented candidates; delete it at the console when done."""
     config: Config = context.config()

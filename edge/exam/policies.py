@@ -12,6 +12,7 @@ import click
 from edge.domain.canonical import canonical
 from edge.errors import BadInput
 from edge.exam.documents import PolicyDocument, parse_policy
+from edge.store.refusals import notes_refusals
 from edge.trust import dsse
 from edge.trust.enrolment import Identity
 from edge.trust.signer import Ed25519Signer
@@ -56,7 +57,9 @@ def policy_group() -> None:
     help="The signing root's key.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def sign_command(policy: Path, root_key: Path, out: Path) -> None:
+@click.pass_obj
+@notes_refusals("session policy sign")
+def sign_command(_context: Any, policy: Path, root_key: Path, out: Path) -> None:
     """Sign POLICY (JSON) for `session create --policy`. What it does not say is at its default."""
     rules = parse_policy(policy.read_bytes())
     payload = rules.model_dump(mode="json", by_alias=True, exclude_unset=True)

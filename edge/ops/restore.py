@@ -31,6 +31,7 @@ from edge.store.db import open_answers, open_room, transaction
 from edge.store.journal import ledgered, newest, unset_ledgered
 from edge.store.mirrorlog import Kind, LogReader, Record, generations
 from edge.store.pages import apply
+from edge.store.refusals import notes_refusals
 from edge.trust import certificate, roomtls
 from edge.trust.roomkeys import LOST
 from edge.trust.signer import write_secret
@@ -249,6 +250,13 @@ def _without_entry(answers: sqlite3.Connection, room: sqlite3.Connection) -> int
     return len(missing)
 
 
+@notes_refusals("restore")
+def _need_empty(_context: Any, target: Path) -> None:
+    """Whoever would restore over a room that is there is noted in its ledger."""
+    if target.is_dir() and any(target.iterdir()):
+        raise Exists("restore_not_empty", path=target)
+
+
 @click.command("restore")
 @click.option("--from", "source", type=click.Path(path_type=Path, file_okay=False), required=True,
               metavar="MIRROR", help="第二份存储的文件夹 / the folder on the second medium.")  # fmt: skip
@@ -279,8 +287,7 @@ def restore_command(
         tls = tls or (config.paths.tls if target in (None, config.paths.state) else None)
         target = target or config.paths.state
         secret_file = secret_file or config.store.mirror_secret
-    if target.is_dir() and any(target.iterdir()):
-        raise Exists("restore_not_empty", path=target)
+    _need_empty(context, target)
     total = sum(file.stat().st_size for file in generations(source))
     with Progress(disable=as_json, transient=True) as progress:
         task = progress.add_task("读取 / reading", total=total or None)

@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from edge.errors import ExamroomError
 from edge.store import ledger
 from edge.store.db import open_room
+from edge.why import file_error
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,8 +21,10 @@ T = TypeVar("T")
 def notes_refusals(
     act: str,
 ) -> Callable[[Callable[Concatenate[Any, P], T]], Callable[Concatenate[Any, P], T]]:
-    """For a command that is given the context: any refusal leaves an `act_refused` {reason, act}, where there is a
-    room to note it in, and goes on.
+    """For a command that is given the context: any refusal, also by a file or disk, leaves an `act_refused`
+    {reason, act}, where there is a room to note it in, and goes on.
+
+    What click itself refuses never comes here: the command line notes that, by the name kept in `refused_act`.
     """
 
     def wrap(command: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
@@ -29,14 +32,22 @@ def notes_refusals(
         def run(context: Any, /, *arguments: P.args, **options: P.kwargs) -> T:
             try:
                 return command(context, *arguments, **options)
-            except ExamroomError as error:
-                with suppress(ExamroomError, sqlite3.Error):  # the refusal itself is what has to be told
-                    _note(context.config().paths.room_db, act, error.code)
+            except (ExamroomError, OSError) as error:
+                refusal = file_error(error) if isinstance(error, OSError) else error
+                if refusal is not None:
+                    note_refusal(context, act, refusal.code)
                 raise
 
+        run.__dict__["refused_act"] = act
         return run
 
     return wrap
+
+
+def note_refusal(context: Any, act: str, reason: str) -> None:
+    """As well as it can be: the refusal itself is what has to be told."""
+    with suppress(ExamroomError, OSError, sqlite3.Error):
+        _note(context.config().paths.room_db, act, reason)
 
 
 def _note(room_db: Path, act: str, reason: str) -> None:

@@ -2,7 +2,8 @@
 
 Nothing is exported or sent while a session is at check-in or running, unless its signed policy lets it
 (`remote_clips`). What is sent are parts of at most 8 MiB; which are there already, the gateway says, so a killed room
-goes on where it was.
+goes on where it was. A gateway that asks without end fills neither ledger nor store: so many requests are entered a
+day, the rest is answered with one sentence and counted.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ CLOSED_MS = 120_000
 """So long after a span's end its last segment is closed and entered."""
 _BLOCK = 1 << 20
 _SWEEP_S = 3600.0
+A_DAY, REFUSED_A_DAY = 1000, 100
+"""So many requests are entered in a day, and so many of them that are refused at once."""
+TOO_MANY = "clip_too_many"
+_COUNTED = 100_000
 _ROOM_FOR_THE_REST = 64 << 20
 # what trying again would not change
 _FINAL = {400, 403, 404, 409, 422}
@@ -50,6 +55,9 @@ class Clips:
     part_bytes: int = PART_BYTES
     plans: dict[str, ClipPlan] = field(default_factory=dict)
     next_sweep: float = 0.0
+    left_out: set[str] = field(default_factory=set)
+    left_out_said: int = 0
+    """`left_out`: the SHA-256 of requests that were too many for a day and not entered; entries have said so many."""
     pace: Pace = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,11 +74,15 @@ def hear(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, i
     Raises what the line raises.
     """
     first: str | None = None
+    entered, refused = clips.lately(connection)
     for text in client.clips().requests:
         envelope = text.encode()
         known = clips.find(connection, _sha256(envelope))
         if known is None:
-            known = _enter(connection, identity, envelope, client.now_ms())
+            full = entered >= A_DAY, entered >= A_DAY or refused >= REFUSED_A_DAY
+            known = _enter(memory, connection, identity, envelope, client.now_ms(), full)
+            if known.why_not != TOO_MANY:
+                entered, refused = entered + 1, refused + (known.state == "refused")
         if known.state == "refused" and known.id:
             first = first or known.why_not
             client.refuse_clip(known.id, known.why_not or "")
@@ -78,8 +90,19 @@ def hear(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, i
     return _export_waiting(memory, connection, identity) or first
 
 
-def _enter(connection: sqlite3.Connection, identity: Identity, envelope: bytes, now_ms: int) -> ClipRow:
-    """The request as a row and a ledger entry: asked for, or refused with its reason."""
+def _enter(
+    memory: Clips,
+    connection: sqlite3.Connection,
+    identity: Identity,
+    envelope: bytes,
+    now_ms: int,
+    full: tuple[bool, bool],
+) -> ClipRow:
+    """The request as a row and a ledger entry: asked for, or refused with its reason.
+
+    `full`: whether a good one, and whether one that is refused, would be too many for the day: then its row is only
+    told, not stored.
+    """
     sha256 = _sha256(envelope)
     try:
         request = _checked(connection, identity, envelope, now_ms)
@@ -88,19 +111,36 @@ def _enter(connection: sqlite3.Connection, identity: Identity, envelope: bytes, 
     except ExamroomError as error:
         # who forged it wrote its id as well: it is believed only as far as to answer under it
         clip = error.facts.get("clip")
+        if full[1]:
+            return _left_out(memory, sha256, str(clip or ""), envelope)
+        body = {"clip": clip, "request_sha256": sha256, "reason": error.code}
         with transaction(connection):
             clips.add(connection, sha256, str(clip or ""), envelope, error.code)
-            ledger.append(connection, "clip_refused", {"clip": clip, "request_sha256": sha256, "reason": error.code})
+            ledger.append(connection, "clip_refused", body | _counted(memory))
     else:
+        if full[0]:
+            return _left_out(memory, sha256, request.id, envelope)
         body = {"camera": request.camera, "from_ms": request.from_ms, "until_ms": request.until_ms}
         with transaction(connection):
             clips.add(connection, sha256, request.id, envelope)
             told = {"clip": request.id, "request_sha256": sha256, **body}
-            ledger.append(connection, "clip_requested", told, by=_by(identity))
+            ledger.append(connection, "clip_requested", told | _counted(memory), by=_by(identity))
+    memory.left_out_said = len(memory.left_out)
     found = clips.find(connection, sha256)
     if found is None:
         raise Unavailable("store_unavailable", path="room store", detail="clip_requests")
     return found
+
+
+def _left_out(memory: Clips, sha256: str, clip: str, envelope: bytes) -> ClipRow:
+    if len(memory.left_out) < _COUNTED:
+        memory.left_out.add(sha256)
+    return ClipRow(sha256, clip, envelope, "refused", TOO_MANY, None, None, None, (), clock.wall_ms())
+
+
+def _counted(memory: Clips) -> dict[str, int]:
+    more = len(memory.left_out) - memory.left_out_said
+    return {"left_out": more} if more else {}
 
 
 def _checked(connection: sqlite3.Connection, identity: Identity, envelope: bytes, now_ms: int) -> ClipRequest:

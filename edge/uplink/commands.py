@@ -116,6 +116,7 @@ def status(context: Any, as_json: bool) -> None:
 @uplink.command()
 @_json
 @click.pass_obj
+@notes_refusals("uplink resend")
 def resend(context: Any, as_json: bool) -> None:
     """重新上传所有成绩，核对回执不变 / Send every result again; each receipt must be the one we hold."""
     config: Config = context.config()
@@ -135,6 +136,7 @@ def resend(context: Any, as_json: bool) -> None:
 @click.argument("file", type=_FILE)
 @_json
 @click.pass_obj
+@notes_refusals("uplink export")
 def export_file(context: Any, file: Path, as_json: bool) -> None:
     """把等待的成绩写到 U 盘文件 / Write the waiting results to a file for a memory stick."""
     config: Config = context.config()

@@ -1,4 +1,4 @@
-"""Refused requests of tablets, of the kiosk and of staff who only look, in the ledger as often as it bears.
+"""Refused requests of tablets, kiosk, strangers and staff who only look, in the ledger as often as it bears.
 
 Nobody on the network can fill the disk with them: one entry a minute for the same tablet (or address), code and act,
 and so many a minute and a day in all. Strangers have a share of their own, which hides nothing of known tablets.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import threading
@@ -51,6 +52,7 @@ def test_what_breaks_off_leaves_the_whole_table_and_why(
 ) -> None:
     monkeypatch.setattr(commands, "_set_up", lambda *_: None)
     monkeypatch.setattr(commands, part, broken)
+    monkeypatch.setattr(commands, "time", SimpleNamespace(monotonic=itertools.count(100, 7.5).__next__))
     done = run_demo(tmp_path / "out")
     assert done.exit_code == 1
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
@@ -58,6 +60,7 @@ def test_what_breaks_off_leaves_the_whole_table_and_why(
     assert (summary["admitted"], summary["receipts"], summary["gaps"], summary["evidence"]) == (admitted, 0, [], None)
     assert "gateway" in summary["error"]
     assert len(checks.misses(summary)) > 10
+    assert summary["seconds"] == 7.5 and "seconds" in checks.nothing_yet()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,12 @@ def test_what_each_option_leaves_running(
     monkeypatch.setattr(commands, "_leave_running", lambda _room, _console, *how: heard.update(left=how))
     monkeypatch.setattr(DemoRoom, "publish_another", lambda _room, session: heard.update(another=session))
     monkeypatch.setattr(checks, "misses", lambda _summary: [])
-    assert run_demo(tmp_path / "out", *words).exit_code == 0
+    monkeypatch.setattr(commands, "time", SimpleNamespace(monotonic=itertools.count(100, 7.5).__next__))
+    done = run_demo(tmp_path / "out", *words)
+    assert done.exit_code == 0
+    if told:
+        took = json.loads((tmp_path / "out" / "summary.json").read_text())["seconds"]
+        assert took == 7.5 and "7.5 s" in done.output.split("用时")[1], "the table says how long it took"
     assert (heard.get("told", False), heard.get("left")) == (told, left)
     assert heard["device"] == ("0" if "--camera" in words else None)
     assert heard.get("another") == ("DEMO-2" if "--keep" in words else None)

@@ -69,7 +69,8 @@ def check_it_ends_well_and_says_so(ran: Ran) -> None:
     assert summary["ledger_ok"] is True
     assert list(summary) == list(nothing_yet()), "what broke off has the same keys"
     assert summary["flips_tried"] == summary["flips_named"] == 100
-    for word in ("admitted", "refused", "receipts", "killed"):
+    assert summary["seconds"] > 0
+    for word in ("admitted", "refused", "receipts", "killed", f"{summary['seconds']} s"):
         assert word in ran.printed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -119,10 +120,44 @@ def test_every_refused_command_of_somebody_is_in_the_ledger(box: Box) -> None:
         (("enrol", "--url", "https://a.example", "--token", "nonsense"), "enrol", "token_malformed"),
         (("uplink", "import", broken), "uplink import", "body_wrong"),
         (("footage", "export", "--camera", "door", *span), "footage export", "moment_wrong"),
+        (("session", "results", "S-9"), "session results", "session_unknown"),
+        (("session", "results", "S-1"), "session results", "session_state"),
+        (("uplink", "resend"), "uplink resend", "gateway_unset"),
+        (("uplink", "export", box.folder / "nowhere" / "out.json"), "uplink export", "file_unreadable"),
+        (
+            ("session", "policy", "sign", broken, "--root-key", broken, "--out", "x"),
+            "session policy sign",
+            "policy_broken",
+        ),
+        (("restore", "--from", box.folder), "restore", "restore_not_empty"),
     ):
         done = box.run(*words)
         assert done.exit_code in (1, 2) and len(done.output.splitlines()) == 2, done.output
         assert box.refusals()[-1] == (act, reason)
+
+
+def test_a_file_that_fails_and_a_wrong_option_are_in_the_ledger_too(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    bank, number = box.bundle(), len(box.refusals())
+    for words in (
+        ("--roster", box.roster, "--bank", box.folder / "nowhere.bundle"),
+        ("--roster", box.roster, "--bank", bank, "--nope"),
+        ("--roster", box.roster),
+    ):
+        assert box.run("session", "create", *words).exit_code == 2
+        assert box.refusals()[number:] == [("session create", "command_misused")]
+        number += 1
+    assert box.run("session", "list", "--nope").exit_code == 2
+    read = Path.read_bytes
+
+    def fail(path: Path) -> bytes:
+        if path == bank:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    done = box.create(bank)
+    assert (done.exit_code, len(done.output.splitlines())) == (1, 2), done.output
+    assert box.refusals()[number:] == [("session create", "file_failed")], "and what acts on nothing is not entered"
 
 
 def test_before_there_is_a_room_a_refusal_makes_none(tmp_path: Path) -> None:

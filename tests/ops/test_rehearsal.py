@@ -11,6 +11,7 @@ import sys
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -239,6 +240,11 @@ def test_what_was_asked_for_is_taken_once_and_a_refusal_is_told(tmp_path: Path) 
     assert [one["reason"] for one in status["reasons"]] == ["rehearsal_busy"]
     [entry] = ledger.last(room.db, "act_refused", 1)
     assert (entry.body, entry.content["by"]) == ({"act": "rehearse", "reason": "rehearsal_busy"}, STAFF[0].id)
+    context = SimpleNamespace(config=lambda: room.config, config_file=tmp_path)
+    with pytest.raises(Conflict, match="正在进行"):
+        commands._by_command(context, Plan(2, 2, 0.1, False), None, console, 0, None)
+    both = ledger.last(room.db, "act_refused", 2)
+    assert [one.body for one in both] == [entry.body] * 2, "asked for by command it is entered once, too"
     assert sorted(file.name for file in paths.runtime.iterdir()) == ["rehearse.lock", "status"]
     room.db.close()
 

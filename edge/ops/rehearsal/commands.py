@@ -31,6 +31,7 @@ from edge.ops.rehearsal.run import Outcome, Plan, rehearse
 from edge.ops.stages import Stages
 from edge.store import ledger, rehearsals, sessions
 from edge.store.db import open_room, transaction
+from edge.store.refusals import notes_refusals
 from edge.trust import enrolment
 
 SHOWN_PROBLEMS = 5
@@ -98,7 +99,7 @@ def rehearse_command(
         if done is None:
             return
     else:
-        done = _hold(config, plan, wanted, console, elsewhere, seats_out)
+        done = _by_command(context, plan, wanted, console, elsewhere, seats_out)
     if as_json:
         looked = {check.name: {"ok": check.reason is None, **_figures(check)} for check in done.checks}
         document = {**done.figures, "checks": looked, "reasons": done.reasons, "problems": done.problems}
@@ -123,6 +124,13 @@ class _Report:
         unfit = [check for check in self.checks if check.reason is not None]
         from_checks = [told(str(c.reason), c.facts, c.grave) | {"check": c.name} for c in unfit]
         return [told(code, {}) for code in self.found] + sorted(from_checks, key=lambda one: not one["grave"])
+
+
+@notes_refusals("rehearse")
+def _by_command(
+    context: Any, plan: Plan, wanted: str | None, console: Console, elsewhere: int, seats_out: Path | None
+) -> _Report:
+    return _hold(_config(context), plan, wanted, console, elsewhere, seats_out)
 
 
 def _requested(config: Config | None, console: Console) -> _Report | None:
