@@ -243,5 +243,5 @@ def _clock(connection: sqlite3.Connection, found: _Session, spans: dict[str, lis
 def _deleted(connection: sqlite3.Connection, found: _Session) -> list[str]:
     """Segments of the session that the ledger tells of and the index does not have any more."""
     start, end = found.start.wall_ms, found.end.wall_ms
-    entered = (0, end + _DAY_MS)
-    return [one.segment for one in deletions.deleted_between(connection, start, end, found.first_seq, entered)]
+    entered, numbered = (start, end + _DAY_MS), (found.first_seq, found.last_seq)
+    return [one.segment for one in deletions.deleted_between(connection, start, end, entered, numbered)]

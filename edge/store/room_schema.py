@@ -403,4 +403,9 @@ CREATE TABLE clip_requests (
     heard_ms INTEGER NOT NULL, done_ms INTEGER
 ) STRICT
 """,
+    # millions of deletions in a year: one is found by its segment
+    "m055_deletions": """
+CREATE INDEX ledger_deleted ON ledger (json_extract(CAST(entry AS TEXT), '$.body.segment'))
+    WHERE kind = 'segment-deleted'
+""",
 }
