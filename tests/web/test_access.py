@@ -457,7 +457,7 @@ def test_who_looked_can_be_read_with_the_words_while_they_are_kept(site: Site, t
     found = access.looks(site.db, site.session)[before:]
     assert [(look.kind, look.name, look.why) for look in found] == [
         ("footage_viewed", "李检查", WHY),
-        ("export", "李检查", None),  # those stand in the evidence file
+        ("export", "李检查", WHY),
     ]
     assert {(look.cameras, look.from_ms, look.until_ms) for look in found} == {
         (("door",), site.filmed, site.filmed + 1000)
