@@ -205,11 +205,12 @@ class Telling:
     """Which troubles of a camera are entered in the ledger: the beginning of each and its end, once.
 
     One that comes again within half a minute, and a room that goes dark again within ten, is not entered again.
+    `before`: what an earlier process entered and did not live to see the end of.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before: str | None = None) -> None:
         self._told: dict[str, int] = {}
-        self._open: str | None = None
+        self._open = before
 
     def entry(self, code: str | None, now_ms: int) -> dict[str, object] | None:
         """What to enter now that the trouble is `code` (None: none), or None where nothing is."""

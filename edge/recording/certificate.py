@@ -16,11 +16,10 @@ from edge import clock
 from edge.config import Config, Paths
 from edge.domain import footage
 from edge.domain.footage import Cause, Moment
-from edge.domain.sight import BLIND
 from edge.errors import Conflict
 from edge.recording.coverage import silence, unindexed
 from edge.store import completeness as certificates
-from edge.store import deletions, ledger, practical, segments, sessions
+from edge.store import deletions, ledger, practical, recorders, segments, sessions
 from edge.store.completeness import Kept
 from edge.store.db import transaction
 from edge.store.ledger import Entry
@@ -212,16 +211,14 @@ def _trailing(connection: sqlite3.Connection, paths: Paths, camera: str, found: 
 def _blind(connection: sqlite3.Connection, camera: str, found: _Session) -> list[BlindFact]:
     start, end = found.start.wall_ms, found.end.wall_ms
     facts, since, reason = list[BlindFact](), 0, ""
-    said = ledger.entries(connection, kinds=("camera",), from_ms=start - _DAY_MS, until_ms=end)
-    for at, body in [*((e.at_ms, e.body) for e in said), (end, {"camera": camera, "state": "good"})]:
-        if body.get("camera") != camera:
-            continue
-        if body.get("state") == "trouble" and body.get("reason") in BLIND:
-            since, reason = at, str(body["reason"])
-        elif reason:
-            if at > start and since < end:
-                facts.append(BlindFact(from_ms=max(since, start), until_ms=at, reason=reason))
-            reason = ""
+    # whatever else befalls the camera neither uncovers nor covers it: only what tells of its sight counts
+    earlier = recorders.sight_told(connection, camera, start)  # however long ago: a trouble is entered once
+    within = ledger.entries(connection, kinds=("camera",), from_ms=start, until_ms=end)
+    said = [*((earlier,) if earlier else ()), *(e for e in within if recorders.tells_of_sight(e, camera))]
+    for at, state, code in [*((e.at_ms, e.body.get("state"), str(e.body["reason"])) for e in said), (end, "good", "")]:
+        if reason and at > start and since < end:
+            facts.append(BlindFact(from_ms=max(since, start), until_ms=at, reason=reason))
+        since, reason = at, code if state == "trouble" else ""
     return facts
 
 
@@ -229,8 +226,8 @@ def _clock(connection: sqlite3.Connection, found: _Session, spans: dict[str, lis
     """Steps as the recorders entered them; boots and qualities as the segments tell of them."""
     facts = [
         ClockFact(at_ms=e.at_ms, camera=e.body["camera"], step_ms=e.body["step_ms"])
-        for e in ledger.entries(connection, kinds=("clock",), since=found.first_seq)
-        if e.seq < found.last_seq and "step_ms" in e.body
+        for e in ledger.entries(connection, kinds=("clock",), since=found.first_seq, before=found.last_seq)
+        if e.body.get("step_ms")  # 0 where the clock was not set: it became better or worse known
     ]
     for camera, rows in spans.items():
         boot, quality = found.start.boot_id or (rows[0].boot_id if rows else ""), ""
@@ -246,5 +243,5 @@ def _clock(connection: sqlite3.Connection, found: _Session, spans: dict[str, lis
 def _deleted(connection: sqlite3.Connection, found: _Session) -> list[str]:
     """Segments of the session that the ledger tells of and the index does not have any more."""
     start, end = found.start.wall_ms, found.end.wall_ms
-    entered = (0, end + _DAY_MS)
-    return [one.segment for one in deletions.deleted_between(connection, start, end, found.first_seq, entered)]
+    entered, numbered = (start, end + _DAY_MS), (found.first_seq, found.last_seq)
+    return [one.segment for one in deletions.deleted_between(connection, start, end, entered, numbered)]

@@ -18,7 +18,7 @@ from edge.domain.canonical import canonical
 from edge.domain.footage import Fragment, covering
 from edge.errors import BadInput, Exists, NotFound, Unavailable, VerificationFailed
 from edge.recording.packing import Chosen, Output, Told, write_file
-from edge.store import downloads, ledger, segments
+from edge.store import access, downloads, ledger, segments
 from edge.store.db import transaction
 from edge.store.segments import Segment
 from edge.trust import certificate as certificates
@@ -57,8 +57,9 @@ def export_evidence(
 ) -> Path:
     """Write the evidence of `camera` over [from_ms, until_ms) of wall time to the new file `out`, and return it.
 
-    `why` is the purpose in words (kept in the file, committed to in the ledger), `by` a staff id. Closed segments
-    only. `views`: where whole fragments are more than was asked, the same footage cut to the picture beside them.
+    `why` is the purpose in words (kept in the file, and in the room till its date; committed to in the ledger), `by` a
+    staff id. Closed segments only. `views`: where whole fragments are more than was asked, the same footage cut to the
+    picture beside them.
     `reserve`: bytes that the disk of `out` keeps free. The footage is pinned until the file is there.
 
     Refused before anything is written or entered: BadInput (span, purpose, more than 4 GiB), NotFound (no footage),
@@ -74,7 +75,8 @@ def export_evidence(
     with transaction(connection):
         downloads.pin(connection, pin, [c.segment.id for c in chosen])
         body = form.export_body(camera, from_ms, until_ms, salt, why)
-        export_seq = ledger.append(connection, "export", body, session=session, by=by)
+        export_seq = ledger.append(connection, access.EXPORTED, body, session=session, by=by)
+        access.keep_words(connection, export_seq, salt, why)
     try:
         _export(connection, paths, identity, chosen, output, export_seq, salt, session, why, by)
     finally:

@@ -30,7 +30,8 @@ def looks_command(context: Any, session_id: str, as_json: bool) -> None:
     for look in found:
         span = f"{clock.iso(look.from_ms)} - {clock.iso(look.until_ms)}"
         who = " ".join(part for part in (look.by, look.name) if part) or "-"
-        click.echo(f"{look.seq}  {clock.iso(look.at_ms)}  {look.kind}  {who}  {','.join(look.cameras)}  {span}")
+        of = "" if look.session == session_id else f"  ({look.session or '-'})"
+        click.echo(f"{look.seq}  {clock.iso(look.at_ms)}  {look.kind}  {who}  {','.join(look.cameras)}  {span}{of}")
         if look.why:
             click.echo(f"    {look.why}")
     if not found:

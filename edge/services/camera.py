@@ -24,7 +24,7 @@ from edge.recording.recorder import STALL_MS, Recorder
 from edge.recording.retention import rules_of
 from edge.recording.salvage import on_disk
 from edge.recording.thumbs import Thumbs
-from edge.store import segments
+from edge.store import recorders, segments
 from edge.store.db import open_room
 from edge.store.ring import RingWriter
 from edge.store.status import write_status
@@ -82,8 +82,10 @@ def _alone(config: Config, name: str, stop: threading.Event) -> Iterator[bool]:
         yield False
 
 
-def _first_sequence(config: Config, name: str) -> int:
-    """One past every number used by this camera in this boot, on the disk or, where it can be asked, in the index."""
+def _left_before(config: Config, name: str) -> tuple[int, str | None]:
+    """One past every number used by this camera in this boot, on the disk or, where it can be asked, in the index;
+    and the blindness that an earlier process entered, and not its end.
+    """
     boot = clock.boot_id()
     used = [0]
     with suppress(OSError):
@@ -92,9 +94,10 @@ def _first_sequence(config: Config, name: str) -> int:
         connection = open_room(config.paths.room_db)
     except Unavailable as error:
         _log.error("%s", error)
-        return max(used) + 1
+        return max(used) + 1, None
     try:
-        return max(*used, segments.last_sequence(connection, name, boot)) + 1
+        first = max(*used, segments.last_sequence(connection, name, boot)) + 1
+        return first, recorders.blind_still(connection, name)
     finally:
         connection.close()
 
@@ -106,7 +109,7 @@ class _Service:
         self._config, self._name, self._pictures = config, name, pictures
         self._options = config.camera[name]
         self._nap_s = min(_NAP_S, 1 / self._options.face_fps)
-        first = _first_sequence(config, name)
+        first, blind = _left_before(config, name)
         paths = config.paths
         self._thumbs = Thumbs()
         self._indexer = Indexer(paths.room_db, paths.recordings, name, first, rules_of(config), self._thumbs)
@@ -128,7 +131,7 @@ class _Service:
         self._packets = 0
         self._last_packet_ms = clock.mono_ms()
         self._watch = Watch(exact=False)
-        self._telling = Telling()
+        self._telling = Telling(blind)
         self._opened_ms, self._frozen_ms = 0, _FROZEN_MS
         self._failures = 0  # in opening the camera, one after another
         self._said, self._coder = "", ""

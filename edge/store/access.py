@@ -1,7 +1,8 @@
 """Who looks at footage: views that were opened, searches, and supervisors who came with a pass of the province.
 
 A view is a right to fetch bytes of some cameras and one span, for a while, of whoever gave the reason for it. Its
-ledger entry is in the same transaction; the reason's own words are in `reasons`, where they have a date of deletion.
+ledger entry is in the same transaction; the reason's own words are in `reasons`, where they have a date of deletion, as
+those of an export are.
 """
 
 from __future__ import annotations
@@ -9,21 +10,23 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edge import clock
 from edge.domain.canonical import canonical_text
+from edge.domain.keeping import MARGIN_MS, OPEN_END
 from edge.store import faces, ledger, records
 from edge.store.db import transaction
+from edge.store.ledger import Entry
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 VIEW_LASTS_MS = 12 * HOUR_MS
 SAME_SEARCH_MS = 10 * 60_000
 KEEP_MS = 180 * DAY_MS
-"""How long the name on a pass is kept after its end, and the words of a view after its session's own date of deletion
-where it was opened later than that."""
+"""How long the name on a pass is kept after its end, and the words of a view or an export that came after its session's
+own date of deletion."""
 VIEWED, SEARCHED, EXPORTED = "footage_viewed", "footage_searched", "export"
 ANSWERS = "answers_viewed"
 _RECENT = 50
@@ -124,10 +127,31 @@ def note_answers(connection: sqlite3.Connection, view: View, person: str) -> Non
         ledger.append(connection, ANSWERS, body, subject=person, session=view.session, by=view.by)
 
 
+def keep_words(connection: sqlite3.Connection, export_seq: int, salt: str, why: str) -> None:
+    """In the transaction of an `export` entry: keep why it was made, whose digest with `salt` the entry has.
+
+    They go with the session it is about, else with one whose footage it takes; of an export of no session's footage
+    they stand in its file alone.
+    """
+    entry = ledger.get(connection, export_seq)
+    body = entry.body
+    row = connection.execute(
+        "SELECT id FROM sessions WHERE id = ? OR (opened_ms - ? < ? AND coalesce(closed_ms + ?, ?) > ?)"
+        " ORDER BY id = ? DESC, opened_ms LIMIT 1",
+        (entry.session_id, MARGIN_MS, body["until_ms"], MARGIN_MS, OPEN_END, body["from_ms"], entry.session_id),
+    ).fetchone()
+    if row is not None:
+        connection.execute(
+            "INSERT INTO reasons (session_id, kind, text, salt, sha256, by_staff, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (row["id"], EXPORTED, why, salt, body["why"], entry.content["by"], clock.wall_ms()),
+        )
+
+
 @dataclass(frozen=True)
 class Look:
     """One entry of somebody's look at a session's footage. `name`: of the staff member or the holder of the pass, None
-    once forgotten or at the box itself; `why`: the words of a view, None once deleted and for what has none.
+    once forgotten or at the box itself; `why`: the words of a view or an export, None once deleted and for what has
+    none. `session`: which it was about by its entry, None for none.
     """
 
     seq: int
@@ -139,15 +163,20 @@ class Look:
     from_ms: int
     until_ms: int
     why: str | None
+    session: str | None
 
 
 def looks(connection: sqlite3.Connection, session: str) -> list[Look]:
-    """Every view, search and export of the session's footage, and of answers beside it (without a camera), in order."""
-    words = dict(connection.execute("SELECT sha256, text FROM reasons WHERE session_id = ?", (session,)).fetchall())
+    """Every view, search and export of the session's footage, and of answers beside it (without a camera), in order.
+
+    Of its footage is whatever meets its time, ten minutes either side, whichever session it was asked for or for none.
+    """
+    kinds = (VIEWED, EXPORTED)
+    words = dict(connection.execute("SELECT sha256, text FROM reasons WHERE kind IN (?, ?)", kinds).fetchall())
     names = dict(connection.execute("SELECT id, name FROM staff WHERE name <> ''").fetchall())
     names |= dict(connection.execute("SELECT 'pass:' || pass_id, json_extract(body, '$.name') FROM passes").fetchall())
     found = []
-    for entry in ledger.entries(connection, session=session, kinds=(VIEWED, SEARCHED, EXPORTED, ANSWERS)):
+    for entry in _of_footage(connection, session):
         body, by = entry.body, entry.content["by"]
         found.append(
             Look(
@@ -159,10 +188,22 @@ def looks(connection: sqlite3.Connection, session: str) -> list[Look]:
                 tuple(body["cameras"] if "cameras" in body else filter(None, [body.get("camera")])),
                 int(body["from_ms"]),
                 int(body["until_ms"]),
-                words.get(body.get("reason_sha256")),
+                words.get(body.get("reason_sha256", body.get("why"))),
+                entry.session_id,
             )
         )
     return found
+
+
+def _of_footage(connection: sqlite3.Connection, session: str) -> Iterator[Entry]:
+    rows = connection.execute(
+        "SELECT l.seq, l.kind, l.at_ms, l.subject, l.session_id, l.entry FROM ledger l JOIN sessions s ON s.id = ?"
+        " WHERE l.kind IN (?, ?, ?, ?) AND (l.session_id = s.id OR (l.kind <> ? AND"
+        " json_extract(CAST(l.entry AS TEXT), '$.body.from_ms') < coalesce(s.closed_ms + ?, ?) AND"
+        " json_extract(CAST(l.entry AS TEXT), '$.body.until_ms') > s.opened_ms - ?)) ORDER BY l.seq",
+        (session, VIEWED, SEARCHED, EXPORTED, ANSWERS, ANSWERS, MARGIN_MS, OPEN_END, MARGIN_MS),
+    )
+    return (Entry(*row) for row in rows)
 
 
 # ---- passes
@@ -194,8 +235,8 @@ def signed_in(connection: sqlite3.Connection, token_hash: str) -> tuple[str, int
 def forget_due(connection: sqlite3.Connection) -> int:
     """Delete what has had its day, in the caller's transaction; how many rows.
 
-    Views that no longer count; who came with a pass that has ended; its holder's name and the words of views opened
-    after their session's own deletion, each KEEP_MS later. The ledger keeps ids and salted digests.
+    Views that no longer count; who came with a pass that has ended; its holder's name and the words of views and
+    exports after their session's own deletion, each KEEP_MS later. The ledger keeps ids and salted digests.
     """
     now = clock.wall_ms()
     gone = connection.execute("DELETE FROM footage_views WHERE at_ms < ?", (now - VIEW_LASTS_MS,)).rowcount
@@ -204,9 +245,9 @@ def forget_due(connection: sqlite3.Connection) -> int:
     ).rowcount
     personal = connection.execute("DELETE FROM passes WHERE expires_ms < ?", (now - KEEP_MS,)).rowcount
     personal += connection.execute(
-        "DELETE FROM reasons WHERE kind = ? AND at_ms < ? AND session_id IN"
+        "DELETE FROM reasons WHERE kind IN (?, ?) AND at_ms < ? AND session_id IN"
         " (SELECT id FROM sessions WHERE purged_ms IS NOT NULL)",
-        (VIEWED, now - KEEP_MS),
+        (VIEWED, EXPORTED, now - KEEP_MS),
     ).rowcount
     if personal:
         faces.note_deletion(connection)

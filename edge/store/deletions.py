@@ -26,18 +26,22 @@ def deleted_between(
     connection: sqlite3.Connection,
     from_ms: int,
     until_ms: int,
-    since_seq: int = 0,
-    entered: tuple[int, int] = (0, 1 << 53),
+    entered: tuple[int, int],
+    numbered: tuple[int, int] = (0, -1),
 ) -> list[Deleted]:
     """Segments with footage of (from_ms, until_ms) of wall time that are gone, in the order of the ledger.
 
-    Looked for from entry `since_seq` on, and among those dated within `entered`: a segment is entered when it closes,
-    or after a power cut when it is salvaged.
+    Looked for among the entries dated within `entered`, and among those numbered within `numbered`, whatever the clock
+    said then: a segment is entered when it closes, or after a power cut when it is salvaged. It costs what there is in
+    these, however much was recorded and deleted before and since.
     """
     rows = connection.execute(
-        "SELECT entry FROM ledger WHERE kind = 'segment' AND at_ms BETWEEN ? AND ? AND +seq >= ? AND NOT EXISTS"
-        " (SELECT 1 FROM segments s WHERE s.id = json_extract(CAST(entry AS TEXT), '$.body.segment')) ORDER BY +seq",
-        (*entered, since_seq),
+        "SELECT entry FROM ledger WHERE seq IN"
+        " (SELECT seq FROM ledger INDEXED BY ledger_kind_time WHERE kind = 'segment' AND at_ms BETWEEN ? AND ?"
+        " UNION SELECT seq FROM ledger INDEXED BY ledger_kind WHERE kind = 'segment' AND seq BETWEEN ? AND ?)"
+        " AND NOT EXISTS"
+        " (SELECT 1 FROM segments s WHERE s.id = json_extract(CAST(entry AS TEXT), '$.body.segment')) ORDER BY seq",
+        (*entered, *numbered),
     )
     gone = dict[str, tuple[str, int, int]]()
     for row in rows:
@@ -48,7 +52,7 @@ def deleted_between(
     told = dict[str, tuple[int | None, str | None]]()
     if gone:
         for row in connection.execute(
-            "SELECT at_ms, entry FROM ledger WHERE kind = 'segment-deleted'"
+            "SELECT at_ms, entry FROM ledger INDEXED BY ledger_deleted WHERE kind = 'segment-deleted'"
             " AND json_extract(CAST(entry AS TEXT), '$.body.segment') IN (SELECT value FROM json_each(?))",
             (json.dumps(list(gone)),),
         ):

@@ -123,7 +123,7 @@ def standing(connection: sqlite3.Connection) -> list[Hold]:
     """Every hold that is not released, oldest first."""
     rows = connection.execute(
         "SELECT h.*, coalesce(h.until_ms, s.closed_ms + ?) AS until FROM footage_holds h"
-        " LEFT JOIN sessions s ON s.id = h.held_session WHERE h.released_ms IS NULL ORDER BY h.at_ms, h.id",
+        " LEFT JOIN sessions s ON s.id = h.held_session WHERE h.released_ms IS NULL ORDER BY h.at_ms, h.rowid",
         (MARGIN_MS,),
     )
     return [

@@ -121,13 +121,17 @@ def entries(
     session: str | None = None,
     kinds: tuple[str, ...] = (),
     since: int = 0,
+    before: int | None = None,
     from_ms: int | None = None,
     until_ms: int | None = None,
     limit: int = 100_000,
 ) -> list[Entry]:
-    """Entries in order of their number, narrowed by session, kind, number and wall time."""
+    """Entries in order of their number, narrowed by session, kind, number (`since` <= it < `before`) and wall time."""
     where, facts = ["seq >= ?"], [since]
     arguments: list[object] = list(facts)
+    if before is not None:
+        where.append("seq < ?")
+        arguments.append(before)
     if session is not None:
         where.append("session_id = ?")
         arguments.append(session)

@@ -5,10 +5,14 @@ A process that hangs or is dead cannot say so: its silence does. One that loses 
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edge.domain.reasons import REASONS
+from edge.domain.sight import BLIND
+from edge.store.ledger import Entry
 
 OLD_MS = 4000
 """A recording process speaks each second: silent for longer, it is not there. With a look each second, that is told
@@ -56,3 +60,26 @@ def judged(cameras: Iterable[str], statuses: Statuses, now_ms: int) -> dict[str,
             last = statuses.get(PREFIX + camera, {})
             shown[PREFIX + camera] = {**last, "state": "silent", "reason": code, "facts": facts, "mono_ms": now_ms}
     return shown
+
+
+def sight_told(connection: sqlite3.Connection, camera: str, before_ms: int) -> Entry | None:
+    """The last entry before `before_ms` that tells whether the camera's pictures show anything; None for none."""
+    row = connection.execute(
+        "SELECT seq, kind, at_ms, subject, session_id, entry FROM ledger WHERE kind = 'camera' AND at_ms < ?"
+        " AND json_extract(CAST(entry AS TEXT), '$.body.camera') = ?"
+        " AND json_extract(CAST(entry AS TEXT), '$.body.reason') IN (SELECT value FROM json_each(?))"
+        " ORDER BY at_ms DESC, seq DESC LIMIT 1",
+        (before_ms, camera, json.dumps(sorted(BLIND))),
+    ).fetchone()
+    return None if row is None else Entry(*row)
+
+
+def tells_of_sight(entry: Entry, camera: str) -> bool:
+    """Whether a `camera` entry begins or ends that camera's blindness: not that its process is silent, or it away."""
+    return entry.body.get("camera") == camera and entry.body.get("reason") in BLIND
+
+
+def blind_still(connection: sqlite3.Connection, camera: str) -> str | None:
+    """The code of a blindness that nobody has entered the end of: its process was killed first."""
+    last = sight_told(connection, camera, 1 << 53)
+    return None if last is None or last.body.get("state") != "trouble" else str(last.body["reason"])

@@ -407,4 +407,9 @@ CREATE TABLE clip_requests (
     "m054_live": """
 CREATE INDEX papers_heads ON papers (session_id, attempt_id, person_id, seed, digest, extra_ms)
 """,
+    # millions of deletions in a year: one is found by its segment
+    "m055_deletions": """
+CREATE INDEX ledger_deleted ON ledger (json_extract(CAST(entry AS TEXT), '$.body.segment'))
+    WHERE kind = 'segment-deleted'
+""",
 }

@@ -17,7 +17,7 @@ from edge.domain.canonical import canonical
 from edge.domain.footage import Fragment, fragments_root
 from edge.errors import Conflict
 from edge.recording import certificate
-from edge.store import completeness, ledger, segments
+from edge.store import completeness, ledger, recorders, segments
 from edge.store.completeness import Kept
 from edge.store.db import transaction
 from edge.store.segments import Segment
@@ -266,6 +266,45 @@ def test_what_the_camera_could_not_see_and_what_was_deleted(session: Session) ->
     (door,) = found.cameras
     assert [(b.until_ms - b.from_ms, b.reason) for b in door.blind] == [(5_000, "camera_black")]
     assert found.deleted == [first.id]
+
+
+def test_a_camera_covered_days_before_is_blind_whatever_else_befell_it(session: Session) -> None:
+    db = session.desk.db
+
+    def tells(state: str, reason: str, camera: str = "door") -> None:
+        ledger.note(db, "camera", {"camera": camera, "state": state, "reason": reason})
+
+    tells("good", "camera_black")
+    session.now.passes(1000)
+    tells("trouble", "camera_covered")
+    session.now.passes(3 * 86_400_000)
+    tells("trouble", "camera_silent")  # its process, as `web` sees it: nobody took the cap off
+    tells("good", "camera_silent")
+    tells("good", "camera_black", "hall")
+    session.now.passes(1000)
+    session.opens("door")
+    session.films(20)
+    tells("trouble", "camera_silent")
+    session.films(10)
+    assert recorders.blind_still(db, "door") == "camera_covered"
+    tells("good", "camera_covered")
+    assert recorders.blind_still(db, "door") is None
+    session.films(30)
+    session.closes()
+    (door,) = session.certify().cameras
+    blind = [(b.from_ms - session.t0, b.until_ms - session.t0, b.reason) for b in door.blind]
+    assert blind == [(0, 30_000, "camera_covered")]
+
+
+def test_a_clock_that_became_better_known_was_not_set(session: Session) -> None:
+    session.opens("door")
+    session.films(20)
+    entered = {"camera": "door", "segment": "x", "step_ms": 0, "quality": "synchronised", "was": "rtc"}
+    ledger.note(session.desk.db, "clock", entered)
+    session.films(20)
+    session.closes()
+    ledger.note(session.desk.db, "clock", entered | {"step_ms": 9_000})  # after it: another's
+    assert [fact.step_ms for fact in session.certify().clock if fact.step_ms is not None] == []
 
 
 def certified(session: Session) -> bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from edge import clock
-from edge.store import access, purge
+from edge.domain.keeping import MARGIN_MS
+from edge.store import access, ledger, purge
 from edge.store.db import transaction
+from edge.trust.evidence_format import export_body
 from support.rooms import DeskRoom
 
 
@@ -41,6 +43,40 @@ def test_names_and_words_go_on_their_date(desk: DeskRoom, monkeypatch: pytest.Mo
     with transaction(desk.db):
         desk.db.execute("UPDATE sessions SET purged_ms = ?", (now,))
     assert later(access.KEEP_MS + 2000) == (0, 0, 0, 0)
+
+
+def test_who_looked_leaves_nothing_out_that_meets_the_footage(desk: DeskRoom) -> None:
+    opened, closed = 50_000_000, 60_000_000
+    with transaction(desk.db):
+        desk.db.execute("UPDATE sessions SET opened_ms = ?, closed_ms = ?", (opened, closed))
+
+    def exported(since: int, until: int, why: str, session: str | None = None) -> None:
+        with transaction(desk.db):
+            body = export_body("door", since, until, "5a" * 32, why)
+            seq = ledger.append(desk.db, access.EXPORTED, body, session=session, by="S-001")
+            access.keep_words(desk.db, seq, "5a" * 32, why)
+
+    access.note_search(desk.db, ["door"], opened - MARGIN_MS - 9, opened - MARGIN_MS + 1)  # by command, of no session
+    access.note_search(desk.db, ["door"], opened - MARGIN_MS - 9, opened - MARGIN_MS)
+    exported(closed + MARGIN_MS - 1, closed + MARGIN_MS + 9, "省级调阅")
+    exported(closed + MARGIN_MS, closed + MARGIN_MS + 9, "别的时间")
+    exported(1, 2, "指明场次", desk.session)
+    exported(opened, closed, "另一场", "S-gone")
+    told = [(one.kind, one.session, one.from_ms, one.why) for one in access.looks(desk.db, desk.session)]
+    assert told == [
+        (access.SEARCHED, None, opened - MARGIN_MS - 9, None),
+        (access.EXPORTED, None, closed + MARGIN_MS - 1, "省级调阅"),
+        (access.EXPORTED, desk.session, 1, "指明场次"),
+        (access.EXPORTED, "S-gone", opened, "另一场"),
+    ]
+    assert [row[0] for row in desk.db.execute("SELECT kind FROM reasons")] == [access.EXPORTED] * 3
+    assert not any("省级调阅" in entry.entry.decode() for entry in ledger.entries(desk.db))
+    now = clock.wall_ms()
+    with transaction(desk.db):
+        desk.db.execute("UPDATE sessions SET purged_ms = ?", (now,))
+        desk.db.execute("UPDATE reasons SET at_ms = ?", (now - access.KEEP_MS - 1,))
+        access.forget_due(desk.db)
+    assert count(desk, "reasons") == 0 and len(access.looks(desk.db, desk.session)) == 4
 
 
 def test_a_sessions_own_deletion_takes_its_views_and_their_words(desk: DeskRoom) -> None:

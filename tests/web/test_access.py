@@ -27,7 +27,7 @@ from edge.exam import conduct
 from edge.exam.banks import open_bank
 from edge.recording import clips
 from edge.recording.writer import Place, SegmentWriter
-from edge.store import access, ledger, segments, sessions
+from edge.store import access, holds, ledger, segments, sessions
 from edge.store.db import transaction
 from edge.store.ledger import Entry
 from edge.trust.pass_options import _drawn
@@ -36,6 +36,7 @@ from edge.trust.revoked import Revoked, sign_revoked
 from edge.trust.signer import Ed25519Signer
 from edge.web.app import create_app
 from edge.web.body import csrf_of
+from edge.web.spotcheck.access import OF_A_PART, OF_NO_SESSION, OF_THE_WHOLE
 from support.cameras import make_packets
 from support.rooms import make_desk_room
 from support.serving import SUPERVISOR, TECHNICIAN
@@ -283,6 +284,54 @@ def test_a_pass_of_another_time_covers_no_session(site: Site) -> None:
     assert len(site.entries("footage_searched", "footage_viewed", "export")) == before
 
 
+def test_a_pass_opens_what_is_named_and_nothing_else_of_the_room(site: Site) -> None:
+    """Over all routes: what nobody thought of is refused."""
+    routes = {
+        rule.endpoint.removeprefix("spotcheck."): rule
+        for rule in site.app.url_map.iter_rules()
+        if rule.endpoint.startswith("spotcheck.")
+    }
+    room_s = {"space_page", "space", "hold", "release", "static"}
+    assert set(routes) == OF_NO_SESSION | OF_A_PART | OF_THE_WHOLE | room_s
+    held = site.staff(SUPERVISOR)
+    sent = {"camera": "door", "from": site.filmed, "until": site.filmed + 9, "why": "申诉"}
+    placed = held.client.post("/spotcheck/api/holds", json=sent, headers=held.head).json["hold"]
+    names = {"session": site.session, "camera": "door", "hold": placed, "segment": "s", "export_id": "e", "number": "1"}
+    elsewhere = site.holder(site.a_pass(from_ms=site.opened - 9 * HOUR, until_ms=site.opened - 2 * HOUR))
+    a_second = site.holder(site.a_pass(from_ms=site.filmed, until_ms=site.filmed + 1000, export=True))
+    before = ledger.size(site.db)
+
+    def ask(who: Person, name: str) -> TestResponse:
+        rule = routes[name]
+        method = next(method for method in ("POST", "DELETE", "GET") if method in (rule.methods or ()))
+        _, address = rule.build({one: names[one] for one in rule.arguments}) or ("", "")
+        head = who.head | {"Accept": "application/json"}
+        return who.client.open(address, method=method, json=sent if method == "POST" else None, headers=head)
+
+    for name in set(routes) - OF_NO_SESSION - {"static"}:
+        told = ask(elsewhere, name)
+        refused = "pass_not_room" if name in room_s else "session_not_in_pass"
+        assert (told.status_code, said(told)) == (403, refused), name
+    for name in OF_THE_WHOLE | room_s - {"static"}:
+        told = ask(a_second, name)
+        refused = "pass_not_room" if name in room_s else "session_partly_in_pass"
+        assert (told.status_code, said(told)) == (403, refused), name
+    kinds = {entry.kind for entry in ledger.entries(site.db, since=before)}
+    assert kinds <= {"act_refused"}
+    assert [hold.id for hold in holds.standing(site.db)] == [placed]
+    for who in (elsewhere, a_second):
+        page = who.client.get("/spotcheck/").text
+        assert "/spotcheck/space" not in page
+        assert who.client.get("/spotcheck/sample/").status_code == 200
+    assert "/certificate" not in a_second.client.get(f"/spotcheck/{site.session}").text
+    holds.release(site.db, placed, "已了结", SUPERVISOR.id)
+    # a pass that covers all of it opens what is about all of it
+    whole = site.holder(site.a_pass(from_ms=site.opened - 1, until_ms=site.opened + 9 * HOUR))
+    assert "/certificate" in whole.client.get(f"/spotcheck/{site.session}").text
+    assert ask(whole, "certificate").status_code == 200
+    assert said(ask(whole, "inspected")) not in ("pass_not_room", "session_partly_in_pass")
+
+
 def test_a_pass_that_allows_it_takes_evidence_away(site: Site) -> None:
     holder = site.holder(site.a_pass(export=True))
     told = holder.export(site.filmed, site.filmed + 4000)
@@ -408,7 +457,7 @@ def test_who_looked_can_be_read_with_the_words_while_they_are_kept(site: Site, t
     found = access.looks(site.db, site.session)[before:]
     assert [(look.kind, look.name, look.why) for look in found] == [
         ("footage_viewed", "李检查", WHY),
-        ("export", "李检查", None),  # those stand in the evidence file
+        ("export", "李检查", WHY),
     ]
     assert {(look.cameras, look.from_ms, look.until_ms) for look in found} == {
         (("door",), site.filmed, site.filmed + 1000)

@@ -24,7 +24,9 @@ from edge.trust.passes import issue
 from edge.trust.signer import Ed25519Signer
 from edge.web.app import create_app
 from edge.web.body import csrf_of
+from edge.web.spotcheck.marks import Mark, marks
 from support.cameras import make_packets
+from support.costs import steps
 from support.rooms import TabletHand, make_desk_room
 from support.serving import SUPERVISOR
 
@@ -239,6 +241,26 @@ def test_a_step_to_another_day_stays_on_the_timeline(site: Site, monkeypatch: py
     monkeypatch.undo()
     (mark,) = [mark for mark in site.timeline()["marks"] if mark["kind"] == "clock"]
     assert mark["at_ms"] == real.wall_ms - 86_400_000
+
+
+def test_marks_of_a_past_session_cost_nothing_of_what_came_after(site: Site) -> None:
+    with transaction(site.db):
+        site.db.execute("UPDATE sessions SET state = 'closed', closed_ms = ?", (clock.wall_ms(),))
+        ledger.append(site.db, "exam_closed", {}, session=site.session)
+    until = clock.wall_ms() + 5000
+
+    def ask() -> list[Mark]:
+        return marks(site.db, site.session, site.opened, until)
+
+    shown, before = ask(), steps(site.db, ask)
+    with transaction(site.db):
+        site.db.execute(
+            "WITH RECURSIVE later(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM later WHERE n < 5000)"
+            " INSERT INTO ledger (seq, kind, at_ms, entry) SELECT 1000 + n, 'recording', ? + n, x'7b7d' FROM later",
+            (until + MINUTE,),
+        )
+    assert ask() == shown
+    assert steps(site.db, ask) <= before + 200
 
 
 def test_deleted_footage_is_a_mark_where_it_was(site: Site) -> None:

@@ -28,23 +28,53 @@ LATEST_MS = 1 << 47
 CAMERA = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 MINUTE_MS = 60_000
 
+# What the holder of a pass may ask for at all; whatever a new route does, it is refused to them until it is named here.
+# Of no session, and themselves held to what the pass covers:
+OF_NO_SESSION = frozenset({"index", "sample_page", "announce_sample", "draw_sample"})
+# of a session that the pass touches, and themselves held to the pass's own span:
+OF_A_PART = frozenset({"page", "timeline", "views", "fragments", "media", "clip", "thumbs", "answers"})
+OF_A_PART |= {"export", "exports", "export_state", "export_delete", "export_file"}
+# about a session as a whole, so only where all of it is in the pass:
+OF_THE_WHOLE = frozenset({"certificate", "certificate_file", "inspected"})
+_STATIC = "static"
+
 
 @bp.before_request
 def within_the_pass() -> None:
-    """Whichever address names a session: one that a pass does not cover is refused to its holder, whatever they ask."""
+    """Whoever came with a pass is held to it: by what they ask for, and by the session that the address names.
+
+    Refused: `pass_not_room` for what is about the whole room, `session_not_in_pass`, `session_partly_in_pass`.
+    """
+    asked = (request.endpoint or "").removeprefix("spotcheck.")
+    if asked == _STATIC or held_pass() is None or asked in OF_NO_SESSION:
+        return
     session = (request.view_args or {}).get("session")
-    if session is not None and held_pass() is not None and not covered(sessions.find(room_db(), session)):
+    if session is None or asked not in OF_A_PART | OF_THE_WHOLE:
+        raise Refused("pass_not_room")
+    found = sessions.find(room_db(), session)
+    if not covered(found):
         raise Refused("session_not_in_pass")
+    if asked in OF_THE_WHOLE and not wholly_covered(found):
+        raise Refused("session_partly_in_pass")
 
 
 def covered(session: Session) -> bool:
     """Whether whoever is signed in may see this session at all: staff each, the holder of a pass what it covers."""
     held = held_pass()
-    if held is None:
-        return True
+    return held is None or (session.room in held.rooms and held.touches(*_span(session)))
+
+
+def wholly_covered(session: Session) -> bool:
+    """Whether they may see all of it, from the opening of its door to its close."""
+    held = held_pass()
+    since, until = _span(session)
+    return held is None or (session.room in held.rooms and held.from_ms <= since and until <= held.until_ms)
+
+
+def _span(session: Session) -> tuple[int, int]:
     since = session.opened_ms or session.planned_ms
-    until = session.closed_ms or max(since + session.minutes * MINUTE_MS, clock.wall_ms() if session.opened_ms else 0)
-    return session.room in held.rooms and held.touches(since, until)
+    ends = max(since + session.minutes * MINUTE_MS, clock.wall_ms() if session.opened_ms else 0)
+    return since, session.closed_ms or ends
 
 
 def window(session: Session) -> tuple[int, int] | None:

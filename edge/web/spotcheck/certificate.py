@@ -100,7 +100,7 @@ def _events(document: Completeness) -> list[str]:
         for blind in camera.blind
     ]
     for fact in document.clock:
-        if fact.step_ms is not None:
+        if fact.step_ms:
             seconds = f"{fact.step_ms / 1000:+.1f}"
             told = text("certificate.step", lang, at=_moment(fact.at_ms), seconds=seconds, camera=fact.camera)
             found.append((fact.at_ms, told))

@@ -123,7 +123,7 @@ def _during(connection: sqlite3.Connection, session: str) -> list[Entry]:
     if first is None:
         return []
     last = max((e.seq for e in bounds if e.kind == "exam_closed"), default=_EVER)
-    return [e for e in ledger.entries(connection, kinds=ROOM_KINDS, since=first) if e.seq < last]
+    return ledger.entries(connection, kinds=ROOM_KINDS, since=first, before=last)
 
 
 def _of_camera(entry: Entry) -> Mark:
@@ -173,7 +173,7 @@ def _quality(name: object) -> dict[str, str]:
 def _deleted(connection: sqlite3.Connection, from_ms: int, until_ms: int) -> Iterator[Mark]:
     """Footage of the span that is gone, what follows on in one mark."""
     before: Mark | None = None
-    gone = deletions.deleted_between(connection, from_ms, until_ms, entered=(from_ms, until_ms + _ENTERED_MS))
+    gone = deletions.deleted_between(connection, from_ms, until_ms, (from_ms, until_ms + _ENTERED_MS))
     for one in sorted(gone, key=lambda one: (one.camera, one.from_ms)):
         why = one.why or "unexplained"
         alike = before is not None and (before["camera"], before["reason"]) == (one.camera, why)

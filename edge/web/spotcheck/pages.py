@@ -10,14 +10,15 @@ from edge.store import sessions
 from edge.ui import language
 from edge.web.room import room_db
 from edge.web.spotcheck import bp
-from edge.web.spotcheck.access import covered
-from edge.web.staff.session import require_role
+from edge.web.spotcheck.access import covered, wholly_covered
+from edge.web.staff.session import held_pass, require_role
 
 
 @bp.get("/")
 @require_role("supervisor")
 def index() -> str:
-    return render_template("spotcheck/list.html", sessions=list(filter(covered, sessions.all_sessions(room_db()))))
+    shown = list(filter(covered, sessions.all_sessions(room_db())))
+    return render_template("spotcheck/list.html", sessions=shown, with_pass=held_pass() is not None)
 
 
 @bp.get("/<session>")
@@ -25,4 +26,4 @@ def index() -> str:
 def page(session: str) -> str:
     found = sessions.find(room_db(), session)
     causes = {str(cause): sentence(cause.reason, language()) for cause in Cause}
-    return render_template("spotcheck/spotcheck.html", session=found, causes=causes)
+    return render_template("spotcheck/spotcheck.html", session=found, causes=causes, whole=wholly_covered(found))
