@@ -403,4 +403,9 @@ CREATE TABLE clip_requests (
     heard_ms INTEGER NOT NULL, done_ms INTEGER
 ) STRICT
 """,
+    # how often an export for the province was begun, and when it may be again
+    "m056_clip_tries": """
+ALTER TABLE clip_requests ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE clip_requests ADD COLUMN next_ms INTEGER NOT NULL DEFAULT 0
+""",
 }
