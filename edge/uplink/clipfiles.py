@@ -122,8 +122,9 @@ def _try(
             with transaction(connection):
                 clips.set_waiting(connection, row.sha256, row.tries, row.next_ms, row.why_not)
             raise
-        unreadable = error.code == "footage_missing" and tries >= MOST_TRIES
-        return _hindered(memory, connection, row, error.code, tries, final=unreadable or _is_final(error))
+        if error.code == "footage_missing" and tries >= MOST_TRIES:
+            return _hindered(memory, connection, row, "clip_unreadable", tries, final=True)
+        return _hindered(memory, connection, row, error.code, tries, final=_is_final(error))
     return None
 
 

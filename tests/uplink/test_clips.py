@@ -328,8 +328,8 @@ def test_footage_that_cannot_be_read_is_tried_a_few_times_and_holds_up_no_other_
         later(monkeypatch, 6 * 3_600_000)
         listen(filmed, memory(filmed))
     assert len(entries(filmed, "export")) == 6
-    assert [e.body["reason"] for e in entries(filmed, "clip_refused")] == ["footage_missing"]
-    assert state(province, broken)["reason"] == "footage_missing"
+    assert [e.body["reason"] for e in entries(filmed, "clip_refused")] == ["clip_unreadable"]
+    assert state(province, broken)["reason"] == "clip_unreadable"
 
 
 def test_a_file_that_waits_gives_way_and_what_a_kill_left_goes_without_a_gateway(
