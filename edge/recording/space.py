@@ -11,6 +11,7 @@ from edge.clock import Instant
 from edge.config import Config
 from edge.domain import keeping
 from edge.domain.keeping import DAY_MS, Kept, Why
+from edge.recording.files import exported_bytes
 from edge.recording.rates import Rate, rates
 from edge.recording.retention import Rules, rules_of
 from edge.store import holds, segments, space
@@ -26,7 +27,9 @@ DOOR_MINUTES = 30
 
 @dataclass(frozen=True)
 class Preflight:
-    """Bytes that a session's footage needs, that are free beside the reserve, and that may go to make room for it."""
+    """Bytes that a session's footage needs, that are free beside the reserve (exports give way, so they count as free),
+    and that may go to make room for it.
+    """
 
     rates: tuple[Rate, ...]
     minutes: int
@@ -80,7 +83,7 @@ def preflight(
         rates=found,
         minutes=whole,
         needed=round(sum(one.bytes(whole * 60_000) for one in found) * MARGIN) + beside if found else 0,
-        free=max(0, free_bytes(config.paths.recordings) - rules.reserve),
+        free=max(0, free_bytes(config.paths.recordings) + exported_bytes(config.paths.recordings) - rules.reserve),
         may_go=may_go(connection, kept, rules, at),
         waiting=sum(one.why in (Why.UNSIGNED, Why.UNINSPECTED) for one in kept),
         held=sum(one.why is Why.HELD for one in kept),

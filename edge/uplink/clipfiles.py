@@ -245,7 +245,7 @@ def tidy(memory: Clips, connection: sqlite3.Connection) -> None:
         if file.name not in wanted:
             file.unlink(missing_ok=True)
     for row in reversed(ready):  # what is sent next goes last
-        if free_bytes(memory.folder) >= _reserve(memory, connection):
+        if not memory.folder.is_dir() or free_bytes(memory.folder) >= _reserve(memory, connection):
             break
         _pause(connection, row, row.tries, "clip_no_space")
         (memory.folder / (row.file or "")).unlink(missing_ok=True)
