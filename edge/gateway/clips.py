@@ -7,17 +7,30 @@ deleted `clip_days` after; a request's words go with it.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import secrets
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from edge import clock
-from edge.errors import BadInput, ConfigError, Conflict, Exists, NotFound, Unavailable, VerificationFailed
+from edge.errors import (
+    BadInput,
+    ConfigError,
+    Conflict,
+    ExamroomError,
+    Exists,
+    NotFound,
+    Refused,
+    Unavailable,
+    VerificationFailed,
+)
 from edge.gateway.alarms import log_request
 from edge.gateway.database import Record, reading
 from edge.gateway.objects import FolderStore, ObjectStore, S3Store, own_secret
@@ -38,8 +51,13 @@ from edge.trust.remote import (
 from edge.why import where
 from edge.why import why as why_not
 
+log = logging.getLogger("examroom.gateway")
+
 _AT_ONCE = 32
 """Addresses in one plan; a room asks for the next when these are used."""
+REST_S = 300.0
+"""A store that did not let us is left alone so long: every room's question would wait for it."""
+_resting: dict[Path, float] = {}
 _OPEN = ("asked", "sending")
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -109,7 +127,10 @@ def refuse(province: Province, caller: Caller, clip: str, reason: str, route: st
             _set(connection, clip, state="refused", reason=reason, ended_ms=clock.wall_ms())
         log_request(connection, caller.room, "POST", route, 200, 1)
     if row.state == "sending":
-        open_store(province).delete(clip, row.upload)
+        try:
+            open_store(province).delete(clip, row.upload)
+        except Unavailable as error:  # it goes with the row, on its date
+            log.warning("footage %s: %s", clip, error.code)
     return _state(clip, "refused")
 
 
@@ -196,22 +217,62 @@ def save(province: Province, clip: str, out: Path) -> ClipFile:
 
 
 def forget(province: Province, clip: str) -> None:
-    """Take a request back, or delete what came: the row, its words and the file."""
+    """Take a request back, or delete what came: the file, then the row and its words, so that no file is left of which
+    nobody knows. Unavailable where the store does not let us: then the row stays, and no part is taken for it any more.
+    """
     with province.engine.begin() as connection:
         row = _row(connection, clip)
+        stays = {"state": "refused", "reason": "clip_withdrawn"} if row.state in _OPEN else {}
+        _set(connection, clip, **stays, ended_ms=0)
+    open_store(province).delete(clip, row.upload)
+    with province.engine.begin() as connection:
         connection.execute(delete(clips).where(clips.c.clip == clip))
-    if row.state in ("sending", "received"):
-        open_store(province).delete(clip, None if row.state == "received" else row.upload)
 
 
 def sweep(province: Province) -> None:
-    """Delete what `clip_days` ago was received or refused, or ran out."""
+    """Delete what `clip_days` ago was received or refused, or ran out. What the store does not let us delete now is
+    deleted another time.
+    """
+    if time.monotonic() < _resting.get(province.folder, 0.0):
+        return
     before = clock.wall_ms() - province.settings.clip_days * DAY_MS
     old = or_(clips.c.ended_ms < before, and_(clips.c.ended_ms.is_(None), clips.c.not_after_ms < before))
     with reading(province.engine).connect() as connection:
         due = [row.clip for row in connection.execute(select(clips.c.clip).where(old))]
     for clip in due:
-        forget(province, clip)
+        try:
+            forget(province, clip)
+        except NotFound:
+            continue  # another caller's sweep was first
+        except ExamroomError as error:
+            log.warning("footage %s is not deleted: %s", clip, error.code)
+            _resting[province.folder] = time.monotonic() + REST_S
+            return
+
+
+def take(province: Province, clip: str, number: int, query: Mapping[str, str], body: IO[bytes]) -> None:
+    """A part for the folder of this gateway, where its request still stands; else it would lie there for ever.
+
+    Errors as `FolderStore.take`, and NotFound where this gateway has no folder.
+    """
+    store = open_store(province)
+    if not isinstance(store, FolderStore):
+        raise NotFound("page_missing")
+    store.check(clip, number, query)
+    with reading(province.engine).connect() as connection:
+        found = connection.execute(select(clips.c.state).where(clips.c.clip == clip)).first()
+    if found is None or found.state != "sending":
+        raise Refused("clip_address")
+    store.take(clip, number, query, body)
+
+
+def tidy(province: Province) -> None:
+    """At a start: remove what a killed process left half written, and footage of requests that nobody knows."""
+    with reading(province.engine).connect() as connection:
+        known = {row.clip for row in connection.execute(select(clips.c.clip))}
+    store = open_store(province)
+    if isinstance(store, FolderStore):
+        store.tidy(known)
 
 
 def _told(province: Province, row: Record) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -85,14 +85,19 @@ class FolderStore:
         }
         return f"/v1/parts/{clip}/{number}?{urlencode({**said, 'signature': self._sign(clip, number, said)})}"
 
-    def take(self, clip: str, number: int, query: Mapping[str, str], body: IO[bytes]) -> None:
-        """Take in the part that an address was made for. Refused `clip_address`: by no address of ours, or an old one.
-        VerificationFailed `clip_part_wrong`: other bytes.
-        """
+    def check(self, clip: str, number: int, query: Mapping[str, str]) -> dict[str, str]:
+        """What an address of ours says. Refused `clip_address`: it is none, or an old one."""
         said = {name: query.get(name, "") for name in ("expires", "sha256", "size")}
         good = hmac.compare_digest(self._sign(clip, number, said).encode(), query.get("signature", "").encode())
         if not good or int(said["expires"]) * 1000 < clock.wall_ms():
             raise Refused("clip_address")
+        return said
+
+    def take(self, clip: str, number: int, query: Mapping[str, str], body: IO[bytes]) -> None:
+        """Take in the part that an address was made for. Refused `clip_address`: by no address of ours, or an old one.
+        VerificationFailed `clip_part_wrong`: other bytes.
+        """
+        said = self.check(clip, number, query)
         size = int(said["size"])
         self._need_space(size)
         target = self._part(clip, number, said["sha256"])
@@ -153,7 +158,21 @@ class FolderStore:
             raise Unavailable("clip_store", detail=why(error)) from error
 
     def delete(self, clip: str, upload: str | None) -> None:
-        shutil.rmtree(self.folder / clip, ignore_errors=True)
+        try:
+            shutil.rmtree(self.folder / clip)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise Unavailable("clip_store", detail=why(error)) from error
+
+    def tidy(self, known: Collection[str]) -> None:
+        """Remove what is half written, and the folders of clips that are not among those `known`."""
+        for folder in self.folder.iterdir() if self.folder.is_dir() else ():
+            if folder.name not in known:
+                self.delete(folder.name, None)
+                continue
+            for half in folder.glob(".*"):
+                half.unlink(missing_ok=True)
 
     def _file(self, clip: str) -> Path:
         return self.folder / clip / "evidence.zip"

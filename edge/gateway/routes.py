@@ -10,11 +10,11 @@ from flask import Blueprint, Response, current_app, request, send_file
 from pydantic import BaseModel
 
 from edge import __version__, clock
-from edge.errors import BadInput, ExamroomError, NotFound, Refused
+from edge.errors import BadInput, ExamroomError, Refused
 from edge.gateway import bundles, clips, releasing, results, rooms
 from edge.gateway import witness as witnessing
 from edge.gateway.alarms import log_request
-from edge.gateway.objects import FolderStore, part_number
+from edge.gateway.objects import part_number
 from edge.gateway.rooms import Caller
 from edge.gateway.settings import Province
 from edge.trust.protocol import (
@@ -139,10 +139,7 @@ def end_clip(room: str, clip: str) -> Response:
 @api.put("/parts/<clip>/<number>")
 def put_part(clip: str, number: str) -> Response:
     """The address is the right to this one part: whoever has it was given it by `clip_file`."""
-    store = clips.open_store(province())
-    if not isinstance(store, FolderStore):
-        raise NotFound("page_missing")
-    store.take(clip, part_number(number), request.args, request.stream)
+    clips.take(province(), clip, part_number(number), request.args, request.stream)
     return Response(status=200)
 
 

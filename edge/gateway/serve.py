@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
+from edge.errors import ExamroomError
+from edge.gateway import clips
 from edge.gateway.app import create_gateway
 from edge.gateway.settings import Province, open_province
+
+log = logging.getLogger("examroom.gateway")
 
 
 class GatewayServer(BaseApplication):  # type: ignore[misc]
@@ -43,6 +48,10 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         # after the fork: database connections belong to the worker that uses them
         self._province = open_province(self._folder)
+        try:
+            clips.tidy(self._province)
+        except ExamroomError as error:
+            log.warning("footage is not tidied: %s", error.code)
         return create_gateway(self._province)
 
     def _exit(self, _server: object, _worker: object) -> None:

@@ -31,6 +31,8 @@ from edge.trust.verifier import slice as ledger_slice
 from edge.trust.verifier.slice import proof_line
 
 LONGEST_TEXT = 500
+MOST_BEHIND = 10_000
+"""So many entries behind the span are looked through for the camera's next segment: some two days of four cameras."""
 _ROOM_FOR_THE_REST = 64 << 20
 _PAGE = 1000
 
@@ -224,7 +226,8 @@ def _checkpoint(connection: sqlite3.Connection, identity: Identity) -> tuple[int
 def _span(connection: sqlite3.Connection, camera: str, from_ms: int, until_ms: int, size: int) -> Range:
     """The run of entries around the span: from one before it to the camera's next segment after it.
 
-    Only then are the span's own segments entered, which happens as they close. Either end may be the tree's.
+    Only then are the span's own segments entered, which happens as they close. Either end may be the tree's; of a
+    camera that stopped, the run ends a day later, or it would hold all that the room has entered since.
     """
     inside = [e.seq for e in ledger.entries(connection, from_ms=from_ms, until_ms=until_ms, limit=size)]
     if not inside:
@@ -232,10 +235,15 @@ def _span(connection: sqlite3.Connection, camera: str, from_ms: int, until_ms: i
     first, last = min([*inside[:1], size - 1]), min([*inside[-1:], size - 1])
     while first > 0 and ledger.get(connection, first).at_ms > from_ms:
         first -= 1
+    long_after: int | None = None
     for since in range(last, size, _PAGE):
         for entry in ledger.entries(connection, since=since, limit=min(_PAGE, size - since)):
             if entry.kind == "segment" and ledger_slice.closes(entry.content, camera, until_ms):
                 return Range(first=first, last=entry.seq)
+            if long_after is None and entry.at_ms >= until_ms + ledger_slice.LONG_MS:
+                long_after = entry.seq
+        if long_after is not None and since - last >= MOST_BEHIND:
+            return Range(first=first, last=long_after)
     return Range(first=first, last=size - 1)
 
 

@@ -14,8 +14,9 @@ from edge.clock import Instant
 from edge.config import Config
 from edge.domain import keeping
 from edge.domain.keeping import DAY_MS, OPEN_END, Forecast, Kept, Why
+from edge.recording.rates import Rate, rates
 from edge.recording.retention import rules_of
-from edge.recording.space import Rate, may_go, rates, there
+from edge.recording.space import may_go, there
 from edge.store import holds, segments, space
 from edge.store.holds import Hold
 from edge.store.purge import clock_is_held
@@ -77,7 +78,7 @@ def figures(connection: sqlite3.Connection, config: Config, now: Instant | None 
     recorded = segments.cameras(connection)
     kept = holds.keeping(connection)
     stored = {name: space.stored(connection, name) for name in recorded}
-    running = {one.camera: one for one in rates(connection, rules, at.wall_ms)}
+    running = {one.camera: one for one in rates(connection, rules.bitrates, at.wall_ms)}
     cameras = tuple(
         CameraFigures(
             name,

@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 EXPORTS = ".exports"
 """Where exports wait to be fetched; no camera can be called that."""
+CLIPS = ".clips"
+"""Where what the province asked for waits to be sent."""
 ASIDE = ".expired"
 """A segment's file whose deletion has begun has this after its name."""
 _BESIDE = (".mp4.tail", ".mp4.thumbs", ".thumbs")
@@ -51,4 +53,15 @@ def alone(folder: Path) -> list[tuple[Path, Path]]:
 
 def folders(recordings: Path) -> list[Path]:
     """Each camera's folder, also of one that is no longer configured."""
-    return sorted(p for p in recordings.iterdir() if p.is_dir() and p.name != EXPORTS) if recordings.is_dir() else []
+    found = recordings.iterdir() if recordings.is_dir() else ()
+    return sorted(p for p in found if p.is_dir() and p.name not in (EXPORTS, CLIPS))
+
+
+def exported_bytes(recordings: Path) -> int:
+    """Of the files that can be made again, ready or being written."""
+    size = 0
+    for folder in (recordings / EXPORTS, recordings / CLIPS):
+        for file in folder.iterdir() if folder.is_dir() else ():
+            with suppress(FileNotFoundError):
+                size += file.stat().st_size
+    return size

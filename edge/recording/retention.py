@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge import clock
 from edge.clock import Instant
 from edge.config import Config
 from edge.domain import keeping
@@ -24,6 +25,7 @@ from edge.domain.keeping import DAY_MS, Kept
 from edge.errors import Conflict, NotFound
 from edge.recording import files
 from edge.recording.files import ASIDE, sync_folder
+from edge.recording.rates import most_bps
 from edge.store import downloads, holds, segments, space
 from edge.store.purge import clock_is_held
 from edge.store.reserve import free_bytes
@@ -34,6 +36,11 @@ MOST = 500
 """Segments that one sweep deletes at most; what is left waits for the next."""
 AHEAD_S = 600
 """Of what all cameras record, so much stays free beside the reserve."""
+GIVE_WAY_S = 300
+"""With less free than what they record in so long, exports go: they can be made again, footage cannot. Until then they
+count as free, or each would push out as much footage."""
+_LAST_S = 120
+"""With less, nobody has made the exports go: footage does."""
 MB = 1_000_000
 _LOCK = ".retention.lock"
 
@@ -52,13 +59,22 @@ class Rules:
     @property
     def wanted_free(self) -> int:
         """Bytes that should be free, so that recording never comes to its reserve while there is something to go."""
-        return self.reserve + self.reserve // 10 + sum(self.bitrates.values()) * AHEAD_S // 8
+        return self.free_for(AHEAD_S, sum(self.bitrates.values()))
+
+    def free_for(self, seconds: int, bps: int) -> int:
+        """The reserve with its margin, and what all cameras record in so long at `bps` bits a second."""
+        return self.reserve + self.reserve // 10 + bps * seconds // 8
 
 
 def rules_of(config: Config) -> Rules:
     options = config.recording
     bitrates = {name: camera.bitrate for name, camera in config.camera.items()}
     return Rules(options.keep_days, options.limit_gb * 10**9, options.reserve_mb * MB, bitrates)
+
+
+def room_kept(connection: sqlite3.Connection, rules: Rules) -> int:
+    """Bytes that stay free beside exports: with less, those go, and none is begun."""
+    return rules.free_for(GIVE_WAY_S, most_bps(connection, rules.bitrates, clock.wall_ms()))
 
 
 def sweep(
@@ -137,10 +153,17 @@ def _make_room(
     """Delete the oldest footage of no session while all of it is above the limit or too little is free."""
     gone = list[str]()
     over = space.total_bytes(connection) - rules.limit if rules.limit else 0
-    if most <= 0 or (over <= 0 and free(recordings) >= rules.wanted_free):
+    bps = most_bps(connection, rules.bitrates, now.wall_ms)
+
+    def enough() -> bool:
+        there = free(recordings)
+        exported = 0 if there < rules.free_for(_LAST_S, bps) else files.exported_bytes(recordings)
+        return there + exported >= rules.free_for(AHEAD_S, bps)
+
+    if most <= 0 or (over <= 0 and enough()):
         return gone
     for segment in _oldest(connection, kept, now, rules, most):
-        if halt() or (over <= 0 and free(recordings) >= rules.wanted_free):
+        if halt() or (over <= 0 and enough()):
             break
         if _delete(connection, recordings, segment, rules.keep_days, "space"):
             gone.append(segment.id)

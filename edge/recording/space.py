@@ -11,6 +11,8 @@ from edge.clock import Instant
 from edge.config import Config
 from edge.domain import keeping
 from edge.domain.keeping import DAY_MS, Kept, Why
+from edge.recording.files import exported_bytes
+from edge.recording.rates import Rate, rates
 from edge.recording.retention import Rules, rules_of
 from edge.store import holds, segments, space
 from edge.store.purge import clock_is_held
@@ -21,37 +23,13 @@ MARGIN = 1.3
 """A camera's bitrate follows what it sees; a session may take longer than planned."""
 DOOR_MINUTES = 30
 """For letting people in before a session's planned minutes, and for its end."""
-_ENOUGH_MS = 60_000
-
-
-@dataclass(frozen=True)
-class Rate:
-    """Bits a second of one camera: measured over its last day of footage, or as configured where there is none."""
-
-    camera: str
-    bps: int
-    measured: bool
-
-    def bytes(self, milliseconds: int) -> int:
-        return self.bps * milliseconds // 8000
-
-
-def rate(connection: sqlite3.Connection, camera: str, configured_bps: int, now_ms: int) -> Rate:
-    """What the camera records a second, by its footage of the day before `now_ms`."""
-    _, size, lasted_ms = space.recent(connection, camera, now_ms - DAY_MS, now_ms)
-    if lasted_ms < _ENOUGH_MS:
-        return Rate(camera, configured_bps, False)
-    return Rate(camera, size * 8000 // lasted_ms, True)
-
-
-def rates(connection: sqlite3.Connection, rules: Rules, now_ms: int) -> list[Rate]:
-    """Of every camera that is configured, by name."""
-    return [rate(connection, name, bps, now_ms) for name, bps in sorted(rules.bitrates.items())]
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """Bytes that a session's footage needs, that are free beside the reserve, and that may go to make room for it."""
+    """Bytes that a session's footage needs, that are free beside the reserve (exports give way, so they count as free),
+    and that may go to make room for it.
+    """
 
     rates: tuple[Rate, ...]
     minutes: int
@@ -98,14 +76,14 @@ def preflight(
     `beside`: bytes that something else of the session needs on the same disk.
     """
     at, rules = now or clock.now(), rules_of(config)
-    found = tuple(rates(connection, rules, at.wall_ms))
+    found = tuple(rates(connection, rules.bitrates, at.wall_ms))
     whole = minutes + DOOR_MINUTES
     kept = holds.keeping(connection)
     return Preflight(
         rates=found,
         minutes=whole,
         needed=round(sum(one.bytes(whole * 60_000) for one in found) * MARGIN) + beside if found else 0,
-        free=max(0, free_bytes(config.paths.recordings) - rules.reserve),
+        free=max(0, free_bytes(config.paths.recordings) + exported_bytes(config.paths.recordings) - rules.reserve),
         may_go=may_go(connection, kept, rules, at),
         waiting=sum(one.why in (Why.UNSIGNED, Why.UNINSPECTED) for one in kept),
         held=sum(one.why is Why.HELD for one in kept),

@@ -10,16 +10,18 @@ from dataclasses import dataclass
 
 from edge.config import Config
 from edge.errors import ExamroomError
+from edge.recording.aside import step_back
 from edge.store.db import SHORT_BUSY_MS, open_room, patience
 from edge.trust.enrolment import Identity
 from edge.uplink.client import Endpoint, GatewayClient
-from edge.uplink.clips import Clips, hear, send_part
+from edge.uplink.clipfiles import Clips, tidy
+from edge.uplink.clips import hear, send_part
 
 log = logging.getLogger("examroom.uplink")
 
 LOOK_SECONDS = 0.25
 JOIN_SECONDS = 2.0
-"""An export is not cut short; what is left of one when the process ends is swept at the next start."""
+"""What is left of an export when the process ends is swept at the next start."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class Link:
 
 
 class ClipWorker:
-    """Runs from the first time there is a link until `stop`. `error` is the code of what did not go well, or None."""
+    """Runs from the first word of the line until `stop`, whatever goes wrong: a file that waits to be sent has to give
+    way to recording without a gateway, too. `error` is the code of what did not go well, or None.
+    """
 
     def __init__(self, config: Config, stop: threading.Event) -> None:
         self.error: str | None = None
@@ -52,7 +56,7 @@ class ClipWorker:
     def tell(self, link: Link | None) -> None:
         """What the line is like now; None while the gateway does not answer."""
         self._link = link
-        if link is not None and self._thread is None:
+        if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="clips", daemon=True)
             self._thread.start()
 
@@ -62,31 +66,43 @@ class ClipWorker:
             self._thread.join(JOIN_SECONDS)
 
     def _run(self) -> None:
+        step_back()
         memory = Clips(self._config, self._stop)
         next_round = 0.0
         connection: sqlite3.Connection | None = None
         while not self._stop.wait(LOOK_SECONDS):
             link = self._link
-            if link is None or time.monotonic() < next_round:
+            due = link is not None and time.monotonic() >= next_round
+            if not due and time.monotonic() < memory.next_tidy:
                 continue
             try:
                 if connection is None:
                     connection = open_room(self._config.paths.room_db)
                     patience(connection, SHORT_BUSY_MS)
-                client = self._client_for(link)
-                self.error = hear(memory, connection, client, link.identity)
-                while self._link is not None and send_part(memory, connection, client):
-                    pass
+                tidy(memory, connection)
+                if link is not None and due:
+                    self._round(memory, connection, link)
             except (ExamroomError, sqlite3.Error, OSError) as error:
                 code = error.code if isinstance(error, ExamroomError) else "store_unavailable"
                 if code != self.error and code != "uplink_stopping":
                     log.warning("footage for the province: %s", code)
                 self.error = code
-            next_round = time.monotonic() + self._config.gateway.poll_seconds
+            except Exception:
+                if self.error != "clip_failed":
+                    log.exception("footage for the province")
+                self.error = "clip_failed"
+            if due:
+                next_round = time.monotonic() + self._config.gateway.poll_seconds
         if self._client is not None:
             self._client.close()
         if connection is not None:
             connection.close()
+
+    def _round(self, memory: Clips, connection: sqlite3.Connection, link: Link) -> None:
+        client = self._client_for(link)
+        self.error = hear(memory, connection, client, link.identity)
+        while self._link is not None and send_part(memory, connection, client):
+            tidy(memory, connection)
 
     def _client_for(self, link: Link) -> GatewayClient:
         if self._client is None or self._made_for is None or not link.same_as(self._made_for):

@@ -16,7 +16,10 @@ KEEP_MS = 90 * DAY_MS
 
 @dataclass(frozen=True)
 class ClipRow:
-    """`state`: waiting, ready (`file`, `size` and the SHA-256 of file and parts are there), sent or refused."""
+    """`state`: waiting, ready (`file`, `size` and the SHA-256 of file and parts are there), sent or refused.
+
+    `tries`: exports that were begun; the next is due at `next_ms`. `why_not`: why it was refused, or still waits.
+    """
 
     sha256: str
     id: str
@@ -28,6 +31,8 @@ class ClipRow:
     size: int | None
     parts: tuple[str, ...]
     heard_ms: int
+    tries: int
+    next_ms: int
 
 
 def add(connection: sqlite3.Connection, sha256: str, clip: str, envelope: bytes, why_not: str | None = None) -> None:
@@ -68,14 +73,20 @@ def set_ready(
     connection: sqlite3.Connection, sha256: str, file: str, file_sha256: str, size: int, parts: Sequence[str]
 ) -> None:
     connection.execute(
-        "UPDATE clip_requests SET state = 'ready', file = ?, file_sha256 = ?, size = ?, parts = ? WHERE sha256 = ?",
+        "UPDATE clip_requests SET state = 'ready', why_not = NULL, file = ?, file_sha256 = ?, size = ?, parts = ?"
+        " WHERE sha256 = ?",
         (file, file_sha256, size, json.dumps(list(parts)), sha256),
     )
 
 
-def set_waiting(connection: sqlite3.Connection, sha256: str) -> None:
-    """Its file is gone: it has to be made again."""
-    connection.execute("UPDATE clip_requests SET state = 'waiting', file = NULL WHERE sha256 = ?", (sha256,))
+def set_waiting(
+    connection: sqlite3.Connection, sha256: str, tries: int, next_ms: int, why_not: str | None = None
+) -> None:
+    """It has no file, or none any more; that is made at `next_ms` or later. `why_not`: what hindered it last."""
+    connection.execute(
+        "UPDATE clip_requests SET state = 'waiting', file = NULL, tries = ?, next_ms = ?, why_not = ? WHERE sha256 = ?",
+        (tries, next_ms, why_not, sha256),
+    )
 
 
 def end(connection: sqlite3.Connection, sha256: str, why_not: str | None = None) -> None:
@@ -111,6 +122,8 @@ def _rows(connection: sqlite3.Connection, condition: str, *values: str) -> list[
             row["size"],
             tuple(json.loads(row["parts"])),
             row["heard_ms"],
+            row["tries"],
+            row["next_ms"],
         )
         for row in connection.execute(f"SELECT * FROM clip_requests {condition}", values)  # noqa: S608
     ]

@@ -412,4 +412,9 @@ CREATE INDEX papers_heads ON papers (session_id, attempt_id, person_id, seed, di
 CREATE INDEX ledger_deleted ON ledger (json_extract(CAST(entry AS TEXT), '$.body.segment'))
     WHERE kind = 'segment-deleted'
 """,
+    # how often an export for the province was begun, and when it may be again
+    "m056_clip_tries": """
+ALTER TABLE clip_requests ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE clip_requests ADD COLUMN next_ms INTEGER NOT NULL DEFAULT 0
+""",
 }

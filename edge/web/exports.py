@@ -6,25 +6,22 @@ in a folder beside the footage for a day, or until whoever asked deletes them.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import logging
-import os
-import platform
 import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge.config import Config
 from edge.errors import ExamroomError, TooMany, Unavailable
+from edge.recording.aside import EXAM_BITS, step_back
 from edge.recording.evidence import export_evidence
 from edge.recording.files import EXPORTS
-from edge.recording.retention import rules_of
+from edge.recording.retention import room_kept, rules_of
 from edge.store import downloads, ledger
 from edge.store.db import connect, transaction
 from edge.store.reserve import free_bytes
@@ -34,10 +31,6 @@ from edge.web.bucket import Bucket
 log = logging.getLogger("examroom.web.exports")
 MOST = 4
 """Exports that wait or are being made, of everybody together."""
-EXAM_BITS = 80_000_000
-"""Written a second while an exam is on: ten megabytes, so that footage finds the disk free in between."""
-SHORT_S = 120
-"""With less free than the reserve and what the cameras record in so long, exports go before their day is over."""
 _BLOCK = 1 << 20
 _TRIES, _PAUSE_S = 6, 2.0
 
@@ -76,6 +69,10 @@ class Exports:
 
     def file(self, export_id: str) -> Path:
         return self.folder / f"{export_id}.zip"
+
+    def reserve(self, connection: sqlite3.Connection) -> int:
+        """The bytes that no export takes."""
+        return room_kept(connection, rules_of(self._config))
 
     def need_place(self) -> None:
         """TooMany (`export_queue`) while enough others wait."""
@@ -125,10 +122,8 @@ class Exports:
 
     def _give_room(self, connection: sqlite3.Connection) -> None:
         """An export can be made again, footage cannot be recorded again: the oldest go while the disk is short."""
-        rules = rules_of(self._config)
-        wanted = rules.reserve + rules.reserve // 10 + sum(rules.bitrates.values()) * SHORT_S // 8
         for export_id in downloads.ready(connection):
-            if free_bytes(self.folder) >= wanted:
+            if free_bytes(self.folder) >= self.reserve(connection):
                 break
             self.file(export_id).unlink(missing_ok=True)
             with transaction(connection):
@@ -137,7 +132,7 @@ class Exports:
     # ---- the thread
 
     def _work(self) -> None:
-        _step_back()
+        step_back()
         while True:
             with self._lock:
                 if not self._jobs:
@@ -170,7 +165,7 @@ class Exports:
                 by=job.by,
                 out=path,
                 session=job.session,
-                reserve=rules_of(self._config).reserve,
+                reserve=self.reserve(connection),
                 told=lambda done, total: self._told(job, done, total),
             )
             size, digest = path.stat().st_size, self._digest(job, path)
@@ -223,13 +218,3 @@ class Exports:
                 if not left or self._wait(_PAUSE_S):
                     raise
         return None
-
-
-def _step_back() -> None:
-    """This thread leaves the core of the pages to them, and the disk to whoever else wants it, where it may."""
-    with suppress(OSError):
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    number = {"x86_64": 251, "aarch64": 30}.get(platform.machine())
-    if number is not None:
-        # ioprio_set(this thread, best effort, last): "idle" could hold the store's lock for ever behind a busy disk
-        ctypes.CDLL(None, use_errno=True).syscall(number, 1, 0, 2 << 13 | 7)

@@ -158,7 +158,9 @@ def file_of(data: bytes, size: int) -> ClipFile:
     return ClipFile(size=len(data), sha256=hashlib.sha256(data).hexdigest(), part_bytes=size, parts=hashes)
 
 
-def test_a_file_goes_through_a_bucket_in_parts(province: Province, room: FakeRoom, tmp_path: Path) -> None:
+def test_a_file_goes_through_a_bucket_in_parts(
+    province: Province, room: FakeRoom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = bytes(range(256)) * (5 << 14)  # 20 MiB and then some, in parts of the smallest size S3 takes
     file = file_of(data + b"end", 5 << 20)
     bucket = Bucket()
@@ -196,6 +198,20 @@ def test_a_file_goes_through_a_bucket_in_parts(province: Province, room: FakeRoo
         clips.plan(province, caller, other.id, file, "r")
         clips.forget(province, other.id)
         assert not bucket.uploads
+        # while the bucket does not let us, what is taken back stays known, is not served, and goes later
+        stuck = clips.ask(province, room.room, "door", 1, 9, "复核", "处长")
+        clips.plan(province, caller, stuck.id, file, "r")
+        bucket.fails = True
+        with pytest.raises(Unavailable):
+            clips.forget(province, stuck.id)
+        [left] = [one for one in clips.listed(province) if one["id"] == stuck.id]
+        assert left["state"] == "refused" and not clips.waiting(province, caller).requests
+        bucket.fails = False
+        clips.sweep(province)
+        assert len(bucket.uploads) == 1, "not with every room's question"
+        monkeypatch.setattr(clips, "_resting", {})
+        clips.sweep(province)
+        assert not bucket.uploads and stuck.id not in [one["id"] for one in clips.listed(province)]
         third = clips.ask(province, room.room, "door", 1, 9, "复核", "处长")
         with pytest.raises(BadInput):
             clips.plan(province, caller, third.id, file_of(data, 1 << 20), "r")
@@ -270,6 +286,29 @@ def test_what_has_had_its_days_is_deleted(
     assert clips.listed(province) == []
     with pytest.raises(NotFound):
         clips.forget(province, request.id)
+
+
+def test_footage_of_no_request_does_not_stay(
+    province: Province, room: FakeRoom, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert room.certificate is not None
+    caller, data = Caller(room.room, 1, room.certificate, False), b"a" * 70_000
+    request = clips.ask(province, room.room, "door", 1, 9, "复核", "处长")
+    plan = clips.plan(province, caller, request.id, file_of(data, 65_536), "r")
+    assert client.put(plan.missing[0].url, data=data[:65_536]).status_code == 200
+    folder, gone = province.folder / "clips", province.folder / "clips" / ("9" * 32)
+    gone.mkdir()
+    for half in (gone / "00001-x", folder / request.id / ".half"):
+        half.write_bytes(b"x")
+    clips.tidy(province)
+    assert [one.name for one in folder.iterdir()] == [request.id] and len(list((folder / request.id).iterdir())) == 1
+    with monkeypatch.context() as bad:
+        bad.setattr(objects.shutil, "rmtree", lambda _: (_ for _ in ()).throw(OSError(5, "no")))
+        assert code(lambda: clips.forget(province, request.id)) == "clip_store"
+        assert clips.listed(province)[0]["state"] == "refused"
+    clips.forget(province, request.id)
+    assert client.put(plan.missing[1].url, data=data[65_536:]).status_code == 403
+    assert not list(folder.iterdir())
 
 
 def test_s3_answers_that_are_none_are_told() -> None:

@@ -13,7 +13,7 @@ import pytest
 from edge import clock
 from edge.clock import Instant, TimeQuality
 from edge.config import Config
-from edge.domain.footage import Cause
+from edge.domain.footage import Cause, Fragment
 from edge.domain.keeping import MARGIN_MS, OPEN_END
 from edge.errors import BadInput, Conflict, NotFound
 from edge.recording import retention
@@ -233,6 +233,27 @@ def test_a_disk_that_is_nearly_full_is_made_room_on_before_recording_stops(desk:
     assert sweep(desk, rules, free=lambda _: 0, quality=TimeQuality.UNKNOWN) == []
     assert sweep(desk, rules, free=lambda _: 0, halt=lambda: True) == []
     assert sweep(desk, rules, free=lambda _: 0) == found[1:]
+
+
+def test_a_copied_stream_counts_by_what_it_records_and_exports_count_as_free_but_not_to_the_last(
+    desk: DeskRoom,
+) -> None:
+    old = footage(desk, 1, NOW - 9 * DAY)
+    rules = Rules(reserve=100 * 10**6, bitrates={"door": 2_000_000})
+    assert (rules.wanted_free, retention.room_kept(desk.db, rules)) == (260 * 10**6, 185 * 10**6)
+    recent = [Fragment(n, 4 + n, 1, "00" * 32, NOW - 200_000 + n * 1000, n * 1000, 1000) for n in range(100)]
+    place = Place(desk.config.paths.recordings, "door", BOOT, 2)
+    place.path.write_bytes(b"footage")
+    at = Instant(NOW - 200_000, 0, BOOT, TimeQuality.RTC)
+    segments.index(desk.db, segment_of(place, at, 4, "00" * 32, recent, 100_000_000, Cause.ROTATED))
+    assert retention.room_kept(desk.db, rules) == 410 * 10**6, "8 Mbit/s, as measured"
+    for folder in (".exports", ".clips"):
+        file = desk.config.paths.recordings / folder / "x.zip"
+        file.parent.mkdir()
+        with file.open("wb") as sparse:
+            sparse.truncate(200 * 10**6)
+    assert sweep(desk, rules, free=lambda _: 310 * 10**6) == []
+    assert sweep(desk, rules, free=lambda _: 229 * 10**6) == [old], "nobody has made the exports go"
 
 
 def test_a_camera_no_longer_configured_and_what_lies_beside_are_swept_too(desk: DeskRoom) -> None:

@@ -73,6 +73,13 @@ def test_a_session_needs_its_hours_times_what_its_cameras_record(desk: DeskRoom,
     assert (found.free, found.enough) == (2_900_000_000, False)
     free(6 * GB)
     assert preflight(desk.db, config, 90, now=NOW).enough
+    export = desk.config.paths.recordings / ".exports" / "x.zip"
+    export.parent.mkdir(parents=True)
+    with export.open("wb") as sparse:
+        sparse.truncate(4 * GB)
+    free(2 * GB)
+    assert preflight(desk.db, config, 90, now=NOW).enough, "an export keeps no door shut: it goes"
+    export.unlink()
     assert not preflight(desk.db, config, 90, now=replace(NOW, wall_ms=NOW.wall_ms + 2 * DAY_MS)).rates[0].measured
     nobody = preflight(desk.db, desk.config, 90, beside=5, now=NOW)
     assert (nobody.needed, nobody.enough) == (0, True), "no camera, no footage"

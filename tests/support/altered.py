@@ -7,6 +7,7 @@ import io
 import json
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from edge.domain.canonical import canonical
@@ -32,6 +33,7 @@ def altered(original: Any) -> Iterator[tuple[str, bytes]]:
     yield from _repacked(original)
     yield from _by_others(original)
     yield from _resigned(original)
+    yield from ending_late(replace(original, data=original.late))
     chance = random.Random(20261128)
     for number in range(20):
         at, width = chance.randrange(len(original.data)), chance.choice([0, 1, 7, 300, 3000])
@@ -215,6 +217,14 @@ def _resigned(original: Any) -> Iterator[tuple[str, bytes]]:
         {"init": {"length": 1.5, "sha256": "0"}},
     ):
         yield f"table {list(change)}", original.resign({**members, index: canonical({**segment, **change})})
+
+
+def ending_late(late: Any) -> Iterator[tuple[str, bytes]]:
+    """A run that ends a day after the span, and one that ends a millisecond earlier."""
+    yield "a day later", late.data
+    members, span = late.members, late.manifest["span"]
+    less = {name: change_line(members[name], -2, lambda _: []) for name in (LEDGER, PROOFS)}
+    yield "not quite a day later", late.resign({**members, **less}, span={**span, "last": span["last"] - 1})
 
 
 def change_line(data: bytes, index: int, change: Callable[[bytes], list[bytes]]) -> bytes:

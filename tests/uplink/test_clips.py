@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -27,13 +28,16 @@ from edge.exam.intake import take_in
 from edge.gateway import clips as asked
 from edge.gateway.settings import Province
 from edge.recording.writer import Place, SegmentWriter
+from edge.services import clipping
 from edge.store import clips, ledger, segments
 from edge.store.clips import KEEP_MS
 from edge.store.db import transaction
 from edge.trust.remote import ClipRequest, PartAddress, sign_request
 from edge.trust.signer import Ed25519Signer
 from edge.trust.verifier import verify_file
-from edge.uplink.clips import Clips, hear, send_part
+from edge.uplink import clipfiles
+from edge.uplink.clipfiles import Clips, tidy
+from edge.uplink.clips import hear, send_part
 from edge.uplink.pace import Pace, Paced
 from support.cameras import make_packets
 from support.gateways import RealRoom
@@ -341,6 +345,114 @@ def test_without_space_it_waits_and_says_so(province: Province, filmed: RealRoom
     full.config = filmed.config.model_copy(update={"recording": recording})
     assert listen(filmed, full) == "clip_no_space" and not entries(filmed, "export")
     assert listen(filmed, memory(filmed)) is None and entries(filmed, "export")
+
+
+def later(monkeypatch: pytest.MonkeyPatch, ms: int) -> None:
+    now = clock.wall_ms()
+    monkeypatch.setattr(clock, "wall_ms", lambda: now + ms)
+
+
+def test_footage_that_cannot_be_read_is_tried_a_few_times_and_holds_up_no_other_request(
+    province: Province, filmed: RealRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = ask(province, filmed, until_ms=clock.wall_ms() - AGO_MS + 2000, days=7)
+    good = ask(province, filmed, from_ms=clock.wall_ms() - AGO_MS + 5000, days=7)
+    (filmed.config.paths.recordings / "door" / f"{'0' * 32}-000001.mp4").unlink()
+    mine = memory(filmed)
+    for _ in range(20):
+        assert listen(filmed, mine) == "footage_missing"
+    assert len(entries(filmed, "export")) == 2, "one of each"
+    send_all(filmed, mine)
+    assert state(province, good)["state"] == "received"
+    for _ in range(8):
+        later(monkeypatch, 6 * 3_600_000)
+        listen(filmed, memory(filmed))
+    assert len(entries(filmed, "export")) == 6
+    assert [e.body["reason"] for e in entries(filmed, "clip_refused")] == ["clip_unreadable"]
+    assert state(province, broken)["reason"] == "clip_unreadable"
+
+
+def test_a_file_that_waits_gives_way_and_what_a_kill_left_goes_without_a_gateway(
+    province: Province, filmed: RealRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(province, filmed)
+    mine = memory(filmed)
+    listen(filmed, mine)
+    [file] = mine.folder.iterdir()
+    (mine.folder / f".{file.name}.9.part").write_bytes(b"of a killed export")
+    alone = memory(filmed)
+    tidy(alone, filmed.db)
+    assert list(mine.folder.iterdir()) == [file]
+    monkeypatch.setattr(clipfiles, "free_bytes", lambda _: clipfiles._reserve(mine, filmed.db) - 1)
+    tidy(alone, filmed.db)
+    assert file.exists(), "once a minute"
+    alone.next_tidy = 0
+    tidy(alone, filmed.db)
+    assert not list(mine.folder.iterdir())
+    [row] = clips.standing(filmed.db, "waiting")
+    assert row.why_not == "clip_no_space" and row.next_ms > clock.wall_ms()
+    assert listen(filmed, mine) == "clip_no_space" and len(entries(filmed, "export")) == 1
+    monkeypatch.undo()
+    later(monkeypatch, 120_000)
+    assert listen(filmed, mine) is None and len(entries(filmed, "export")) == 2
+
+
+def test_an_export_stops_as_an_exam_begins_and_as_the_process_ends(
+    province: Province, filmed: RealRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(province, filmed)
+    mine, real = memory(filmed), clipfiles.export_evidence
+    monkeypatch.setattr(clipfiles, "_LOOK_S", 0)
+
+    def begun(*args: Any, told: Callable[[int, int], None], **more: Any) -> Path:
+        def late(done: int, total: int) -> None:
+            if not clipfiles.sessions.all_sessions(filmed.db, "running") and not mine.stop.is_set():
+                session(filmed, "S-1")
+            told(done, total)
+
+        return real(*args, told=late, **more)
+
+    monkeypatch.setattr(clipfiles, "export_evidence", begun)
+    assert listen(filmed, mine) == "clip_exam" and not list(mine.folder.iterdir())
+    assert listen(filmed, mine) is None and len(entries(filmed, "export")) == 1
+    end_session(filmed, "S-1")
+    mine.stop.set()
+    with pytest.raises(Unavailable) as caught:
+        listen(filmed, mine)
+    assert caught.value.code == "uplink_stopping" and not list(mine.folder.iterdir())
+    monkeypatch.setattr(clipfiles, "export_evidence", real)
+    mine.stop.clear()
+    assert listen(filmed, mine) is None and clips.counts(filmed.db) == {"ready": 1}
+
+
+def test_the_thread_outlives_what_nobody_foresaw(
+    filmed: RealRoom, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop, turns = threading.Event(), list[int]()
+    errors = iter([ValueError("unforeseen"), None])
+
+    def heard(*_: object) -> str | None:
+        turns.append(1)
+        if (error := next(errors, None)) is not None:
+            raise error
+        return "clip_no_space"
+
+    monkeypatch.setattr(clipping, "hear", heard)
+    monkeypatch.setattr(clipping, "LOOK_SECONDS", 0.01)
+    config = filmed.config.model_copy(
+        update={"gateway": filmed.config.gateway.model_copy(update={"poll_seconds": 0.01})}
+    )
+    worker = clipping.ClipWorker(config, stop)
+    left = config.paths.recordings / ".clips" / "left.part"
+    left.parent.mkdir()
+    left.write_bytes(b"of a killed export")
+    worker.tell(None)
+    until(lambda: not left.exists(), 10, "it is swept without a gateway")
+    worker.tell(clipping.Link(filmed.client.endpoint, filmed.identity, 0))
+    until(lambda: worker.error == "clip_no_space", 10, "it goes on")
+    stop.set()
+    worker.join()
+    assert len(turns) >= 2 and "unforeseen" in caplog.text
 
 
 def test_sending_is_paced_and_stops_when_told() -> None:

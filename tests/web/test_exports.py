@@ -47,8 +47,9 @@ DAY = 24 * HOUR
 class Site:
     """A session that opened an hour ago, with eight seconds of its door half an hour ago."""
 
-    def __init__(self, folder: Path, **sections: object) -> None:
-        self.desk = make_desk_room(folder, camera={"door": {"backend": "file", "source": "door.mp4"}}, **sections)
+    def __init__(self, folder: Path, bitrate: int = 2_000_000, **sections: object) -> None:
+        door = {"backend": "file", "source": "door.mp4", "bitrate": bitrate}
+        self.desk = make_desk_room(folder, camera={"door": door}, **sections)
         self.db, self.session = self.desk.db, self.desk.session
         bank = open_bank(self.desk.identity, self.desk.config.paths.bundles, sessions.find(self.db, self.session))
         conduct.open_checkin(self.db, self.session, bank, "P-001")
@@ -194,7 +195,7 @@ def test_what_would_not_be_made_is_refused_at_once(site: Site, monkeypatch: pyte
     body = {"camera": "hall", "from": site.filmed, "until": site.filmed + 9, "why": "家属申诉"}
     assert said(client.post(site.address, json=body, headers=head)) == "no_footage"
     size = client.get(site.address).json["exports"]
-    reserve = site.desk.config.recording.reserve_mb * 10**6
+    reserve = site.exports.reserve(site.db)
     for free, enough in ((reserve, False), (reserve + 100_000, False), (reserve + 10**7, True)):
         monkeypatch.setattr(packing, "free_bytes", lambda _, free=free: free)
         told = site.ask(client, head)
@@ -243,7 +244,7 @@ def test_a_disk_that_fills_meanwhile_ends_the_export_before_the_recording(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, head = site.staff()
-    reserve = site.desk.config.recording.reserve_mb * 10**6
+    reserve = site.exports.reserve(site.db)
     free = iter([reserve + 10**9, reserve + 10**9, reserve - 1])
     monkeypatch.setattr(packing, "free_bytes", lambda _: next(free))
     monkeypatch.setattr(packing, "FLUSHED_EVERY", 10_000)
@@ -259,7 +260,7 @@ def test_an_export_goes_before_the_recording_has_to_stop(site: Site, monkeypatch
     with transaction(site.db):
         site.db.execute("UPDATE exports SET expires_ms = expires_ms - 1000 WHERE export_id = ?", (ids[0],))
     reserve, rate = site.desk.config.recording.reserve_mb * 10**6, site.desk.config.camera["door"].bitrate
-    short = reserve + reserve // 10 + rate * exporting.SHORT_S // 8
+    short = reserve + reserve // 10 + rate * retention.GIVE_WAY_S // 8
     free = iter([short - 1, short])
     monkeypatch.setattr(exporting, "free_bytes", lambda _: next(free))
     site.exports.tidy(site.db)
@@ -272,18 +273,55 @@ def test_an_export_goes_before_the_recording_has_to_stop(site: Site, monkeypatch
 
 
 def test_on_a_real_disk_that_is_nearly_full_the_reserve_is_never_touched(tmp_path: Path) -> None:
-    with small_disk("tmpfs", tmp_path / "room" / "recordings", tmp_path / "image", 6):
-        site = Site(tmp_path / "room", recording={"reserve_mb": 3})
+    with small_disk("tmpfs", tmp_path / "room" / "recordings", tmp_path / "image", 18):
+        site = Site(tmp_path / "room", recording={"reserve_mb": 3}, bitrate=100_000)
         client, head = site.staff()
         disk = site.desk.config.paths.recordings
         size = sum(file.stat().st_size for file in (disk / "door").iterdir())
+        kept = site.exports.reserve(site.db)
+        assert kept > 3_300_000
         filler = disk / "filler"
-        filler.write_bytes(bytes(free_bytes(disk) - 3_000_000 - size))
+        filler.write_bytes(bytes(free_bytes(disk) - kept - size))
         assert said(site.ask(client, head)) == "export_no_room"
         assert not site.exports.folder.exists() or not list(site.exports.folder.iterdir())
-        filler.write_bytes(bytes(free_bytes(disk) + filler.stat().st_size - 3_000_000 - 5 * size))
+        filler.write_bytes(bytes(free_bytes(disk) + filler.stat().st_size - kept - 5 * size))
         told = site.made(client, site.ask(client, head).json["id"])
-        assert told["state"] == "ready" and free_bytes(disk) >= 3_000_000
+        assert told["state"] == "ready" and free_bytes(disk) >= kept
+        site.close()
+
+
+def test_as_the_disk_fills_exports_go_before_footage_does(tmp_path: Path) -> None:
+    with small_disk("tmpfs", tmp_path / "room" / "recordings", tmp_path / "image", 24):
+        site = Site(tmp_path / "room", recording={"reserve_mb": 3}, bitrate=100_000)
+        disk, rules = site.desk.config.paths.recordings, retention.rules_of(site.desk.config)
+        at = Instant(clock.wall_ms() - 40 * DAY, 1000, "1" * 32, TimeQuality.RTC)
+        video, packets = make_packets(4)
+        writer = SegmentWriter(Place(disk, "door", "1" * 32, 1), video, at, 1)
+        for packet in packets:
+            writer.write(packet)
+        old = segments.index(site.db, writer.close(Cause.ROTATED)).id
+        video.owner.close()
+        client, head = site.staff()
+        made = site.made(client, site.ask(client, head).json["id"])
+        assert made["state"] == "ready"
+        size = 6_000_000  # as a longer span's would be
+        with site.exports.file(made["id"]).open("ab") as file:
+            file.write(bytes(size - made["bytes"]))
+        now = Instant(clock.wall_ms(), 0, "2" * 32, TimeQuality.SYNCHRONISED)
+
+        def leave(free: int) -> list[str]:
+            filler = disk / "filler"
+            there = filler.stat().st_size if filler.exists() else 0
+            filler.write_bytes(bytes(free_bytes(disk) + there - free))
+            return retention.sweep(site.db, disk, rules, now)
+
+        assert leave(rules.wanted_free - size // 2) == [], "no footage goes on account of an export"
+        site.exports.tidy(site.db)
+        assert site.exports.file(made["id"]).exists()
+        assert leave(site.exports.reserve(site.db) - 8192) == []
+        site.exports.tidy(site.db)
+        assert not site.exports.file(made["id"]).exists()
+        assert leave(rules.wanted_free - 8192) == [old], "now it is its turn"
         site.close()
 
 

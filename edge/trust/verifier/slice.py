@@ -18,6 +18,7 @@ from edge.trust.evidence_format import Manifest, Part, export_body
 from edge.trust.verifier.signed import millis_of, strict_json
 from edge.trust.verifier.verdict import MOST, Problem, printable
 
+LONG_MS = 86_400_000
 Entries = dict[int, dict[str, Any]]
 
 
@@ -115,7 +116,8 @@ def check_story(entries: Entries, manifest: Manifest, head: TreeHead) -> Iterato
     begins = millis_of(entries[first]["at"])
     if first != 0 and (begins is None or begins > manifest.from_ms):
         yield Problem("evidence_span_open", Part.LEDGER, {"seq": first - 1}, seq=first - 1)
-    if last != head.size - 1 and not closes(entries[last], manifest.camera, manifest.until_ms):
+    ends = closes(entries[last], manifest.camera, manifest.until_ms) or is_long_after(entries[last], manifest.until_ms)
+    if last != head.size - 1 and not ends:
         yield Problem("evidence_span_open", Part.LEDGER, {"seq": last + 1}, seq=last + 1)
     export = entries.get(manifest.export_seq)
     if export is None or not _tells_of(export, manifest):
@@ -142,6 +144,12 @@ def closes(entry: dict[str, Any], camera: str, until_ms: int) -> bool:
     mine = entry["kind"] == "segment" and body.get("camera") == camera and body.get("salvaged") is False
     times = (millis_of(entry["at"]), millis_of(body.get("started")))
     return mine and all(time is not None and time >= until_ms for time in times)
+
+
+def is_long_after(entry: dict[str, Any], until_ms: int) -> bool:
+    """Whether a run may end with this entry although the camera recorded nothing more: it is of a day later."""
+    at = millis_of(entry["at"])
+    return at is not None and at >= until_ms + LONG_MS
 
 
 def _tells_of(entry: dict[str, Any], manifest: Manifest) -> bool:

@@ -12,7 +12,6 @@ from edge.domain.reasons import LANGUAGES, sentence
 from edge.errors import Conflict, NotFound, Refused
 from edge.recording import evidence
 from edge.recording.clips import file_blocks
-from edge.recording.retention import rules_of
 from edge.store import downloads, sessions
 from edge.store.db import transaction
 from edge.store.downloads import FAILED, READY, WAITING, Export
@@ -51,7 +50,7 @@ def export(session: str) -> tuple[Response, int]:
         why=job.why,
         by=by,
         out=here.exports.file(export_id),
-        reserve=rules_of(here.config).reserve,
+        reserve=here.exports.reserve(connection),
     )
     here.identity()
     with transaction(connection):

@@ -19,6 +19,7 @@ import pytest
 from edge import clock
 from edge.config import Paths
 from edge.domain.footage import Fragment, fragments_root
+from edge.recording import evidence
 from edge.recording.evidence import export_evidence
 from edge.store import ledger, segments
 from edge.store.db import open_room, transaction
@@ -210,6 +211,8 @@ class Original:
     issuer: Ed25519Signer
     stranger: Ed25519Signer
     authority: Authority
+    late: bytes
+    """An export of the same room whose camera stopped: its run ends a day after the span."""
 
     @property
     def members(self) -> dict[str, bytes]:
@@ -248,6 +251,11 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Original]:
         stamp(room, authority)
         path = room.export(folder / "evidence.zip", 8.4, 19.7)
         other = room.export(folder / "other.zip", 9, 21, why="another <img src=x onerror=alert(1)>\u202e").read_bytes()
+        for second in (40 + 86_399.999, 40 + 86_400, 40 + 86_401):
+            room.at(second)
+            room.note("checkin", {"outcome": "admitted"}, subject="p70", session="s1")
+        patch.setattr(evidence, "MOST_BEHIND", 0)
+        late = room.export(folder / "late.zip", 25, 40).read_bytes()
         room.connection.close()
     yield Original(
         path.read_bytes(),
@@ -258,4 +266,5 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Original]:
         room.root,
         Ed25519Signer.generate(),
         authority,
+        late,
     )

@@ -18,6 +18,7 @@ import pytest
 from edge.errors import BadInput, Conflict, ExamroomError, NotFound, Unavailable, VerificationFailed
 from edge.recording import editlist
 from edge.store import ledger, segments
+from edge.store.db import transaction
 from edge.trust.verifier import verify_file
 
 
@@ -167,6 +168,19 @@ def test_the_slice_ends_with_the_cameras_next_segment_and_says_when_there_is_non
     assert verify_file(path, [room.root.public]).facts["open_end"] is False
     late = verify_file(room.export(tmp_path / "late.zip", 25, 40), [room.root.public])
     assert late.ok and late.facts["open_end"] is True and late.facts["gaps"]
+
+
+def test_a_camera_that_stopped_does_not_bring_all_that_was_entered_since(room: Any, tmp_path: Path) -> None:
+    with transaction(room.connection):
+        for n in range(12_000):
+            room.at(700 + n * 30)  # what two cameras enter in four days
+            ledger.append(room.connection, "segment", {"camera": "hall", "segment": f"hall-{n}"})
+    path = room.export(tmp_path / "out.zip", 20, 30)
+    with zipfile.ZipFile(path) as archive:
+        lines = archive.read("ledger.jsonl").splitlines()
+    assert 2850 < len(lines) < 2950
+    verdict = verify_file(path, [room.root.public])
+    assert verdict.ok and verdict.facts["open_end"] is True and not verdict.facts["gaps"], verdict
 
 
 def test_what_a_killed_recorder_left_does_not_end_the_slice(room: Any, tmp_path: Path) -> None:

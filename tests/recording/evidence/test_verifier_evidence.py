@@ -8,6 +8,7 @@ import io
 import json
 import random
 import re
+from dataclasses import replace
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge import clock
 from edge.cli import main
 from edge.domain.canonical import canonical
 from edge.trust import certificate as certificates
@@ -26,9 +28,23 @@ from edge.trust.container import read_directory
 from edge.trust.evidence_format import Part
 from edge.trust.verifier import Region, Verdict, layout, verify_open
 from edge.trust.verifier.signed import millis_of
-from support.altered import CERTIFICATE, CHECKPOINT, LEDGER, MANIFEST, PROOFS, TIMESTAMP, WITNESS, change_line, pack
+from support.altered import (
+    CERTIFICATE,
+    CHECKPOINT,
+    LEDGER,
+    MANIFEST,
+    PROOFS,
+    TIMESTAMP,
+    WITNESS,
+    change_line,
+    ending_late,
+    pack,
+)
 from support.examples import examples
 from support.tsa import Authority
+
+UNTIL = 1_780_000_040_000
+"""Where the span of `original.late` ends."""
 
 
 def verify(data: bytes, root: bytes) -> Verdict:
@@ -267,6 +283,18 @@ def test_the_room_cannot_end_the_run_before_the_segments_of_the_span_are_entered
     span = {"first": manifest["span"]["first"], "last": after}
     verdict = verify(original.resign(less, segments=rest, span=span), original.root)
     assert (verdict.part, verdict.reason, verdict.seq) == ("ledger", "evidence_span_open", after + 1)
+
+
+def test_a_run_may_end_a_day_after_the_span_and_no_earlier(original: Any) -> None:
+    late = replace(original, data=original.late)
+    (_, good), (_, early) = ending_late(late)
+    verdict = verify(good, original.root)
+    assert verdict.ok and verdict.facts["open_end"] is True and verdict.facts["gaps"], verdict
+    entries = [json.loads(line) for line in late.members["ledger.jsonl"].splitlines()]
+    assert [e["at"] for e in entries[-3:-1]] == [clock.iso(UNTIL + 86_399_999), clock.iso(UNTIL + 86_400_000)]
+    verdict = verify(early, original.root)
+    assert (verdict.part, verdict.reason) == ("ledger", "evidence_span_open")
+    assert verdict.seq == late.manifest["span"]["last"]
 
 
 def test_words_that_nobody_signed_are_no_part_of_an_envelope(original: Any) -> None:

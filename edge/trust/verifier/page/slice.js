@@ -7,6 +7,7 @@ import { included, leafHash } from "./merkle.js";
 import { problem } from "./verdict.js";
 
 const MOST_NAMED = 50;
+const LONG_MS = 86400000;
 
 export function splitLines(data) {
   const lines = [];
@@ -104,7 +105,8 @@ export function checkStory(entries, manifest, head) {
   const { first, last } = manifest.span;
   const begins = millisOf(entries.get(first).at);
   if (first !== 0 && (begins === null || begins > manifest.from_ms)) problems.push(of("evidence_span_open", "ledger", first - 1));
-  if (last !== head.size - 1 && !closes(entries.get(last), manifest)) problems.push(of("evidence_span_open", "ledger", last + 1));
+  const ends = closes(entries.get(last), manifest) || isLongAfter(entries.get(last), manifest);
+  if (last !== head.size - 1 && !ends) problems.push(of("evidence_span_open", "ledger", last + 1));
   const exported = entries.get(manifest.export_seq);
   if (!exported || !tellsOf(exported, manifest)) problems.push(of("evidence_export_differs", "ledger", manifest.export_seq));
   const present = new Set(manifest.segments.map((one) => one.segment).concat(manifest.absent));
@@ -124,6 +126,12 @@ export function closes(entry, manifest) {
   const at = millisOf(entry.at), started = millisOf(entry.body.started);
   return entry.kind === "segment" && entry.body.camera === manifest.camera && entry.body.salvaged === false
     && at !== null && at >= manifest.until_ms && started !== null && started >= manifest.until_ms;
+}
+
+// Whether a run may end with this entry although the camera recorded nothing more: it is of a day later.
+function isLongAfter(entry, manifest) {
+  const at = millisOf(entry.at);
+  return at !== null && at >= manifest.until_ms + LONG_MS;
 }
 
 function tellsOf(entry, manifest) {
