@@ -24,7 +24,6 @@ let claim = null;
 let sitting = null;
 let rest = null;
 let redraw = () => {};
-let degraded = false;
 let loading = false;
 let noReload = false;
 let finishing = false;
@@ -40,7 +39,7 @@ shell.possible().then((yes) => {
   if (sitting) sitting.refreshBanners();
 });
 
-const watch = createWatch({ send: api.watch, keep, load: (key) => store.note(key) });
+const watch = createWatch({ send: api.watch, keep: (key, note) => store.setNote(key, note), load: (key) => store.note(key) });
 const watched = () => Boolean(claim && claim.session.lockdown !== "none");
 
 const clock = createClock({
@@ -112,18 +111,17 @@ async function claimSecret(code) {
   const kept = await store.note("asked");
   if (kept && kept.code === code) return kept.secret;
   const secret = newId() + newId().slice(0, 8);
-  await keep("asked", { code, secret });
+  await store.setNote("asked", { code, secret });
   return secret;
 }
 
 // Made up once for this tablet. Read again before a claim: of two pages that made one up, the store knows which holds.
 async function nameDevice() {
-  let id = await store.note("device").catch(() => null);
+  let id = await store.note("device");
   if (!id) {
-    id = store.durable ? "" : otherwise();
+    id = store.durable() ? "" : otherwise();
     id = id || newId();
-    await keep("device", id);
-    if (!store.durable) otherwise(id);
+    if (!(await store.setNote("device", id))) otherwise(id);
   }
   api.useDevice(id);
 }
@@ -145,20 +143,12 @@ async function useClaim(facts) {
   claim = { attempt: facts.attempt, tablet: facts.tablet, csrf: facts.csrf, candidate: facts.candidate, session: facts.session };
   markPractice();
   api.useToken(claim.csrf);
-  await keep("claim", claim);
+  await store.setNote("claim", claim);
 }
 
 // The band and the word under everything: nobody takes a practice session for the real one.
 function markPractice() {
   document.body.classList.toggle("practice", Boolean(claim && claim.session.practice));
-}
-
-async function keep(key, value) {
-  try {
-    await store.setNote(key, value);
-  } catch (error) {
-    onDegraded();
-  }
 }
 
 function showWaiting() {
@@ -189,7 +179,7 @@ async function finish(facts) {
 // Everything of the paper leaves the tablet; what is needed to send what is left of its answers stays.
 async function wipe(facts, evenWithoutClaim) {
   watch.stop();
-  const noted = await store.note("last").catch(() => null);
+  const noted = await store.note("last");
   const attempt = claim ? claim.attempt : noted && evenWithoutClaim ? noted.attempt : "";
   const same = noted && noted.attempt === attempt ? noted : {};
   if (sitting) {
@@ -197,7 +187,7 @@ async function wipe(facts, evenWithoutClaim) {
     sitting.forget();
     sitting = null;
   }
-  const known = await store.note("room/" + attempt).catch(() => null);
+  const known = await store.note("room/" + attempt);
   const last = Object.assign({}, same, { handed: (same.handed || 0) + forProctor, attempt, facts: facts || same.facts || { missed: 0 }, next: known ? known.next : same.next || 1 });
   forProctor = 0;
   if (claim) Object.assign(last, { tablet: claim.tablet, csrf: claim.csrf });
@@ -218,13 +208,13 @@ function sendRest(last) {
     if (reply.released) last.handed += 1;
     else if (op.kind === "answer" && reply.outcome === "late") last.facts.missed = (last.facts.missed || 0) + 1;
     last.next = op.sent.seq + 1;
-    keep("last", last);
+    store.setNote("last", last);
   };
   const refresh = (failure) => (failure.expected ? Promise.resolve({ tablet: last.tablet, next_seq: failure.expected }) : Promise.reject(new Error("closed")));
   stuck = false;
   rest = createQueue({
     store, newId, send: api.sendOp, refresh, changed, acknowledged, rejected: changed,
-    gone: () => { stuck = true; changed(); }, degraded: onDegraded, handedIn: changed, opened: () => {},
+    gone: () => { stuck = true; changed(); }, handedIn: changed, opened: () => {},
   });
   rest.start({ attempt: last.attempt, tablet: last.tablet, next_seq: last.next, fresh: true }, {}).then(() => rest && rest.flush());
 }
@@ -273,12 +263,12 @@ async function withoutRoom() {
 
 async function enterPaper(document_, fresh) {
   await useClaim(Object.assign({}, document_, claim && claim.attempt === document_.attempt && !fresh ? claim : {}));
-  if (fresh) await keep("paper/" + claim.attempt, document_);
+  if (fresh) await store.setNote("paper/" + claim.attempt, document_);
   const needed = await modulesFor(document_);
   if (sitting) await sitting.stop();
   sitting = await needed.sitting.createSitting({
-    root, store, clock, claim, shell, send: api.sendOp, sendSettings: api.settings, fetchPaper, keep, degraded: onDegraded, finished, gone: onGone, released: () => { forProctor += 1; }, language: switchLanguage, say,
-    isDegraded: () => degraded || !store.durable, noReload: () => noReload,
+    root, store, clock, claim, shell, send: api.sendOp, sendSettings: api.settings, fetchPaper, finished, gone: onGone, released: () => { forProctor += 1; }, language: switchLanguage, say,
+    noReload: () => noReload,
   }, document_, fresh, needed.kinds, needed.media);
   // How much time is left, an old copy cannot know.
   clock.take(fresh ? document_.clock : { s: "running", left: null, v: null });
@@ -355,13 +345,6 @@ async function leave(facts) {
   });
 }
 
-function onDegraded() {
-  if (!degraded) {
-    degraded = true;
-    if (sitting) sitting.refreshBanners();
-  }
-}
-
 function onClockBefore(now) {
   if (loading) return;
   if (now.s === "running" || now.s === "paused" || now.s === "closed") setTimeout(() => sitting || loadPaper(), Math.random() * START_SPREAD_MS);
@@ -377,6 +360,7 @@ async function giveUp() {
   if (rest) await rest.stop();
   if (sitting) await sitting.stop();
   [sitting, rest] = [null, null];
+  store.letGo();
   showOtherTab();
 }
 
@@ -391,7 +375,7 @@ async function take() {
 }
 
 async function begin() {
-  claim = (await store.note("claim").catch(() => null)) || null;
+  claim = (await store.note("claim")) || null;
   markPractice();
   if (claim) api.useToken(claim.csrf);
   await loadPaper();
@@ -402,7 +386,7 @@ async function start() {
   window.addEventListener("pagehide", () => { if (sitting) sitting.queue.flush(); });
   document.addEventListener("visibilitychange", () => { if (document.hidden && sitting) sitting.queue.flush(); });
   await askForKeys();
-  store = await openStore();
+  store = await openStore(() => sitting && sitting.refresh());
   await nameDevice();
   if (await tabs.open()) await begin();
   else showOtherTab();

@@ -146,7 +146,7 @@ export function handInBox({ counts, unopened, toFirst, handIn, offline }) {
       : h("p", { class: "notice good" }, t("exam.handin_all", { total: counts.total })),
     unopened ? h("p", { class: "notice warn" }, t("exam.handin_unopened", { count: unopened })) : null,
     counts.flagged ? h("p", { class: "notice" }, t("exam.handin_flagged", { count: counts.flagged })) : null,
-    offline ? h("p", { class: "notice" }, t("exam.handin_offline")) : null,
+    offline ? h("p", { class: "notice" }, t(offline)) : null,
     h("p", {}, t("exam.handin_final")),
     toFirst ? h("button", { type: "button", class: "button", onclick: then(toFirst) }, t("exam.handin_first_unanswered")) : null,
     h("div", { class: "two" },
