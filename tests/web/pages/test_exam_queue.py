@@ -6,20 +6,12 @@ an old version is stale. It is written in the page (room.js), so that a thousand
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser, Page
-from werkzeug.serving import make_server
+from playwright.sync_api import Page
 
-import edge
-from edge.ui import init_ui
-
-STATIC = Path(edge.__file__).parent / "web" / "exam" / "static"
 CHROMIUM = "/usr/bin/chromium"
 
 pytestmark = [
@@ -28,32 +20,6 @@ pytestmark = [
         not Path(CHROMIUM).exists(), reason="Chromium is not installed; see provisioning/test-packages.sh"
     ),
 ]
-
-ROOM = (Path(__file__).parent / "room.js").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[str]:
-    app = Flask("tablet", static_folder=str(STATIC), static_url_path="/exam/static")
-    init_ui(app)
-    app.add_url_rule("/", "shell", lambda: "<!doctype html><title>tablet</title>")
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def page(browser: Browser, site: str) -> Iterator[Page]:
-    context = browser.new_context()
-    made = context.new_page()
-    made.goto(site)
-    made.evaluate("() => {" + ROOM + "}")
-    yield made
-    context.close()
 
 
 def run(page: Page, script: str) -> Any:

@@ -2,7 +2,7 @@
 //
 // No call here fails, and none waits long. Where there is no IndexedDB, or it fails in the middle of the work (full,
 // closed or emptied by the browser, silent), the same calls go on in memory; what the database lacks is tried again until
-// it is in. `durable()` and `holds()` tell the page how it stands, so that it never says "kept" of what is not.
+// it is in. `durable()` and `where()` tell the page how it stands, so that it never says "kept" of what is not.
 
 const STRICT = { durability: "strict" };
 const TIMES = { first: 10000, patience: 4000, again: 3000 }; // ms to wait for it to open, for all else, and between two tries
@@ -50,9 +50,10 @@ function commit(db, entries) {
 
 function ask(db, name, work) {
   return new Promise((resolve, reject) => {
-    const asked = work(db.transaction(name).objectStore(name));
-    asked.onsuccess = () => resolve(asked.result);
-    asked.onerror = () => reject(asked.error);
+    const transaction = db.transaction(name);
+    const asked = work(transaction.objectStore(name));
+    transaction.oncomplete = () => resolve(Array.isArray(asked) ? asked.map((one) => one.result) : asked.result);
+    transaction.onerror = transaction.onabort = (event) => reject(transaction.error || event.target.error);
   });
 }
 
@@ -177,8 +178,8 @@ export async function openRecords(name, build, changed, times = TIMES) {
     return said && !(now && now.failed) ? said.found : now && now.value;
   }
 
-  // The records of one object store in the order of their keys: `read(records)` gives their request, of which
-  // `recordsOf(result)` makes records; `mine(key)`: whether a key would be among them.
+  // The records of one object store: `read(records)` gives a request or several, of whose result `recordsOf(result)` makes
+  // records; `mine(key)`: whether a key would be among them.
   async function all(store, read, recordsOf, mine) {
     const said = await look(store, read);
     const found = new Map();
@@ -203,10 +204,10 @@ export async function openRecords(name, build, changed, times = TIMES) {
     write,
     get,
     all,
-    // Whether what this page knows under the key is in the database.
-    holds(store, key) {
+    // Where what this page knows under the key is: "tablet", on its way there ("keeping"), or in the "page" only.
+    where(store, key) {
       const one = held.get(idOf({ name: store, key }));
-      return Boolean(one && one.kept);
+      return one && one.kept ? "tablet" : one && !one.failed ? "keeping" : "page";
     },
     // Another page goes on with them: only what the database lacks is this page's to put in.
     letGo() {

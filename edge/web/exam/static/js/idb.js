@@ -1,5 +1,5 @@
 // What must survive a reload or a flat battery: operations not yet acknowledged, and notes about the attempt.
-// Nothing here fails: what the database does not take stays in this page, and `durable()` and `holds()` say so (store.js).
+// Nothing here fails: what the database does not take stays in this page, and `durable()` and `where()` say so (store.js).
 
 import { openRecords } from "/ui/static/js/store.js";
 
@@ -38,7 +38,7 @@ export async function openStore(changed = () => {}, times) {
     durable: records.durable,
     blind: records.blind,
     letGo: records.letGo,
-    holds: (op) => records.holds("ops", keyOf(op)),
+    where: (op) => records.where("ops", keyOf(op)),
     ops: (attempt) => ops(() => IDBKeyRange.bound([attempt, 0], [attempt, Infinity]), (key) => key[0] === attempt),
     everyOp: () => ops(() => undefined, () => true),
     // The number it was kept under.

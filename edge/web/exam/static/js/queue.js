@@ -7,7 +7,6 @@
 //         whose acknowledgement brings it.
 //   sent: {tablet, seq, base}, written down before the first try, and from then on nothing of it changes, so that a
 //         repeat is the same operation. An operation not yet sent may still be replaced by a newer choice.
-//   writing: its last choice is on its way into the store; not stored itself.
 //   held: why the room refused it, though it should not have: it is kept, shown, and tried again now and then, while
 //         those behind it go on. A newer choice takes its place.
 // One is sent at a time. A sequence number is spent only by an acknowledgement, so the numbers have no holes.
@@ -83,7 +82,7 @@ export function createQueue(deps) {
       last.held = null;
       last.resyncs = 0;
       stamp(last, delayMs);
-      await keep(last, () => save(store.putOp(plain(last))));
+      await keep(save(store.putOp(plain(last))));
     } else {
       await append("answer", item, value, last ? null : versions.get(item) || 0, delayMs);
     }
@@ -94,21 +93,15 @@ export function createQueue(deps) {
     const op = { attempt, n: ++lastN, op_id: deps.newId(), kind, item, value, base, sent: null, held: null, resyncs: 0 };
     stamp(op, delayMs);
     ops.push(op);
-    await keep(op, () => add(op));
+    await keep(add(op));
   }
 
-  async function keep(op, write) {
-    const turn = {};
-    op.writing = turn;
+  // The page says that an operation is on this tablet once it is, and not before.
+  async function keep(written) {
     deps.changed();
-    await write();
-    if (op.writing !== turn) return; // chosen anew meanwhile
-    op.writing = null;
+    await written;
     deps.changed();
   }
-
-  // The page says that an operation is on this tablet while it is, and not before: "keeping" | "tablet" | "page".
-  const where = (op) => (op.writing ? "keeping" : store.holds(op) ? "tablet" : "page");
 
   // All clocks: the steady one while this page lives, the room's over a reload, the tablet's own where there is no other.
   function stamp(op, delayMs) {
@@ -295,12 +288,13 @@ export function createQueue(deps) {
       return writing;
     },
     pending: (item) => lastOf(item),
-    where,
+    // "keeping" | "tablet" | "page"
+    where: store.where,
     count: () => ops.filter((op) => op.kind === "answer").length,
     opening: () => ops.filter((op) => op.kind === "part").map((op) => Number(op.value[0])),
     handingIn: () => ops.some((op) => op.kind === "handin"),
     // Whether all that is on its way would outlive a reload.
-    kept: () => ops.every((op) => where(op) !== "page"),
+    kept: () => ops.every((op) => store.where(op) !== "page"),
     unwanted: () => ops.filter((op) => op.held && op.kind === "answer").length,
     // Nothing is on its way; what is held stays.
     empty: () => ops.every((op) => op.held),
