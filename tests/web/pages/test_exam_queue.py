@@ -191,6 +191,7 @@ def test_a_store_that_fails_in_mid_exam_is_told_tried_again_and_stops_no_answer(
         const where = (item) => queue.where(queue.pending(item));
         let open; options.gate = new Promise((r) => { open = r; });
         await queue.put("q1", ["A"], 0); await queue.put("q2", ["A"], 0);
+        await store.setNote("paper/f", { parts: [] });
         const kept = [where("q1"), where("q2"), store.durable(), queue.kept()];
         const mend = breakStore("FAULT");
         await queue.put("q2", ["B"], 0); await queue.put("q3", ["A"], 0);
@@ -199,19 +200,23 @@ def test_a_store_that_fails_in_mid_exam_is_told_tried_again_and_stops_no_answer(
         const answers = Object.keys(room.answers).map((item) => item + room.answers[item].value);
         options.gate = new Promise((r) => { open = r; });
         await queue.put("q4", ["C"], 0); await queue.put("q1", ["D"], 0);
-        const again = [where("q4"), where("q1"), store.durable()];
-        mend(); await until(() => store.durable());
+        await store.dropNotes(["paper/f"]);
+        const again = [where("q4"), where("q1"), store.durable(), store.wiped()];
+        const busy = setInterval(() => store.setNote("marks/f", {}), 5); // tapping on does not put the next try off
+        mend(); await until(() => store.durable() && store.wiped()); clearInterval(busy);
         const mended = [where("q4"), where("q1"), store.durable()];
         const { openStore } = await import("/exam/static/js/idb.js");
-        const ops = await (await openStore()).ops("f");
-        return { kept, broken, sent, answers, again, mended, ops: ops.map((op) => op.item + op.value), bad: room.bad };
+        const other = await openStore(); const ops = await other.ops("f"); const paper = await other.note("paper/f");
+        return { kept, broken, sent, answers, again, mended, paper, bad: room.bad,
+          ops: ops.map((op) => op.item + op.value) };
         """.replace("FAULT", fault),
     )
     assert found["kept"] == ["tablet", "tablet", True, True]
     assert found["broken"] == ["page", "page", False, False]
     assert found["sent"]
     assert sorted(found["answers"]) == ["q1A", "q2B", "q3A"]
-    assert found["again"] == ["page", "page", False]
+    assert found["again"] == ["page", "page", False, False]
+    assert found["paper"] is None
     assert found["mended"] == ["tablet", "tablet", True]
     assert sorted(found["ops"]) == ["q1D", "q4C"]
     assert found["bad"] == []

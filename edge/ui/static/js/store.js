@@ -61,7 +61,8 @@ function ask(db, name, work) {
 // A record: {name: of its object store, key, value: undefined when it is deleted, mark: two forms with the same one say the
 // same, add(records, record): in place of a put}.
 export async function openRecords(name, build, changed, times = TIMES) {
-  const held = new Map(); // the newest of each key. kept: the database says the same; failed: it has not this form of it
+  // The newest of each key. kept: the database says the same; failed: it has not this form of it; there: it has had one.
+  const held = new Map();
   let db = null;
   let silent = false;
   let blind = false;
@@ -95,7 +96,7 @@ export async function openRecords(name, build, changed, times = TIMES) {
     for (const one of entries) {
       const newest = held.get(one.id) === one;
       if (newest) held.delete(one.id);
-      Object.assign(one, { id: idOf(one), kept: true, failed: false, add: null }); // `add` may have changed the key
+      Object.assign(one, { id: idOf(one), kept: true, there: true, failed: false, add: null }); // `add` may have changed the key
       if (newest && one.value !== undefined) held.set(one.id, one);
     }
   }
@@ -118,6 +119,7 @@ export async function openRecords(name, build, changed, times = TIMES) {
       one.id = idOf(one);
       const before = held.get(one.id);
       one.kept = Boolean(before && before.kept && one.mark && before.mark === one.mark);
+      one.there = Boolean(before && before.there);
       held.set(one.id, one);
     }
     if (db && !silent && (await into(entries))) return true;
@@ -128,11 +130,13 @@ export async function openRecords(name, build, changed, times = TIMES) {
   }
 
   function again(ms) {
+    if (timer && ms) return;
     clearTimeout(timer);
     timer = setTimeout(catchUp, ms);
   }
 
   async function catchUp() {
+    timer = 0;
     if (trying) return;
     trying = true;
     try {
@@ -164,7 +168,7 @@ export async function openRecords(name, build, changed, times = TIMES) {
 
   function remember(one) {
     one.id = idOf(one);
-    if (one.value !== undefined && !held.has(one.id)) held.set(one.id, Object.assign(one, { kept: true }));
+    if (one.value !== undefined && !held.has(one.id)) held.set(one.id, Object.assign(one, { kept: true, there: true }));
     return one;
   }
 
@@ -209,6 +213,8 @@ export async function openRecords(name, build, changed, times = TIMES) {
       const one = held.get(idOf({ name: store, key }));
       return one && one.kept ? "tablet" : one && !one.failed ? "keeping" : "page";
     },
+    // Whether all that was to be deleted is.
+    wiped: () => lacking().every((one) => one.value !== undefined || !one.there),
     // Another page goes on with them: only what the database lacks is this page's to put in.
     letGo() {
       for (const one of Array.from(held.values())) if (!one.failed) held.delete(one.id);

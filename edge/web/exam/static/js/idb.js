@@ -37,6 +37,7 @@ export async function openStore(changed = () => {}, times) {
   return {
     durable: records.durable,
     blind: records.blind,
+    wiped: records.wiped,
     letGo: records.letGo,
     where: (op) => records.where("ops", keyOf(op)),
     ops: (attempt) => ops(() => IDBKeyRange.bound([attempt, 0], [attempt, Infinity]), (key) => key[0] === attempt),

@@ -172,7 +172,7 @@ async function finish(facts) {
   const last = await wipe(facts, true);
   const { attempt, facts: told } = last;
   if (attempt && !rest && (await store.ops(attempt)).length) sendRest(last);
-  show(() => screens.done({ facts: told, time: told.at_ms ? hms(told.at_ms) : "", left: rest ? rest.count() : 0, next: () => { forget(); showSeatCode(""); } }));
+  show(() => screens.done({ facts: told, time: told.at_ms ? hms(told.at_ms) : "", left: rest ? rest.count() : 0, wiped: store.wiped(), next: () => { forget(); showSeatCode(""); } }));
   clock.start();
 }
 
@@ -340,7 +340,7 @@ async function leave(facts) {
   show(() => {
     const left = rest ? rest.count() : answers.length;
     const sending = Boolean(rest) && !stuck && !rest.empty();
-    return screens.gone({ sentence: pick(facts) || t("common.no_answer"), left, sending, handed: last.handed, wiped: MOVED.includes(code) && Boolean(last.attempt),
+    return screens.gone({ sentence: pick(facts) || t("common.no_answer"), left, sending, kept: store.durable(), handed: last.handed, wiped: MOVED.includes(code) && Boolean(last.attempt) && store.wiped(),
       again: sending ? null : () => { forget(); showSeatCode(""); } });
   });
 }
@@ -349,6 +349,15 @@ function onClockBefore(now) {
   if (loading) return;
   if (now.s === "running" || now.s === "paused" || now.s === "closed") setTimeout(() => sitting || loadPaper(), Math.random() * START_SPREAD_MS);
   else if (now.s === "done" && !root.querySelector(".done")) finished(null);
+}
+
+// What is kept here, or still to be deleted, is not what it was.
+let stood = "";
+function onStore() {
+  if (sitting) sitting.refresh();
+  const stands = String([store.durable(), store.wiped()]);
+  if (stands !== stood && root.querySelector(".done, .gone")) redraw();
+  stood = stands;
 }
 
 // ---- start
@@ -386,7 +395,7 @@ async function start() {
   window.addEventListener("pagehide", () => { if (sitting) sitting.queue.flush(); });
   document.addEventListener("visibilitychange", () => { if (document.hidden && sitting) sitting.queue.flush(); });
   await askForKeys();
-  store = await openStore(() => sitting && sitting.refresh());
+  store = await openStore(onStore);
   await nameDevice();
   if (await tabs.open()) await begin();
   else showOtherTab();
