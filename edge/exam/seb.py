@@ -32,6 +32,11 @@ def demanded(policy: Mapping[str, Any]) -> bool:
     return policy.get("lockdown") == "seb" or bool(rule and rule.get("required"))
 
 
+def any_browser_can(policy: Mapping[str, Any]) -> bool:
+    """Whether another browser can pass for the one `policy` demands: the file is public, Browser Exam Keys are not."""
+    return demanded(policy) and not (policy.get("seb") or {}).get("browser_exam_keys")
+
+
 def quit_hash(policy: Mapping[str, Any]) -> str:
     """SHA-256 of the password that closes the browser, by policy; empty: it closes without one."""
     rule = policy.get("seb") or {}

@@ -360,6 +360,28 @@ def test_a_hand_in_can_be_taken_back_before_it_is_sent(browser: Browser, room: D
         page.context.set_offline(False)
         until(lambda: len(answers_of(room)) == 2, 20, "both answers are in the room")
         assert [row["kind"] for row in journal_of(room)] == ["answer", "answer"]
+        with tablet(browser, base) as other:
+            hand_in_without_a_store(other, base, codes[1])
+        until(lambda: len(journal_of(room)) == 4, 20, "the other tablet's answer and hand-in are in the room")
+
+
+def hand_in_without_a_store(page: Page, base: str, code: str) -> None:
+    """A browser that has no IndexedDB: the paper, the answers and the hand-in go on, and the page never says "kept"."""
+    page.add_init_script("Object.defineProperty(window, 'indexedDB', { value: undefined })")
+    seat(page, base, code)
+    expect(page.locator(".banners .bad")).to_contain_text("不能可靠存储")
+    page.context.set_offline(True)
+    page.locator("label.option").first.click()
+    expect(page.locator(".item-state")).to_contain_text("只在这一页里：平板没有存下，也还没送达考场")
+    expect(page.locator(".banners .warn")).to_contain_text("没送达的答案只在这一页里", timeout=15_000)
+    page.locator(".map-open").click()
+    page.locator(".handin").click()
+    expect(page.locator("dialog")).to_contain_text("这台平板存不下")
+    page.locator("dialog .button.main").click()
+    expect(page.locator(".cover")).to_contain_text("交卷还没送出，只在这一页里")
+    assert "在这台平板上" not in page.locator("body").inner_text()
+    page.context.set_offline(False)
+    expect(page.locator(".screen.done")).to_be_visible(timeout=20_000)
 
 
 def test_at_the_sessions_end_the_page_says_so_and_sends_what_it_has(

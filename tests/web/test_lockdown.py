@@ -249,10 +249,15 @@ def test_the_proctor_may_exempt_one_seat(strict: Site) -> None:
     assert "seb_refused" not in seat_of(strict, code)["alarms"]
 
 
-def test_the_console_of_such_a_session_hands_its_file_out(strict: Site, noting: Site) -> None:
+def test_the_console_of_such_a_session_hands_its_file_out(strict: Site, listed: Site, noting: Site) -> None:
     link = f"/setup/exam.seb?session={strict.desk.session}"
     page = f"/console/{strict.desk.session}"
     assert link in strict.proctor._http.get(strict.base + page, timeout=10).text
+    warned = [
+        "browser_exam_keys" in site.proctor._http.get(f"{site.base}/console/{site.desk.session}", timeout=10).text
+        for site in (strict, listed, noting)
+    ]
+    assert warned == [True, False, False]
     assert "exam.seb" not in noting.proctor._http.get(noting.base + page, timeout=10).text
     file = requests.get(strict.base + link, headers=OUTSIDE, timeout=10)
     inside = plistlib.loads(gzip.decompress(gzip.decompress(file.content)[4:]))

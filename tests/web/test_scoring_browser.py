@@ -64,13 +64,16 @@ def make_room(folder: Path, **policy: object) -> DeskRoom:
 
 
 @contextmanager
-def tablet(browser: Browser, base: str, who: StaffMember, lang: str = "zh") -> Iterator[tuple[BrowserContext, Page]]:
+def tablet(
+    browser: Browser, base: str, who: StaffMember, lang: str = "zh", script: str = ""
+) -> Iterator[tuple[BrowserContext, Page]]:
     """A tablet of its own, signed in at the score sheets; any script error on it fails the test."""
     context = browser.new_context(viewport={"width": TABLET[0], "height": TABLET[1]}, locale="zh-CN")
     context.add_cookies([{"name": "lang", "value": lang, "url": base}])
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.add_init_script(script)
     page.goto(f"{base}/scoring/{SESSION}")
     page.fill("input[name=badge]", who.badge)
     page.fill("input[name=pin]", who.pin)
@@ -211,11 +214,13 @@ def test_two_tablets_of_one_examiner(browser: Browser, tmp_path: Path) -> None:
 
 
 def test_another_examiner_sees_who_scores_and_two_sheets_settle(browser: Browser, tmp_path: Path) -> None:
+    """The other one's tablet has no IndexedDB: it says so and scores all the same."""
+    no_store = "Object.defineProperty(window, 'indexedDB', { value: undefined })"
     desk = make_room(tmp_path, examiners=2)
     with (
         serving(desk, tmp_path) as (_, base),
         tablet(browser, base, ONE) as (_, page),
-        tablet(browser, base, TWO) as (_, other),
+        tablet(browser, base, TWO, script=no_store) as (_, other),
     ):
         page.locator(".person-row").first.click()
         measure(page, "1.5")
@@ -226,7 +231,12 @@ def test_another_examiner_sees_who_scores_and_two_sheets_settle(browser: Browser
         expect(page.locator(".person-row").first).to_contain_text("等另一位", timeout=10_000)
         other.locator(".person-row").first.click()
         expect(other.locator("#sheet")).not_to_contain_text("96")
+        other.context.set_offline(True)
         measure(other, "1.5")
+        expect(other.locator(".where")).to_contain_text("只在本页里，平板没有存下")
+        expect(other.locator("#kept")).to_contain_text("这台平板不能可靠存储")
+        other.context.set_offline(False)
+        expect(other.locator(".where")).to_contain_text("已存到考场主机", timeout=10_000)
         sign(other, TWO)
         record = until(
             lambda: records.tests_of(desk.db, SESSION).get(first(desk), {}).get("practical"), 10, "both have signed"

@@ -6,7 +6,7 @@ from flask import render_template
 
 from edge.exam.arrivals import not_used
 from edge.exam.forms import make_form
-from edge.exam.seb import demanded
+from edge.exam.seb import any_browser_can, demanded
 from edge.store import sessions, staff
 from edge.web.console import bp
 from edge.web.room import room_db
@@ -36,7 +36,8 @@ def index() -> str:
 @require_role(*HERE)
 def page(session: str) -> str:
     found = sessions.find(room_db(), session)
-    return render_template("console/console.html", session=found, seb=demanded(found.policy))
+    seb, open_to_others = demanded(found.policy), any_browser_can(found.policy)
+    return render_template("console/console.html", session=found, seb=seb, open_to_others=open_to_others)
 
 
 @bp.get("/<session>/forms/<name>")

@@ -32,10 +32,10 @@ window.serve = (room, op, lossy) => {
 window.makeTablet = async (room, options) => {
   const { createQueue, newId } = await import("/exam/static/js/queue.js");
   const { openStore } = await import("/exam/static/js/idb.js");
-  const store = await openStore();
+  const store = await openStore(() => {}, { first: options.patience || 5000, patience: options.patience || 5000, again: 20 });
   const heard = [];
   const queue = createQueue({
-    store, newId, changed: () => {}, degraded: () => heard.push("degraded"), rejected: (op, f) => heard.push(["rejected", f]),
+    store, newId, changed: () => {}, rejected: (op, f) => heard.push(["rejected", f]),
     handedIn: () => heard.push("handed in"), opened: () => {}, gone: (f) => heard.push(["gone", f.error]),
     acknowledged: (op, reply, same) => { heard.push([op.item, reply.outcome, same]); return {}; },
     refresh: async () => ({ tablet: room.tablet, next_seq: (room.next[room.tablet] || 0) + 1 }),
@@ -48,4 +48,24 @@ window.makeTablet = async (room, options) => {
 window.settled = async (tablet) => {
   for (let i = 0; i < 4000 && !tablet.queue.empty(); i++) { tablet.queue.kick(); await new Promise((r) => setTimeout(r, 2)); }
   return tablet.queue.empty();
+};
+// The tablet's database fails in one way; what is returned mends it.
+window.breakStore = (how) => {
+  const fail = (name) => () => { throw new DOMException(name, name); };
+  const never = () => ({ objectStore: () => new Proxy({}, { get: () => () => ({}) }) });
+  const [of, names, instead] = {
+    full: [IDBObjectStore.prototype, ["put", "add"], fail("QuotaExceededError")],
+    closed: [IDBDatabase.prototype, ["transaction"], fail("InvalidStateError")],
+    silent: [IDBDatabase.prototype, ["transaction"], never],
+    unreadable: [IDBObjectStore.prototype, ["get", "getAll", "count"], fail("UnknownError")],
+    refused: [IDBFactory.prototype, ["open"], fail("SecurityError")],
+    unopened: [IDBFactory.prototype, ["open"], () => ({})],
+  }[how];
+  const before = names.map((name) => of[name]);
+  for (const name of names) of[name] = instead;
+  return () => names.forEach((name, at) => { of[name] = before[at]; });
+};
+window.until = async (test) => {
+  for (let i = 0; i < 500 && !(await test()); i++) await new Promise((r) => setTimeout(r, 10));
+  return test();
 };

@@ -6,20 +6,12 @@ an old version is stale. It is written in the page (room.js), so that a thousand
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser, Page
-from werkzeug.serving import make_server
+from playwright.sync_api import Page
 
-import edge
-from edge.ui import init_ui
-
-STATIC = Path(edge.__file__).parent / "web" / "exam" / "static"
 CHROMIUM = "/usr/bin/chromium"
 
 pytestmark = [
@@ -28,32 +20,6 @@ pytestmark = [
         not Path(CHROMIUM).exists(), reason="Chromium is not installed; see provisioning/test-packages.sh"
     ),
 ]
-
-ROOM = (Path(__file__).parent / "room.js").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[str]:
-    app = Flask("tablet", static_folder=str(STATIC), static_url_path="/exam/static")
-    init_ui(app)
-    app.add_url_rule("/", "shell", lambda: "<!doctype html><title>tablet</title>")
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def page(browser: Browser, site: str) -> Iterator[Page]:
-    context = browser.new_context()
-    made = context.new_page()
-    made.goto(site)
-    made.evaluate("() => {" + ROOM + "}")
-    yield made
-    context.close()
 
 
 def run(page: Page, script: str) -> Any:
@@ -213,3 +179,90 @@ def test_an_answers_age_over_a_reload_is_not_the_tablets_clock_to_say(page: Page
         """,
     )
     assert ages == [None, 60_000, None, 600_000, 600_000, 60_000, None, 700]
+
+
+@pytest.mark.parametrize("fault", ["full", "closed", "silent"])
+def test_a_store_that_fails_in_mid_exam_is_told_tried_again_and_stops_no_answer(page: Page, fault: str) -> None:
+    found = run(
+        page,
+        """
+        const room = makeRoom(); const options = { attempt: "f", lossy: false, patience: 400 };
+        const { queue, store } = await makeTablet(room, options);
+        const where = (item) => queue.where(queue.pending(item));
+        let open; options.gate = new Promise((r) => { open = r; });
+        await queue.put("q1", ["A"], 0); await queue.put("q2", ["A"], 0);
+        await store.setNote("paper/f", { parts: [] });
+        const kept = [where("q1"), where("q2"), store.durable(), queue.kept()];
+        const mend = breakStore("FAULT");
+        await queue.put("q2", ["B"], 0); await queue.put("q3", ["A"], 0);
+        const broken = [where("q2"), where("q3"), store.durable(), queue.kept()];
+        open(); const sent = await settled({ queue });
+        const answers = Object.keys(room.answers).map((item) => item + room.answers[item].value);
+        options.gate = new Promise((r) => { open = r; });
+        await queue.put("q4", ["C"], 0); await queue.put("q1", ["D"], 0);
+        await store.dropNotes(["paper/f"]);
+        const again = [where("q4"), where("q1"), store.durable(), store.wiped()];
+        const busy = setInterval(() => store.setNote("marks/f", {}), 5); // tapping on does not put the next try off
+        mend(); await until(() => store.durable() && store.wiped()); clearInterval(busy);
+        const mended = [where("q4"), where("q1"), store.durable()];
+        const { openStore } = await import("/exam/static/js/idb.js");
+        const other = await openStore(); const ops = await other.ops("f"); const paper = await other.note("paper/f");
+        return { kept, broken, sent, answers, again, mended, paper, bad: room.bad,
+          ops: ops.map((op) => op.item + op.value) };
+        """.replace("FAULT", fault),
+    )
+    assert found["kept"] == ["tablet", "tablet", True, True]
+    assert found["broken"] == ["page", "page", False, False]
+    assert found["sent"]
+    assert sorted(found["answers"]) == ["q1A", "q2B", "q3A"]
+    assert found["again"] == ["page", "page", False, False]
+    assert found["paper"] is None
+    assert found["mended"] == ["tablet", "tablet", True]
+    assert sorted(found["ops"]) == ["q1D", "q4C"]
+    assert found["bad"] == []
+
+
+def test_a_store_that_the_browser_emptied_gets_all_that_the_page_knows_again(page: Page) -> None:
+    found = run(
+        page,
+        """
+        const room = makeRoom(); const tablet = await makeTablet(room, { attempt: "g", dead: true });
+        await tablet.store.setNote("claim", { attempt: "g" });
+        await tablet.queue.put("q1", ["A"], 0);
+        await new Promise((r) => { indexedDB.deleteDatabase("examroom-exam").onsuccess = r; });
+        await until(() => tablet.store.durable());
+        const { openStore } = await import("/exam/static/js/idb.js");
+        const other = await openStore();
+        const [ops, claim] = [await other.ops("g"), await other.note("claim")];
+        return [ops.map((op) => op.item), claim, tablet.queue.where(tablet.queue.pending("q1"))];
+        """,
+    )
+    assert found == [["q1"], {"attempt": "g"}, "tablet"]
+
+
+@pytest.mark.parametrize("fault", ["refused", "unopened", "unreadable", "closed", "silent"])
+def test_a_store_that_cannot_be_read_holds_up_nothing_and_loses_nothing_of_before(page: Page, fault: str) -> None:
+    found = run(
+        page,
+        """
+        const room = makeRoom(); const first = await makeTablet(room, { attempt: "h", dead: true });
+        await first.queue.put("q1", ["A"], 0); await first.queue.stop();
+        const mend = breakStore("FAULT");
+        const options = { attempt: "h", lossy: false, patience: 150 };
+        const second = await makeTablet(room, options);
+        let open; options.gate = new Promise((r) => { open = r; });
+        await second.queue.put("q2", ["B"], 0);
+        const told = [second.store.durable(), await second.store.note("claim")];
+        open(); const sent = await settled(second);
+        const answers = Object.keys(room.answers);
+        await second.queue.stop();
+        mend(); await until(() => second.store.durable());
+        const mended = second.store.durable();
+        const third = await makeTablet(room, { attempt: "h", lossy: false });
+        const rest = await settled(third);
+        return { told, sent, answers, mended, rest, all: Object.keys(room.answers), bad: room.bad };
+        """.replace("FAULT", fault),
+    )
+    assert found["told"] == [False, None]
+    assert found["sent"] and found["answers"] == ["q2"]
+    assert found["mended"] and found["rest"] and sorted(found["all"]) == ["q1", "q2"]

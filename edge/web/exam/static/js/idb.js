@@ -1,105 +1,59 @@
 // What must survive a reload or a flat battery: operations not yet acknowledged, and notes about the attempt.
-// Without IndexedDB the same calls work in memory, and `durable` is false so that the page can say so.
+// Nothing here fails: what the database does not take stays in this page, and `durable()` and `where()` say so (store.js).
+
+import { openRecords } from "/ui/static/js/store.js";
 
 const NAME = "examroom-exam";
-const STRICT = { durability: "strict" };
+const copy = (value) => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
+const keyOf = (op) => [op.attempt, op.n];
+const ofOp = (op, more) => Object.assign({ name: "ops", key: keyOf(op), value: copy(op), mark: op.op_id }, more);
+const noOp = (op) => ({ name: "ops", key: keyOf(op) });
+const ofNote = (key, value) => ({ name: "notes", key, value: copy(value) });
 
-export async function openStore() {
-  try {
-    return durableStore(await open());
-  } catch (error) {
-    return memoryStore();
-  }
+function build(db) {
+  db.createObjectStore("ops", { keyPath: ["attempt", "n"] });
+  db.createObjectStore("notes");
 }
 
-function open() {
-  return new Promise((resolve, reject) => {
-    const asked = indexedDB.open(NAME, 1);
-    asked.onupgradeneeded = () => {
-      asked.result.createObjectStore("ops", { keyPath: ["attempt", "n"] });
-      asked.result.createObjectStore("notes");
-    };
-    asked.onsuccess = () => resolve(asked.result);
-    asked.onerror = () => reject(asked.error);
-    asked.onblocked = () => reject(new Error("blocked"));
-  });
-}
-
-function durableStore(db) {
-  function write(names, work) {
-    return new Promise((resolve, reject) => {
-      const transaction = db.transaction(names, "readwrite", STRICT);
-      transaction.oncomplete = () => resolve();
-      transaction.onerror = transaction.onabort = () => reject(transaction.error);
-      work(transaction);
-    });
+// A new operation takes the next free number where another page had used its own; later on it keeps the one it has.
+function add(records, one) {
+  if (one.failed) {
+    records.add(one.value);
+    return;
   }
-  function read(name, work) {
-    return new Promise((resolve, reject) => {
-      const asked = work(db.transaction(name).objectStore(name));
-      asked.onsuccess = () => resolve(asked.result);
-      asked.onerror = () => reject(asked.error);
-    });
-  }
-  db.onversionchange = () => db.close();
-  return {
-    durable: true,
-    ops: (attempt) => read("ops", (s) => s.getAll(IDBKeyRange.bound([attempt, 0], [attempt, Infinity]))),
-    everyOp: () => read("ops", (s) => s.getAll()),
-    // The number it was kept under: its own, or the next free one when another page had used that.
-    addOp: (op) => new Promise((resolve, reject) => {
-      let n = op.n;
-      const transaction = db.transaction(["ops"], "readwrite", STRICT);
-      const ops = transaction.objectStore("ops");
-      const taken = ops.openCursor(IDBKeyRange.bound([op.attempt, op.n], [op.attempt, Infinity]), "prev");
-      taken.onsuccess = () => {
-        if (taken.result) n = taken.result.value.n + 1;
-        ops.add(Object.assign({}, op, { n }));
-      };
-      transaction.oncomplete = () => resolve(n);
-      transaction.onerror = transaction.onabort = () => reject(transaction.error);
-    }),
-    putOp: (op) => write(["ops"], (tx) => tx.objectStore("ops").put(op)),
-    // One transaction: the acknowledged operation goes, its successor learns the version, the sequence moves on.
-    settle: (gone, successor, key, note) => write(["ops", "notes"], (tx) => {
-      tx.objectStore("ops").delete([gone.attempt, gone.n]);
-      if (successor) tx.objectStore("ops").put(successor);
-      if (key) tx.objectStore("notes").put(note, key);
-    }),
-    note: (key) => read("notes", (s) => s.get(key)),
-    setNote: (key, value) => write(["notes"], (tx) => tx.objectStore("notes").put(value, key)),
-    // Drops some notes and keeps one, in one transaction.
-    dropNotes: (keys, key, note) => write(["notes"], (tx) => {
-      for (const one of keys) tx.objectStore("notes").delete(one);
-      if (key) tx.objectStore("notes").put(note, key);
-    }),
+  const taken = records.openCursor(IDBKeyRange.bound(one.key, [one.value.attempt, Infinity]), "prev");
+  taken.onsuccess = () => {
+    if (taken.result) one.value.n = taken.result.value.n + 1;
+    one.key = keyOf(one.value);
+    records.add(one.value);
   };
 }
 
-function memoryStore() {
-  const ops = new Map();
-  const notes = new Map();
-  const key = (op) => op.attempt + "/" + op.n;
-  const copy = (value) => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
+// `changed()`: what is kept may be another than before. Writes resolve to whether the database has it.
+export async function openStore(changed = () => {}, times) {
+  const records = await openRecords(NAME, build, changed, times);
+  const inOrder = (found) => found.map((one) => copy(one.value)).sort((a, b) => (a.attempt < b.attempt ? -1 : a.attempt > b.attempt ? 1 : a.n - b.n));
+  const ops = async (range, mine) => inOrder(await records.all("ops", (s) => s.getAll(range()), (found) => found.map((op) => ofOp(op)), mine));
   return {
-    durable: false,
-    ops: async (attempt) => Array.from(ops.values()).filter((op) => op.attempt === attempt).sort((a, b) => a.n - b.n).map(copy),
-    everyOp: async () => Array.from(ops.values()).map(copy),
-    addOp: async (op) => {
-      ops.set(key(op), copy(op));
-      return op.n;
+    durable: records.durable,
+    blind: records.blind,
+    wiped: records.wiped,
+    letGo: records.letGo,
+    where: (op) => records.where("ops", keyOf(op)),
+    ops: (attempt) => ops(() => IDBKeyRange.bound([attempt, 0], [attempt, Infinity]), (key) => key[0] === attempt),
+    everyOp: () => ops(() => undefined, () => true),
+    // The number it was kept under.
+    async addOp(op) {
+      const one = ofOp(op, { add });
+      await records.write([one]);
+      return one.value.n;
     },
-    putOp: async (op) => { ops.set(key(op), copy(op)); },
-    settle: async (gone, successor, name, note) => {
-      ops.delete(key(gone));
-      if (successor) ops.set(key(successor), copy(successor));
-      if (name) notes.set(name, copy(note));
-    },
-    note: async (name) => copy(notes.get(name)),
-    setNote: async (name, value) => { notes.set(name, copy(value)); },
-    dropNotes: async (names, name, note) => {
-      for (const one of names) notes.delete(one);
-      if (name) notes.set(name, copy(note));
-    },
+    putOp: (op) => records.write([ofOp(op)]),
+    // One transaction: the acknowledged operation goes, its successor learns the version, the sequence moves on.
+    settle: (gone, successor, key, note) => records.write([noOp(gone)].concat(successor ? ofOp(successor) : [], key ? ofNote(key, note) : [])),
+    note: async (key) => copy(await records.get("notes", key)),
+    setNote: (key, value) => records.write([ofNote(key, value)]),
+    // Drops some notes and keeps one, in one transaction.
+    dropNotes: (keys, key, note) => records.write(keys.map((one) => ofNote(one)).concat(key ? ofNote(key, note) : [])),
   };
 }

@@ -24,7 +24,6 @@ let claim = null;
 let sitting = null;
 let rest = null;
 let redraw = () => {};
-let degraded = false;
 let loading = false;
 let noReload = false;
 let finishing = false;
@@ -42,7 +41,7 @@ shell.possible().then((yes) => {
   if (sitting) sitting.refreshBanners();
 });
 
-const watch = createWatch({ send: api.watch, keep, load: (key) => store.note(key) });
+const watch = createWatch({ send: api.watch, keep: (key, note) => store.setNote(key, note), load: (key) => store.note(key) });
 const watched = () => Boolean(claim && claim.session.lockdown !== "none");
 
 const clock = createClock({
@@ -114,18 +113,17 @@ async function claimSecret(code) {
   const kept = await store.note("asked");
   if (kept && kept.code === code) return kept.secret;
   const secret = newId() + newId().slice(0, 8);
-  await keep("asked", { code, secret });
+  await store.setNote("asked", { code, secret });
   return secret;
 }
 
 // Made up once for this tablet. Read again before a claim: of two pages that made one up, the store knows which holds.
 async function nameDevice() {
-  let id = await store.note("device").catch(() => null);
+  let id = await store.note("device");
   if (!id) {
-    id = store.durable ? "" : otherwise();
+    id = store.durable() ? "" : otherwise();
     id = id || newId();
-    await keep("device", id);
-    if (!store.durable) otherwise(id);
+    if (!(await store.setNote("device", id))) otherwise(id);
   }
   api.useDevice(id);
 }
@@ -147,20 +145,12 @@ async function useClaim(facts) {
   claim = { attempt: facts.attempt, tablet: facts.tablet, csrf: facts.csrf, candidate: facts.candidate, session: facts.session };
   markPractice();
   api.useToken(claim.csrf);
-  await keep("claim", claim);
+  await store.setNote("claim", claim);
 }
 
 // The band and the word under everything: nobody takes a practice session for the real one.
 function markPractice() {
   document.body.classList.toggle("practice", Boolean(claim && claim.session.practice));
-}
-
-async function keep(key, value) {
-  try {
-    await store.setNote(key, value);
-  } catch (error) {
-    onDegraded();
-  }
 }
 
 function showWaiting() {
@@ -184,14 +174,14 @@ async function finish(facts) {
   const ended = await wipe(facts, true);
   const { attempt, facts: told } = ended;
   if (attempt && !rest && (await store.ops(attempt)).length) sendRest(ended);
-  show(() => screens.done({ facts: told, time: told.at_ms ? hms(told.at_ms) : "", left: rest ? rest.count() : 0, next: () => { forget(); showSeatCode(""); } }));
+  show(() => screens.done({ facts: told, time: told.at_ms ? hms(told.at_ms) : "", left: rest ? rest.count() : 0, wiped: store.wiped(), next: () => { forget(); showSeatCode(""); } }));
   clock.start();
 }
 
 // Everything of the paper leaves the tablet; what is needed to send what is left of its answers stays.
 async function wipe(facts, evenWithoutClaim) {
   watch.stop();
-  const noted = last || (await store.note("last").catch(() => null));
+  const noted = last || (await store.note("last"));
   const attempt = claim ? claim.attempt : noted && evenWithoutClaim ? noted.attempt : "";
   const same = noted && noted.attempt === attempt ? noted : {};
   if (sitting) {
@@ -199,7 +189,7 @@ async function wipe(facts, evenWithoutClaim) {
     sitting.forget();
     sitting = null;
   }
-  const known = await store.note("room/" + attempt).catch(() => null);
+  const known = await store.note("room/" + attempt);
   const ended = Object.assign(same, { handed: (same.handed || 0) + forProctor, attempt, facts: facts || same.facts || { missed: 0 }, next: known ? known.next : same.next || 1 });
   forProctor = 0;
   if (claim) Object.assign(ended, { tablet: claim.tablet, csrf: claim.csrf });
@@ -223,13 +213,13 @@ function sendRest(ended) {
     if (reply.released) ended.handed += 1;
     else if (op.kind === "answer" && reply.outcome === "late") ended.facts.missed = (ended.facts.missed || 0) + 1;
     ended.next = op.sent.seq + 1;
-    keep("last", ended);
+    store.setNote("last", ended);
   };
   const refresh = (failure) => (failure.expected ? Promise.resolve({ tablet: ended.tablet, next_seq: failure.expected }) : Promise.reject(new Error("closed")));
   stuck = false;
   rest = createQueue({
     store, newId, send: api.sendOp, refresh, changed, acknowledged, rejected: changed,
-    gone: () => { stuck = true; changed(); }, degraded: onDegraded, handedIn: changed, opened: () => {},
+    gone: () => { stuck = true; changed(); }, handedIn: changed, opened: () => {},
   });
   rest.start({ attempt: ended.attempt, tablet: ended.tablet, next_seq: ended.next, fresh: true }, {}).then(() => rest && rest.flush());
 }
@@ -278,12 +268,12 @@ async function withoutRoom() {
 
 async function enterPaper(document_, fresh) {
   await useClaim(Object.assign({}, document_, claim && claim.attempt === document_.attempt && !fresh ? claim : {}));
-  if (fresh) await keep("paper/" + claim.attempt, document_);
+  if (fresh) await store.setNote("paper/" + claim.attempt, document_);
   const needed = await modulesFor(document_);
   if (sitting) await sitting.stop();
   sitting = await needed.sitting.createSitting({
-    root, store, clock, claim, shell, send: api.sendOp, sendSettings: api.settings, fetchPaper, keep, degraded: onDegraded, finished, gone: onGone, released: () => { forProctor += 1; }, language: switchLanguage, say,
-    isDegraded: () => degraded || !store.durable, noReload: () => noReload,
+    root, store, clock, claim, shell, send: api.sendOp, sendSettings: api.settings, fetchPaper, finished, gone: onGone, released: () => { forProctor += 1; }, language: switchLanguage, say,
+    noReload: () => noReload,
   }, document_, fresh, needed.kinds, needed.media);
   // How much time is left, an old copy cannot know.
   clock.take(fresh ? document_.clock : { s: "running", left: null, v: null });
@@ -355,16 +345,9 @@ async function leave(facts) {
   show(() => {
     const left = rest ? rest.count() : answers.length;
     const sending = Boolean(rest) && !stuck && !rest.empty();
-    return screens.gone({ sentence: pick(facts) || t("common.no_answer"), left, sending, handed: ended.handed, wiped: MOVED.includes(code) && Boolean(ended.attempt),
+    return screens.gone({ sentence: pick(facts) || t("common.no_answer"), left, sending, kept: store.durable(), handed: ended.handed, wiped: MOVED.includes(code) && Boolean(ended.attempt) && store.wiped(),
       again: sending ? null : () => { forget(); showSeatCode(""); } });
   });
-}
-
-function onDegraded() {
-  if (!degraded) {
-    degraded = true;
-    if (sitting) sitting.refreshBanners();
-  }
 }
 
 function onClockBefore(now) {
@@ -372,6 +355,15 @@ function onClockBefore(now) {
   if (loading || (ended && now.s === "closed")) return;
   if (now.s === "running" || now.s === "paused" || now.s === "closed") setTimeout(() => sitting || loadPaper(), Math.random() * START_SPREAD_MS);
   else if (now.s === "done" && !ended) finished(null);
+}
+
+// What is kept here, or still to be deleted, is not what it was.
+let stood = "";
+function onStore() {
+  if (sitting) sitting.refresh();
+  const stands = String([store.durable(), store.wiped()]);
+  if (stands !== stood && root.querySelector(".done, .gone")) redraw();
+  stood = stands;
 }
 
 // ---- start
@@ -383,6 +375,7 @@ async function giveUp() {
   if (rest) await rest.stop();
   if (sitting) await sitting.stop();
   [sitting, rest] = [null, null];
+  store.letGo();
   showOtherTab();
 }
 
@@ -397,7 +390,7 @@ async function take() {
 }
 
 async function begin() {
-  claim = (await store.note("claim").catch(() => null)) || null;
+  claim = (await store.note("claim")) || null;
   markPractice();
   if (claim) api.useToken(claim.csrf);
   await loadPaper();
@@ -408,7 +401,7 @@ async function start() {
   window.addEventListener("pagehide", () => { if (sitting) sitting.queue.flush(); });
   document.addEventListener("visibilitychange", () => { if (document.hidden && sitting) sitting.queue.flush(); });
   await askForKeys();
-  store = await openStore();
+  store = await openStore(onStore);
   await nameDevice();
   if (await tabs.open()) await begin();
   else showOtherTab();

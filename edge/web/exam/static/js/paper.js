@@ -11,7 +11,8 @@ function stepsOf(parts) {
 }
 
 // `marks` = {flags, conflicts, late, rejected, grace, paused, noted, at, part, left}: what only this tablet knows; it is kept over a reload.
-export function createPaper(document_, marks, pending) {
+// `pending(id)`: its last operation that the room does not have; `where(op)`: where that is, as in queue.js.
+export function createPaper(document_, marks, pending, where) {
   const items = stepsOf(document_.parts);
   const saved = Object.assign({}, document_.responses);
   const kept = Object.assign({ flags: {}, conflicts: {}, late: {}, rejected: {}, grace: {}, paused: {}, noted: {}, at: 0, part: null, left: {} }, marks);
@@ -23,10 +24,10 @@ export function createPaper(document_, marks, pending) {
     return saved[id] ? saved[id].value : [];
   }
 
-  // "none" | "keeping" | "tablet" | "saved" | "grace" | "noted" | "conflict" | "late" | "paused" | "rejected"
+  // "none" | "keeping" | "page" | "tablet" | "saved" | "grace" | "noted" | "conflict" | "late" | "paused" | "rejected"
   function state(id) {
     const queued = pending(id);
-    if (queued) return queued.held ? "rejected" : queued.kept ? "tablet" : "keeping";
+    if (queued) return queued.held ? "rejected" : where(queued);
     if (kept.conflicts[id]) return "conflict";
     if (kept.rejected[id]) return "rejected";
     if (kept.late[id]) return "late";

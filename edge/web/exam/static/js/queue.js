@@ -7,7 +7,6 @@
 //         whose acknowledgement brings it.
 //   sent: {tablet, seq, base}, written down before the first try, and from then on nothing of it changes, so that a
 //         repeat is the same operation. An operation not yet sent may still be replaced by a newer choice.
-//   kept: it is in the store; turn: of its last choice. Neither is stored itself.
 //   held: why the room refused it, though it should not have: it is kept, shown, and tried again now and then, while
 //         those behind it go on. A newer choice takes its place.
 // One is sent at a time. A sequence number is spent only by an acknowledgement, so the numbers have no holes.
@@ -22,7 +21,7 @@ const LONGEST_AGE_MS = 604800000;
 
 // deps: store (idb.js); send(op) -> {outcome: "ok", reply} | {outcome: "retry" | "resync" | "token" | "gone" | "rejected",
 // failure, status}; refresh(failure) -> {tablet, next_seq} or throws; newId(); changed(); acknowledged(op, reply, same, more) -> what the
-// room has now, to be kept with the sequence number; handedIn(reply); rejected(op, failure); gone(failure); degraded().
+// room has now, to be kept with the sequence number; handedIn(reply); rejected(op, failure); gone(failure).
 export function createQueue(deps) {
   const { store } = deps;
   let attempt = "";
@@ -47,12 +46,13 @@ export function createQueue(deps) {
     attempt = facts.attempt;
     tablet = facts.tablet;
     ops = await store.ops(attempt);
-    lastN = ops.reduce((n, op) => Math.max(n, op.n), 0);
+    // Where the store could not be read there may be some of before: new ones are numbered far from theirs.
+    lastN = ops.reduce((n, op) => Math.max(n, op.n), store.blind() ? Date.now() : 0);
     const noted = await store.note(noteKey());
     // The room knows best; without it (reload while offline) what was noted here is the same or newer than the copy.
     nextSeq = facts.fresh || !noted || noted.tablet !== tablet ? facts.next_seq : Math.max(noted.next, facts.next_seq);
     learn(responses);
-    for (const op of ops) Object.assign(op, { readyAt: 0, kept: true });
+    for (const op of ops) op.readyAt = 0;
     stopped = false;
     pump();
   }
@@ -62,17 +62,17 @@ export function createQueue(deps) {
     for (const item of Object.keys(responses)) versions.set(item, responses[item].version);
   }
 
-  async function save(work) {
-    const done = work().catch(() => deps.degraded());
+  // The store keeps it or says that it cannot: what is answered goes to the room either way.
+  function save(done) {
     writing = Promise.all([writing, done]);
-    await done;
+    return done;
   }
 
   // A new operation's number: should another page have used it meanwhile, the next free one.
-  const add = (op) => save(async () => {
-    op.n = await store.addOp(plain(op));
+  async function add(op) {
+    op.n = await save(store.addOp(plain(op)));
     lastN = Math.max(lastN, op.n);
-  });
+  }
 
   async function put(item, value, delayMs) {
     const last = lastOf(item);
@@ -82,7 +82,7 @@ export function createQueue(deps) {
       last.held = null;
       last.resyncs = 0;
       stamp(last, delayMs);
-      await keep(last, () => save(() => store.putOp(plain(last))));
+      await keep(save(store.putOp(plain(last))));
     } else {
       await append("answer", item, value, last ? null : versions.get(item) || 0, delayMs);
     }
@@ -93,17 +93,13 @@ export function createQueue(deps) {
     const op = { attempt, n: ++lastN, op_id: deps.newId(), kind, item, value, base, sent: null, held: null, resyncs: 0 };
     stamp(op, delayMs);
     ops.push(op);
-    await keep(op, () => add(op));
+    await keep(add(op));
   }
 
   // The page says that an operation is on this tablet once it is, and not before.
-  async function keep(op, write) {
-    const turn = {};
-    Object.assign(op, { kept: false, turn });
+  async function keep(written) {
     deps.changed();
-    await write();
-    if (op.turn !== turn) return; // chosen anew meanwhile
-    op.kept = true;
+    await written;
     deps.changed();
   }
 
@@ -133,7 +129,7 @@ export function createQueue(deps) {
     const op = ops[ops.length - 1];
     if (!op || op.kind !== "handin" || op.sent) return false;
     ops.pop();
-    await save(() => store.settle(plain(op), null, null, null));
+    await save(store.settle(plain(op), null, null, null));
     deps.changed();
     return true;
   }
@@ -158,7 +154,7 @@ export function createQueue(deps) {
         }
         if (!op.sent) {
           op.sent = { tablet, seq: nextSeq, base: op.base };
-          await save(() => store.putOp(plain(op)));
+          await save(store.putOp(plain(op)));
         } else if (op.sent.tablet !== tablet) {
           await renew(op);
           continue;
@@ -217,7 +213,7 @@ export function createQueue(deps) {
     op.op_id = deps.newId();
     op.base = op.sent.base;
     op.sent = null;
-    await save(() => store.putOp(plain(op)));
+    await save(store.putOp(plain(op)));
   }
 
   async function acknowledge(op, reply) {
@@ -233,7 +229,7 @@ export function createQueue(deps) {
       if (successor) successor.base = applied ? reply.version : op.sent.base;
     }
     const note = { tablet, next: nextSeq, saved: deps.acknowledged(op, reply, same, successor !== null) };
-    await save(() => store.settle(plain(op), successor && plain(successor), noteKey(), note));
+    await save(store.settle(plain(op), successor && plain(successor), noteKey(), note));
     deps.changed();
     if (op.kind === "handin") deps.handedIn(reply);
     if (op.kind === "part") deps.opened(Number(op.value[0]), reply);
@@ -252,7 +248,7 @@ export function createQueue(deps) {
     op.resyncs = 0;
     op.held = failure;
     op.readyAt = performance.now() + HELD_MS;
-    await save(() => store.putOp(plain(op)));
+    await save(store.putOp(plain(op)));
     deps.rejected(op, failure);
     deps.changed();
   }
@@ -261,7 +257,7 @@ export function createQueue(deps) {
     ops.splice(ops.indexOf(op), 1);
     const successor = ops.find((other) => other.kind === "answer" && other.item === op.item && other.base === null) || null;
     if (successor) successor.base = op.sent.base;
-    await save(() => store.settle(plain(op), successor && plain(successor), null, null));
+    await save(store.settle(plain(op), successor && plain(successor), null, null));
     deps.rejected(op, failure);
     deps.changed();
   }
@@ -292,9 +288,13 @@ export function createQueue(deps) {
       return writing;
     },
     pending: (item) => lastOf(item),
+    // "keeping" | "tablet" | "page"
+    where: store.where,
     count: () => ops.filter((op) => op.kind === "answer").length,
     opening: () => ops.filter((op) => op.kind === "part").map((op) => Number(op.value[0])),
     handingIn: () => ops.some((op) => op.kind === "handin"),
+    // Whether all that is on its way would outlive a reload.
+    kept: () => ops.every((op) => store.where(op) !== "page"),
     unwanted: () => ops.filter((op) => op.held && op.kind === "answer").length,
     // Nothing is on its way; what is held stays.
     empty: () => ops.every((op) => op.held),

@@ -84,22 +84,23 @@ export function waiting({ claim, connected }) {
 }
 
 // facts: {answered, of, at_ms, late, missed}; only `missed` when the room closed the paper without being asked.
-export function done({ facts, time, left, next }) {
+export function done({ facts, time, left, wiped, next }) {
   const counted = typeof facts.answered === "number";
   const inTime = counted && !facts.late;
   return panel("done", t(inTime ? "exam.done_title" : "exam.closed_title"), h("div", { class: "tick", "aria-hidden": "true" }, "✓"),
     counted ? h("p", { class: "lead num" }, t("exam.done_counts", { answered: facts.answered, total: facts.of, time })) : null,
     inTime ? null : h("p", {}, t("exam.closed_lead")),
     facts.missed ? h("p", { class: "notice warn" }, t("exam.late_count", { count: facts.missed })) : null,
-    h("p", {}, t("exam.done_lead")), left ? h("p", { class: "notice warn", role: "status" }, t("exam.still_sending", { count: left })) : h("p", { class: "muted" }, t("exam.done_wiped")),
+    h("p", {}, t("exam.done_lead")), left ? h("p", { class: "notice warn", role: "status" }, t("exam.still_sending", { count: left })) : h("p", { class: wiped ? "muted" : "notice warn", role: "status" }, t(wiped ? "exam.done_wiped" : "exam.done_wiping")),
     h("button", { type: "button", class: "button", onclick: next }, t("exam.done_next")));
 }
 
-// left: answers still here; handed: those that the proctor has now; sending: whether they are on their way.
-export function gone({ sentence, left, handed, sending, wiped, again }) {
+// left: answers still here; kept: whether they would outlive a reload; handed: those that the proctor has now; sending:
+// whether they are on their way.
+export function gone({ sentence, left, kept, handed, sending, wiped, again }) {
   return panel("gone", t("exam.gone_title"), h("p", { class: "notice bad", role: "alert" }, sentence),
     handed ? h("p", { class: "notice good", role: "status" }, t("exam.gone_handed", { count: handed })) : null,
-    left ? h("p", { class: "notice warn" }, t(sending ? "exam.still_sending" : "exam.gone_kept", { count: left })) : null,
+    left ? h("p", { class: "notice warn" }, t(sending ? "exam.still_sending" : kept ? "exam.gone_kept" : "exam.gone_page", { count: left })) : null,
     wiped && !left ? h("p", { class: "muted" }, t("exam.gone_wiped")) : null,
     again ? h("button", { type: "button", class: "button main huge", onclick: again }, t("exam.gone_again")) : null);
 }
@@ -146,7 +147,7 @@ export function handInBox({ counts, unopened, toFirst, handIn, offline }) {
       : h("p", { class: "notice good" }, t("exam.handin_all", { total: counts.total })),
     unopened ? h("p", { class: "notice warn" }, t("exam.handin_unopened", { count: unopened })) : null,
     counts.flagged ? h("p", { class: "notice" }, t("exam.handin_flagged", { count: counts.flagged })) : null,
-    offline ? h("p", { class: "notice" }, t("exam.handin_offline")) : null,
+    offline ? h("p", { class: "notice" }, t(offline)) : null,
     h("p", {}, t("exam.handin_final")),
     toFirst ? h("button", { type: "button", class: "button", onclick: then(toFirst) }, t("exam.handin_first_unanswered")) : null,
     h("div", { class: "two" },

@@ -22,7 +22,7 @@ const WARN_MS = 300000;
 const FAR_MS = 10000;
 const SETTINGS_MS = 10000;
 
-// env: root, store, clock, claim, shell, send(op), fetchPaper(), keep(key, note), degraded(), finished(facts), gone(failure),
+// env: root, store, clock, claim, shell, send(op), fetchPaper(), finished(facts), gone(failure),
 // language(), say(text). kinds and media: see kinds/ and media.js; media is null for a paper without any.
 export async function createSitting(env, document_, fresh, kinds, media) {
   const { store, clock, claim } = env;
@@ -43,10 +43,10 @@ export async function createSitting(env, document_, fresh, kinds, media) {
   let begun = false;
 
   const queue = createQueue({
-    store, newId, send: env.send, refresh: refreshPaper, changed: refresh, acknowledged, rejected, gone: env.gone, degraded: env.degraded, handedIn,
+    store, newId, send: env.send, refresh: refreshPaper, changed: refresh, acknowledged, rejected, gone: env.gone, handedIn,
     opened: (index, reply) => { if (reply.clock) clock.take(reply.clock); },
   });
-  const paper = createPaper(document_, marks, queue.pending);
+  const paper = createPaper(document_, marks, queue.pending, queue.where);
   const parts = createParts(paper, queue, clock);
   settingsBox.apply(settings);
   const kit = { kinds, media, second: () => settings.second, canSpeak: speech.canSpeak };
@@ -63,7 +63,7 @@ export async function createSitting(env, document_, fresh, kinds, media) {
     return body;
   }
 
-  const keepMarks = () => env.keep("marks/" + attempt, paper.marks);
+  const keepMarks = () => store.setNote("marks/" + attempt, paper.marks);
 
   function choose(item, value, wait) {
     if (queue.handingIn()) return;
@@ -119,12 +119,12 @@ export async function createSitting(env, document_, fresh, kinds, media) {
     clearTimeout(settingsTimer);
     const told = settings;
     unsent = true;
-    await env.keep("settings/" + attempt, Object.assign({ unsent: true }, told));
+    await store.setNote("settings/" + attempt, Object.assign({ unsent: true }, told));
     const result = await env.sendSettings(told);
     if (stopped || told !== settings) return;
     if (result.ok) {
       unsent = false;
-      await env.keep("settings/" + attempt, told);
+      await store.setNote("settings/" + attempt, told);
     } else if (result.status === 0 || result.status >= 500) settingsTimer = setTimeout(keepSettings, SETTINGS_MS);
   }
 
@@ -139,7 +139,7 @@ export async function createSitting(env, document_, fresh, kinds, media) {
     }
     settings = Object.assign({}, settingsBox.PLAIN, body.settings);
     settingsBox.apply(settings);
-    env.keep("settings/" + attempt, settings);
+    store.setNote("settings/" + attempt, settings);
     if (begun) view.show(view.index(), false);
   }
 
@@ -242,7 +242,7 @@ export async function createSitting(env, document_, fresh, kinds, media) {
     const left = queue.count();
     if (queue.handingIn()) {
       if (clock.connected()) return { kind: "handing", title: t("exam.handing_title"), lead: t("exam.handing_lead"), left };
-      return { kind: "handing", title: t("exam.handing_kept_title"), lead: t("exam.handing_lead"), warn: t("exam.handing_offline"), left, acts: byItself ? [] : [[t("exam.handin_no"), backToPaper]] };
+      return { kind: "handing", title: t(queue.kept() ? "exam.handing_kept_title" : "exam.handing_page_title"), lead: t("exam.handing_lead"), warn: t("exam.handing_offline"), left, acts: byItself ? [] : [[t("exam.handin_no"), backToPaper]] };
     }
     if (clock.state() === "paused") return { kind: "paused", title: t("exam.paused_title"), lead: t("exam.paused_lead"), left };
     if (timeIsOver()) {
@@ -309,10 +309,10 @@ export async function createSitting(env, document_, fresh, kinds, media) {
     if (stopped || !begun) return;
     const notices = [];
     const connected = clock.connected();
-    if (env.isDegraded()) notices.push({ kind: "bad", text: t("exam.memory_banner") });
-    if (!connected) notices.push({ kind: "warn", text: t("exam.offline_banner") });
+    if (!store.durable()) notices.push({ kind: "bad", text: t("exam.memory_banner") });
+    if (!connected) notices.push({ kind: "warn", text: t(store.durable() ? "exam.offline_banner" : "exam.offline_page_banner") });
     else if (queue.count() > 1) notices.push({ kind: "", text: t("exam.pending_banner", { count: queue.count() }) });
-    if (!env.shell.ready() && env.noReload()) notices.push({ kind: connected ? "" : "bad", text: t("exam.no_reload_banner") });
+    if (!env.shell.ready() && env.noReload() && store.durable()) notices.push({ kind: connected ? "" : "bad", text: t("exam.no_reload_banner") });
     const odd = paper.items.findIndex((item, index) => index !== view.index() && paper.state(item.id) === "conflict");
     if (odd >= 0) notices.push({ kind: "warn", text: t("exam.conflict_go", { n: paper.items[odd].n }), act: () => go(odd) });
     view.banners(connected, notices);
@@ -340,7 +340,7 @@ export async function createSitting(env, document_, fresh, kinds, media) {
     queue.flush();
     const first = paper.items.findIndex((item, index) => !paper.answered(item.id) && parts.reachable(index));
     const open = parts.left() !== 0 && first >= 0;
-    openBox(screens.handInBox({ counts: paper.counts(), unopened: parts.unopened().length, toFirst: open ? () => go(first) : null, handIn: () => queue.handIn(), offline: !clock.connected() }));
+    openBox(screens.handInBox({ counts: paper.counts(), unopened: parts.unopened().length, toFirst: open ? () => go(first) : null, handIn: () => queue.handIn(), offline: clock.connected() ? "" : store.durable() ? "exam.handin_offline" : "exam.handin_page" }));
   }
 
   await queue.start({ attempt, tablet: document_.tablet, next_seq: document_.next_seq, fresh }, document_.responses);

@@ -151,7 +151,7 @@ export function createView(root, claim, paper, kit, acts) {
     if (!reachable) said.push(t("exam.cell_locked"));
     setText(cell, item.n);
     cell.dataset.corner = trouble ? "!" : flagged ? "⚑" : "";
-    cell.className = "cell num" + (full ? " full" : "") + (state === "tablet" || state === "keeping" ? " way" : "");
+    cell.className = "cell num" + (full ? " full" : "") + (["tablet", "keeping", "page"].includes(state) ? " way" : "");
     cell.disabled = !reachable;
     cell.setAttribute("aria-label", item.n + ", " + said.join(", "));
     if (current) cell.setAttribute("aria-current", "step");
@@ -177,6 +177,7 @@ export function createView(root, claim, paper, kit, acts) {
       none: ["", t("exam.state_none")],
       keeping: ["way", t("exam.state_keeping")],
       tablet: ["way", t("exam.state_tablet")],
+      page: ["bad", t("exam.state_page")],
       saved: ["good", t("exam.state_saved", { time: hms(paper.savedAt(item.id)) })],
       grace: ["good", t("exam.state_grace", { time: hms(paper.savedAt(item.id)) })],
       noted: ["good", t("exam.state_noted", { time: hms(paper.savedAt(item.id)) })],

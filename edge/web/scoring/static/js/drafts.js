@@ -15,6 +15,7 @@ export function makeDrafts({ store, prefix, post, changed }) {
 
   async function load() {
     for (const { key, value } of await store.under(prefix)) {
+      value.pushing = false; // of a page that was cut off while it sent
       records.set(key, value);
       if (value.dirty || value.sent) push(key);
     }
@@ -38,7 +39,10 @@ export function makeDrafts({ store, prefix, post, changed }) {
     const record = open(person, rubric);
     record.dirty = true;
     record.held = "";
-    keep(key).then(() => push(key));
+    keep(key).then(() => {
+      changed();
+      push(key);
+    });
     changed();
   }
 
@@ -114,12 +118,14 @@ export function makeDrafts({ store, prefix, post, changed }) {
 
   const unsaved = () => Array.from(records.values()).filter((one) => one.dirty || one.sent).length;
   const retry = () => Array.from(records.keys()).forEach(push);
-  return { load, find, open, change, adopt, insist, drop, unsaved, retry };
+  // "tablet" | "keeping" | "page"
+  const where = (record) => store.where(keyOf(record.person, record.rubric));
+  return { load, find, open, change, adopt, insist, drop, unsaved, retry, where };
 }
 
-// In words for the examiner: where this draft is.
+// Where this draft is: "none", "room", or "here" alone.
 export function whereIs(record) {
   if (!record) return "none";
-  if (record.dirty || record.sent || record.stale || record.held) return "tablet";
+  if (record.dirty || record.sent || record.stale || record.held) return "here";
   return record.saved_ms ? "room" : "none";
 }

@@ -47,7 +47,7 @@ export function drawPictures(app, { who, rubric, detail, updates, refresh }) {
     replace(shown,
       there.map((one, at) => h("li", {}, h("img", { src: app.root + "/pictures/" + one.id, alt: t("scoring.picture_alt", { n: at + 1 }) }),
         h("span", { class: "small" }, "✓ " + t("scoring.picture_there")), h("button", { type: "button", class: "button slim", onclick: () => remove(one.id) }, t("scoring.picture_remove")))),
-      waiting.map((one) => h("li", {}, h("img", { src: localUrl(one), alt: t("scoring.picture_alt", { n: there.length + 1 }) }), h("span", { class: "small num" }, one.refused ? "! " + one.refused.message : t("scoring.picture_waits", { sent: one.sent, parts: one.parts })))));
+      waiting.map((one) => h("li", {}, h("img", { src: localUrl(one), alt: t("scoring.picture_alt", { n: there.length + 1 }) }), h("span", { class: "small num" }, one.refused ? "! " + one.refused.message : t(app.store.durable() ? "scoring.picture_waits" : "scoring.picture_page", { sent: one.sent, parts: one.parts })))));
   });
   return h("section", { class: "card" }, h("h2", {}, t("scoring.pictures")), h("p", { class: "small muted" }, t("scoring.pictures_lead", { most })), shown, input, label);
 }

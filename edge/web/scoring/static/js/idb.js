@@ -1,68 +1,28 @@
 // What must survive a reload or a flat battery: drafts, acts and sheets the room has not acknowledged, pictures to send.
-// One list of keys and values; without IndexedDB the same calls work in memory, and `durable` is false.
+// One list of keys and values. Nothing here fails: what the database does not take stays in this page, and `durable()`
+// and `where()` say so (store.js).
+
+import { openRecords } from "/ui/static/js/store.js";
 
 const NAME = "examroom-scoring";
-const STRICT = { durability: "strict" };
+const record = (key, value) => ({ name: "kept", key, value });
 
-export async function openStore() {
-  try {
-    return durableStore(await open());
-  } catch (error) {
-    return memoryStore();
+// `changed()`: what is kept may be another than before. Writes resolve to whether the database has it.
+export async function openStore(changed = () => {}, times) {
+  const records = await openRecords(NAME, (db) => db.createObjectStore("kept"), changed, times);
+  async function under(prefix) {
+    const range = () => IDBKeyRange.bound(prefix, prefix + "\uffff");
+    const found = await records.all("kept", (kept) => [kept.getAllKeys(range()), kept.getAll(range())],
+      ([keys, values]) => keys.map((key, at) => record(key, values[at])), (key) => key.startsWith(prefix));
+    return found.map(({ key, value }) => ({ key, value })).sort((a, b) => (a.key < b.key ? -1 : 1));
   }
-}
-
-function open() {
-  return new Promise((resolve, reject) => {
-    const asked = indexedDB.open(NAME, 1);
-    asked.onupgradeneeded = () => asked.result.createObjectStore("kept");
-    asked.onsuccess = () => resolve(asked.result);
-    asked.onerror = () => reject(asked.error);
-    asked.onblocked = () => reject(new Error("blocked"));
-  });
-}
-
-function durableStore(db) {
-  db.onversionchange = () => db.close();
-  const write = (work) => new Promise((resolve, reject) => {
-    const transaction = db.transaction(["kept"], "readwrite", STRICT);
-    transaction.oncomplete = () => resolve();
-    transaction.onerror = transaction.onabort = () => reject(transaction.error);
-    work(transaction.objectStore("kept"));
-  });
   return {
-    durable: true,
-    put: (key, value) => write((kept) => kept.put(value, key)),
-    drop: (key) => write((kept) => kept.delete(key)),
-    get: (key) => new Promise((resolve, reject) => {
-      const asked = db.transaction("kept").objectStore("kept").get(key);
-      asked.onsuccess = () => resolve(asked.result);
-      asked.onerror = () => reject(asked.error);
-    }),
-    under: (prefix) => new Promise((resolve, reject) => {
-      const found = [];
-      const asked = db.transaction("kept").objectStore("kept").openCursor(IDBKeyRange.bound(prefix, prefix + "\uffff"));
-      asked.onsuccess = () => {
-        if (!asked.result) {
-          resolve(found);
-          return;
-        }
-        found.push({ key: asked.result.key, value: asked.result.value });
-        asked.result.continue();
-      };
-      asked.onerror = () => reject(asked.error);
-    }),
-  };
-}
-
-function memoryStore() {
-  const kept = new Map();
-  return {
-    durable: false,
-    put: async (key, value) => { kept.set(key, value); },
-    drop: async (key) => { kept.delete(key); },
-    get: async (key) => kept.get(key),
-    under: async (prefix) => Array.from(kept.keys()).filter((key) => key.startsWith(prefix)).sort().map((key) => ({ key, value: kept.get(key) })),
+    durable: records.durable,
+    where: (key) => records.where("kept", key),
+    put: (key, value) => records.write([record(key, value)]),
+    drop: (key) => records.write([record(key)]),
+    get: (key) => records.get("kept", key),
+    under,
   };
 }
 

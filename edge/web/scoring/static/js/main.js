@@ -21,9 +21,10 @@ const holder = byId("sheet");
 const bar = byId("kept");
 
 async function start() {
-  const store = await openStore();
+  let app = null;
+  const store = await openStore(() => app && redraw());
   const own = facts.staff + "/" + facts.session + "/";
-  const app = { facts, root, store, board: null, online: null, open: null, tablet: tabletId(), stranger: false };
+  app = { facts, root, store, board: null, online: null, open: null, tablet: tabletId(), stranger: false };
   const post = (path, body) => send(path, Object.assign({ tablet: app.tablet }, body));
   const redraw = () => { drawBar(app); if (app.open) app.open.update(); else if (app.board) drawList(holder, app); };
 
@@ -139,18 +140,20 @@ function drawBar(app) {
   const waiting = app.queue.waiting() + app.drafts.unsaved() + app.pictures.waiting();
   const sheets = app.signing.waiting();
   const refused = refusedOf(app);
-  const now = JSON.stringify([app.online, app.stranger, waiting, sheets.length, refused.map((each) => [each.what, each.at, each.one.refused])]);
+  const now = JSON.stringify([app.store.durable(), app.online, app.stranger, waiting, sheets.length, refused.map((each) => [each.what, each.at, each.one.refused])]);
   if (now === drawn) return;
   drawn = now;
   const parts = [];
-  if (app.online === false) parts.push(h("p", { class: "notice warn" }, t("scoring.offline") + (app.store.durable && navigator.serviceWorker && navigator.serviceWorker.controller ? "" : " " + t("scoring.no_reload"))));
+  const durable = app.store.durable();
+  if (!durable) parts.push(h("p", { class: "notice bad", role: "alert" }, t("scoring.memory")));
+  if (app.online === false) parts.push(h("p", { class: "notice warn" }, t(durable ? "scoring.offline" : "scoring.offline_page") + (durable && navigator.serviceWorker && navigator.serviceWorker.controller ? "" : " " + t("scoring.no_reload"))));
   if (app.stranger) parts.push(h("div", { class: "notice bad", role: "alert" }, h("span", {}, t("scoring.stranger")), h("button", { type: "button", class: "button", onclick: () => location.reload() }, t("scoring.stranger_reload"))));
   if (refused.length) parts.push(drawRefused(app, refused));
   if (sheets.length) {
     parts.push(h("div", { class: "notice warn signwait" }, h("span", {}, t("scoring.sign_waiting", { count: sheets.length })),
       app.online ? h("button", { type: "button", class: "button main", onclick: () => app.signing.ask() }, t("scoring.sign_now")) : null));
   }
-  if (waiting) parts.push(h("p", { class: "small muted", role: "status" }, t("scoring.only_here", { count: waiting })));
+  if (waiting) parts.push(h("p", { class: "small muted", role: "status" }, t(durable ? "scoring.only_here" : "scoring.only_page", { count: waiting })));
   replace(bar, parts);
 }
 

@@ -34,11 +34,8 @@ export function makeQueue({ store, prefix, post, told, refused, changed, roomNow
     const op = { n: lastN, op_id: newId(), path, body, made: Date.now() - ago, room: room && room - ago, mono: performance.now() - ago, load: LOAD, refused: null };
     ops.push(op);
     changed();
-    try {
-      await store.put(keyOf(op), op);
-    } finally {
-      flush();
-    }
+    await store.put(keyOf(op), op);
+    flush();
     return op;
   }
 

@@ -110,8 +110,8 @@ export function drawSheet(holder, app, person, rubricId, leave) {
     updates.push(() => {
       const one = app.drafts.find(person, rubricId);
       const state = whereIs(one);
-      setText(place, state === "room" ? "✓ " + t("scoring.saved_room", { time: hms(one.saved_ms) }) : state === "tablet" ? "! " + t("scoring.on_tablet") : "");
-      place.className = "small where " + (state === "tablet" ? "warn" : "muted");
+      setText(place, state === "room" ? "✓ " + t("scoring.saved_room", { time: hms(one.saved_ms) }) : state === "here" ? "! " + t("scoring.on_" + app.drafts.where(one)) : "");
+      place.className = "small where " + (state === "here" ? "warn" : "muted");
     });
     return place;
   }
@@ -121,7 +121,7 @@ export function drawSheet(holder, app, person, rubricId, leave) {
     if (mode === "signed") {
       replace(holder, head(), drawSigned(app, { who, rubric, detail: () => detail, updates, correct: startCorrection, refresh: app.poll }));
     } else if (mode === "waiting") {
-      replace(holder, head(), h("div", { class: "notice warn" }, t("scoring.waits_here")),
+      replace(holder, head(), h("div", { class: "notice warn" }, t(app.store.durable() ? "scoring.waits_here" : "scoring.waits_page")),
         h("button", { type: "button", class: "button", onclick: async () => { await app.signing.reopen(person, rubricId); update(); } }, t("scoring.reopen")));
     } else {
       const running = h("output", { class: "running num", "aria-live": "polite" });

@@ -103,7 +103,7 @@ export function makeSigning({ app, prefix, post, changed, signed }) {
         if (tryAgain(failure) && failure.status !== 429) {
           await keep(one);
           dialog.close();
-          toast("warn", t("scoring.kept", { name: who.name }), 10);
+          toast("warn", t(app.store.durable() ? "scoring.kept" : "scoring.kept_page", { name: who.name }), 10);
           done(null);
           return;
         }
