@@ -57,6 +57,8 @@ class Part:
 
     lines: list[Line]
     over: list[tuple[str, str]] = field(default_factory=list)
+    hidden: list[int] = field(default_factory=list)
+    """Rows with something in them that a person does not see."""
 
 
 class Book(Protocol):
@@ -114,7 +116,7 @@ class _Workbook:
             raise BadInput("roster_unreadable", file=sheet) from error
         last = lines[-1][0] if lines else 0
         over += [(f"{sheet}!{area.coord}", "roster_cell_merged") for area in merged if area.min_row <= last]
-        return Part(lines, over)
+        return Part(lines, over, [number for number, _ in lines if number in cells.hidden])
 
     def others(self) -> list[str]:
         found = []
