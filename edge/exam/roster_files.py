@@ -214,7 +214,8 @@ def _text_book(file: Path) -> _TextBook:
     content = _decoded(file)
     if "\0" in content:
         raise BadInput("roster_unreadable", file=file.name)
-    first = content.lstrip().partition("\n")[0]
+    # of the first line with any: a sheet's name may stand alone before it
+    first = next((line for line in content.splitlines() if any(sign in line for sign in ",\t;")), "")
     delimiter = max(",\t;", key=first.count)
     sheets: dict[str, list[Line]] = {}
     name, started, before = FIRST, False, 0

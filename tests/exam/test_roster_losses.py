@@ -237,6 +237,14 @@ def test_in_a_csv_as_well(tmp_path: Path, old: str, new: str, where: str, code: 
     assert any(place.startswith(where) and said == code for place, said in told), told
 
 
+def test_a_csv_with_semicolons_says_the_same(tmp_path: Path) -> None:
+    commas, semicolons = tmp_path / "a.csv", tmp_path / "b.csv"
+    write_template(commas)
+    semicolons.write_text(commas.read_text(encoding="utf-8-sig").replace(",", ";"))
+    found = [read_roster(file, Problems()).document for file in (commas, semicolons)]
+    assert found[0]["candidates"] == found[1]["candidates"] != []
+
+
 def test_a_roster_with_settings_of_its_own_takes_none_from_elsewhere(template: Path, tmp_path: Path) -> None:
     problems = Problems()
     read_roster(altered(template, tmp_path), problems, settings=template)
