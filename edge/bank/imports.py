@@ -48,11 +48,12 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Imported:
-    """`bank` is None exactly when there are problems."""
+    """`bank` is None exactly when there are problems; `warnings` do not stop an import."""
 
     bank: BankDocument | None
     problems: tuple[Problem, ...]
     items: int
+    warnings: tuple[Problem, ...] = ()
 
 
 def import_files(files: Sequence[Path], wishes: Wishes, progress: Progress) -> Imported:
@@ -91,7 +92,7 @@ def import_files(files: Sequence[Path], wishes: Wishes, progress: Progress) -> I
             bank = BankDocument.model_validate(document)
         except ValidationError as error:
             _report(error, Draft("", {}, files[0].name), problems)
-    return Imported(None if problems.found else bank, tuple(problems.found), len(drafts))
+    return Imported(None if problems.found else bank, tuple(problems.found), len(drafts), tuple(problems.warned))
 
 
 def _read(path: Path, pool: MediaPool, problems: Problems, wishes: Wishes, step: Step) -> Batch:

@@ -53,7 +53,7 @@ _WARNINGS = frozenset(
         "bank_unit_certain",
     )
 )
-_REFERS = re.compile(
+REFERS = re.compile(
     r"^(以上|上述|前[两二三四]项).{0,3}(都|均|全|皆|是|对|正确|错)|[A-H][、和与及,，]\s*[A-H]\b"
     r"|\b(all|none|both|neither) of the (above|others)",
     re.IGNORECASE,
@@ -257,7 +257,7 @@ def _referring(items: Iterable[Item]) -> Iterator[Finding]:
     for item in _single(items):
         if isinstance(item, ChoiceItem) and item.type != "judgement":
             for option in item.options:
-                if _REFERS.search(option.text):
+                if REFERS.search(option.text):
                     yield Finding("bank_option_refers", (item.id,), f"{option.key} {option.text[:30]}")
 
 

@@ -61,14 +61,18 @@ class Fault(Exception):
 
 @dataclass
 class Problems:
-    """All of them, in the order they were found."""
+    """All of them, in the order they were found; `warned`: what is taken over in a way that somebody should know."""
 
     found: list[Problem] = field(default_factory=list)
+    warned: list[Problem] = field(default_factory=list)
 
     def add(self, where: str, item: str, code: str, **facts: object) -> None:
         problem = Problem(where, item, code, facts)
         if problem not in self.found[-20:]:  # one cause often shows in two checks
             self.found.append(problem)
+
+    def warn(self, where: str, item: str, code: str, **facts: object) -> None:
+        self.warned.append(Problem(where, item, code, facts))
 
 
 def explain(error: Mapping[str, Any]) -> tuple[str, dict[str, object]]:

@@ -30,11 +30,11 @@ from edge.errors import BadInput, Exists
 _MANY = 200  # items before a bar is worth its line
 
 
-def show_problems(problems: tuple[Problem, ...]) -> None:
+def show_problems(problems: tuple[Problem, ...], before: str = "") -> None:
     """All of them on the error output, one a line and language."""
     for problem in problems:
         name = f" [{problem.item}]" if problem.item else ""
-        click.echo(f"{problem.where}{name} {problem.sentence('zh')} / {problem.sentence('en')}", err=True)
+        click.echo(f"{before}{problem.where}{name} {problem.sentence('zh')} / {problem.sentence('en')}", err=True)
 
 
 @contextmanager
@@ -124,12 +124,15 @@ def _wishes(options: dict[str, Any]) -> Wishes:
 
 
 def _tell(done: Imported, target: Path, as_json: bool) -> None:
+    if not as_json:
+        show_problems(done.warnings, "注意 warning: ")
     if as_json:
         document = {
             "bank": None if done.bank is None else done.bank.bank,
             "items": done.items,
             "written": None if done.bank is None else str(target),
             "problems": [problem.as_json() for problem in done.problems],
+            "warnings": [problem.as_json() for problem in done.warnings],
         }
         click.echo(json.dumps(document, ensure_ascii=False))
     elif done.bank is None:

@@ -109,6 +109,8 @@ def create(
     try:
         with told(as_json):
             taken = look_at(source, context.photo_judge(), quiet=as_json)
+            if not as_json:  # whoever stops here has stored nothing
+                show(taken.notes)
             answer = _create(config, taken, bank_file, local_file, policy, only_check)
     except (VerificationFailed, Refused) as error:
         error.exit_code = 2  # a file that was given is not what it has to be
@@ -117,7 +119,6 @@ def create(
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False))
         return
-    show(taken.notes)
     done = "可以导入，没有存 / fit, nothing was stored" if only_check else "已建场次 / planned"
     click.echo(f"{answer['session']}: {answer['candidates']} 名考生 / candidates, {done}")
 

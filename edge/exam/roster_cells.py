@@ -138,10 +138,13 @@ def unfit(value: object, title: str) -> str | None:
     return None
 
 
-def tell_over(part: Part, problems: Problems) -> None:
-    """What lies over a sheet's cells, by the cells."""
+def tell_over(sheet: str, part: Part, problems: Problems) -> None:
+    """What lies over a sheet's cells, by the cells; and rows that are read although nobody sees them, by the first."""
     for where, code in part.over:
         problems.add(where, code, {"cells": where.partition("!")[2]})
+    if part.hidden:
+        first, count = part.hidden[0], len(part.hidden)
+        problems.add(f"{sheet}!{first}", "roster_row_hidden", {"count": count}, severity="warning", row=first)
 
 
 def rows_under(
@@ -151,7 +154,7 @@ def rows_under(
 
     A row with a cell that cannot be read is told and not given.
     """
-    tell_over(part, problems)
+    tell_over(sheet, part, problems)
     if not part.lines:
         problems.add(f"{sheet}!1", "roster_column_missing", {"column": needed[0]})
         return []

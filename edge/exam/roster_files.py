@@ -57,6 +57,8 @@ class Part:
 
     lines: list[Line]
     over: list[tuple[str, str]] = field(default_factory=list)
+    hidden: list[int] = field(default_factory=list)
+    """Rows with something in them that a person does not see."""
 
 
 class Book(Protocol):
@@ -114,7 +116,7 @@ class _Workbook:
             raise BadInput("roster_unreadable", file=sheet) from error
         last = lines[-1][0] if lines else 0
         over += [(f"{sheet}!{area.coord}", "roster_cell_merged") for area in merged if area.min_row <= last]
-        return Part(lines, over)
+        return Part(lines, over, [number for number, _ in lines if number in cells.hidden])
 
     def others(self) -> list[str]:
         found = []
@@ -212,7 +214,8 @@ def _text_book(file: Path) -> _TextBook:
     content = _decoded(file)
     if "\0" in content:
         raise BadInput("roster_unreadable", file=file.name)
-    first = content.lstrip().partition("\n")[0]
+    # of the first line with any: a sheet's name may stand alone before it
+    first = next((line for line in content.splitlines() if any(sign in line for sign in ",\t;")), "")
     delimiter = max(",\t;", key=first.count)
     sheets: dict[str, list[Line]] = {}
     name, started, before = FIRST, False, 0

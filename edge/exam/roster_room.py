@@ -73,7 +73,7 @@ def session_of(book: Book, problems: Problems) -> dict[str, Any] | None:
     """What 考场 says by the names of SESSION_KEYS, and with "@" behind them the cells; None where any of it is wrong,
     which is told. BadInput without the sheet."""
     part = part_of(book, SESSION)
-    tell_over(part, problems)
+    tell_over(SESSION, part, problems)
     found: dict[str, Any] = {}
     wrong: set[str] = {where for where, _ in part.over}
     for number, line in part.lines:
@@ -182,7 +182,7 @@ def _rows(
     problems: Problems, part: Part, name: str, columns: tuple[str, ...], optional: str = ""
 ) -> list[dict[str, Any]]:
     """A row with anything in it each; a sheet from before the `optional` last column was there still counts."""
-    tell_over(part, problems)
+    tell_over(name, part, problems)
     first, heading = part.lines[0] if part.lines else (1, {})
     titles = {at: text(cell) for at, cell in heading.items()}
     known = dict(enumerate(columns, start=1))
@@ -216,15 +216,17 @@ def _digits(row: Mapping[str, Any], column: str) -> str:
 
 
 def _pin(problems: Problems, row: Mapping[str, Any]) -> str:
-    """The PIN as it was typed, as far as the spreadsheet has kept it. BadInput where it has not."""
+    """The PIN as keys type it, as far as the spreadsheet has kept it. BadInput where it has not."""
     value, place = row["PIN"], str(row["PIN@"])
-    pin = text(value)
+    pin = "".join(sign for sign in unicodedata.normalize("NFKC", text(value)) if unicodedata.category(sign) != "Cf")
     number = isinstance(value, int | float)
     tidied = idcards.tidy(pin)
     if idcards.expanded(tidied) != tidied or (number and (len(pin) < PIN_DIGITS or abs(value) >= EXACT)):
         raise BadInput("roster_broken", where=place, detail=words("check_pin_number"))
     if len(pin) < 4:
         raise BadInput("roster_broken", where=place, detail=words("check_pin"))
+    if pin != text(value):
+        problems.add(place, "roster_cell_mended", {"column": "PIN"}, severity="mended", row=row["#"])
     if number:
         problems.add(place, "roster_pin_number", {"digits": len(pin)}, severity="warning", row=row["#"])
     return pin

@@ -2,7 +2,8 @@
 
 考场 session: one key and value a row. 考生 candidates: a person a row. 工作人员 staff: a member a row, with a PIN
 that is hashed here and kept nowhere. 工位 stations: a place a row, with the score sheet of the bank examined there;
-it may be empty or missing. How files are opened is in `roster_files`, how cells are read in `roster_cells`.
+it may be empty or missing. How files are opened is in `roster_files`, how cells are read in `roster_cells`, the sheets
+but for the candidates in `roster_room`, the empty roster in `roster_template`.
 """
 
 from __future__ import annotations
@@ -151,7 +152,12 @@ def _beside(folder: Path, wanted: list[Wanted], problems: Problems) -> dict[int,
 
 def _candidates(book: Book, people: People, problems: Problems) -> list[tuple[Row, dict[str, Any]]]:
     rows = rows_under(CANDIDATES, part_of(book, CANDIDATES), NEEDED_COLUMNS, CANDIDATE_COLUMNS, problems)
-    return [(row, found) for row in rows if (found := people.candidate(row)) is not None]
+    found = [(row, candidate) for row in rows if (candidate := people.candidate(row)) is not None]
+    longest = max((len(candidate["badge"] or "") for _, candidate in found), default=0)
+    for row, candidate in found:
+        if isinstance(row.cells.get("卡号"), int | float) and len(candidate["badge"] or "") < longest:
+            row.warn("卡号", "roster_badge_short", longest=longest)
+    return found
 
 
 # the document's fields of each column, in the order of the sheets

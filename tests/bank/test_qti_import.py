@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from edge.bank.imports import Imported, Wishes, import_files
 from edge.bank.items import CaseItem, ChoiceItem, FillItem, HotspotItem, MatchItem, OrderItem
+from edge.cli import main
 from support.banks import png
 
 V21 = "http://www.imsglobal.org/xsd/imsqti_v2p1"
@@ -447,3 +450,115 @@ def test_other_programs_ways_to_name_a_file_and_to_lay_out_a_value(tmp_path: Pat
         ('href="q.xml">', "/bank/", "bank_file_outside"),
     ):
         assert code in [problem.code for problem in read(resource, base).problems]
+
+
+ENTRY = '<p>写 <textEntryInteraction responseIdentifier="RESPONSE"/></p>'
+WORD = declared("RESPONSE", "string", "MPa")
+
+
+def matched(word: str, more: str) -> str:
+    test = f'<stringMatch {more}><variable identifier="RESPONSE"/><baseValue baseType="string">{word}</baseValue>'
+    sets = '<setOutcomeValue identifier="SCORE"><baseValue baseType="float">1</baseValue></setOutcomeValue>'
+    return (
+        f"<responseProcessing><responseCondition><responseIf>{test}</stringMatch>{sets}</responseIf>"
+        "</responseCondition></responseProcessing>"
+    )
+
+
+def mapping(*entries: str) -> str:
+    inner = "".join(f"<mapEntry {entry}/>" for entry in entries)
+    return declared("RESPONSE", "string", "MPa", more=f'<mapping defaultValue="0">{inner}</mapping>')
+
+
+MAP = f'<responseProcessing template="{RP}map_response"/>'
+KEPT = 'maxChoices="1" shuffle="false"'
+ALL_RIGHT = choice("1 m", "2 m", "以上都对", attrs=KEPT, prompt="几米")
+LAST = declared("RESPONSE", "identifier", "c2")
+STRICT = {
+    "case sensitive": (WORD, ENTRY, matched("MPa", 'caseSensitive="true"'), "bank_qti_case_counts"),
+    "case sensitive in a mapping": (
+        mapping('mapKey="MPa" mappedValue="1" caseSensitive="true"'),
+        ENTRY,
+        MAP,
+        "bank_qti_case_counts",
+    ),
+    "another case is worth nothing": (
+        mapping('mapKey="MPa" mappedValue="1"', 'mapKey="mpa" mappedValue="0"'),
+        ENTRY,
+        MAP,
+        "bank_qti_case_counts",
+    ),
+    "another width is worth nothing": (
+        mapping('mapKey="5" mappedValue="1"', 'mapKey="５" mappedValue="0"'),
+        ENTRY,
+        MAP,
+        "bank_qti_case_counts",
+    ),
+    "order that an option speaks of": (LAST, ALL_RIGHT, MATCH, "bank_qti_unshuffled"),
+    "the same in XML's other words": (LAST, ALL_RIGHT.replace('"false"', '"0"'), MATCH, "bank_qti_unshuffled"),
+    "a right answer among sensitive wrong ones": (
+        mapping('mapKey="五" mappedValue="1"', 'mapKey="IV" mappedValue="0" caseSensitive="true"').replace("MPa", "五"),
+        ENTRY,
+        MAP,
+        "",
+    ),
+    "string match with the declared answer": (
+        WORD,
+        ENTRY,
+        matched("", "").replace('<baseValue baseType="string"></baseValue>', '<correct identifier="RESPONSE"/>'),
+        "warns bank_qti_case_open",
+    ),
+    "match of words": (WORD, ENTRY, MATCH, "warns bank_qti_case_open"),
+    "mapping that leaves case open": (
+        mapping('mapKey="MPa" mappedValue="1"'), ENTRY, MAP, "warns bank_qti_case_open"
+    ),
+    "string match that leaves case open": (WORD, ENTRY, matched("MPa", ""), "warns bank_qti_case_open"),
+    "mask": (
+        declared("RESPONSE", "string", "五"),
+        ENTRY.replace("/></p>", ' patternMask="[一-九]"/></p>'),
+        MATCH,
+        "warns bank_qti_mask",
+    ),
+    "order": (ONE, choice("1 m", "2 m", "3 m", attrs=KEPT, prompt="几米"), MATCH, "warns bank_qti_shuffled"),
+    "judgement in its order": (ONE, choice("正确", "错误", attrs=KEPT, prompt="对吗"), MATCH, ""),
+    "case of no account": (WORD, ENTRY, matched("MPa", 'caseSensitive="false"'), ""),
+    "no letters": (declared("RESPONSE", "string", "五"), ENTRY, matched("五", 'caseSensitive="true"'), ""),
+    "case of no account in a mapping": (
+        mapping('mapKey="MPa" mappedValue="1" caseSensitive="false"'), ENTRY, MAP, ""
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STRICT)
+def test_what_the_item_is_stricter_in_is_refused_or_told(tmp_path: Path, name: str) -> None:
+    head, body, processing, said = STRICT[name]
+    done = run(tmp_path, item(head, body, processing, name="strict"))
+    told = [p.code for p in done.problems] + [f"warns {p.code}" for p in done.warnings]
+    assert told == [said] * bool(said)
+    assert (done.bank is None) == said.startswith("bank_")
+    for problem in (*done.problems, *done.warnings):
+        assert problem.item == "strict" and problem.where.startswith("package.zip:items/q0.xml <qti-")
+        assert "{" not in problem.sentence("zh") + problem.sentence("en")
+
+
+def test_who_imports_is_told_what_to_check(tmp_path: Path) -> None:
+    package = write_package(tmp_path, item(WORD, ENTRY, MATCH, name="strict"))
+    facts = (
+        "--test",
+        "theory",
+        "--topic",
+        "t",
+        "--difficulty",
+        "2",
+        "--standard",
+        "s",
+        "--edition",
+        "1",
+        "--clause",
+        "2",
+    )
+    words = ["bank", "import", str(package), "--name", "b", "--title", "题", *facts, "--out"]
+    shown = CliRunner().invoke(main, [*words, str(tmp_path / "a.json")])
+    assert shown.exit_code == 0 and "[strict]" in shown.output and "MPa" in shown.output
+    told = json.loads(CliRunner().invoke(main, [*words, str(tmp_path / "b.json"), "--json"]).output)
+    assert told["written"] and [one["code"] for one in told["warnings"]] == ["bank_qti_case_open"]

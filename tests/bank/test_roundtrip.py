@@ -31,6 +31,7 @@ def quiet(_label: str):  # type: ignore[no-untyped-def]
 
 def taken(done: Imported) -> BankDocument:
     assert done.bank is not None, [f"{p.where} {p.item} {p.sentence('en')}" for p in done.problems]
+    assert not done.warnings, "our own packages say all that we mean"
     return done.bank
 
 

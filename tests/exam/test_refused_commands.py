@@ -32,6 +32,7 @@ class Box:
         self.roster = folder / "roster.xlsx"
         assert self.run("session", "template", self.roster).exit_code == 0
         self.fill(E2="135790", E3="135790")
+        self.fill("考生", B2="张建国")
 
     def fill(self, sheet: str = "工作人员", **cells: str) -> None:
         book = load_workbook(self.roster)

@@ -87,6 +87,10 @@ def pasted(book: Workbook) -> None:
     book["考生"].add_image(Image(picture), "G3")
 
 
+def hidden(book: Workbook) -> None:
+    book["考生"].row_dimensions[3].hidden = book["考生"].row_dimensions[30].hidden = True
+
+
 PARTLY_STRUCK = CellRichText("架子工", TextBlock(InlineFont(strike=True), "二班"))
 
 
@@ -177,12 +181,25 @@ def test_what_is_whole_is_taken(template: Path, tmp_path: Path) -> None:
 
 def test_what_may_be_right_is_a_warning_by_its_cell(template: Path, tmp_path: Path) -> None:
     problems = Problems()
-    found = read_roster(altered(template, tmp_path, put("工作人员!E3", 135790), put("考生!B2", "张三")), problems)
+    found = read_roster(
+        altered(template, tmp_path, put("工作人员!E3", 135790), put("考生!B2", "张三"), put("考生!E3", 12345), hidden),
+        problems,
+    )
     assert not problems.errors() and len(found.document["candidates"]) == 2
     assert {(one.where, one.code, one.severity) for one in problems.found} == {
         ("工作人员!E3", "roster_pin_number", "warning"),
         ("考生!B2", "roster_example_left", "warning"),
+        ("考生!E3", "roster_badge_short", "warning"),
+        ("考生!3", "roster_row_hidden", "warning"),
     }
+
+
+def test_a_pin_is_kept_as_its_keys_type_it(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster_room, "PasswordHasher", lambda: SimpleNamespace(hash=str))
+    problems = Problems()
+    found = read_roster(altered(template, tmp_path, put("工作人员!E2", "０１２４６８\u200b")), problems).document
+    assert [one["pin_hash"] for one in found["staff"]] == ["012468", "135790"]
+    assert [(one.where, one.severity) for one in problems.found] == [("工作人员!E2", "mended")]
 
 
 def test_in_excel_what_is_typed_into_the_template_stays_as_it_is_typed(tmp_path: Path) -> None:
@@ -218,6 +235,14 @@ def test_in_a_csv_as_well(tmp_path: Path, old: str, new: str, where: str, code: 
         else [(str(refused.value.facts["where"]), refused.value.code)]
     )
     assert any(place.startswith(where) and said == code for place, said in told), told
+
+
+def test_a_csv_with_semicolons_says_the_same(tmp_path: Path) -> None:
+    commas, semicolons = tmp_path / "a.csv", tmp_path / "b.csv"
+    write_template(commas)
+    semicolons.write_text(commas.read_text(encoding="utf-8-sig").replace(",", ";"))
+    found = [read_roster(file, Problems()).document for file in (commas, semicolons)]
+    assert found[0]["candidates"] == found[1]["candidates"] != []
 
 
 def test_a_roster_with_settings_of_its_own_takes_none_from_elsewhere(template: Path, tmp_path: Path) -> None:

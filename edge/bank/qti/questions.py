@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from edge.bank.lint import REFERS
 from edge.bank.problems import Fault
 from edge.bank.qti.processing import Declared, Scored, number
 from edge.bank.qti.text import Shown, Words, shown_of, words_of
-from edge.bank.qti.tree import Node
+from edge.bank.qti.tree import FALSE, TRUE, Node
 from edge.domain.paper import LETTERS
 
 BLOCKS = {
@@ -39,6 +40,8 @@ class Source:
     """What our own metadata calls it, where there is any."""
     points: Decimal | None = None
     """What our own metadata says it is worth, where there is any."""
+    warn: Callable[[Fault], None] = lambda _fault: None
+    """Takes what somebody should know of an item that is taken over."""
 
 
 def is_interaction(node: Node) -> bool:
@@ -107,7 +110,7 @@ def _letters(choices: list[Node]) -> dict[str, str]:
 def _options(choices: list[Node], keys: Mapping[str, str], source: Source) -> list[dict[str, Any]]:
     options = []
     for choice in choices:
-        if choice.get("fixed") == "true":
+        if choice.get("fixed").strip() in TRUE:
             raise Fault("bank_qti_fixed", where=choice.place, detail=choice.get("identifier"))
         if choice.get("template-identifier") or choice.get("show-hide") == "hide":
             raise Fault("bank_qti_element", where=choice.place, element="template-identifier")
@@ -122,6 +125,16 @@ def _options(choices: list[Node], keys: Mapping[str, str], source: Source) -> li
             option["image"] = source.place_media(one)
         options.append(option)
     return options
+
+
+def _may_shuffle(node: Node, options: list[dict[str, Any]], source: Source) -> None:
+    """Told where the file keeps its order; Fault where an option says something of the others, and so of the order."""
+    if node.get("shuffle").strip() not in FALSE:
+        return
+    if referring := [option for option in options if REFERS.search(option["text"])]:
+        detail = f"{referring[0]['key']} {referring[0]['text'][:30]}"
+        raise Fault("bank_qti_unshuffled", where=node.place, detail=detail)
+    source.warn(Fault("bank_qti_shuffled", where=node.place))
 
 
 def _known(values: list[str], keys: Mapping[str, str], place: str) -> list[str]:
@@ -147,11 +160,14 @@ def _choice(node: Node, source: Source) -> dict[str, Any]:
     if response.cardinality == "multiple":
         if most and most < len(answer):
             raise Fault("bank_qti_max_choices", where=node.place, detail=most)
+        _may_shuffle(node, options, source)
         fields = {"type": "multiple", "options": options, "answer": answer, "rule": "all-or-nothing"}
         return fields | {"worth": worth}
     if response.cardinality != "single":
         raise Fault("bank_qti_cardinality", where=node.place, detail=response.cardinality)
     kind = source.type_hint if source.type_hint in ("judgement", "single") else _single_or_judgement(options)
+    if kind == "single":  # a judgement keeps its order
+        _may_shuffle(node, options, source)
     return {"type": kind, "options": options, "answer": answer, "worth": worth}
 
 
@@ -208,6 +224,8 @@ def _match(node: Node, source: Source) -> dict[str, Any]:
     own = len(set(names)) == len(names) and all(_OWN_LEFT.fullmatch(name) for name in names)
     places = {name: name[1] if own else str(at) for at, name in enumerate(names, start=1)}
     keys = _letters(second)
+    options = _options(second, keys, source)
+    _may_shuffle(node, options, source)
     pairs, worth = list(response.correct), how.weight
     if how.kind == "map":
         each = _even(response.mapping.values(), response, node.place)
@@ -232,7 +250,7 @@ def _match(node: Node, source: Source) -> dict[str, Any]:
     return {
         "type": "match",
         "left": lefts,
-        "options": _options(second, keys, source),
+        "options": options,
         "answer": answer,
         "rule": "all-or-nothing" if how.kind == "match" else "partial",
         "worth": worth,

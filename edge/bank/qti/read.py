@@ -16,6 +16,7 @@ from edge.bank.problems import Fault, Problems, names
 from edge.bank.qti.metadata import SPACE, UNITS, lom_difficulty, read_fields, read_items
 from edge.bank.qti.processing import declared, scored
 from edge.bank.qti.questions import BLOCKS, Source, is_interaction, media_of, question
+from edge.bank.qti.strict import stricter
 from edge.bank.qti.text import Shown, words_of
 from edge.bank.qti.tree import BASE, MANIFEST_LIMIT, Node, parse, read_qti
 
@@ -164,7 +165,13 @@ def _item(
     for one in interactions:
         if one.name not in BLOCKS and one.name != "qti-text-entry-interaction":
             raise Fault("bank_qti_interaction", where=one.place, element=one.name)
-    source = _source(reader, name, node, interactions, own)
+
+    def warn(fault: Fault) -> None:
+        reader.problems.warn(f"{reader.label(name)} {fault.where}".strip(), item, fault.code, **fault.facts)
+
+    source = replace(_source(reader, name, node, interactions, own), warn=warn)
+    for fault in stricter(node, source.declared, source.scored):
+        warn(fault)
     case = any(one.get(QUESTION) for one in body.walk()) or _mixed(interactions)
     fields = _case(body, source, meta, own, item) if case else question([body], source)
     hint = own.get("type")

@@ -33,6 +33,8 @@ _ONE_WORD = names(
 _CAPITAL = re.compile("[A-Z]")
 _SPACE = "{http://www.w3.org/XML/1998/namespace}"
 BASE = f"{_SPACE}base"
+TRUE, FALSE = ("true", "1"), ("false", "0")
+"""How XML writes them."""
 
 
 @dataclass

@@ -78,15 +78,17 @@ class Cells:
 
     def __init__(self, sheet: ReadOnlyWorksheet, parser: WorkSheetParser) -> None:
         self._sheet, self._parser = sheet, parser
+        self.hidden: set[int] = set()
+        """Of the rows read so far, those that a person does not see."""
 
     def rows(self) -> Iterator[tuple[int, dict[int, ReadOnlyCell]]]:
         """Each row of the file: its number, and by column the cells that have a value; both count from 1."""
         for number, cells in self._parser.parse():
+            held = {cell["column"]: ReadOnlyCell(self._sheet, **cell) for cell in cells if cell["value"] is not None}
+            if held and self._parser.row_dimensions.get(str(number), {}).get("hidden") in ("1", "true"):
+                self.hidden.add(number)
             self._parser.row_dimensions.clear()  # heights of a million rows that nobody filled in
-            yield (
-                number,
-                {cell["column"]: ReadOnlyCell(self._sheet, **cell) for cell in cells if cell["value"] is not None},
-            )
+            yield number, held
 
     def merged(self) -> list[Any]:
         """The merged ranges (openpyxl's CellRange), once all rows have been read."""
