@@ -12,6 +12,7 @@ import pytest
 
 from edge.errors import Unavailable
 from edge.exam import lockdown, score_board, written
+from edge.exam.purge import purge_due
 from edge.store import bundles, progress, sessions
 from edge.store import journal as journal_rows
 from edge.store import lockdown as rows
@@ -124,6 +125,17 @@ def test_the_thread_that_commits_answers_sums_up_none(desk: DeskRoom, monkeypatc
     with pytest.raises(Unavailable), room.journal.reading() as answers:
         answers.execute("DELETE FROM digests")
     assert written.ledger_digests(room.journal, desk.db) == 0
+    room.journal.close()
+
+
+def test_the_hourly_look_for_old_answers_is_not_the_committing_thread_s(
+    desk: DeskRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, asked = open_the_room(desk.config), list[str]()
+    monkeypatch.setattr("edge.store.purge.clock_is_held", lambda *_: True)
+    monkeypatch.setattr(journal_rows, "attempts_seen", lambda _: asked.append(threading.current_thread().name) or set())
+    assert purge_due(desk.db, room.journal, desk.config.paths, uploads=False) == []
+    assert asked == [threading.current_thread().name]
     room.journal.close()
 
 
