@@ -13,15 +13,15 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from edge.errors import Unavailable
 from edge.exam.logkeeper import LogKeeper
 from edge.exam.mirror import Mirror
-from edge.store.db import open_answers
+from edge.store.db import connect, open_answers
 from edge.store.journal import Recorded
 from edge.store.reserve import Reserve, disk_full
 from edge.store.saving import Asked, Standings
@@ -141,6 +141,21 @@ class AnswerJournal:
         job = _Job(asked, keeps=True)
         self._put(job)
         return Pending(job, self._settle)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection of the caller's own, which holds up no commit; it sees what is on disk, and writes nothing."""
+        try:
+            connection = connect(self._path)
+        except sqlite3.Error as error:
+            raise Unavailable("store_unavailable", path=self._path.name, detail=why(error)) from error
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            yield connection
+        except sqlite3.Error as error:
+            raise Unavailable("store_unavailable", path=self._path.name, detail=why(error)) from error
+        finally:
+            connection.close()
 
     def mirror_to(self, mirror: Mirror) -> None:
         """From now on acknowledge nothing that `mirror`, while it is well, does not hold too. Once."""

@@ -45,7 +45,11 @@ def purge_due(connection: sqlite3.Connection, journal: AnswerJournal, paths: Pat
             ledger.append(connection, "personal_data_deleted", counts, session=session.id)
         done.append(session.id)
     # of sessions purged before this was done for answers too
-    if left := store.purged_attempts(connection, journal.submit(rows.attempts_seen)):
+    with (
+        journal.reading() as answers
+    ):  # each hour, in exams too: the journal is long, and its writer has answers to keep
+        seen = rows.attempts_seen(answers)
+    if left := store.purged_attempts(connection, seen):
         _forget(connection, journal, None, left)
     for roster in bundles.spent_rosters(connection, clock.wall_ms() - REFUSED_ROSTER_MS):
         file = paths.bundles / roster.path
