@@ -255,6 +255,7 @@ async function loadPaper() {
 
 // The room does not answer: go on with the copy kept here, if there is one, and keep asking.
 async function withoutRoom() {
+  if (!claim) await recall(); // a store that could not be read at first may have come back
   const copy = claim && (await store.note("paper/" + claim.attempt));
   if (copy) {
     const noted = await store.note("room/" + claim.attempt);
@@ -390,10 +391,14 @@ async function take() {
 }
 
 async function begin() {
+  await recall();
+  await loadPaper();
+}
+
+async function recall() {
   claim = (await store.note("claim")) || null;
   markPractice();
   if (claim) api.useToken(claim.csrf);
-  await loadPaper();
 }
 
 async function start() {
