@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from edge import clock
 
-KEEP_MS = 90 * 86_400_000
+DAY_MS = 86_400_000
+KEEP_MS = 90 * DAY_MS
 """A request's words go so long after it was answered or refused."""
 
 
@@ -30,8 +31,8 @@ class ClipRow:
     size: int | None
     parts: tuple[str, ...]
     heard_ms: int
-    tries: int
-    next_ms: int
+    tries: int = 0
+    next_ms: int = 0
 
 
 def add(connection: sqlite3.Connection, sha256: str, clip: str, envelope: bytes, why_not: str | None = None) -> None:
@@ -51,6 +52,16 @@ def find(connection: sqlite3.Connection, sha256: str) -> ClipRow | None:
 def named(connection: sqlite3.Connection, clip: str) -> list[ClipRow]:
     """Those that claim this id: one, unless somebody signed two."""
     return _rows(connection, "WHERE id = ? ORDER BY heard_ms", clip)
+
+
+def lately(connection: sqlite3.Connection) -> tuple[int, int]:
+    """How many requests were entered within a day, and how many of them were refused."""
+    now = clock.wall_ms()  # what a clock that was wrong has put far ahead is not of this day
+    row = connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE state = 'refused') FROM clip_requests WHERE heard_ms BETWEEN ? AND ?",
+        (now - DAY_MS, now + DAY_MS),
+    ).fetchone()
+    return int(row[0]), int(row[1])
 
 
 def standing(connection: sqlite3.Connection, state: str) -> list[ClipRow]:

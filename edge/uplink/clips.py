@@ -2,7 +2,8 @@
 
 Nothing is exported or sent while a session is at check-in or running, unless its signed policy lets it
 (`remote_clips`). What is sent are parts of at most 8 MiB; which are there already, the gateway says, so a killed room
-goes on where it was.
+goes on where it was. A gateway that asks without end fills neither ledger nor store: so many requests are entered a
+day, the rest is answered with one sentence and counted.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
+from edge import clock
 from edge.errors import BadInput, ExamroomError, Refused, Unavailable
 from edge.store import clips, ledger
 from edge.store.clips import ClipRow
@@ -20,6 +22,11 @@ from edge.trust.remote import ClipFile, ClipPlan, ClipRequest, open_request
 from edge.uplink.client import GatewayClient
 from edge.uplink.clipfiles import Clips, by_of, export_waiting, make_again, may_send, refuse, request_of, tidy
 
+A_DAY, REFUSED_A_DAY = 1000, 100
+"""So many requests are entered in a day, and so many of them that are refused at once."""
+TOO_MANY = "clip_too_many"
+_COUNTED = 100_000
+
 
 def hear(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, identity: Identity) -> str | None:
     """Take in what the gateway asks for, and export what may be; the code of the first refusal or hindrance, or None.
@@ -27,11 +34,15 @@ def hear(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, i
     Raises what the line raises.
     """
     first: str | None = None
+    entered, refused = clips.lately(connection)
     for text in client.clips().requests:
         envelope = text.encode()
         known = clips.find(connection, _sha256(envelope))
         if known is None:
-            known = _enter(connection, identity, envelope, client.now_ms())
+            full = entered >= A_DAY, entered >= A_DAY or refused >= REFUSED_A_DAY
+            known = _enter(memory, connection, identity, envelope, client.now_ms(), full)
+            if known.why_not != TOO_MANY:
+                entered, refused = entered + 1, refused + (known.state == "refused")
         if known.state == "refused" and known.id:
             first = first or known.why_not
             client.refuse_clip(known.id, known.why_not or "")
@@ -42,8 +53,19 @@ def hear(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, i
     return export_waiting(memory, connection, identity) or first
 
 
-def _enter(connection: sqlite3.Connection, identity: Identity, envelope: bytes, now_ms: int) -> ClipRow:
-    """The request as a row and a ledger entry: asked for, or refused with its reason."""
+def _enter(
+    memory: Clips,
+    connection: sqlite3.Connection,
+    identity: Identity,
+    envelope: bytes,
+    now_ms: int,
+    full: tuple[bool, bool],
+) -> ClipRow:
+    """The request as a row and a ledger entry: asked for, or refused with its reason.
+
+    `full`: whether a good one, and whether one that is refused, would be too many for the day: then its row is only
+    told, not stored.
+    """
     sha256 = _sha256(envelope)
     try:
         request = _checked(connection, identity, envelope, now_ms)
@@ -52,19 +74,36 @@ def _enter(connection: sqlite3.Connection, identity: Identity, envelope: bytes, 
     except ExamroomError as error:
         # who forged it wrote its id as well: it is believed only as far as to answer under it
         clip = error.facts.get("clip")
+        if full[1]:
+            return _left_out(memory, sha256, str(clip or ""), envelope)
+        body = {"clip": clip, "request_sha256": sha256, "reason": error.code}
         with transaction(connection):
             clips.add(connection, sha256, str(clip or ""), envelope, error.code)
-            ledger.append(connection, "clip_refused", {"clip": clip, "request_sha256": sha256, "reason": error.code})
+            ledger.append(connection, "clip_refused", body | _counted(memory))
     else:
+        if full[0]:
+            return _left_out(memory, sha256, request.id, envelope)
         body = {"camera": request.camera, "from_ms": request.from_ms, "until_ms": request.until_ms}
         with transaction(connection):
             clips.add(connection, sha256, request.id, envelope)
             told = {"clip": request.id, "request_sha256": sha256, **body}
-            ledger.append(connection, "clip_requested", told, by=by_of(identity))
+            ledger.append(connection, "clip_requested", told | _counted(memory), by=by_of(identity))
+    memory.left_out_said = len(memory.left_out)
     found = clips.find(connection, sha256)
     if found is None:
         raise Unavailable("store_unavailable", path="room store", detail="clip_requests")
     return found
+
+
+def _left_out(memory: Clips, sha256: str, clip: str, envelope: bytes) -> ClipRow:
+    if len(memory.left_out) < _COUNTED:
+        memory.left_out.add(sha256)
+    return ClipRow(sha256, clip, envelope, "refused", TOO_MANY, None, None, None, (), clock.wall_ms())
+
+
+def _counted(memory: Clips) -> dict[str, int]:
+    more = len(memory.left_out) - memory.left_out_said
+    return {"left_out": more} if more else {}
 
 
 def _checked(connection: sqlite3.Connection, identity: Identity, envelope: bytes, now_ms: int) -> ClipRequest:

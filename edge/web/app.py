@@ -34,6 +34,7 @@ from edge.web.metrics import metrics
 from edge.web.packed import pack
 from edge.web.room import Room, close_connections
 from edge.web.staff.session import csrf_token, current, roles_held
+from edge.web.strangers import note_refusal as note_strangers_refusal
 
 log = logging.getLogger("examroom.web")
 BODY_LIMIT = 64 * 1024
@@ -120,19 +121,24 @@ def _quietly_current() -> staff_rows.Staff | None:
 def _note_refusal(error: ExamroomError) -> None:
     """What was tried and refused is history too; written behind, since the answer does not wait for it.
 
-    Each act of staff; what they only look at, tablets and the kiosk as `edge.web.refused` bounds it.
+    Each act of staff; what they only look at, tablets, the kiosk and strangers as `edge.web.refused` bounds it.
     """
     here: Room = current_app.extensions["examroom"]
     acting = request.method in ("POST", "DELETE")
     body: dict[str, Any] = {"reason": error.code, "act": (request.url_rule.rule if request.url_rule else "")}
+    of_a_device = request.blueprint == "exam" or (request.blueprint == "kiosk" and "/api/" in body["act"])
     if request.blueprint == "exam":
         note_tablet_refusal(error, body, TABLET_COOKIE)
-    elif request.blueprint == "kiosk" and "/api/" in body["act"]:
+    elif of_a_device:
         note_kiosk_refusal(error, body)
-    if not acting and error.status != 403:
+    if not acting and error.status not in (401, 403):
         return
     who = _quietly_current()
-    if who is None or (not acting and here.known.take((who.id, error.code, body["act"])) is None):
+    if who is None:
+        if request.blueprint is not None and not of_a_device:
+            note_strangers_refusal(error, body, acting)
+        return
+    if not acting and (error.status != 403 or here.known.take((who.id, error.code, body["act"])) is None):
         return
     here.later.put(lambda connection: ledger.note(connection, "act_refused", body, by=who.id))
 

@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 import requests
 
+from bench.limits import misses
 from bench.measured import record
 from edge.demo.people import STAFF
 from edge.ops.desk import Person
@@ -186,6 +187,7 @@ def test_pulling_the_plug_loses_no_acknowledged_answer(disk: Path) -> None:
     record("vm_kills", figures)
     print(figures)
     assert not wrong
+    assert not misses("vm_kills", figures)
 
 
 def _open(machine: Machine) -> list[str]:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -274,6 +275,45 @@ def test_a_request_of_somebody_elses_is_refused_and_entered(
     assert not any(one.startswith(good.id) for one in told), "the good request is not taken down with its double"
     assert not any(" signature_wrong" in one for one in told), "whose id it is nobody knows"
     assert [entry.body["camera"] for entry in entries(filmed, "export")] == ["door"]
+
+
+def test_a_gateway_that_asks_without_end_fills_no_ledger(
+    province: Province, filmed: RealRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, now = ask(province, filmed), clock.wall_ms()
+    monkeypatch.setattr("edge.uplink.clips.REFUSED_A_DAY", 3)
+    monkeypatch.setattr("edge.uplink.clips.A_DAY", 5)
+    late = {"made_ms": 1, "not_after_ms": now - 1}
+    old = [good.model_copy(update={"id": f"{n:032x}", **late}) for n in range(20)]
+    forged = [sign_request(good.model_copy(update={"id": f"{n:032x}"}), Ed25519Signer.generate()) for n in range(5)]
+    told = list[str]()
+
+    listed = [one.decode() for one in (*(sign_request(o, province.key) for o in old), *forged)]
+    answer = SimpleNamespace(requests=listed)
+    monkeypatch.setattr(type(filmed.client), "clips", lambda _self: answer)
+    monkeypatch.setattr(type(filmed.client), "refuse_clip", lambda _self, clip, reason: told.append(f"{clip} {reason}"))
+    mine = memory(filmed)
+    listen(filmed, mine)
+    assert (len(entries(filmed, "clip_refused")), len(mine.left_out)) == (3, 22)
+    assert [one.split()[1] for one in told] == ["clip_expired"] * 3 + ["clip_too_many"] * 17, (
+        "forged ones get no answer"
+    )
+    listed.append(sign_request(good, province.key).decode())
+    assert listen(filmed, mine) == "clip_expired"
+    [taken] = entries(filmed, "clip_requested")
+    assert taken.body["left_out"] == 22, "counted once, however often they are listed, and said in the next entry"
+    assert len(entries(filmed, "export")) == 1, "a good one is answered all the same"
+    answer.requests = [
+        sign_request(good.model_copy(update={"id": f"{n:032x}", "camera": "roof"}), province.key).decode()
+        for n in range(30, 40)
+    ]
+    for _ in range(3):
+        listen(filmed, mine)
+    assert len(entries(filmed, "clip_requested")) == 2 and clips.lately(filmed.db)[0] == 5
+    with transaction(filmed.db):
+        filmed.db.execute("UPDATE clip_requests SET heard_ms = heard_ms - ?", (clips.DAY_MS + 1000,))
+    listen(filmed, memory(filmed))
+    assert len(entries(filmed, "clip_requested")) == 7, "another day"
 
 
 def test_the_gateway_hears_of_a_refusal_and_the_room_of_a_request_taken_back(

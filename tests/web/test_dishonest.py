@@ -138,6 +138,57 @@ def test_what_tablets_kiosk_and_lookers_were_refused_is_in_the_ledger_once_a_min
     assert set(people_of) - with_seat == {"tablet_unknown", "kiosk_moved_on", "kiosk_unpaired", "role_wrong"}
 
 
+def test_what_nobody_was_refused_at_the_pages_of_staff_is_in_the_ledger_bounded(site: Site) -> None:
+    session, later = site.desk.session, site.room.later
+    seated, _ = site.tablet(1)
+    cookie = seated.get_cookie("examroom_tablet", path="/exam")
+    assert cookie is not None
+    nobody, forged, candidate = (site.app.test_client() for _ in range(3))
+    forged.set_cookie("examroom_staff", "x" * 32)
+    candidate.set_cookie("examroom_tablet", cookie.value)
+    proctor, head = site.staff(PROCTOR)
+    pause = f"/console/api/{session}/pause"
+    form = {"badge": PROCTOR.badge, "pin": PROCTOR.pin, "next": ""}
+
+    def noted() -> list[tuple[str, str, str | None, str | None]]:
+        while not later.empty():
+            later.get()(site.desk.db)
+        found = ledger.entries(site.desk.db, kinds=("request_refused", "act_refused"))
+        facts = ((one.body, one.content) for one in found)
+        return [(b["reason"], b["act"].split("/")[1], c.get("subject"), c.get("by")) for b, c in facts]
+
+    for _ in range(3):
+        assert nobody.get(f"/console/{session}").status_code == 302, "whoever only comes is led to the sign-in"
+    assert noted() == []
+    person = next(c.person for c in people.candidates(site.desk.db, session) if c.number == 1)
+    for _ in range(3):
+        refused(nobody.post(f"/console/api/{session}/close", json={"reason": "试试"}), "not_signed_in")
+        refused(candidate.post(f"/console/api/{session}/close", json={"reason": "试试"}), "not_signed_in")
+        refused(candidate.get(f"/scoring/api/{session}"), "not_signed_in")
+        refused(forged.get(f"/scoring/api/{session}"), "not_signed_in")
+        assert forged.get("/spotcheck/").status_code == 302
+        assert nobody.post("/kiosk/pair").status_code == 401
+        assert nobody.post("/staff/login", data=form, headers={"Origin": "https://example.org"}).status_code == 403
+    expected: list[tuple[str, str, str | None, str | None]] = [
+        ("not_signed_in", "console", None, None),
+        ("not_signed_in", "console", person, None),
+        ("not_signed_in", "scoring", person, None),
+        ("not_signed_in", "scoring", None, None),
+        ("not_signed_in", "spotcheck", None, None),
+        ("not_signed_in", "kiosk", None, None),
+        ("csrf_wrong", "staff", None, None),
+    ]
+    assert noted() == expected, "each once, the candidate where the tablet's cookie is good"
+    site.desk.db.execute("UPDATE staff_sessions SET seen_ms = ?", (clock.wall_ms() - 31 * 60_000,))
+    refused(proctor.post(pause, json={"reason": "消防检查"}, headers=head), "signed_out_idle")
+    assert noted()[len(expected) :] == [("signed_out_idle", "console", None, PROCTOR.id)], "whose it was is known"
+    before = len(noted())
+    for number in range(100):
+        where = {"REMOTE_ADDR": f"10.0.1.{number}"}
+        refused(nobody.post(pause, json={"reason": "试试"}, environ_overrides=where), "not_signed_in")
+    assert len(noted()) - before <= 30, "strangers of many addresses share one budget"
+
+
 def test_a_stranger_cannot_fill_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr("edge.web.refused.time.monotonic", lambda: now[0])

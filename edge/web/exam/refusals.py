@@ -28,7 +28,7 @@ def note_refusal(error: ExamroomError, body: dict[str, Any], cookie: str) -> Non
     sitting: Sitting | None = g.get("seat_asked_for")
     if sitting is not None:
         left_out = here.known.take((sitting.id, error.code), window)
-    elif (tablet := _tablet(secret)) is not None:
+    elif (tablet := tablet_of(secret)) is not None:
         sitting = tablet.sitting
         left_out = here.known.take((tablet.binding.tablet, error.code), window)
     elif secret is None and isinstance(error, NotSignedIn):
@@ -41,7 +41,8 @@ def note_refusal(error: ExamroomError, body: dict[str, Any], cookie: str) -> Non
         note(here.later, body, left_out, person, session)
 
 
-def _tablet(secret: str | None) -> Tablet | None:
+def tablet_of(secret: str | None) -> Tablet | None:
+    """The tablet behind this cookie on this request, also one whose exam has moved; None where it is nobody's."""
     if secret and len(secret) <= 128:
         with suppress(ExamroomError):
             return room().live.tablet(secret, request.environ.get("HTTP_X_EXAMROOM_DEVICE"), released=True)

@@ -102,7 +102,7 @@ def set_cookie(response: BaseResponse, token: str) -> None:
 
 
 def current() -> staff.Staff | None:
-    """Who is signed in on this request, or None. NotSignedIn once the pause was too long."""
+    """Who is signed in on this request, or None. NotSignedIn once the pause was too long; `g.signed_out` says whose."""
     if "staff" in g:
         return cast(staff.Staff, g.staff)
     token = request.cookies.get(COOKIE)
@@ -117,6 +117,7 @@ def current() -> staff.Staff | None:
     if pause > room().config.web.staff_idle_minutes * MINUTE_MS:
         with transaction(connection):
             staff.sign_out(connection, _hash(token))
+        g.signed_out = who.id
         raise NotSignedIn("signed_out_idle")
     # a board that refreshes itself is not a person: only what somebody does keeps them signed in
     if pause > SEEN_EVERY_MS and not request.path.endswith(WATCHING):
@@ -139,6 +140,7 @@ def _came_with_pass(token_hash: str) -> tuple[staff.Staff, int] | None:
         with transaction(connection):
             staff.sign_out(connection, token_hash)
             ledger.append(connection, "pass_refused", {"reason": error.code}, by=held.by)
+        g.signed_out = held.by
         raise NotSignedIn(error.code, **error.facts) from error
     g.held_pass = held
     return _holder(held), found[1]
