@@ -31,8 +31,8 @@ class ClipRow:
     size: int | None
     parts: tuple[str, ...]
     heard_ms: int
-    tries: int
-    next_ms: int
+    tries: int = 0
+    next_ms: int = 0
 
 
 def add(connection: sqlite3.Connection, sha256: str, clip: str, envelope: bytes, why_not: str | None = None) -> None:

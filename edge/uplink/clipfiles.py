@@ -87,9 +87,11 @@ def export_waiting(memory: Clips, connection: sqlite3.Connection, identity: Iden
     `uplink_stopping` once the process is to end.
     """
     first: str | None = None
+    if not may_send(connection):
+        return first
     for row in clips.standing(connection, "waiting"):
         request, now = request_of(row), clock.wall_ms()
-        if now < request.until_ms + CLOSED_MS or not may_send(connection):
+        if now < request.until_ms + CLOSED_MS:
             continue
         if now < row.next_ms <= now + LONGEST_PAUSE_MS:
             first = first or row.why_not
