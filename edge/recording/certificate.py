@@ -17,7 +17,7 @@ from edge.config import Config, Paths
 from edge.domain import footage
 from edge.domain.footage import Cause, Moment
 from edge.errors import Conflict
-from edge.recording.coverage import silence, unindexed
+from edge.recording.coverage import explained, silence, unindexed
 from edge.store import completeness as certificates
 from edge.store import deletions, ledger, practical, recorders, segments, sessions
 from edge.store.completeness import Kept
@@ -181,6 +181,7 @@ def _camera(
         leading=earlier.cause if earlier else Cause.NOT_STARTED,
         trailing=_trailing(connection, paths, camera, found),
     )
+    whole = explained(connection, camera, whole)
     counted = [s.frames for s in spans]
     return CameraFact(
         camera=camera,

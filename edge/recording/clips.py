@@ -17,6 +17,7 @@ from typing import BinaryIO
 from edge.domain import footage
 from edge.domain.footage import Completeness, Fragment
 from edge.errors import BadInput, NotFound, VerificationFailed
+from edge.recording.coverage import explained
 from edge.recording.files import open_footage
 from edge.store import segments
 from edge.store.segments import Segment
@@ -77,7 +78,8 @@ def completeness_between(connection: sqlite3.Connection, camera: str, from_ms: i
     """How much of the span is in the index, and each gap with its cause. `coverage` counts what is not there yet."""
     before = segments.before(connection, camera, from_ms)
     within = segments.spans(connection, camera, from_ms, until_ms)
-    return footage.completeness([*([before] if before else []), *within], from_ms, until_ms)
+    whole = footage.completeness([*([before] if before else []), *within], from_ms, until_ms)
+    return explained(connection, camera, whole)
 
 
 def read_init(recordings: Path, segment: Segment) -> bytes:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edge import clock
 from edge.config import Config
 from edge.domain import footage
-from edge.domain.footage import Cause, Completeness, Fragment
+from edge.domain.footage import Cause, Completeness, Fragment, Gap
 from edge.errors import BadInput
 from edge.recording.boxes import Layout, read_layout
 from edge.store import segments
@@ -73,9 +73,20 @@ def coverage(connection: sqlite3.Connection, config: Config, camera: str, from_m
     newest = min(stretches, key=_age_ms, default=None)
     if newest is not None and _age_ms(newest) <= live:
         end = max(from_ms, min(until_ms, newest.ended_ms))
-    whole = footage.completeness(stretches, from_ms, end, trailing=silence(status))
+    whole = explained(connection, camera, footage.completeness(stretches, from_ms, end, trailing=silence(status)))
     touching = tuple(one for one in beside if one.started_ms < until_ms and one.ended_ms > from_ms)
     return Coverage(rows, whole, touching)
+
+
+def explained(connection: sqlite3.Connection, camera: str, whole: Completeness) -> Completeness:
+    """The same, with the causes of gaps that nothing but a segment without footage explains."""
+    gaps = list[Gap]()
+    for gap in whole.gaps:
+        cause = None
+        if gap.cause == Cause.UNKNOWN:
+            cause = segments.empty_cause(connection, camera, gap.from_ms - footage.JOIN_MS, gap.until_ms)
+        gaps.append(replace(gap, cause=cause or gap.cause))
+    return replace(whole, gaps=tuple(gaps))
 
 
 def unindexed(

@@ -153,6 +153,11 @@ def inspect(connection: sqlite3.Connection, session: str, by: str) -> None:
             ledger.append(connection, "session_inspected", {}, session=session, by=by)
 
 
+def awaits_inspection(connection: sqlite3.Connection, session: str) -> bool:
+    """Whether nothing but an inspection keeps the session's footage from going on its date."""
+    return any(term.session == session and kept_by(term).why == Why.UNINSPECTED for term in terms(connection))
+
+
 def terms(connection: sqlite3.Connection) -> list[Term]:
     """Each session whose door has opened, as far as its footage goes, in order of opening."""
     rows = connection.execute(

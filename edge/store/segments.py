@@ -222,6 +222,19 @@ def before(connection: sqlite3.Connection, camera: str, at_ms: int) -> Span | No
     return row and _span(row)
 
 
+def empty_cause(connection: sqlite3.Connection, camera: str, from_ms: int, until_ms: int) -> str | None:
+    """Why the first segment without footage in [from_ms, until_ms] ended; None where there is none.
+
+    A process that is killed as it begins a segment leaves a file without one whole fragment.
+    """
+    row = connection.execute(
+        "SELECT cause FROM segments WHERE camera = ? AND ended_ms BETWEEN ? AND ? AND ended_ms = +started_ms"
+        " ORDER BY ended_ms LIMIT 1",
+        (camera, from_ms, until_ms),
+    ).fetchone()
+    return row and str(row[0])
+
+
 def known(connection: sqlite3.Connection, camera: str) -> set[tuple[str, int]]:
     """(boot id, sequence) of every indexed segment of the camera."""
     rows = connection.execute("SELECT boot_id, sequence FROM segments WHERE camera = ?", (camera,))

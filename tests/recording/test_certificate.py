@@ -16,7 +16,7 @@ from edge.clock import TimeQuality
 from edge.domain.canonical import canonical
 from edge.domain.footage import Fragment, fragments_root
 from edge.errors import Conflict
-from edge.recording import certificate
+from edge.recording import certificate, clips
 from edge.store import completeness, ledger, recorders, segments
 from edge.store.completeness import Kept
 from edge.store.db import transaction
@@ -156,6 +156,23 @@ def test_a_camera_that_died_and_one_that_was_late(session: Session) -> None:
     found = session.certify()
     assert told(found) == [(5_000, "not-started", 0), (10_000, "camera-missing", 0), (25_000, "killed", 0)]
     assert (found.cameras[0].expected_ms, found.cameras[0].hundredths) == (160_000, 7_500)
+
+
+def test_a_kill_as_a_segment_begins_is_one(session: Session) -> None:
+    """The one before made way in good order, and the new one has no whole fragment."""
+    session.opens("door")
+    session.films(60)
+    now, db = session.now, session.desk.db
+    empty = session.segment("door", now.wall, now.mono, 0, "killed", salvaged=True, fragments=(), duration_ms=0)
+    segments.index(db, empty)
+    now.passes(7_000)
+    session.films(60)
+    now.passes(3_000)
+    session.films(60)
+    session.closes()
+    assert told(session.certify()) == [(7_000, "killed", 0), (3_000, "unknown", 0)]
+    gaps = clips.completeness_between(db, "door", session.t0, now.wall).gaps
+    assert [gap.cause for gap in gaps] == ["killed", "unknown"]
 
 
 @pytest.mark.parametrize("step", [3_600_000, -3_600_000])

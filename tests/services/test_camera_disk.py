@@ -22,6 +22,7 @@ from edge.store import ledger, segments
 from edge.store.db import open_room
 from edge.store.segments import Segment
 from support.cameras import FPS, camera_config, decoded, make_clip
+from support.certified import certified
 from support.disks import slow_disk, small_disk
 from support.kills import RUN_CAMERA
 from support.kills import camera_status as status
@@ -55,7 +56,10 @@ def told(config: Config, state: str, seconds: float = 8) -> float:
 
 
 def indexed(config: Config) -> tuple[list[Segment], tuple[Gap, ...], list[str]]:
-    """The segments, the gaps between first and last picture, and the states of recording that were entered."""
+    """The segments, the gaps between first and last picture, and the states of recording that were entered.
+
+    The certificate of that time says the same.
+    """
     with closing(open_room(config.paths.room_db)) as db:
         found = segments.between(db, "door", 0, 1 << 52)
         whole = clips.completeness_between(db, "door", found[0].started_ms, found[-1].ended_ms)
@@ -63,6 +67,10 @@ def indexed(config: Config) -> tuple[list[Segment], tuple[Gap, ...], list[str]]:
         ledger.check(db)
     for segment in found:
         assert decoded(config.paths.recordings / segment.path) == segment.frames == segment.duration_ms * FPS // 1000
+    fact = certified(config, "door", found[0].started_ms, found[-1].ended_ms)
+    assert [(gap.cause, gap.ms, gap.from_ms) for gap in fact.gaps] == [(g.cause, g.ms, g.from_ms) for g in whole.gaps]
+    assert fact.expected_ms - fact.recorded_ms == sum(gap.ms for gap in whole.gaps)
+    assert (fact.frames, fact.lost_ms) == (sum(s.frames or 0 for s in found), sum(s.lost_ms for s in found))
     return found, whole.gaps, notes
 
 

@@ -23,6 +23,7 @@ from edge.store import segments
 from edge.store.db import connect
 from edge.store.status import read_statuses
 from support.cameras import FPS, decoded
+from support.certified import certified
 from support.rooms import DeskRoom
 from support.serving import answers, claimed, open_exam, serving, until
 
@@ -162,7 +163,9 @@ def kill_cameras(config: Config, kills_each: int) -> list[Life]:
 
 
 def lost_footage(db: sqlite3.Connection, life: Life) -> list[int]:
-    """Milliseconds lost at each kill; asserts that all before it is there, whole, hashed, and nothing was deleted."""
+    """Milliseconds lost at each kill; asserts that all before it is there, whole, hashed, and nothing was deleted, and
+    that the certificate of all of it has a gap for each kill, of that cause and no longer than the camera was away.
+    """
     config = life.config
     found = segments.between(db, life.name, 0, 1 << 52)
     assert {Path(s.path).name for s in found} <= life.files()
@@ -184,4 +187,9 @@ def lost_footage(db: sqlite3.Connection, life: Life) -> list[int]:
             if start <= reached + 250 and end > reached and start < killed:
                 reached = end
         lost.append(max(0, killed - reached))
+    fact = certified(config, life.name, found[0].started_ms, found[-1].ended_ms)
+    assert [gap.cause for gap in fact.gaps] == ["killed"] * len(life.spans)
+    away = fact.expected_ms - sum(s.duration_ms for s in found)
+    assert abs(sum(gap.ms for gap in fact.gaps) - away) < 250 * len(life.spans)
+    assert (fact.segments, fact.salvaged) == (len(found), sum(s.salvaged for s in found))
     return lost

@@ -330,6 +330,19 @@ def test_a_pass_opens_what_is_named_and_nothing_else_of_the_room(site: Site) -> 
     assert "/certificate" in whole.client.get(f"/spotcheck/{site.session}").text
     assert ask(whole, "certificate").status_code == 200
     assert said(ask(whole, "inspected")) not in ("pass_not_room", "session_partly_in_pass")
+    page = f"/spotcheck/{site.session}"
+    assert "data-inspected" not in whole.client.get(page).text, "it is signed first"
+    signed = "UPDATE sessions SET state = 'signed', closed_ms = ?1, signed_ms = ?1"
+    with transaction(site.db):
+        site.db.execute(signed, (site.opened + HOUR // 2 + 500,))
+    assert "data-inspected" in whole.client.get(page).text and "js/inspect.js" in whole.client.get(page).text
+    assert "data-inspected" not in a_second.client.get(page).text
+    assert said(ask(a_second, "inspected")) == "session_partly_in_pass"
+    done = whole.client.post(f"/spotcheck/api/{site.session}/inspected", json={}, headers=whole.head)
+    assert done.status_code == 200 and "data-inspected" not in whole.client.get(page).text
+    with transaction(site.db):
+        site.db.execute("UPDATE sessions SET state = 'checkin', closed_ms = NULL, signed_ms = NULL")
+        site.db.execute("DELETE FROM inspections")
 
 
 def test_a_pass_that_allows_it_takes_evidence_away(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -22,9 +23,12 @@ from edge.ops.desk import StaffMember
 from edge.ops.ports import free_port
 from edge.ops.rehearsal import asking
 from edge.ops.rehearsal.progress import told
-from edge.store import admissions, incidents, ledger, people, rehearsals, sessions
+from edge.store import admissions, completeness, incidents, ledger, people, rehearsals, sessions
 from edge.store.db import transaction
 from edge.store.status import write_status
+from edge.trust import dsse
+from edge.trust.checkpoint import sign_note
+from edge.trust.completeness_format import BlindFact, CameraFact, ClockFact, Completeness, GapFact
 from support.kinds_room import kinds_document, make_kinds_room
 from support.pictures import shot, shot_both, shot_redrawn
 from support.rooms import DeskRoom, make_desk_room
@@ -32,7 +36,7 @@ from support.serving import claimed, open_exam, serving, signed_in, until
 
 CHROMIUM = "/usr/bin/chromium"
 DESK, TABLET = (1280, 800), (820, 1180)
-PROCTOR, EXAMINER, _, _ = STAFF
+PROCTOR, EXAMINER, SUPERVISOR, _ = STAFF
 WITHOUT_PRACTICAL = "UPDATE sessions SET policy = json_set(policy, '$.tests', json('[\"theory\"]'))"
 
 pytestmark = [
@@ -412,6 +416,45 @@ def test_two_hundred_seats_stay_small_and_calm(browser: Browser, room: DeskRoom,
         proctor.close()
 
 
+def keep_certificate(room: DeskRoom, session: str) -> None:
+    """Of a bad day: four cameras of long names, each with forty gaps and blind ten times, a clock that went astray."""
+    at, minute = clock.wall_ms() - 86_400_000, 60_000
+    gaps = [GapFact(from_ms=at + n * minute, until_ms=at + n * minute + 9, ms=9 + n, cause="disk-error", doubt_ms=n)
+            for n in range(40)]  # fmt: skip
+    blind = [BlindFact(from_ms=at + n * minute, until_ms=at + n * minute + 9, reason="camera_covered")
+             for n in range(10)]  # fmt: skip
+    size = ledger.size(room.db)
+    root, origin = ledger.root(room.db, size), room.identity.certificate.origin
+    facts = {"expected_ms": 40 * minute, "recorded_ms": 40 * minute - sum(gap.ms for gap in gaps), "hundredths": 9995}
+    names = [f"{name}-{'x' * 24}" for name in ("back", "door", "hall", "left")]
+    document = Completeness(
+        format=1, version=1, room=room.identity.certificate.room, epoch=1, session=session, from_ms=at,
+        until_ms=at + 40 * minute, made_ms=at + 50 * minute,
+        cameras=[CameraFact(camera=name, **facts, segments=40, salvaged=3, frames=9, dropped=5, lost_ms=7, gaps=gaps,
+                            blind=blind) for name in names],
+        clock=[ClockFact(at_ms=at, camera=names[0], step_ms=-n - 1) for n in range(9)],
+        deleted=["door-aaaaaaaa-000001"],
+        checkpoint=sign_note(origin, size, root, origin, room.identity.keys.sign),
+    ).model_dump()  # fmt: skip
+    envelope = dsse.sign_envelope(dsse.COMPLETENESS, document, [room.identity.keys.sign])
+    with transaction(room.db):
+        ledger.save_checkpoint(room.db, size, root, document["checkpoint"])
+        completeness.keep(room.db, session, 1, envelope, hashlib.sha256(envelope).hexdigest(), document["made_ms"])
+
+
+def printed_whole(page: Page, name: str) -> int:
+    """How many pages a printer makes of the form; asserts that nothing of it is cut off, and that it says so many."""
+    page.emulate_media(media="print")
+    heights = page.evaluate(
+        "() => Array.from(document.querySelectorAll('.sheet')).map((s) => [s.scrollHeight, s.clientHeight,"
+        " s.scrollWidth - s.clientWidth])"
+    )
+    assert heights and all(tall <= high and wide <= 0 for tall, high, wide in heights), (name, heights)
+    printed = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b(?!s)", printed)) == len(heights), name
+    return len(heights)
+
+
 @pytest.mark.parametrize("lang", ["zh", pytest.param("en", marks=pytest.mark.long)])
 def test_what_is_printed_fits_its_pages(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
     """No page of any form is longer than A4, and a printer makes as many pages as the form says."""
@@ -428,16 +471,15 @@ def test_what_is_printed_fits_its_pages(browser: Browser, room: DeskRoom, tmp_pa
         sign_in(page, base, PROCTOR, f"/console/{session}")
         for name in FORMS:
             page.goto(f"{base}/console/{session}/forms/{name}")
-            page.emulate_media(media="print")
-            heights = page.evaluate(
-                "() => Array.from(document.querySelectorAll('.sheet')).map((s) => [s.scrollHeight, s.clientHeight,"
-                " s.scrollWidth - s.clientWidth])"
-            )
-            assert heights and all(tall <= high and wide <= 0 for tall, high, wide in heights), (name, heights)
-            printed = page.pdf(prefer_css_page_size=True)
-            assert len(re.findall(rb"/Type\s*/Page\b(?!s)", printed)) == len(heights), name
+            printed_whole(page, name)
             shot_redrawn(page, f"form-{name}", lambda: None)
             page.emulate_media(media="screen")
+        keep_certificate(room, session)
+        page.context.clear_cookies(name="examroom_staff")
+        sign_in(page, base, SUPERVISOR, "/spotcheck/")
+        page.goto(f"{base}/spotcheck/{session}/certificate?lang={lang}")
+        expect(page.locator("tbody").last.locator("tr")).to_have_count(12)
+        assert printed_whole(page, "certificate") == 1
         proctor.close()
 
 

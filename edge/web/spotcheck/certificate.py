@@ -19,7 +19,7 @@ from edge.web.room import room, room_db
 from edge.web.spotcheck import bp
 from edge.web.staff.session import require_role
 
-MOST_GAPS = 12  # of the longest: what fits a page
+MOST_ROWS, LEAST_GAPS = 16, 3  # of cameras and their longest gaps together: what fits a page
 MOST_EVENTS = 6
 
 
@@ -46,7 +46,7 @@ def certificate(session: str) -> str:
         for camera in document.cameras
         for gap in camera.gaps
     ]
-    longest = sorted(rows, key=lambda row: -row.gap.ms)[:MOST_GAPS]
+    longest = sorted(rows, key=lambda row: -row.gap.ms)[: max(LEAST_GAPS, MOST_ROWS - len(document.cameras))]
     events = _events(document)
     return render_template(
         "spotcheck/certificate.html",

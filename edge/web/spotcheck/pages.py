@@ -6,7 +6,7 @@ from flask import render_template
 
 from edge.domain.footage import Cause
 from edge.domain.reasons import sentence
-from edge.store import sessions
+from edge.store import holds, sessions
 from edge.ui import language
 from edge.web.room import room_db
 from edge.web.spotcheck import bp
@@ -26,4 +26,11 @@ def index() -> str:
 def page(session: str) -> str:
     found = sessions.find(room_db(), session)
     causes = {str(cause): sentence(cause.reason, language()) for cause in Cause}
-    return render_template("spotcheck/spotcheck.html", session=found, causes=causes, whole=wholly_covered(found))
+    whole = wholly_covered(found)
+    return render_template(
+        "spotcheck/spotcheck.html",
+        session=found,
+        causes=causes,
+        whole=whole,
+        uninspected=whole and holds.awaits_inspection(room_db(), session),
+    )

@@ -1,10 +1,11 @@
-// Holds and inspections on the page of space: each act asks in a dialog, is done, and the page is read again.
+// Holds on the page of space: each act asks in a dialog, is done, and the page is read again.
 
 import { byId, h } from "/ui/static/js/dom.js";
 import { t } from "/ui/static/js/text.js";
 import { postJSON } from "/ui/static/js/http.js";
 import { ask } from "/ui/static/js/dialog.js";
 import { wake } from "/ui/static/js/wake.js";
+import "./inspect.js";
 
 const facts = JSON.parse(byId("facts").textContent);
 
@@ -20,13 +21,6 @@ async function done(url, body) {
 // What a person types is the room's time, whatever zone the browser is set to.
 function moment(value) {
   return new Date(value + (value.length === 16 ? ":00" : "") + "+08:00").getTime();
-}
-
-for (const button of document.querySelectorAll("[data-inspected]")) {
-  button.addEventListener("click", () => ask({
-    title: t("space.inspect"), lead: t("space.inspect_lead", { name: button.dataset.name }), button: t("space.inspect"),
-    act: () => done("/spotcheck/api/" + encodeURIComponent(button.dataset.inspected) + "/inspected", {}),
-  }));
 }
 
 for (const button of document.querySelectorAll("[data-hold]")) {
