@@ -142,7 +142,7 @@ def test_what_asks_the_same_is_found_under_other_distractors_types_and_units() -
     assert found(bank(*twins)) == [("bank_near_duplicate", ("B90", "B91"))]
 
 
-@pytest.mark.parametrize("size", [300, 3000])
+@pytest.mark.parametrize("size", [300, pytest.param(3000, marks=pytest.mark.long)])
 def test_planted_twins_are_found_in_a_bank_of_one_mould(size: int) -> None:
     """Every item begins and ends alike, as those of a template do: that alone brings none together."""
     chance = random.Random(size)

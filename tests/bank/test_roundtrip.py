@@ -132,6 +132,7 @@ def test_what_a_format_cannot_hold_is_named_and_nothing_is_written(tmp_path: Pat
     assert [entry.name for entry in tmp_path.iterdir()] == ["bank.zip"]
 
 
+@pytest.mark.long
 def test_a_bank_of_many_items_comes_back(tmp_path: Path) -> None:
     """Its manifest alone is larger than any one item may be."""
     one = next(item for item in sample_bank().items if item.type == "single")

@@ -65,6 +65,7 @@ def rehearse(config: Path, folder: Path, *words: str) -> tuple[int, dict[str, An
     return done.returncode, json.loads(done.stdout) if done.stdout.startswith("{") else {}, done.stderr
 
 
+@pytest.mark.long
 def test_without_a_room_a_scratch_one_is_made_and_removed(tmp_path: Path) -> None:
     words = ("--candidates", "6", "--answers", "6", "--pace", "1", "--faults")
     _, figures, said = rehearse(tmp_path / "none.toml", tmp_path, *words)

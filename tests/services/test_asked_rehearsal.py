@@ -46,6 +46,7 @@ def desk(tmp_path: Path) -> Iterator[DeskRoom]:
         room.db.close()
 
 
+@pytest.mark.long
 def test_it_is_held_beside_web_kept_with_who_asked_and_can_be_stopped(desk: DeskRoom, tmp_path: Path) -> None:
     runtime, status = desk.config.paths.runtime, desk.config.paths.status
     proctor = signed_in(f"http://127.0.0.1:{desk.config.web.port}")
