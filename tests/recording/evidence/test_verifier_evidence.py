@@ -68,7 +68,8 @@ def expect(original: Any, region: Region, at: int, flip: int) -> None:
     assert found == (False, "evidence", region.part, region.second, region.seq), (at, flip, region, verdict)
     assert len({problem.part for problem in verdict.details}) == 1
     assert verdict.sentence("zh") and verdict.sentence("en")
-    assert "{" not in verdict.sentence("zh") + verdict.sentence("en")
+    # an altered key id, which is quoted, may hold a brace of its own
+    assert not re.search(r"\{\w+\}", verdict.sentence("zh") + verdict.sentence("en"))
 
 
 def test_the_layout_covers_the_file_and_has_every_part(original: Any, regions: list[Region]) -> None:
