@@ -137,3 +137,10 @@ def claimed(base: str, codes: list[str], tally: Tally) -> list[Tablet]:
     for tablet, code in zip(tablets, codes, strict=True):
         tablet.claim(code)
     return tablets
+
+
+def said(answer: Any) -> str:
+    """The code of a refusal, which is one clear sentence in each language."""
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.json["zh"] and answer.json["en"]
+    return str(answer.json["error"])

@@ -39,7 +39,7 @@ from edge.web.body import csrf_of
 from edge.web.spotcheck.access import OF_A_PART, OF_NO_SESSION, OF_THE_WHOLE
 from support.cameras import make_packets
 from support.rooms import make_desk_room
-from support.serving import SUPERVISOR, TECHNICIAN
+from support.serving import SUPERVISOR, TECHNICIAN, said
 
 HOUR = 3_600_000
 WHY = "家属申诉：王小明考试中被打断"
@@ -127,12 +127,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     made = Site(tmp_path_factory.mktemp("access"))
     yield made
     made.close()
-
-
-def said(answer: Any) -> str:
-    assert 400 <= answer.status_code < 500, answer.text
-    assert answer.json["zh"] and answer.json["en"]
-    return str(answer.json["error"])
 
 
 # ---- views

@@ -38,7 +38,7 @@ from edge.web.exports import Exports
 from support.cameras import make_packets
 from support.disks import small_disk
 from support.rooms import make_desk_room
-from support.serving import SUPERVISOR, TECHNICIAN
+from support.serving import SUPERVISOR, TECHNICIAN, said
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -106,12 +106,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     made = Site(tmp_path_factory.mktemp("exports"))
     yield made
     made.close()
-
-
-def said(answer: Any) -> str:
-    assert 400 <= answer.status_code < 500, answer.text
-    assert answer.json["zh"] and answer.json["en"]
-    return str(answer.json["error"])
 
 
 def test_an_export_is_made_fetched_in_pieces_and_verifies(site: Site, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from edge.web.spotcheck.marks import Mark, marks
 from support.cameras import make_packets
 from support.costs import steps
 from support.rooms import TabletHand, make_desk_room
-from support.serving import SUPERVISOR
+from support.serving import SUPERVISOR, said
 
 BOOT = "0" * 32
 MINUTE = 60_000
@@ -111,11 +111,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made = Site(tmp_path)
     yield made
     made.close()
-
-
-def said(answer: Any) -> str:
-    assert 400 <= answer.status_code < 500, answer.text
-    return str(answer.json["error"])
 
 
 def test_fragments_are_fetched_by_the_ranges_that_are_listed(site: Site) -> None:
