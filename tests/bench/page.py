@@ -3,9 +3,10 @@
     python tests/bench/page.py [--questions 99] [--slowdown 6] [--json] [--record]
 
 From the touch of "next" to the painted question, in a Chromium that the developer tools slow down; the size of the
-page with all its files when it is opened for the first time; and how long the candidate of a tablet that was replaced
-waits on the next one, from its address to the question last seen, the seat code's six touches and the "yes, that is me"
-done by a machine. Needs Chromium.
+page with all its files when it is opened for the first time; how long after the last answer the room has all of them,
+since they come faster than anybody gives them; and how long the candidate of a tablet that was replaced waits on the
+next one, from its address to the question last seen, the seat code's six touches and the "yes, that is me" done by a
+machine. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ from edge.ops.ports import free_port
 from edge.ops.rehearsal.shell import Shell
 from edge.ops.rehearsal.wire import Wire
 from support.kinds_room import hundred_document, make_kinds_room
-from support.serving import open_exam, serving
-from support.tablet_page import PORTRAIT, chromium, seat
+from support.serving import open_exam, serving, until
+from support.tablet_page import PORTRAIT, answers_of, chromium, seat
 
 # From the touch to the frame after the one in which the question stands.
 _CHANGE = """(answer) => new Promise((resolve) => {
@@ -93,6 +94,10 @@ def run(questions: int, slowdown: float) -> dict[str, Any]:
                     tools.send("Emulation.setCPUThrottlingRate", {"rate": slowdown})
                     found = summary(measure(page, questions, answering))
                     result |= {f"{name}_{key}": value for key, value in found.items()}
+                    if answering:
+                        began = time.monotonic()
+                        until(lambda: len(answers_of(room)) == questions, 120, "all is in the room")
+                        result["caught_up_s"] = round(time.monotonic() - began, 2)
                     context.close()
                 board = proctor.get(f"/console/api/{room.session}/board")
                 person = next(one["person"] for one in board["seats"] if one.get("seat_code") == codes[1])
