@@ -28,7 +28,7 @@ from edge.web.app import create_app
 from support.rooms import make_desk_room
 from support.serving import SUPERVISOR
 
-CAMERAS, DAYS, ROUNDS = ("back", "door", "hall", "left"), 60, 9
+CAMERAS, DAYS, ROUNDS = ("back", "door", "hall", "left"), 60, 25
 MINUTES, MINUTE_MS, HOUR = 1440, 60_000, 60
 GONE = MINUTES // HOUR  # segments a day and camera
 T0 = (round(time.time() / 60) - (DAYS + 1) * MINUTES) * MINUTE_MS

@@ -383,7 +383,7 @@ def declines_while_looked_at(page: Page, room: DeskRoom, facts: dict[str, Any], 
     shot(page, "kiosk-look-again", lang)
     fits(page, ".beside > *")
     with page.expect_event("requestfailed"):  # what was asked before that may still be answered
-        page.route("**/kiosk/api/state", lambda route: route.abort())
+        page.route("**/kiosk/api/state*", lambda route: route.abort())
     with transaction(room.db):
         checkins.show(room.db, "look", "look_here", facts | {"visit": 8})
     decline.click()
@@ -391,7 +391,7 @@ def declines_while_looked_at(page: Page, room: DeskRoom, facts: dict[str, Any], 
     expect(note).to_contain_text({"zh": "屏幕上的内容已经更新", "en": "The screen has moved on"}[lang])
     assert len(checkins.pending_acts(room.db)) == 2
     shot(page, "kiosk-moved-on", lang)
-    page.unroute("**/kiosk/api/state")
+    page.unroute("**/kiosk/api/state*")
     expect(page.locator("h1")).to_contain_text({"zh": "请看摄像头", "en": "Please look at the camera."}[lang])
     expect(note).to_be_visible()
     with transaction(room.db):

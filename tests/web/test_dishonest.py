@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -457,6 +459,38 @@ def test_a_kiosk_whose_door_is_held_says_so_in_the_place_of_old_words(site: Site
     assert "已记下" in held["zh"] and "kept" in held["en"]
     write_status(status, "checkin", state="look", held=False)
     assert client.get("/kiosk/api/state").json["state"] == "look"
+
+
+def test_a_kiosk_that_knows_what_is_shown_hears_at_once_of_what_is_shown_next(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge.store import checkins
+    from edge.store.db import transaction
+    from edge.store.status import write_status
+    from edge.web.kiosk import api
+
+    client, began = site.app.test_client(), time.monotonic()
+    mark = client.get("/kiosk/api/state").json["mark"]
+    monkeypatch.setattr(api, "WAIT_S", 0.3)
+    assert client.get(f"/kiosk/api/state?known={mark}").json["mark"] == mark
+    assert time.monotonic() - began > 0.3, "it waited for something else"
+    monkeypatch.setattr(api, "WAIT_S", 20)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lambda: site.app.test_client().get(f"/kiosk/api/state?known={mark}").json)
+        with transaction(site.desk.db):
+            checkins.show(site.desk.db, "look", "look_here", {"visit": 5})
+        looking = waiting.result(10)
+        assert looking["state"] == "look"
+        held = pool.submit(lambda: site.app.test_client().get(f"/kiosk/api/state?known={looking['mark']}").json)
+        write_status(site.desk.config.paths.status, "checkin", state="look", held=True)
+        assert held.result(10)["state"] == "fault", "what changes without the store is seen too"
+    assert client.get("/kiosk/api/state?known=other").json["state"] == "fault"
+    for _ in range(4):
+        api._held.acquire()
+    try:
+        assert client.get(f"/kiosk/api/state?known={held.result()['mark']}").json == held.result()
+    finally:
+        api._held.release(4)
 
 
 def test_a_session_with_the_curtain_drawn_gives_no_live_picture(site: Site) -> None:

@@ -6,6 +6,8 @@ import { createPicture } from "./picture.js";
 import { play } from "./sound.js";
 
 const POLL_MS = 400;
+const NEXT_MS = 50; // after an answer that had waited for a change
+const PATIENCE_MS = 4000; // the room holds an answer back for two seconds at most
 const LOST_AFTER_MS = 3000;
 const NOTE_MS = 6000;
 const NOTICE_MS = 1000;
@@ -192,20 +194,25 @@ function spaced(value) {
 
 async function poll(once) {
   let next = null;
+  const began = performance.now();
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), PATIENCE_MS);
   try {
-    const response = await fetch("/kiosk/api/state", { cache: "no-store", credentials: "same-origin" });
+    const known = once !== true && now && now.mark ? "?known=" + now.mark : "";
+    const response = await fetch("/kiosk/api/state" + known, { cache: "no-store", credentials: "same-origin", signal: stop.signal });
     next = await response.json();
     if (response.status === 401) next = { state: "fault", zh: next.zh, en: next.en, facts: {}, v: "unpaired" };
     else if (!response.ok) next = null;
   } catch (error) {
     next = null;
   }
+  clearTimeout(timer);
   if (next) {
     heard = performance.now();
     take(next);
   }
   showLost(performance.now() - heard > LOST_AFTER_MS);
-  if (once !== true) setTimeout(poll, POLL_MS);
+  if (once !== true) setTimeout(poll, performance.now() - began > POLL_MS && next ? NEXT_MS : POLL_MS);
 }
 
 function take(next) {
