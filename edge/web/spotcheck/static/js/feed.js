@@ -1,6 +1,8 @@
 // Feeds one <video> through Media Source Extensions: whole fragments as they were recorded, each at its own wall time,
 // so that a gap stays a gap and all cameras share one clock. Nothing is decoded or encoded anew by the room.
 
+import { withoutRuns, withoutText } from "./textless.js";
+
 const MOST_BYTES = 1500000; // of one request, so that another seek does not wait long
 const AHEAD_S = 12; // fetched ahead at 1x; more where it plays faster
 const AHEAD_MOST_S = 60;
@@ -145,10 +147,12 @@ export function createFeed(video, { rows, address, zero, length, trouble }) {
     if (begun !== file) {
       if (wanted !== type && buffer.changeType) buffer.changeType(wanted);
       type = wanted;
+      if (!file.texts) file.texts = withoutText(file.head);
       await put(file.head);
       begun = file;
     }
     if (closed) return;
+    withoutRuns(data, file.texts);
     buffer.timestampOffset = seconds(file.started_ms);
     await put(data);
   }
