@@ -228,14 +228,15 @@ class Checkin(Section):
 
 
 class Recording(Section):
-    """Segments of fragments: a fragment is what a power cut may take.
+    """Segments of fragments: a fragment is what a power cut may take, and none is so long that five seconds without a
+    new one would be no reason for alarm.
 
     `keep_days`: of footage of no session; a session's own goes by its signed policy. `limit_gb`: above it the oldest
     footage of no session goes earlier, 0: only when the disk is short.
     """
 
     segment_seconds: Annotated[int, Field(ge=5, le=600)] = 60
-    fragment_seconds: Annotated[int, Field(ge=1, le=5)] = 1
+    fragment_seconds: Annotated[int, Field(ge=1, le=2)] = 1
     reserve_mb: Annotated[int, Field(ge=0)] = 500
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 90
     limit_gb: Annotated[int, Field(ge=0, le=1_000_000)] = 0

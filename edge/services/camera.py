@@ -117,7 +117,7 @@ class _Service:
             paths.recordings, name, config.recording, self._indexer.put, first, room=enrolment.room_of(paths) or ""
         )
         self._pen = Pen(self._recorder)
-        self._late = Late(name, config.recording.fragment_seconds, self._indexer.put)
+        self._late = Late(name, self._indexer.put)
         self._dropped, self._source_dropped = 0, 0  # in all, and by the camera that is open
         self._look_cpu = (0.0, 0.0)  # of the camera that is open: now, and when last reported
         self._untold = 0  # dropped, and not given to the recorder yet
