@@ -87,6 +87,12 @@ class Site:
     def entries(self, *kinds: str) -> list[Entry]:
         return ledger.entries(self.db, kinds=kinds)
 
+    def refusals(self) -> list[Entry]:
+        later = self.app.extensions["examroom"].later
+        while not later.empty():
+            later.get()(self.db)
+        return self.entries("act_refused")
+
     def close(self) -> None:
         self.app.extensions["examroom"].journal.close()
         self.db.close()
@@ -255,6 +261,9 @@ def test_a_pass_shows_its_rooms_and_times_and_nothing_else(site: Site) -> None:
     for since, end in ((site.filmed + 1999, until), (site.filmed + 2000, until + 1), (site.opened, site.opened + 9)):
         assert said(holder.open(since, end)) == "span_not_in_pass"
         assert said(holder.export(since, end)) == "span_not_in_pass"
+        refused = site.refusals()[-2:]
+        assert {(e.session_id, e.body["from_ms"], e.body["until_ms"]) for e in refused} == {(site.session, since, end)}
+        assert [(e.body["reason"], e.body["cameras"]) for e in refused] == [("span_not_in_pass", ["door"])] * 2
     assert said(holder.export(site.filmed + 2000, until)) == "pass_no_export"
     assert said(site.staff(SUPERVISOR).clip(view)) == "view_wanted"
     for address in ("/console/", f"/console/api/{site.session}/board", "/scoring/", "/kiosk/pair", "/setup/"):
@@ -264,6 +273,7 @@ def test_a_pass_shows_its_rooms_and_times_and_nothing_else(site: Site) -> None:
     act = holder.client.post(f"/console/api/{site.session}/start", json={"reason": "开考"}, headers=holder.head)
     assert said(act) == "pass_elsewhere"
     assert said(holder.open(site.filmed + 2000, until, session="S-9")) == "session_unknown"
+    assert site.refusals()[-1].session_id is None, "whatever stands in an address"
 
 
 def test_a_pass_of_another_time_covers_no_session(site: Site) -> None:
