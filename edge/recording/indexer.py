@@ -42,10 +42,10 @@ class Closed:
 
 @dataclass(frozen=True)
 class Abandoned:
-    """A segment of ours that could not be closed; `dropped` as in `Segment`."""
+    """A segment of ours that could not be closed; `dropped` as in `Segment`. `cause` None: an earlier process left it."""
 
     place: Place
-    cause: Cause
+    cause: Cause | None
     dropped: int = 0
 
 
@@ -170,6 +170,9 @@ class Indexer:
         else:
             left = salvage.salvage(job.place, self._boot_id, job.cause)
             done = segments.index(connection, replace(left, dropped=job.dropped))
+            if job.cause is None:
+                self.salvaged += 1
+                return True
         try:
             self._thumbs.keep(self._recordings, done)
         except OSError as error:  # worth less than the footage, which is there
@@ -200,7 +203,7 @@ class Indexer:
         return connection
 
     def _salvage(self, connection: sqlite3.Connection) -> None:
-        """Index what an earlier process left; a file that cannot be read now is tried again at the next start."""
+        """Index what an earlier process left; a file that the disk lets nobody read or mend now is tried again."""
         known = segments.known(connection, self._camera)
         left = salvage.left_over(self._recordings, self._camera, known, self._boot_id, self._first_own)
         self._take_in(connection, left)
@@ -220,6 +223,8 @@ class Indexer:
                 raise
             except (ExamroomError, sqlite3.IntegrityError, OSError) as error:
                 _log.error("not salvaged: %s: %s", place.relative, error)
+                if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                    self._held.append(Abandoned(place, None))
 
     def _retain(self, connection: sqlite3.Connection) -> None:
         """Sweep the footage of all cameras; what has to be indexed meanwhile comes first."""
