@@ -114,7 +114,8 @@ class Camera(Section):
     """One camera, one process. `source` is a file, a device node, a libcamera index or an rtsp:// address, by backend.
 
     `user` and `password` are for RTSP; they are options of their own so that `source` can be shown to anybody. `look`:
-    where pictures for faces come from instead of `source`, an rtsp:// address or a device node.
+    where pictures for faces come from instead of `source`, an rtsp:// address or a device node. `microphone`: the ALSA
+    device that sound comes from, where the policy of a session wants any; a network camera's own sound without it.
     """
 
     backend: Literal["file", "v4l2", "picamera2", "rtsp"] = "picamera2"
@@ -127,6 +128,12 @@ class Camera(Section):
     bitrate: Annotated[int, Field(ge=100_000, le=20_000_000)] = 2_000_000
     face_fps: Annotated[float, Field(gt=0, le=30)] = 5.0
     look: str = ""
+    microphone: Annotated[str, Field(max_length=200, pattern=r"^[ -~]*$")] = ""
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether there is anything to hear with."""
+        return bool(self.microphone) or self.backend == "rtsp"
 
     @model_validator(mode="after")
     def is_an_address(self) -> Self:
