@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -22,13 +23,14 @@ from edge.recording import files, retention, salvage
 from edge.recording.retention import Rules
 from edge.recording.thumbs import Thumbs
 from edge.recording.writer import Place
-from edge.store import segments
+from edge.store import segments, sessions
 from edge.store.db import SHORT_BUSY_MS, open_room, patience
 from edge.store.segments import Segment
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _AGAIN_S = 0.5
+_IDLE_S = 5.0
 _SWEEP_MS = 60_000
 _TIDY_MS = 3_600_000
 
@@ -61,7 +63,12 @@ Job = Closed | Abandoned | Note
 
 
 class Indexer:
-    """`salvaged`, `waiting` and `trouble` (the code of what holds it up, or None) are for the status."""
+    """`salvaged`, `waiting` and `trouble` (the code of what holds it up, or None) are for the status.
+
+    `sound`: whether a session's policy wants it now, as the store said last: looked up with each job and every
+    five seconds, so that sound begins and ends so much behind check-in's opening and the session's close. Not before
+    the store was asked.
+    """
 
     def __init__(
         self,
@@ -84,6 +91,7 @@ class Indexer:
         self._swept_ms: int | None = None
         self._tidied_ms: int | None = None
         self.salvaged = 0
+        self.sound = False
         self.trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"indexer-{camera}", daemon=True)
 
@@ -115,8 +123,10 @@ class Indexer:
             if connection is None:
                 return
             opened = connection
+            self._look(opened)
             self._patiently(lambda: self._salvage(opened))
             while (job := self._next()) is not None:
+                self._look(opened)
                 if job == "idle":
                     self._again(opened)
                     self._retain(opened)
@@ -129,11 +139,15 @@ class Indexer:
             if connection is not None:
                 connection.close()
 
+    def _look(self, connection: sqlite3.Connection) -> None:
+        with suppress(sqlite3.Error):  # then as before
+            self.sound = sessions.sound_wanted(connection)
+
     def _next(self) -> str | None:
         """`work` or `idle`; None when there is nothing left to wait for."""
         with self._wake:
             if not self._jobs and not self._closing:
-                self._wake.wait(timeout=5)
+                self._wake.wait(timeout=_IDLE_S)
             if self._jobs:
                 return "work"
             return None if self._closing else "idle"

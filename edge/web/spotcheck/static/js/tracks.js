@@ -1,8 +1,10 @@
-// The text track of a segment (time and place) is named in no codecs string, and a browser may refuse a beginning with a
-// track it cannot play (Media Source Extensions, "initialization segment received"). So its boxes are free space in what
-// a player is given; no byte moves, hence every offset still holds. What is stored and exported is as it was recorded.
+// The tracks of recorded footage, each for a buffer that takes no other. The text track (time and place) is named in no
+// codecs string, and a browser may refuse a beginning with a track it cannot play (Media Source Extensions,
+// "initialization segment received"). So the boxes of other tracks are free space in what a player is given; no byte
+// moves, hence every offset still holds. What is stored and exported is as it was recorded.
 
 const FREE = [0x66, 0x72, 0x65, 0x65];
+const SPLIT = ["moov", "mvex", "moof"];
 
 // Calls `each(kind, start of the content, end)` for each box in [from, to), and stops at what is none.
 function boxes(view, from, to, each) {
@@ -10,9 +12,13 @@ function boxes(view, from, to, each) {
   while (at + 8 <= to) {
     const length = view.getUint32(at);
     if (length < 8 || at + length > to) return;
-    each(String.fromCharCode(view.getUint8(at + 4), view.getUint8(at + 5), view.getUint8(at + 6), view.getUint8(at + 7)), at + 8, at + length);
+    each(word(view, at + 4), at + 8, at + length);
     at += length;
   }
+}
+
+function word(view, at) {
+  return String.fromCharCode(view.getUint8(at), view.getUint8(at + 1), view.getUint8(at + 2), view.getUint8(at + 3));
 }
 
 function inside(view, from, to, path, each) {
@@ -23,35 +29,40 @@ function inside(view, from, to, path, each) {
   });
 }
 
-function free(view, start) {
-  FREE.forEach((byte, n) => view.setUint8(start - 4 + n, byte));
-}
-
-// Makes the text tracks of a segment's beginning free space, in place; their ids.
-export function withoutText(head) {
+// The tracks of a segment's beginning: {id, kind}, "vide", "soun" or "sbtl".
+export function tracksOf(head) {
   const view = new DataView(head);
-  const ids = [];
+  const found = [];
   inside(view, 0, head.byteLength, ["moov", "trak"], (start, end) => {
-    let id = 0;
-    let text = false;
-    inside(view, start, end, ["tkhd"], (at) => { id = view.getUint32(at + (view.getUint8(at) === 1 ? 20 : 12)); });
-    inside(view, start, end, ["mdia", "hdlr"], (at) => { text = view.getUint32(at + 8) === 0x7362746c; }); // sbtl
-    if (!text) return;
-    ids.push(id);
-    free(view, start);
+    const track = { id: 0, kind: "" };
+    inside(view, start, end, ["tkhd"], (at) => { track.id = view.getUint32(at + (view.getUint8(at) === 1 ? 20 : 12)); });
+    inside(view, start, end, ["mdia", "hdlr"], (at) => { track.kind = word(view, at + 8); });
+    found.push(track);
   });
-  inside(view, 0, head.byteLength, ["moov", "mvex", "trex"], (start) => {
-    if (ids.includes(view.getUint32(start + 4))) free(view, start);
-  });
-  return ids;
+  return found;
 }
 
-// Makes the runs of those tracks free space in fragments, in place.
-export function withoutRuns(data, ids) {
-  const view = new DataView(data);
-  inside(view, 0, data.byteLength, ["moof", "traf"], (start, end) => {
-    inside(view, start, end, ["tfhd"], (at) => {
-      if (ids.includes(view.getUint32(at + 4))) free(view, start);
-    });
+// A beginning, or fragments, as they are for somebody who knows the tracks of that kind alone; a copy. Of a fragment that
+// has nothing of the kind nothing is left.
+export function only(kind, tracks, data) {
+  const ids = tracks.filter((track) => track.kind !== kind).map((track) => track.id);
+  const view = new DataView(data.slice(0));
+  const free = (start) => FREE.forEach((byte, n) => view.setUint8(start - 4 + n, byte));
+  const idOf = (name, start, end) => {
+    let id = -1;
+    if (name === "trex") id = view.getUint32(start + 4);
+    if (name === "trak") inside(view, start, end, ["tkhd"], (at) => { id = view.getUint32(at + (view.getUint8(at) === 1 ? 20 : 12)); });
+    if (name === "traf") inside(view, start, end, ["tfhd"], (at) => { id = view.getUint32(at + 4); });
+    return id;
+  };
+  let left = 0; // runs of the fragment
+  const walk = (from, to) => boxes(view, from, to, (name, start, end) => {
+    if (name === "moof") left = 0;
+    if (SPLIT.includes(name)) walk(start, end);
+    const gone = (name === "moof" || name === "mdat") ? left === 0 : ids.includes(idOf(name, start, end));
+    if (gone) free(start);
+    else if (name === "traf") left += 1;
   });
+  walk(0, view.byteLength);
+  return view.buffer;
 }
