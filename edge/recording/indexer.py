@@ -153,8 +153,12 @@ class Indexer:
             return None if self._closing else "idle"
 
     def _do(self, connection: sqlite3.Connection, job: Job) -> None:
+        def work() -> bool:
+            self._look(connection)  # a store that takes nothing may still say that sound is to end
+            return self._write(connection, job)
+
         try:
-            done = self._patiently(lambda: self._write(connection, job))
+            done = self._patiently(work)
         except (ExamroomError, sqlite3.Error, OSError) as error:  # this one only: the file stays on the disk
             _log.error("not indexed: %s", error)
             if isinstance(job, Abandoned) and isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
@@ -230,6 +234,7 @@ class Indexer:
         for place in places:
             if self._closing:
                 return
+            self._look(connection)
             try:
                 segments.index(connection, salvage.salvage(place, self._boot_id))
                 self.salvaged += 1

@@ -81,7 +81,7 @@ class RtspSound(RtspWire):
             if buffer[at + 1] == self._channel and after - start > 12 and buffer[start + 1] & 127 == self._payload:
                 first, second, _, stamp = struct.unpack_from(">BBHI", buffer, start)
                 body = start + 12 + 4 * (first & 15)
-                if first & 16:
+                if first & 16 and body + 4 <= after:
                     body += 4 + 4 * (buffer[body + 2] << 8 | buffer[body + 3])
                 stop = after - buffer[after - 1] if first & 32 else after
                 if stop > body:
