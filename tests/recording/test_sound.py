@@ -22,7 +22,7 @@ from edge.recording.indexer import Closed, Job
 from edge.recording.pen import Pen
 from edge.recording.recorder import Recorder
 from edge.recording.salvage import salvage
-from edge.recording.soundtrack import LATE_MS
+from edge.recording.soundtrack import LATE_MS, Heard, SoundTrack
 from edge.recording.writer import Place
 from edge.store.segments import Segment
 from support.cameras import decoded, make_packets
@@ -207,3 +207,23 @@ def test_sound_waits_for_the_disk_with_its_pictures(
     (segment,) = [job.segment for job in jobs if isinstance(job, Closed)]
     begins, ends, tone = heard(tmp_path / segment.path)
     assert abs(begins) < 0.07 and ends == pytest.approx(6, abs=0.2) and tone == pytest.approx(2.5, abs=0.02)
+
+
+def test_what_nothing_takes_is_lost_from_the_old_end_and_a_camera_clock_that_runs_apart_is_followed() -> None:
+    sounds, at = make_sounds(12), Instant(WALL, 0, BOOT, TimeQuality.RTC)
+    idle = Heard()
+    idle.add(sounds)
+    assert [idle.frames[0].mono_ms, idle.frames[-1].mono_ms] == [1984, 11_968]
+    assert idle.format(14_900) == sounds[0].format and idle.format(15_100) is None
+    for apart in (0.02, -0.02):
+        heard = Heard()
+        track = SoundTrack(sounds[0].format, at, heard)
+        ends = 0
+        for one in sounds:
+            mono = round(one.mono_ms * (1 + apart))
+            heard.add([replace(one, mono_ms=mono)])
+            for samples in track.samples(mono + 1):
+                assert abs(samples.start / 16 - mono) <= LATE_MS + 1
+                assert samples.start >= ends, "none over another"
+                ends = samples.start + sum(ticks for ticks, _ in samples.each)
+        assert abs(ends / 16 - 12_000 * (1 + apart)) <= LATE_MS + 64

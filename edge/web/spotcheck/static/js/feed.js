@@ -252,6 +252,8 @@ export function createFeed(video, audio, { rows, address, zero, length, trouble 
     },
     // Whether any sound has come.
     get sounds() { return voice !== null; },
+    // Whether there is any at the moment that is shown.
+    get audible() { return voice !== null && voice.holds(video.currentTime); },
     // Lets be heard what belongs to the picture that is shown, or nothing.
     hear(on) {
       if (voice) voice.follow(video.currentTime, on);

@@ -99,7 +99,7 @@ export function createPlayer({ moved, trouble }) {
       draw();
     }
     // one camera's alone, as it is: several microphones of one room would be an echo
-    const ear = loud && playing && !waiting && rate === 1 ? screens.find((screen) => screen.sounds) : null;
+    const ear = loud && playing && !waiting && rate === 1 ? screens.find((screen) => screen.audible) : null;
     for (const screen of screens) screen.hear(screen === ear);
     sound.hidden = !screens.some((screen) => screen.sounds);
     sound.setAttribute("aria-pressed", String(loud));

@@ -49,6 +49,7 @@ export function createScreen(name, { list, address, zero, length, why, trouble }
       return row !== null && row.file.quality !== "synchronised";
     },
     get sounds() { return feed.sounds; },
+    get audible() { return feed.audible; },
     // Lets be heard what belongs to the picture; only while it really plays.
     hear(on) {
       feed.hear(on && !video.paused && !video.seeking);

@@ -56,6 +56,7 @@ export function createVoice(audio, length) {
   }
 
   return {
+    holds,
     // Fragments of a file that has sound, as they were recorded; nobody waits for it.
     append(file, data, offset) {
       if (broken) return;
