@@ -42,7 +42,7 @@ class Closed:
 
 @dataclass(frozen=True)
 class Abandoned:
-    """A segment of ours that could not be closed; `dropped` as in `Segment`. `cause` None: an earlier process left it."""
+    """A segment that could not be closed; `dropped` as in `Segment`. `cause` None: an earlier process left it."""
 
     place: Place
     cause: Cause | None
