@@ -32,7 +32,7 @@ _AGAIN_S = 0.5
 _SWEEP_MS = 60_000
 _TIDY_MS = 3_600_000
 _HELD_MS = (5_000, 600_000)
-"""So soon what the disk did not let us mend is tried again, and at last so seldom: a bad sector takes seconds to read."""
+"""So soon what the disk did not let us mend is tried again, and at last so seldom: a bad sector takes long to read."""
 
 
 @dataclass(frozen=True)
