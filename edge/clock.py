@@ -24,7 +24,7 @@ _SAVED = (Path("/var/lib/systemd/timesync/clock"), Path("/etc/fake-hwclock.data"
 
 
 class TimeQuality(StrEnum):
-    """How far wall time can be believed. `floor`: no earlier than shown, since it stood still while the power was off."""
+    """How far wall time can be believed. `floor`: no earlier than shown, since it stood still without power."""
 
     SYNCHRONISED = "synchronised"
     RTC = "rtc"

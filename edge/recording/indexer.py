@@ -33,6 +33,8 @@ _AGAIN_S = 0.5
 _IDLE_S = 5.0
 _SWEEP_MS = 60_000
 _TIDY_MS = 3_600_000
+_HELD_MS = (5_000, 600_000)
+"""So soon what the disk did not let us mend is tried again, and at last so seldom: a bad sector takes long to read."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Closed:
 
 @dataclass(frozen=True)
 class Abandoned:
-    """A segment of ours that could not be closed; `dropped` as in `Segment`. `cause` None: an earlier process left it."""
+    """A segment that could not be closed; `dropped` as in `Segment`. `cause` None: an earlier process left it."""
 
     place: Place
     cause: Cause | None
@@ -85,6 +87,7 @@ class Indexer:
         self._boot_id = clock.boot_id()
         self._jobs: deque[Job] = deque()
         self._held: list[Abandoned] = []  # whose disk does not let us mend them yet
+        self._held_wait_ms, self._held_ms = _HELD_MS[0], 0  # how long they wait, and until when
         self._wake = threading.Condition()
         self._closing = False
         self._give_up_ms: int | None = None
@@ -170,6 +173,8 @@ class Indexer:
 
     def _again(self, connection: sqlite3.Connection) -> None:
         """Those that the disk did not let us mend (full, read-only): it may by now."""
+        if not self._held or (clock.mono_ms() < self._held_ms and not self._closing):
+            return
         held, self._held = self._held, []
         for job in held:
             try:
@@ -178,6 +183,9 @@ class Indexer:
                 _log.error("not indexed: %s", error)
             except (ExamroomError, sqlite3.Error, OSError):
                 self._held.append(job)
+        longer = min(2 * self._held_wait_ms, _HELD_MS[1])
+        self._held_wait_ms = longer if len(self._held) == len(held) else _HELD_MS[0]
+        self._held_ms = clock.mono_ms() + self._held_wait_ms
 
     def _write(self, connection: sqlite3.Connection, job: Job) -> bool:
         if isinstance(job, Note):

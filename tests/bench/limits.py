@@ -57,7 +57,8 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
         "streams": Limit(least=8),
         "seconds": Limit(least=30),
         "sent_to_cap": Limit(least=0.8, most=1.1),
-        "p99_added_ms": Limit(most=50),  # what nobody notices
+        "p50_added_ms": Limit(most=20),
+        "p99_ms": Limit(most=500),  # what somebody would notice
         "behind_ms": Limit(most=2000),  # what would be an alarm
         "lost_ms": NONE,
         "lost": NONE,

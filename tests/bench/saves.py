@@ -81,7 +81,7 @@ def cores() -> tuple[int, int]:
 
 
 def make_room(folder: Path, clients: int, mirrored: bool = False, **sections: object) -> DeskRoom:
-    """An enrolled room with a session of `clients`, whatever seats the demo's class has; `sections` of its configuration."""
+    """An enrolled room with a session of `clients`, whatever seats the demo's class has; `sections`: of its options."""
     web = {"port": free_port(), "threads": max(THREADS, clients + 8), "cpu": cores()[1]}
     store = {"mirror": str(folder / "mirror"), "mirror_same_disk": True} if mirrored else {}
     config = make_config(folder, web=web, store=store, **sections)

@@ -100,7 +100,9 @@ class Bucket:
         if "uploads" in query:
             of = [one for one in self.uploads if key == "/films" and self.keys[one] == query["prefix"]]
             listed = "".join(f"<Upload><UploadId>{one}</UploadId></Upload>" for one in of)
-            return (200, f"<L>{listed}</L>".encode()) if self.lists else (403, b"<Error><Code>AccessDenied</Code></Error>")
+            return (
+                (200, f"<L>{listed}</L>".encode()) if self.lists else (403, b"<Error><Code>AccessDenied</Code></Error>")
+            )
         if upload and upload not in self.uploads:
             return 404, b""
         if method == "PUT":

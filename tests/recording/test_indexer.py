@@ -143,7 +143,10 @@ def test_what_an_earlier_process_left_is_tried_again_too(tmp_path: Path, monkeyp
         recorded(Place(tmp_path, "door", boot, 1), whole=False)
     real = salvage.salvage
 
+    tried = list[int]()
+
     def unreadable(*_: object) -> Segment:
+        tried.append(1)
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(salvage, "salvage", unreadable)
@@ -151,6 +154,11 @@ def test_what_an_earlier_process_left_is_tried_again_too(tmp_path: Path, monkeyp
     indexer.start()
     until(lambda: indexer.waiting == 2)
     assert indexer.salvaged == 0
+    with open_room(tmp_path / "room.db") as db:
+        for _ in range(9):
+            indexer._again(db)
+    db.close()
+    assert len(tried) == 4, "less and less often"
     monkeypatch.setattr(salvage, "salvage", real)
     assert indexer.close(8)
     db = open_room(tmp_path / "room.db")

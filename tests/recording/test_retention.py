@@ -78,7 +78,7 @@ def test_old_footage_goes_and_young_stays(desk: DeskRoom) -> None:
     assert segments.get(desk.db, young).sequence == 2
 
 
-def test_a_file_that_the_disk_lets_nobody_delete_keeps_no_other(desk: DeskRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_the_disk_lets_nobody_delete_keeps_no_other(desk: DeskRoom, monkeypatch: pytest.MonkeyPatch) -> None:
     bad = footage(desk, 1, NOW - 99 * DAY)
     old = [footage(desk, n, NOW - 98 * DAY) for n in (2, 3)]
     real = Path.rename

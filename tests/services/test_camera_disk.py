@@ -179,6 +179,13 @@ def _free(disk: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
+def writable(image: Path, disk: Path) -> bool:
+    subprocess.run(["mount", "-o", "loop", str(image), str(disk)], check=True)
+    if not os.access(disk, os.W_OK):
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+    return os.access(disk, os.W_OK) and disk.is_mount()
+
+
 @ROOT
 def test_a_disk_that_turns_read_only_is_a_gap_and_what_was_written_is_indexed_when_it_can_be(
     tmp_path: Path, clip: Path
@@ -193,7 +200,7 @@ def test_a_disk_that_turns_read_only_is_a_gap_and_what_was_written_is_indexed_wh
             told(config, "disk_error")
             assert clock.wall_ms() - began < 5000
             subprocess.run(["umount", "-l", str(disk)], check=True)
-            subprocess.run(["mount", "-o", "loop", str(image), str(disk)], check=True)
+            until(lambda: writable(image, disk), 5)  # not yet while somebody still has a file of it open
             told(config, "recording")
             ended = clock.wall_ms()
         one_gap(config, "disk-error", ["write-failed", "resumed"], began, ended)

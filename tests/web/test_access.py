@@ -221,6 +221,7 @@ def test_a_span_outside_the_session_is_refused_and_shown_to_nobody(site: Site) -
         assert said(supervisor.open(since, until)) in ("span_wrong", "body_wrong")
     assert len(site.entries("footage_viewed", "export")) == before
     assert supervisor.open(near, near + 1000).status_code == 200
+    assert supervisor.open(site.opened, site.opened + HOUR).status_code == 200, "an hour and no more"
 
 
 def test_a_search_leaves_one_entry_in_ten_minutes(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ def check_span(session: Session, since: int, until: int) -> None:
     """BadInput for what is no span, or a longer one than LONGEST_VIEW_MS; Refused for one that is not the session's, or
     not the pass's.
     """
-    if not 0 <= since < until < min(since + LONGEST_VIEW_MS, LATEST_MS):
+    if not (0 <= since < until <= since + LONGEST_VIEW_MS and until < LATEST_MS):
         raise BadInput("span_wrong", minutes=LONGEST_VIEW_MS // MINUTE_MS)
     found = window(session)
     if found is None or not found[0] <= since < until <= found[1]:
