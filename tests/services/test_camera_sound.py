@@ -21,7 +21,7 @@ from support.kills import camera_status as status
 from support.rooms import make_desk_room
 from support.rtsp import FakeNetworkCamera, access_units, network_camera
 from support.serving import until
-from support.sounds import aac_camera, frames_of
+from support.sounds import aac_camera, frames_of, heard
 
 
 @contextmanager
@@ -86,6 +86,7 @@ def test_sound_is_recorded_while_a_session_that_wants_it_is_open_and_at_no_other
     silent, loud = found[0], found[1]
     assert silent.id == first and b"soun" not in (config.paths.recordings / silent.path).read_bytes()
     assert len(frames_of(config.paths.recordings / loud.path)) > 5
+    assert 0 <= heard(config.paths.recordings / loud.path)[0] < 0.1
     whole = clips.completeness_between(db, "door", found[0].started_ms, found[-1].ended_ms)
     assert whole.gaps == ()
     for segment in found:

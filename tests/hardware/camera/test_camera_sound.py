@@ -78,7 +78,7 @@ def test_aac_of_a_camera_comes_through_as_it_is() -> None:
     at = sent.index(found[0].data)
     assert [one.data for one in found] == (sent * 2)[at : at + len(found)]
     assert (found[0].format.rate, found[0].format.channels) == (16_000, 1)
-    assert all(abs(b.mono_ms - a.mono_ms - 64) <= 12 for a, b in pairwise(found))
+    assert all(abs(b.mono_ms - a.mono_ms - 64) <= 40 for a, b in pairwise(found))
     assert 0 <= clock.mono_ms() - found[-1].mono_ms < 1500
     assert server.set_up == ["track2"], "the pictures are another connection's"
 
@@ -88,7 +88,7 @@ def test_g711_of_a_camera_is_coded() -> None:
         found = taken(made, 15)
     assert samples(found) >= 14 * FRAME
     assert (found[0].format.rate, found[0].format.channels) == (RATE, 1)
-    assert all(abs(b.mono_ms - a.mono_ms - 64) <= 25 for a, b in pairwise(found))
+    assert all(abs(b.mono_ms - a.mono_ms - 64) <= 40 for a, b in pairwise(found))
 
 
 def test_several_units_in_a_packet_and_one_in_several() -> None:
