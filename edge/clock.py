@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,16 +16,25 @@ from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
-_RTC = Path("/sys/class/rtc/rtc0/time")
+_RTC = Path("/sys/class/rtc/rtc0/since_epoch")
+_BOARD_S = 1_700_000_000
+"""Of November 2023, before any box: a clock chip that shows less counts from when it lost its battery, as a Pi 5's."""
+_SAVED = (Path("/var/lib/systemd/timesync/clock"), Path("/etc/fake-hwclock.data"))
+"""Where the system keeps the time over a power cut: without a clock chip it begins from there."""
 
 
 class TimeQuality(StrEnum):
-    """How far wall time can be believed."""
+    """How far wall time can be believed. `floor`: no earlier than shown, since it stood still without power."""
 
     SYNCHRONISED = "synchronised"
     RTC = "rtc"
     FLOOR = "floor"
     UNKNOWN = "unknown"
+
+    @property
+    def held(self) -> bool:
+        """Whether it goes on while the box is off."""
+        return self in (TimeQuality.SYNCHRONISED, TimeQuality.RTC)
 
 
 @dataclass(frozen=True)
@@ -60,8 +70,19 @@ def wall_ms() -> int:
 def quality() -> TimeQuality:
     if _SYNCHRONISED.exists():
         return TimeQuality.SYNCHRONISED
-    if _RTC.exists():
-        return TimeQuality.RTC
+    return _unsynchronised()
+
+
+@lru_cache(maxsize=1)
+def _unsynchronised() -> TimeQuality:
+    """By what the box has: a clock chip that has kept its time, or the time it last saved. Read once a process."""
+    with suppress(OSError, ValueError):
+        if int(_RTC.read_text()) > _BOARD_S:
+            return TimeQuality.RTC
+    for saved in _SAVED:
+        with suppress(OSError):
+            if saved.stat().st_mtime > _BOARD_S:
+                return TimeQuality.FLOOR
     return TimeQuality.UNKNOWN
 
 

@@ -114,7 +114,8 @@ class Camera(Section):
     """One camera, one process. `source` is a file, a device node, a libcamera index or an rtsp:// address, by backend.
 
     `user` and `password` are for RTSP; they are options of their own so that `source` can be shown to anybody. `look`:
-    where pictures for faces come from instead of `source`, an rtsp:// address or a device node.
+    where pictures for faces come from instead of `source`, an rtsp:// address or a device node. `microphone`: the ALSA
+    device that sound comes from, where the policy of a session wants any; a network camera's own sound without it.
     """
 
     backend: Literal["file", "v4l2", "picamera2", "rtsp"] = "picamera2"
@@ -127,6 +128,12 @@ class Camera(Section):
     bitrate: Annotated[int, Field(ge=100_000, le=20_000_000)] = 2_000_000
     face_fps: Annotated[float, Field(gt=0, le=30)] = 5.0
     look: str = ""
+    microphone: Annotated[str, Field(max_length=200, pattern=r"^[ -~]*$")] = ""
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether there is anything to hear with."""
+        return bool(self.microphone) or self.backend == "rtsp"
 
     @model_validator(mode="after")
     def is_an_address(self) -> Self:
@@ -228,14 +235,15 @@ class Checkin(Section):
 
 
 class Recording(Section):
-    """Segments of fragments: a fragment is what a power cut may take.
+    """Segments of fragments: a fragment is what a power cut may take, and none is so long that five seconds without a
+    new one would be no reason for alarm.
 
     `keep_days`: of footage of no session; a session's own goes by its signed policy. `limit_gb`: above it the oldest
     footage of no session goes earlier, 0: only when the disk is short.
     """
 
     segment_seconds: Annotated[int, Field(ge=5, le=600)] = 60
-    fragment_seconds: Annotated[int, Field(ge=1, le=5)] = 1
+    fragment_seconds: Annotated[int, Field(ge=1, le=2)] = 1
     reserve_mb: Annotated[int, Field(ge=0)] = 500
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 90
     limit_gb: Annotated[int, Field(ge=0, le=1_000_000)] = 0

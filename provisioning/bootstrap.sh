@@ -87,8 +87,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 say "系统软件包" "system packages"
-# The environment sees these: numpy is the one that picamera2 was built against, evdev, lgpio and pyscard have no wheels.
-packages=(python3-venv python3-numpy python3-evdev python3-pyscard pcscd)
+# The environment sees these: numpy is the one that picamera2 was built against, evdev, lgpio and pyscard have no wheels;
+# what microphones are called stands in libasound2-data.
+packages=(python3-venv python3-numpy python3-evdev python3-pyscard pcscd libasound2-data)
 [ $pi = 1 ] && packages+=(python3-picamera2 python3-lgpio)
 [ $nginx = 1 ] && packages+=(nginx-light)
 missing=()

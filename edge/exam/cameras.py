@@ -9,7 +9,7 @@ from edge import clock
 from edge.store.practical import Station
 from edge.store.recorders import OLD_MS, PREFIX
 
-_ON = ("recording", "blind", "behind")  # late and not losing: all of it is there in the end
+_ON = ("recording", "soundless", "blind", "behind")  # late and not losing: all of it is there in the end
 
 
 def recording(statuses: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:

@@ -111,7 +111,7 @@ class ExamClocks:
                 clock.boot_id(),
                 clock.mono_ms(),
                 clock.wall_ms(),
-                wall_held=clock.quality() is not clock.TimeQuality.UNKNOWN,
+                wall_held=clock.quality().held,
                 own=session in self._written,
                 at_least_ms=OUTAGE_MS,
             )

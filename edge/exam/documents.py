@@ -325,6 +325,8 @@ class PolicyDocument(Part):
     inspection: Literal["wanted", "none"] = "wanted"
     # footage that the province asks for over the line is sent while no exam is on, or at any time
     remote_clips: Literal["outside-exams", "always"] = "outside-exams"
+    # the cameras record sound too, from the opening of the door to the session's close; kiosk and tablets say so
+    sound: bool = False
     # at the spot check what a seat answered stands beside the picture, without the items' texts
     spot_check_answers: bool = False
     lockout: Lockout = Lockout()

@@ -30,7 +30,6 @@ TRIES, WAIT_MINUTES = 5, 10
 """Wrong codes in a row for one slip, and how long nobody may try that slip then."""
 LEFT_OPEN_MS = 24 * 60 * MINUTE_MS
 STATES = ("planned", "checkin", "running", "closed")
-_HELD = (clock.TimeQuality.SYNCHRONISED, clock.TimeQuality.RTC)
 # a code takes 64 MB to try: one at a time
 _TRYING = threading.Lock()
 
@@ -137,7 +136,7 @@ def _opens_ms(session: Session, manifest: BundleManifest, early_ms: int) -> int:
 def _need_time(session: Session, manifest: BundleManifest, early_ms: int) -> None:
     """Refused before the time. A clock nobody vouches for decides nothing: the two persons are the control then."""
     opens_ms = _opens_ms(session, manifest, early_ms)
-    if clock.quality() in _HELD and clock.wall_ms() < opens_ms:
+    if clock.quality().held and clock.wall_ms() < opens_ms:
         at = datetime.fromtimestamp(opens_ms / 1000).astimezone().isoformat(sep=" ", timespec="minutes")
         raise Refused("unlock_early", name=manifest.name, at=at)
 

@@ -239,9 +239,15 @@ class S3Store:
             raise Unavailable("clip_store", detail=why(error)) from error
 
     def delete(self, clip: str, upload: str | None) -> None:
-        if upload:
-            self._ask("DELETE", clip, {"uploadId": upload}, good=(200, 204, 404))
+        for begun in {*self._begun(clip), *([upload] if upload else [])}:
+            self._ask("DELETE", clip, {"uploadId": begun}, good=(200, 204, 404))
         self._ask("DELETE", clip, {}, good=(200, 204, 404))
+
+    def _begun(self, clip: str) -> list[str]:
+        """Every upload of the clip that was begun, also by a process that was killed before it could note it; none
+        where the bucket lets nobody ask."""
+        listed = self._ask("GET", "", {"uploads": "", "prefix": _key(clip)}, good=(200, 403, 501))
+        return self._found(listed.content, "UploadId") if listed.status_code == 200 else []
 
     def _listed(self, clip: str, upload: str) -> dict[int, tuple[str, int]]:
         """ETag and size of each part that is there, by number."""
@@ -271,7 +277,7 @@ class S3Store:
         return answer
 
     def _signed(self, method: str, clip: str, query: Mapping[str, str], seconds: int) -> str:
-        url = f"{self.url}/{quote(self.bucket)}/clips/{clip}.zip"
+        url = f"{self.url}/{quote(self.bucket)}" + (f"/{_key(clip)}" if clip else "")
         return presign(self.signing, method, url, query, datetime.fromtimestamp(clock.wall_ms() / 1000, UTC), seconds)
 
     @staticmethod
@@ -286,6 +292,11 @@ class S3Store:
         if not content:
             return []
         return [one.text or "" for one in cls._tree(content).iter() if one.tag.rpartition("}")[2] == name]
+
+
+def _key(clip: str) -> str:
+    """A clip's name in the bucket."""
+    return f"clips/{clip}.zip"
 
 
 def own_secret(file: Path) -> bytes:

@@ -110,7 +110,8 @@ def read_layout(file: BinaryIO) -> Layout:
 def _ends_in_zero(file: BinaryIO, end: int) -> bool:
     """Whether the file system kept the length of the last write and not its data.
 
-    An H.264 NAL unit never ends in a zero byte (ITU-T H.264, 7.4.1), nor does a line of text, nor do whole fragments.
+    An H.264 NAL unit never ends in a zero byte (ITU-T H.264, 7.4.1), nor does a line of text, which comes last in a
+    fragment; a frame of sound may.
     """
     file.seek(end - 1)
     return file.read(1) == b"\0"

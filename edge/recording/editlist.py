@@ -214,17 +214,26 @@ def _head(moov: bytes, tracks: dict[int, _Track], edit: tuple[float, float], pay
             tkhd = _find(body, b"tkhd")
             track = tracks[struct.unpack_from(">I", tkhd, 20 if tkhd[0] == 1 else 12)[0]]
             if track.runs:
-                parts.append(_trak(body, track, edit[0], length, base))
+                parts.append(_trak(body, track, edit[0], (length, movie), base))
         elif kind != b"mvex":
             parts.append(_box(kind, body))
     return _FTYP + _box(b"moov", *parts) + struct.pack(">I4sQ", 1, b"mdat", 16 + payload)
 
 
-def _trak(trak: bytes, track: _Track, starts: float, length: int, base: int) -> bytes:
-    samples = track.samples
+def _trak(trak: bytes, track: _Track, starts: float, shown: tuple[int, int], base: int) -> bytes:
+    """Nothing for sound of which the view has none. `shown`: how long it is, in so many ticks a second."""
+    samples, (length, movie) = track.samples, shown
     ends = samples[-1].time + samples[-1].duration - samples[0].time
     media_time = round(starts * track.timescale) - samples[0].time
-    edit = _box(b"elst", struct.pack(">IIQqHH", 1 << 24, 1, length, media_time, 1, 0))
+    late, heard = 0, length
+    if track.handler == b"soun":  # it may begin later and end earlier than what is seen
+        late = max(0, -media_time) * movie // track.timescale
+        heard = min(length - late, (ends - max(0, media_time)) * movie // track.timescale)
+        if heard <= 0:
+            return b""
+    edits = [(late, -1)] if late else []
+    edits.append((heard, max(0, media_time) if late else media_time))
+    edit = _table(b"elst", 1, ">QqHH", [(lasting, at, 1, 0) for lasting, at in edits])
 
     def change(kind: bytes, body: bytes) -> bytes:
         if kind == b"tkhd":

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -22,15 +23,18 @@ from edge.recording import files, retention, salvage
 from edge.recording.retention import Rules
 from edge.recording.thumbs import Thumbs
 from edge.recording.writer import Place
-from edge.store import segments
+from edge.store import segments, sessions
 from edge.store.db import SHORT_BUSY_MS, open_room, patience
 from edge.store.segments import Segment
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _AGAIN_S = 0.5
+_IDLE_S = 5.0
 _SWEEP_MS = 60_000
 _TIDY_MS = 3_600_000
+_HELD_MS = (5_000, 600_000)
+"""So soon what the disk did not let us mend is tried again, and at last so seldom: a bad sector takes long to read."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,10 @@ class Closed:
 
 @dataclass(frozen=True)
 class Abandoned:
-    """A segment of ours that could not be closed; `dropped` as in `Segment`."""
+    """A segment that could not be closed; `dropped` as in `Segment`. `cause` None: an earlier process left it."""
 
     place: Place
-    cause: Cause
+    cause: Cause | None
     dropped: int = 0
 
 
@@ -61,7 +65,12 @@ Job = Closed | Abandoned | Note
 
 
 class Indexer:
-    """`salvaged`, `waiting` and `trouble` (the code of what holds it up, or None) are for the status."""
+    """`salvaged`, `waiting` and `trouble` (the code of what holds it up, or None) are for the status.
+
+    `sound`: whether a session's policy wants it now, as the store said last: looked up with each job and every
+    five seconds, so that sound begins and ends so much behind check-in's opening and the session's close. Not before
+    the store was asked.
+    """
 
     def __init__(
         self,
@@ -78,12 +87,14 @@ class Indexer:
         self._boot_id = clock.boot_id()
         self._jobs: deque[Job] = deque()
         self._held: list[Abandoned] = []  # whose disk does not let us mend them yet
+        self._held_wait_ms, self._held_ms = _HELD_MS[0], 0  # how long they wait, and until when
         self._wake = threading.Condition()
         self._closing = False
         self._give_up_ms: int | None = None
         self._swept_ms: int | None = None
         self._tidied_ms: int | None = None
         self.salvaged = 0
+        self.sound = False
         self.trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"indexer-{camera}", daemon=True)
 
@@ -115,8 +126,10 @@ class Indexer:
             if connection is None:
                 return
             opened = connection
+            self._look(opened)
             self._patiently(lambda: self._salvage(opened))
             while (job := self._next()) is not None:
+                self._look(opened)
                 if job == "idle":
                     self._again(opened)
                     self._retain(opened)
@@ -129,18 +142,26 @@ class Indexer:
             if connection is not None:
                 connection.close()
 
+    def _look(self, connection: sqlite3.Connection) -> None:
+        with suppress(sqlite3.Error):  # then as before
+            self.sound = sessions.sound_wanted(connection)
+
     def _next(self) -> str | None:
         """`work` or `idle`; None when there is nothing left to wait for."""
         with self._wake:
             if not self._jobs and not self._closing:
-                self._wake.wait(timeout=5)
+                self._wake.wait(timeout=_IDLE_S)
             if self._jobs:
                 return "work"
             return None if self._closing else "idle"
 
     def _do(self, connection: sqlite3.Connection, job: Job) -> None:
+        def work() -> bool:
+            self._look(connection)  # a store that takes nothing may still say that sound is to end
+            return self._write(connection, job)
+
         try:
-            done = self._patiently(lambda: self._write(connection, job))
+            done = self._patiently(work)
         except (ExamroomError, sqlite3.Error, OSError) as error:  # this one only: the file stays on the disk
             _log.error("not indexed: %s", error)
             if isinstance(job, Abandoned) and isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
@@ -152,6 +173,8 @@ class Indexer:
 
     def _again(self, connection: sqlite3.Connection) -> None:
         """Those that the disk did not let us mend (full, read-only): it may by now."""
+        if not self._held or (clock.mono_ms() < self._held_ms and not self._closing):
+            return
         held, self._held = self._held, []
         for job in held:
             try:
@@ -160,6 +183,9 @@ class Indexer:
                 _log.error("not indexed: %s", error)
             except (ExamroomError, sqlite3.Error, OSError):
                 self._held.append(job)
+        longer = min(2 * self._held_wait_ms, _HELD_MS[1])
+        self._held_wait_ms = longer if len(self._held) == len(held) else _HELD_MS[0]
+        self._held_ms = clock.mono_ms() + self._held_wait_ms
 
     def _write(self, connection: sqlite3.Connection, job: Job) -> bool:
         if isinstance(job, Note):
@@ -170,6 +196,9 @@ class Indexer:
         else:
             left = salvage.salvage(job.place, self._boot_id, job.cause)
             done = segments.index(connection, replace(left, dropped=job.dropped))
+            if job.cause is None:
+                self.salvaged += 1
+                return True
         try:
             self._thumbs.keep(self._recordings, done)
         except OSError as error:  # worth less than the footage, which is there
@@ -200,7 +229,7 @@ class Indexer:
         return connection
 
     def _salvage(self, connection: sqlite3.Connection) -> None:
-        """Index what an earlier process left; a file that cannot be read now is tried again at the next start."""
+        """Index what an earlier process left; a file that the disk lets nobody read or mend now is tried again."""
         known = segments.known(connection, self._camera)
         left = salvage.left_over(self._recordings, self._camera, known, self._boot_id, self._first_own)
         self._take_in(connection, left)
@@ -213,6 +242,7 @@ class Indexer:
         for place in places:
             if self._closing:
                 return
+            self._look(connection)
             try:
                 segments.index(connection, salvage.salvage(place, self._boot_id))
                 self.salvaged += 1
@@ -220,6 +250,8 @@ class Indexer:
                 raise
             except (ExamroomError, sqlite3.IntegrityError, OSError) as error:
                 _log.error("not salvaged: %s: %s", place.relative, error)
+                if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                    self._held.append(Abandoned(place, None))
 
     def _retain(self, connection: sqlite3.Connection) -> None:
         """Sweep the footage of all cameras; what has to be indexed meanwhile comes first."""

@@ -1,7 +1,7 @@
 """When a camera's recording is late, what is said of it, and how much less the camera is asked to send meanwhile.
 
-Told within five seconds, with fragments of one second: a picture that has waited two seconds for the disk; any loss;
-and pictures that come and give nothing new on the disk for whatever reason (a source without key frames).
+Told within five seconds: a picture that has waited two seconds for the disk; any loss; and pictures that come and give
+nothing new on the disk for whatever reason (a source without key frames).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edge.recording.recorder import Recorder
 LATE_MS = 2000
 _GOOD_MS = 1000
 _OVER_MS = 5000  # so long it has to be good again
-_UNSYNCED_MS = 3000  # and a fragment
+_UNSYNCED_MS = 4000  # well above the longest fragment of `config.Recording`, and half a second
 _EASE_EVERY_MS = 5000
 _RESTORE_MS = 60_000
 _STEP, _LEAST = 0.6, 0.2
@@ -26,9 +26,8 @@ _STEP, _LEAST = 0.6, 0.2
 class Late:
     """One camera's; `percent` is the share of its bitrate that it is asked for, 100 where that cannot be changed."""
 
-    def __init__(self, camera: str, fragment_seconds: int, put: Callable[[Note], None]) -> None:
+    def __init__(self, camera: str, put: Callable[[Note], None]) -> None:
         self._camera, self._put = camera, put
-        self._unsynced_ms = 1000 * fragment_seconds + _UNSYNCED_MS
         self._telling = Telling()
         self._code: str | None = None
         self._good_ms: int | None = None  # since when
@@ -54,7 +53,7 @@ class Late:
             self._lost_ms, self._lost_at = pen.lost_ms, now_ms
         quiet_ms = now_ms - max(recorder.last_fragment_mono_ms, self._since_ms)
         losing = self._lost_ms > self._lost_before and now_ms - self._lost_at < _OVER_MS
-        unsynced = behind_ms <= LATE_MS and quiet_ms > self._unsynced_ms
+        unsynced = behind_ms <= LATE_MS and quiet_ms > _UNSYNCED_MS
         if losing or behind_ms > LATE_MS or unsynced:
             self._good_ms = None
             self._code = "recording_losing" if losing else "recording_unsynced" if unsynced else "recording_behind"

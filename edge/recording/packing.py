@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -22,12 +24,13 @@ from edge.store.reserve import free_bytes
 from edge.store.segments import Segment
 from edge.trust import dsse
 from edge.trust import evidence_format as form
-from edge.trust.container import ContainerWriter
+from edge.trust.container import LOCAL_MARK, NAME_AT, ContainerWriter
 from edge.trust.enrolment import Identity
 from edge.trust.evidence_format import FragmentFact, FragmentTable, InitFact, Manifest, MemberFact
 from edge.why import why
 
 _log = logging.getLogger(__name__)
+_PART = re.compile(r"\..+\.([0-9]+)\.part")
 MB = 1_000_000
 FLUSHED_EVERY = 16 * MB
 """So little of an export waits for the disk at a time that no fragment being recorded waits long behind it."""
@@ -113,9 +116,11 @@ def write_file(
     recordings: Path,
     rest: dict[str, bytes],
 ) -> None:
-    """Write beside `out`, put it on disk, then give it its name; on any error nothing is left."""
+    """Write beside `out`, put it on disk, then give it its name; on any error nothing is left, and what a process that
+    was killed has left in this folder goes."""
     path = out.path
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    _sweep(path.parent)
     try:
         with part.open("xb") as file:
             _write(file, out, manifest, identity, chosen, recordings, rest)
@@ -129,6 +134,18 @@ def write_file(
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _sweep(folder: Path) -> None:
+    """Remove evidence half written by processes that are gone. Whatever else is called so stays."""
+    with suppress(OSError):
+        for part in folder.glob(".*.part"):
+            named = _PART.fullmatch(part.name)
+            if named and not Path("/proc", named[1]).exists():
+                with part.open("rb") as file:
+                    head = file.read(NAME_AT + len(form.README))
+                if head.startswith(LOCAL_MARK) and head.endswith(form.README.encode()):
+                    part.unlink()
 
 
 def _write(

@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from edge import clock
 from edge.clock import Instant
 from edge.domain.footage import Cause
-from edge.hardware.camera.source import TICKS, Packet, VideoFormat
+from edge.hardware.camera.source import TICKS, Packet, Sound, VideoFormat
 
 _log = logging.getLogger(__name__)
 MEMORY_MS = 30_000
@@ -29,7 +30,14 @@ class Writing(Protocol):
     @property
     def unsynced_ms(self) -> int | None: ...
     def feed(
-        self, video: VideoFormat, packets: list[Packet], at: Instant, *, hurry: bool = False, dropped: int = 0
+        self,
+        video: VideoFormat,
+        packets: list[Packet],
+        at: Instant,
+        *,
+        hurry: bool = False,
+        dropped: int = 0,
+        sound: Sequence[Sound] = (),
     ) -> None: ...
     def finish(self, cause: Cause) -> None: ...
     def lose(self, milliseconds: int, packets: int, dropped: int = 0) -> None: ...
@@ -37,12 +45,13 @@ class Writing(Protocol):
 
 @dataclass
 class _Batch:
-    """Packets of at most one group of pictures; with a key frame it is the first."""
+    """Packets of at most one group of pictures; with a key frame it is the first. `sound` came with them."""
 
     video: VideoFormat
     packets: list[Packet]
     at: Instant
     dropped: int
+    sound: Sequence[Sound]
 
     @property
     def key(self) -> bool:
@@ -58,7 +67,7 @@ class _Batch:
 
     @property
     def bytes(self) -> int:
-        return sum(len(packet.data) for packet in self.packets)
+        return sum(len(packet.data) for packet in self.packets) + sum(len(one.data) for one in self.sound)
 
 
 @dataclass
@@ -97,8 +106,15 @@ class Pen:
         self._thread = threading.Thread(target=self._run, name="pen", daemon=True)
         self._thread.start()
 
-    def put(self, video: VideoFormat, packets: list[Packet], at: Instant, dropped: int = 0) -> None:
-        """Packets that have come by `at`; `dropped`: pictures the camera lost since the last call.
+    def put(
+        self,
+        video: VideoFormat,
+        packets: list[Packet],
+        at: Instant,
+        dropped: int = 0,
+        sound: Sequence[Sound] = (),
+    ) -> None:
+        """Packets, and sound, that have come by `at`; `dropped`: pictures the camera lost since the last call.
 
         Whatever the recorder did not expect is raised here: then nothing is recorded any more, and the process ends.
         """
@@ -106,8 +122,8 @@ class Pen:
             self._raise()
             self._finished = False
             for group in _groups(packets):
-                batch = _Batch(video, group, at, dropped)
-                dropped = 0
+                batch = _Batch(video, group, at, dropped, sound)
+                dropped, sound = 0, ()
                 if self._skipping and not batch.key:
                     self._lose([batch], len(self._jobs))
                     continue
@@ -156,7 +172,9 @@ class Pen:
             while (found := self._next()) is not None:
                 job, hurry = found
                 if isinstance(job, _Batch):
-                    self._recorder.feed(job.video, job.packets, job.at, hurry=hurry, dropped=job.dropped)
+                    self._recorder.feed(
+                        job.video, job.packets, job.at, hurry=hurry, dropped=job.dropped, sound=job.sound
+                    )
                 elif isinstance(job, _Finish):
                     self._recorder.finish(job.cause)
                 else:

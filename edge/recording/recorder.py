@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from edge.clock import Instant, TimeQuality
 from edge.config import Recording
 from edge.domain.footage import Cause
 from edge.errors import ExamroomError
-from edge.hardware.camera.source import TICKS, Packet, VideoFormat
+from edge.hardware.camera.source import TICKS, Packet, Sound, VideoFormat
 from edge.recording.indexer import Abandoned, Closed, Job, Note
 from edge.recording.retention import free_mb
+from edge.recording.soundtrack import Heard, SoundTrack
 from edge.recording.writer import Place, SegmentWriter
 from edge.why import why
 
@@ -61,6 +62,7 @@ class Recorder:
         self._quality: TimeQuality | None = None
         self._stepped: Cause | None = None  # why the segment ends at the next key frame
         self._last: Packet | None = None
+        self._heard = Heard()
         self._again_ms = 0
         self._space_ms = 0
         self.trouble: tuple[str, dict[str, object]] | None = None
@@ -90,13 +92,16 @@ class Recorder:
         *,
         hurry: bool = False,
         dropped: int = 0,
+        sound: Sequence[Sound] = (),
     ) -> None:
         """Record one batch, in order, that had come by `at` (now).
 
         `hurry`: more is waiting, so that a fragment is synced with the next one. `dropped` pictures were lost by the
-        camera since the last batch.
+        camera since the last batch. `sound`: what was heard by then.
         """
         at = at or self._now()
+        if sound:
+            self._heard.add(sound)
         self._dropped += dropped
         self._watch_clock(at)
         self._watch_space(at)
@@ -142,10 +147,12 @@ class Recorder:
 
     def _begin(self, video: VideoFormat, packet: Packet, now: Instant) -> None:
         """At a key frame: close a segment that is long enough, of another format or clock, and open the next one."""
+        sound = self._heard.format(packet.mono_ms)
         if self._writer is not None:
+            other = video is not self._video or (sound is not None and sound != self._writer.sound)
             if self._stepped is not None:
                 self._close(self._stepped)
-            elif video is not self._video or self._long_enough(self._writer.elapsed_ticks(packet)):
+            elif other or self._long_enough(self._writer.elapsed_ticks(packet)):
                 self._close(Cause.ROTATED)
             else:
                 return
@@ -157,7 +164,8 @@ class Recorder:
             self._sequence += 1
             try:
                 seconds = self._options.fragment_seconds
-                self._writer = SegmentWriter(place, video, taken, seconds, room=self._room)
+                track = SoundTrack(sound, taken, self._heard) if sound is not None else None
+                self._writer = SegmentWriter(place, video, taken, seconds, room=self._room, sound=track)
             except FileExistsError:
                 continue  # somebody else's, or an older one: never written over
         self._stepped, self._video = None, video

@@ -42,6 +42,8 @@ count as free, or each would push out as much footage."""
 _LAST_S = 120
 """With less, nobody has made the exports go: footage does."""
 MB = 1_000_000
+_MOST_FAILED = 20
+"""With more files that the disk lets nobody delete it is the disk, and a sweep ends."""
 _LOCK = ".retention.lock"
 
 
@@ -91,9 +93,20 @@ def sweep(
 
     `tidy`: look through the folders too, for what an earlier sweep left half done and for files that nobody names.
     Nothing while another process sweeps, or while the wall clock is not to be believed. Ends early once `halt` says so.
-    OSError or Unavailable when the disk or the store does not let us; what was begun is settled later.
+    OSError or Unavailable when the disk or the store does not let us, for one file after all others; what was begun is
+    settled later.
     """
-    gone = list[str]()
+    gone, failed = list[str](), list[OSError]()
+
+    def delete(segment: Segment, keep_days: int, why: str) -> list[str]:
+        try:
+            return _delete(connection, recordings, segment, keep_days, why)
+        except OSError as error:
+            failed.append(error)
+            if len(failed) > _MOST_FAILED:
+                raise
+            return []
+
     with _one_at_a_time(recordings) as mine:
         if not mine:
             return gone
@@ -110,11 +123,13 @@ def sweep(
                 if halt():
                     return gone
                 kept_for = _days(kept, days, segment, rules.keep_days)
-                gone += _delete(connection, recordings, segment, kept_for, "expired")
-        gone += _make_room(connection, recordings, rules, kept, now, halt, free, MOST - len(gone))
+                gone += delete(segment, kept_for, "expired")
+        gone += _make_room(connection, recordings, rules, kept, now, halt, free, MOST - len(gone), delete)
         if tidy:
             for folder in files.folders(recordings):
                 _tidy(connection, folder, now.wall_ms - rules.keep_days * DAY_MS)
+    if failed:
+        raise failed[0]
     return gone
 
 
@@ -149,6 +164,7 @@ def _make_room(
     halt: Callable[[], bool],
     free: Callable[[Path], int],
     most: int,
+    delete: Callable[[Segment, int, str], list[str]],
 ) -> list[str]:
     """Delete the oldest footage of no session while all of it is above the limit or too little is free."""
     gone = list[str]()
@@ -165,7 +181,7 @@ def _make_room(
     for segment in _oldest(connection, kept, now, rules, most):
         if halt() or (over <= 0 and enough()):
             break
-        if _delete(connection, recordings, segment, rules.keep_days, "space"):
+        if delete(segment, rules.keep_days, "space"):
             gone.append(segment.id)
             over -= segment.bytes
     if gone:

@@ -25,13 +25,14 @@ import av
 from edge.clock import Instant, iso
 from edge.domain.canonical import canonical_text
 from edge.domain.footage import Cause, Fragment, fragments_root
-from edge.hardware.camera.source import TICKS, Packet, VideoFormat
-from edge.recording import captions
+from edge.hardware.camera.source import TICKS, Packet, SoundFormat, VideoFormat
 from edge.recording.boxes import Layout, Piece, Started, read_layout, read_piece
+from edge.recording.captions import Captions, text_trak
 from edge.recording.files import sync_folder
+from edge.recording.soundtrack import SoundTrack
+from edge.recording.tracks import Bytes, with_samples, with_tracks
 from edge.store.segments import Segment, segment_id
 
-Bytes = bytes | memoryview
 _MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof+skip_trailer"
 
 
@@ -85,11 +86,20 @@ class SegmentWriter:
     """An open segment. OSError from any method means the disk: then `abandon`, and salvage what is there.
 
     FileExistsError when the name is taken. `at` is the instant of the first packet; `room` stands in the file's
-    metadata and, with camera and time, in its captions.
+    metadata and, with camera and time, in its captions; `sound` is the segment's, where it has any.
     """
 
-    def __init__(self, place: Place, video: VideoFormat, at: Instant, fragment_seconds: int, *, room: str = "") -> None:
-        self.place, self.at = place, at
+    def __init__(
+        self,
+        place: Place,
+        video: VideoFormat,
+        at: Instant,
+        fragment_seconds: int,
+        *,
+        room: str = "",
+        sound: SoundTrack | None = None,
+    ) -> None:
+        self.place, self.at, self._sound = place, at, sound
         self.fragments: list[Fragment] = []
         self.frames = 0
         self._base: int | None = None
@@ -113,7 +123,8 @@ class SegmentWriter:
             self._container.start_encoding()
             self._tick = self._stream.time_base or Fraction(1, TICKS)
             with self._sink.taken() as made:
-                init, self._captions = captions.with_track(bytes(made), label, at)
+                init, numbers = with_tracks(bytes(made), [text_trak, *([sound.trak] if sound else [])])
+            self._captions = Captions(numbers[0], label, at)
             self._layout: Layout = read_layout(io.BytesIO(init))
             self._init_sha256 = hashlib.sha256(init).hexdigest()
             self.bytes = 0
@@ -128,6 +139,10 @@ class SegmentWriter:
     @property
     def id(self) -> str:
         return segment_id(self.place.camera, self.place.boot_id, self.place.sequence)
+
+    @property
+    def sound(self) -> SoundFormat | None:
+        return self._sound.format if self._sound else None
 
     def elapsed_ticks(self, packet: Packet) -> int:
         """How far into the segment the packet is."""
@@ -174,7 +189,11 @@ class SegmentWriter:
         with self._sink.taken() as data:
             head = bytes(data[: int.from_bytes(data[:4], "big") + 16])  # the moof, and how long its mdat is
             piece = read_piece(io.BytesIO(head), 0, len(data), self._layout.track)
-            with captions.with_lines(data, self._captions, piece.start, piece.duration) as parts:
+            more = self._captions.samples(piece.start, piece.duration)
+            if self._sound is not None:  # before the text, whose last byte is never nought (`boxes`)
+                ends_ms = self.at.mono_ms + self._layout.ms(piece.start + piece.duration)
+                more = self._sound.samples(ends_ms) + more
+            with with_samples(data, more) as parts:
                 fragment = fragment_of(len(self.fragments), self.bytes, parts, piece, self.at, self._layout)
                 self._append(parts)
         if sync:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import fcntl
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from edge import clock
 from edge.clock import Instant
 from edge.config import Camera, Config
 from edge.domain.footage import Cause
-from edge.domain.reasons import is_words
+from edge.domain.reasons import is_words, words
 from edge.domain.sight import BLIND, FROZEN, Telling, Watch
 from edge.errors import BadInput, ConfigError, ExamroomError, Unavailable
 from edge.hardware.camera import CameraSource, Packet, Picture, VideoFormat, open_camera
+from edge.hardware.camera.ear import Ear
 from edge.hardware.camera.pictures import thumbnail
 from edge.recording.indexer import Indexer, Note
 from edge.recording.late import Late
@@ -117,7 +118,7 @@ class _Service:
             paths.recordings, name, config.recording, self._indexer.put, first, room=enrolment.room_of(paths) or ""
         )
         self._pen = Pen(self._recorder)
-        self._late = Late(name, config.recording.fragment_seconds, self._indexer.put)
+        self._late = Late(name, self._indexer.put)
         self._dropped, self._source_dropped = 0, 0  # in all, and by the camera that is open
         self._look_cpu = (0.0, 0.0)  # of the camera that is open: now, and when last reported
         self._untold = 0  # dropped, and not given to the recorder yet
@@ -135,6 +136,8 @@ class _Service:
         self._opened_ms, self._frozen_ms = 0, _FROZEN_MS
         self._failures = 0  # in opening the camera, one after another
         self._said, self._coder = "", ""
+        self._ear: Ear | None = None  # only while a session's policy wants sound
+        self._hears: str | None = None  # what the ledger was told last of it
         self._indexer.start()
 
     def loop(self, stop: threading.Event) -> None:
@@ -162,6 +165,8 @@ class _Service:
         """Close the segment and give disk and index a moment; what the store does not take is salvaged at the next
         start. What a disk that hangs has not taken is lost, and said."""
         self._finish(Cause.STOPPED)
+        if self._ear is not None:
+            self._ear.close()
         left_ms = self._pen.close(_PEN_S)
         if left_ms:
             _log.error("camera %s: the disk hangs, %s ms are lost", self._name, left_ms)
@@ -189,7 +194,7 @@ class _Service:
             self._watch.look(picture.look)
         elif packets and self._pictures:
             self._watch.video(now)
-        if now < self._judge_ms and self._state[0] == "recording_on":
+        if now < self._judge_ms and self._state[0] in _WELL:
             return True
         self._judge_ms = now + _JUDGE_MS
         sight = self._watch.sight
@@ -208,7 +213,7 @@ class _Service:
         elif sight.code is not None:
             self._state = (sight.code, {"camera": self._name})
         elif self._recorder.segment is not None:
-            self._state = ("recording_on", {"camera": self._name})
+            self._state = self._with_sound() or ("recording_on", {"camera": self._name})
         if now - self._status_ms >= _STATUS_MS or self._state[0] != self._said:
             self._report()
         self._late.ease(source, now)
@@ -231,8 +236,39 @@ class _Service:
 
     def _hand_over(self) -> None:
         if self._kept and self._video is not None:
-            self._pen.put(self._video, self._kept, self._instant(), self._untold)
+            sound = self._ear.take() if self._ear is not None else ()
+            self._pen.put(self._video, self._kept, self._instant(), self._untold, sound)
             self._kept, self._untold = [], 0
+
+    def _listen(self) -> None:
+        """Begin to hear, or hear no more, as the policy of a session under way has it; the ledger is told of both, and
+        of sound that is wanted and does not come."""
+        wanted = self._indexer.sound and self._options.has_sound
+        if wanted and self._ear is None:
+            self._ear = Ear(self._name, self._options)
+        elif not wanted and self._ear is not None:
+            self._ear.close()
+            self._ear = None
+        state, reason = "off", None
+        if self._ear is not None and (fault := self._ear.trouble) is not None:
+            state, reason = "lost", fault[0]
+        elif self._ear is not None:
+            state = "on" if self._ear.heard else "off"
+        if state == (self._hears or "off"):
+            return
+        self._hears = state
+        body: dict[str, object] = {"camera": self._name, "state": f"sound-{state}"}
+        self._indexer.put(Note("recording", body | ({"reason": reason} if reason else {})))
+
+    def _with_sound(self) -> tuple[str, dict[str, object]] | None:
+        """What is to be said while pictures are recorded as they should be and a policy wants sound."""
+        fault = self._ear.trouble if self._ear is not None else None
+        if self._indexer.sound and not any(camera.has_sound for camera in self._config.camera.values()):
+            fault = "sound_nowhere", {}
+        if fault is not None:
+            return "recording_soundless", {"camera": self._name, "detail": words(fault[0], **_shown(fault[1]))}
+        heard = self._ear is not None and self._ear.heard
+        return ("recording_sound", {"camera": self._name}) if heard else None
 
     def _finish(self, cause: Cause) -> None:
         self._hand_over()
@@ -267,7 +303,7 @@ class _Service:
         self._finish(Cause.CAMERA_MISSING)
         if self._state[0] != error.code:
             _log.error("%s", error)
-        self._state = (error.code, {k: v if is_words(v) else str(v) for k, v in error.facts.items()})
+        self._state = (error.code, _shown(error.facts))
         until = clock.mono_ms() + round(1000 * _wait_s(self._options, error.code, self._failures))
         self._failures += 1
         while not stop.is_set() and (left_ms := until - clock.mono_ms()) > 0:
@@ -298,11 +334,12 @@ class _Service:
 
     def _report(self) -> None:
         now = clock.mono_ms()
+        self._listen()
         seconds = (now - self._status_ms) / 1000
         code, facts = self._state
         self._said = code
         state = _STATES.get(code, "camera_missing" if code not in BLIND else "blind")
-        if code.startswith("camera_") or state == "recording":
+        if code.startswith("camera_") or state in ("recording", "soundless"):
             entry = self._telling.entry(code if code.startswith("camera_") else None, now)
             if entry is not None:
                 self._indexer.put(Note("camera", {"camera": self._name, **entry}))
@@ -316,6 +353,7 @@ class _Service:
             facts=facts,
             coder=self._coder,
             sight=self._watch.sight.code,
+            sound=self._hears == "on",
             segment=recorder.segment,
             bytes=recorder.bytes,
             last_fragment_mono_ms=recorder.last_fragment_mono_ms,
@@ -333,15 +371,22 @@ class _Service:
         self._look_cpu = self._look_cpu[0], self._look_cpu[0]
 
 
+def _shown(facts: Mapping[str, object]) -> dict[str, object]:
+    return {key: value if is_words(value) else str(value) for key, value in facts.items()}
+
+
 def _wait_s(options: Camera, code: str, failures: int) -> float:
     """How long to wait before a camera is opened again that was not there, or failed, so many times before."""
     steps = _LOGIN_S if code == "camera_login" else _REMOTE_S if options.backend == "rtsp" else (_REOPEN_S,)
     return steps[min(failures, len(steps) - 1)]
 
 
+_WELL = ("recording_on", "recording_sound")
 _STATES = {
     "recording_starting": "starting",
     "recording_on": "recording",
+    "recording_sound": "recording",
+    "recording_soundless": "soundless",
     "recording_stopped": "stopped",
     "recording_reserve": "reserve",
     "recording_write_failed": "disk_error",

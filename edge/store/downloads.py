@@ -22,6 +22,8 @@ PIN_MS = 6 * HOUR_MS
 """What a process that was killed had pinned is let go after this."""
 VIEW_PIN_MS = 2 * HOUR_MS
 """Since an opened view is watched or saved piece by piece, its span stays for so long."""
+VIEWS_PIN_MS = 8 * HOUR_MS
+"""View upon view keeps footage beyond its date for no longer than this."""
 WAITING, READY, FAILED = "waiting", "ready", "failed"
 
 
@@ -146,15 +148,23 @@ def unpin(connection: sqlite3.Connection, pin_id: str) -> None:
 
 
 def pinned(connection: sqlite3.Connection, segment: str, camera: str, started_ms: int, ended_ms: int) -> bool:
-    """Whether an export is reading the segment, or somebody opened a view of it a short while ago."""
+    """Whether an export is reading the segment, or somebody opened a view of it a short while ago, and it has not been
+    kept by one after the other for too long."""
     now = clock.wall_ms()
-    row = connection.execute(
-        "SELECT 1 WHERE EXISTS (SELECT 1 FROM footage_pins WHERE segment_id = ? AND until_ms > ?)"
-        " OR EXISTS (SELECT 1 FROM footage_views v, json_each(v.cameras) c WHERE v.at_ms > ? AND c.value = ?"
-        " AND v.from_ms < ? AND v.until_ms > ?)",
-        (segment, now, now - VIEW_PIN_MS, camera, ended_ms, started_ms),
-    ).fetchone()
-    return row is not None
+    query = "SELECT 1 FROM footage_pins WHERE segment_id = ? AND until_ms > ?"
+    if connection.execute(query, (segment, now)).fetchone() is not None:
+        return True
+    rows = connection.execute(
+        "SELECT v.at_ms FROM footage_views v, json_each(v.cameras) c WHERE v.at_ms > ? AND c.value = ?"
+        " AND v.from_ms < ? AND v.until_ms > ? ORDER BY v.at_ms DESC",
+        (now - VIEWS_PIN_MS - VIEW_PIN_MS, camera, ended_ms, started_ms),
+    )
+    first = now + 1  # of the views that follow one another up to now
+    for row in rows:
+        if min(first, now) - row["at_ms"] >= VIEW_PIN_MS:
+            break
+        first = min(first, row["at_ms"], now)
+    return first <= now and now - first < VIEWS_PIN_MS
 
 
 def need_unpinned(connection: sqlite3.Connection, segment: str, camera: str, started_ms: int, ended_ms: int) -> None:

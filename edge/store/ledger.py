@@ -76,11 +76,18 @@ def append(
     return seq
 
 
-def note(connection: sqlite3.Connection, kind: str, body: dict[str, Any], *, by: str | None = None) -> int:
+def note(
+    connection: sqlite3.Connection,
+    kind: str,
+    body: dict[str, Any],
+    *,
+    session: str | None = None,
+    by: str | None = None,
+) -> int:
     """One entry in a transaction of its own, for what changes nothing else."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        seq = append(connection, kind, body, by=by)
+        seq = append(connection, kind, body, session=session, by=by)
     except BaseException:
         connection.rollback()
         raise

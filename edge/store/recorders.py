@@ -34,7 +34,7 @@ def fault(camera: str, statuses: Statuses, now_ms: int) -> Fault | None:
     """
     said = statuses.get(PREFIX + camera, {})
     state, age_ms = said.get("state"), now_ms - int(said.get("mono_ms", 0))
-    patience = OLD_MS if state in ("recording", "blind", "behind", "losing", "unsynced") else OPENING_MS
+    patience = OLD_MS if state in ("recording", "soundless", "blind", "behind", "losing", "unsynced") else OPENING_MS
     if not said or not 0 <= age_ms < patience:
         return SILENT, {"camera": camera}
     if state == "stopped":  # told only where it lasts: everything stops when the box does

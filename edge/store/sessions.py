@@ -220,6 +220,14 @@ def _same_class(connection: sqlite3.Connection, new: NewSession) -> None:
         raise Conflict("class_differs", group=new.class_["id"])
 
 
+def sound_wanted(connection: sqlite3.Connection) -> bool:
+    """Whether a session under way, from the opening of its door to its close, has a policy that wants sound."""
+    row = connection.execute(
+        "SELECT 1 FROM sessions WHERE state IN ('checkin', 'running') AND json_extract(policy, '$.sound') LIMIT 1"
+    ).fetchone()
+    return row is not None
+
+
 def set_state(connection: sqlite3.Connection, session: str, state: str) -> None:
     stamp = _STAMPS[state]
     connection.execute(

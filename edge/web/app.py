@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from flask import Flask, Response, current_app, jsonify, redirect, request, url_for
+from flask import Flask, Response, current_app, g, jsonify, redirect, request, url_for
 from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -20,7 +20,7 @@ from edge.exam.banks import open_bank
 from edge.exam.journal import AnswerJournal
 from edge.exam.live import LiveExam
 from edge.exam.mirror import open_mirror
-from edge.store import ledger
+from edge.store import ledger, sessions
 from edge.store import staff as staff_rows
 from edge.store.db import open_room
 from edge.store.reserve import LOW, Reserve, free_bytes
@@ -140,7 +140,14 @@ def _note_refusal(error: ExamroomError) -> None:
         return
     if not acting and (error.status != 403 or here.known.take((who.id, error.code, body["act"])) is None):
         return
-    here.later.put(lambda connection: ledger.note(connection, "act_refused", body, by=who.id))
+    asked = {**body, **g.get("asked", {})}  # of footage: which span, where the request came so far
+    named = (request.view_args or {}).get("session") if request.blueprint == "spotcheck" else None
+
+    def write(connection: sqlite3.Connection) -> None:
+        session = named if named in sessions.ids(connection) else None
+        ledger.note(connection, "act_refused", asked, session=session, by=who.id)
+
+    here.later.put(write)
 
 
 def _answer(error: Exception) -> BaseResponse:

@@ -11,7 +11,8 @@ import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class Exports:
         self._config, self._in_exam, self._wait = config, in_exam, wait
         self._lock = threading.Lock()
         self._jobs: deque[Job] = deque()
+        self._asking = 0
         self._working = False
         self._bucket = Bucket(lambda: EXAM_BITS)
         self.folder = config.paths.recordings / EXPORTS
@@ -74,15 +76,22 @@ class Exports:
         """The bytes that no export takes."""
         return room_kept(connection, rules_of(self._config))
 
-    def need_place(self) -> None:
-        """TooMany (`export_queue`) while enough others wait."""
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place among those that wait, held while an export is asked for. TooMany (`export_queue`): there is none."""
         with self._lock:
-            waiting = len(self._jobs)
-        if waiting >= MOST:
-            raise TooMany("export_queue", waiting=waiting)
+            waiting = len(self._jobs) + self._asking
+            if waiting >= MOST:
+                raise TooMany("export_queue", waiting=waiting)
+            self._asking += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._asking -= 1
 
     def start(self, job: Job) -> None:
-        """Make it as soon as those before it are made. Its row is in the store already."""
+        """Make it as soon as those before it are made. Its row is in the store already, and its place is held."""
         with self._lock:
             self._jobs.append(job)
             if not self._working:

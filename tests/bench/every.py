@@ -28,6 +28,7 @@ ALL: dict[str, tuple[str, ...]] = {
     "saves": ("saves.py",),
     "saves-slow-disk": ("saves.py", "--fsync-ms", "10", "--pace", "0", "--no-double"),
     "saves-mirrored": ("saves.py", "--mirror", "--pace", "0", "--no-double"),
+    "footage-load": ("footage_load.py",),
     "papers": ("papers.py",),
     "listing": ("listing.py",),
     "export": ("export.py",),

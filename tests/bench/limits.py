@@ -52,6 +52,17 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
     },
     "saves-mirrored": {**LOAD, "lost": NONE},
     "saves-pace": {"clients": LOAD["clients"]},
+    "footage-load": {
+        "clients": LOAD["clients"],
+        "streams": Limit(least=8),
+        "seconds": Limit(least=30),
+        "sent_to_cap": Limit(least=0.8, most=1.1),
+        "p50_added_ms": Limit(most=20),
+        "p99_ms": Limit(most=500),  # what somebody would notice
+        "behind_ms": Limit(most=2000),  # what would be an alarm
+        "lost_ms": NONE,
+        "lost": NONE,
+    },
     "saves-twice": {"clients": LOAD["clients"], "twice_to_once": Limit(least=0.9)},
     "papers": {"items_large": Limit(least=50_000), "ratio": Limit(most=3), "skewed_ratio": Limit(most=3)},
     "listing": {"days": Limit(least=60), "cameras": Limit(least=4), "ratio": Limit(most=1.5)},

@@ -49,6 +49,15 @@ ROWS = {
         "最慢 {pace_worst_ms} 毫秒 / {clients} clients, a save each {pace_s} s: median {pace_p50_ms} ms, "
         "p99 {pace_p99_ms} ms, slowest {pace_worst_ms} ms",
     ),
+    "footage-load": (
+        "考试中下载录像 footage downloaded during an exam",
+        "`.venv/bin/python tests/bench/footage_load.py`",
+        "{streams} 路同时下载，限速 {cap_mbit} Mbit/s，实发 {sent_mbit}：保存的 p99 从 {p99_alone_ms} 毫秒"
+        "到 {p99_ms} 毫秒，录像最多落后 {behind_ms} 毫秒（不下载时 {behind_alone_ms}），"
+        "丢失 {lost_ms} 毫秒 / {streams} downloads at once, "
+        "{sent_mbit} Mbit/s under a cap of {cap_mbit}: p99 of saves from {p99_alone_ms} ms to {p99_ms} ms, recording "
+        "behind by {behind_ms} ms at most ({behind_alone_ms} without), {lost_ms} ms lost",
+    ),
     "saves-twice": (
         "客户端加倍 twice the clients",
         "`.venv/bin/python tests/bench/saves.py`",

@@ -80,11 +80,11 @@ def cores() -> tuple[int, int]:
 # ---- the room and its candidates
 
 
-def make_room(folder: Path, clients: int, mirrored: bool = False) -> DeskRoom:
-    """An enrolled room with a session of `clients`, whatever seats the demo's class has."""
+def make_room(folder: Path, clients: int, mirrored: bool = False, **sections: object) -> DeskRoom:
+    """An enrolled room with a session of `clients`, whatever seats the demo's class has; `sections`: of its options."""
     web = {"port": free_port(), "threads": max(THREADS, clients + 8), "cpu": cores()[1]}
     store = {"mirror": str(folder / "mirror"), "mirror_same_disk": True} if mirrored else {}
-    config = make_config(folder, web=web, store=store)
+    config = make_config(folder, web=web, store=store, **sections)
     certify_locally(config.paths, "示例学校", "room-1", 1, clock.wall_ms())
     bank_file = seal_sample_bank(config)
     document = cast.roster("S-1", clock.wall_ms(), size=1, minutes=240, photos=False)
@@ -289,10 +289,15 @@ class Bench:
 
 @contextmanager
 def bench(
-    folder: Path, clients: int, prefix: tuple[str, ...] = (), slow_ms: int = 0, mirrored: bool = False
+    folder: Path,
+    clients: int,
+    prefix: tuple[str, ...] = (),
+    slow_ms: int = 0,
+    mirrored: bool = False,
+    **sections: object,
 ) -> Iterator[Bench]:
     folder.mkdir(parents=True, exist_ok=True)
-    desk = make_room(folder, clients, mirrored)
+    desk = make_room(folder, clients, mirrored, **sections)
     try:
         codes = start_exam(desk)
         with measured(desk.config, folder, "web", prefix, shim(folder, slow_ms)) as web:

@@ -76,6 +76,7 @@ def test_every_line_of_the_readme_can_be_written() -> None:
         ("saves-mirrored", {"clients": 5, "acknowledged": 20}),
         ("saves-pace", {"clients": 5}),
         ("saves-twice", {"clients": 5}),
+        ("footage-load", {"clients": 5, "streams": 2, "seconds": 5}),
         ("papers", {"items_large": 5000}),
         ("listing", {"days": 2, "cameras": 1}),
         ("export", {"minutes": 1}),

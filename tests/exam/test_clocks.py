@@ -81,9 +81,12 @@ def test_elapsed_time_stands_still_while_the_power_is_off(exam: TimedExam, held:
     assert outage["quality"] == "synchronised"
 
 
-def test_a_reboot_without_a_clock_to_believe_has_no_length(exam: TimedExam, held: HeldTime) -> None:
+@pytest.mark.parametrize("quality", [TimeQuality.UNKNOWN, TimeQuality.FLOOR])
+def test_a_reboot_without_a_clock_to_believe_has_no_length(
+    exam: TimedExam, held: HeldTime, quality: TimeQuality
+) -> None:
     exam.go(5_000)
-    held.quality = TimeQuality.UNKNOWN
+    held.quality = quality
     held.boot, held.mono, held.wall = "boot-2", 3_000, 86_400_000
     exam.restart()
     exam.live.tick()

@@ -80,6 +80,8 @@ class Bucket:
 
     def __init__(self) -> None:
         self.uploads: dict[str, dict[int, bytes]] = {}
+        self.keys: dict[str, str] = {}
+        self.lists = True
         self.objects: dict[str, bytes] = {}
         self.fails = False
 
@@ -92,9 +94,15 @@ class Bucket:
             return 403, b"<Error><Code>SignatureDoesNotMatch</Code></Error>"
         key, upload = parts.path, query.get("uploadId", "")
         if method == "POST" and "uploads" in query:
-            upload = f"u/{len(self.uploads)}+"
-            self.uploads[upload] = {}
+            upload = f"u/{len(self.keys)}+"
+            self.uploads[upload], self.keys[upload] = {}, key.removeprefix("/films/")
             return 200, f'<R xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><UploadId>{upload}</UploadId></R>'.encode()
+        if "uploads" in query:
+            of = [one for one in self.uploads if key == "/films" and self.keys[one] == query["prefix"]]
+            listed = "".join(f"<Upload><UploadId>{one}</UploadId></Upload>" for one in of)
+            return (
+                (200, f"<L>{listed}</L>".encode()) if self.lists else (403, b"<Error><Code>AccessDenied</Code></Error>")
+            )
         if upload and upload not in self.uploads:
             return 404, b""
         if method == "PUT":
@@ -219,6 +227,18 @@ def test_a_file_goes_through_a_bucket_in_parts(
         with pytest.raises(Unavailable) as refused:
             clips.plan(province, caller, third.id, file, "r")
         assert refused.value.code == "clip_store"
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_parts_of_an_upload_that_a_killed_gateway_never_noted_go_with_the_clip(lists: bool) -> None:
+    """Where the bucket lets us ask for them; else its own rules have to."""
+    bucket, file = Bucket(), file_of(b"x" * 9, 5 << 20)
+    bucket.lists = lists
+    with serving(bucket) as url:
+        store = S3Store(url, "films", EXAMPLE)
+        unnoted, noted, other = store.begin(CLIP, file), store.begin(CLIP, file), store.begin("1" * 32, file)
+        store.delete(CLIP, noted)
+    assert set(bucket.uploads) == ({other} if lists else {unnoted, other})
 
 
 def test_a_bucket_without_its_secret_is_told(province: Province) -> None:

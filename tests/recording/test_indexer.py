@@ -138,6 +138,37 @@ def test_one_whose_disk_cannot_be_written_is_tried_again(tmp_path: Path, monkeyp
         db.close()
 
 
+def test_what_an_earlier_process_left_is_tried_again_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for boot in (OTHER, clock.boot_id()):
+        recorded(Place(tmp_path, "door", boot, 1), whole=False)
+    real = salvage.salvage
+
+    tried = list[int]()
+
+    def unreadable(*_: object) -> Segment:
+        tried.append(1)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(salvage, "salvage", unreadable)
+    indexer = Indexer(tmp_path / "room.db", tmp_path, "door", 2)
+    indexer.start()
+    until(lambda: indexer.waiting == 2)
+    assert indexer.salvaged == 0
+    with open_room(tmp_path / "room.db") as db:
+        for _ in range(9):
+            indexer._again(db)
+    db.close()
+    assert len(tried) == 4, "less and less often"
+    monkeypatch.setattr(salvage, "salvage", real)
+    assert indexer.close(8)
+    db = open_room(tmp_path / "room.db")
+    try:
+        assert {s.cause for s in segments.between(db, "door", 0, 1 << 52)} == {"power", "killed"}
+        assert (indexer.salvaged, indexer.waiting) == (2, 0)
+    finally:
+        db.close()
+
+
 def test_one_that_cannot_be_indexed_does_not_hold_up_the_rest(tmp_path: Path) -> None:
     boot = clock.boot_id()
     own = recorded(Place(tmp_path, "door", boot, 2))

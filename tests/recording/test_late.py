@@ -25,7 +25,7 @@ class Stage:
     now: int = 100_000
 
     def __post_init__(self) -> None:
-        self.late = Late("door", 1, self.notes.append)
+        self.late = Late("door", self.notes.append)
         self.late.opened(self.now)
 
     def behind_ms(self, _now_ms: int) -> int:

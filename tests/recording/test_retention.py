@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -75,6 +76,25 @@ def test_old_footage_goes_and_young_stays(desk: DeskRoom) -> None:
     assert [e.body["segment"] for e in last] == [old]
     assert expire(desk) == []
     assert segments.get(desk.db, young).sequence == 2
+
+
+def test_a_file_the_disk_lets_nobody_delete_keeps_no_other(desk: DeskRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = footage(desk, 1, NOW - 99 * DAY)
+    old = [footage(desk, n, NOW - 98 * DAY) for n in (2, 3)]
+    real = Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        if path.name.endswith("-000001.mp4"):
+            raise OSError(errno.EIO, "Input/output error")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(OSError, match="Input/output"):
+        expire(desk)
+    assert segments.known(desk.db, "door") == {(BOOT, 1)}
+    assert [e.body["segment"] for e in ledger.entries(desk.db, kinds=("segment-deleted",))] == old
+    monkeypatch.undo()
+    assert expire(desk) == [bad]
 
 
 @pytest.mark.parametrize("quality", [TimeQuality.UNKNOWN, TimeQuality.FLOOR])

@@ -24,6 +24,7 @@ from edge.store import ledger, segments
 from edge.store.db import open_room
 from edge.store.ring import RingReader
 from support.cameras import FPS, camera_config
+from support.certified import certified
 from support.kills import camera_status
 from support.rtsp import access_units, network_camera
 from support.scenes import Sensor, covered, person, pictures, room
@@ -66,6 +67,10 @@ def test_a_covered_camera_is_told_in_five_seconds_and_goes_on_recording(tmp_path
         assert told == [("trouble", "camera_covered"), ("good", "camera_covered")]
         (done,) = segments.between(db, "door", 0, 1 << 52)
         assert done.cause == "stopped"
+        fact = certified(config, "door", done.started_ms, done.ended_ms)
+        (dark,) = fact.blind
+        assert (fact.gaps, dark.reason) == ([], "camera_covered")
+        assert 2000 < dark.until_ms - dark.from_ms < 6000
         (small, *_) = read_thumbs(config.paths.recordings / done.path)
         assert done.started_ms <= small[0] < done.ended_ms
         assert cv2.imdecode(np.frombuffer(small[1], np.uint8), cv2.IMREAD_COLOR).shape[1] == 160
@@ -117,6 +122,10 @@ def test_a_network_camera_comes_back_from_whatever_befalls_it(tmp_path: Path) ->
         assert gap.cause == "camera-missing"
         assert gone_ms - 500 <= gap.from_ms <= gone_ms + 500
         assert gone_ms + 10_000 <= gap.until_ms <= back_ms + 500
+        fact = certified(config, "door", found[0].started_ms, found[-1].ended_ms)
+        assert [(one.cause, one.from_ms, one.ms) for one in fact.gaps] == [(gap.cause, gap.from_ms, gap.ms)]
+        assert fact.expected_ms - fact.recorded_ms == gap.ms
+        assert (fact.segments, fact.frames) == (3, sum(s.frames or 0 for s in found))
     finally:
         db.close()
     texts = b"".join(f.read_bytes() for f in tmp_path.rglob("*") if f.is_file() and f != file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import time
@@ -12,13 +11,13 @@ from pathlib import Path
 import av
 import pytest
 
-import support
 from edge.config import Camera, to_toml
 from edge.store import segments
 from edge.store.db import open_room
 from edge.store.ring import RingReader
 from support.cameras import camera_config
 from support.kills import camera_status
+from support.preload import library
 from support.rtsp import access_units
 from support.serving import Service, until
 
@@ -59,29 +58,67 @@ print(camera.coder, len(packets), picture.width, picture.height, camera.dropped)
 """
 
 
+LOOK = """
+import sys, time
+from itertools import pairwise
+from pathlib import Path
+from edge.config import Camera
+from edge.hardware.camera import open_camera, second
+second._AGAIN_S = 0.1
+given = {"backend": "v4l2", "source": sys.argv[1], "look": sys.argv[2], "width": 320, "height": 240, "fps": 10}
+camera, packets = open_camera("door", Camera(**given, face_fps=10)), []
+
+def until(enough):
+    end = time.monotonic() + 10
+    while not enough():
+        assert time.monotonic() < end
+        packets.extend(camera.packets(0.05))
+
+until(camera.picture)
+Path(sys.argv[3]).write_text("gone")
+until(lambda: camera.picture() is None and camera._second is None)
+Path(sys.argv[3]).write_text("ok")
+until(camera.picture)
+until(lambda: len(packets) >= 15)
+longest = max(b.mono_ms - a.mono_ms for a, b in pairwise(packets))
+print(camera.coder, camera.exact, longest < 400, camera._main._decoder, camera._main.look_cpu_s, camera.look_cpu_s > 0)
+camera.close()
+"""
+
+
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no C compiler")
-    made = tmp_path_factory.mktemp("fake") / "fake_v4l2.so"
-    source = Path(support.__file__).with_name("fake_v4l2.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", made, source, "-ldl"], check=True)
-    return made
+def below(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return library("fake_v4l2", tmp_path_factory.mktemp("fake"))
 
 
-def test_a_webcams_own_h264_is_in_the_segment_as_it_was_given(tmp_path: Path, library: Path) -> None:
-    node, given = tmp_path / "video0", access_units(320, 240)
-    node.touch()
-    pictures = [b"".join(b"\0\0\0\1" + unit for unit in units) for units in given]
-    (tmp_path / "stream").write_bytes(b"".join(len(data).to_bytes(4, "little") + data for data in pictures))
-    command = ["env", f"LD_PRELOAD={library}", f"FAKE_V4L2={tmp_path}", sys.executable, "-c", COPY, node, tmp_path]
+def test_a_webcams_own_h264_is_in_the_segment_as_it_was_given(tmp_path: Path, below: Path) -> None:
+    node, given = tmp_path / "video0", _webcam(tmp_path)
+    command = ["env", f"LD_PRELOAD={below}", f"FAKE_V4L2={tmp_path}", sys.executable, "-c", COPY, node, tmp_path]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     count = int(said[1])
     assert said == ["camera", str(count), "320", "240", "0"]
     with av.open(str(tmp_path / "door" / f"{'0' * 32}-000001.mp4")) as container:
         found = [list(_units(bytes(packet))) for packet in container.demux(video=0) if packet.size]
     assert found == [given[n % len(given)] for n in range(count)]
+
+
+def test_pictures_come_from_a_webcams_second_node_which_may_go_and_come_back(tmp_path: Path, below: Path) -> None:
+    """What is recorded goes on meanwhile, and is never decoded."""
+    _webcam(tmp_path)
+    nodes = [tmp_path / "video0", tmp_path / "video1"]
+    command = ["env", f"LD_PRELOAD={below}", f"FAKE_V4L2={tmp_path}", sys.executable, "-c", LOOK, *nodes]
+    said = subprocess.run([*command, tmp_path / "mode1"], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["camera", "True", "True", "None", "0.0", "True"]
+
+
+def _webcam(folder: Path) -> list[list[bytes]]:
+    """Both its nodes, and the H.264 that the first gives."""
+    given = access_units(320, 240)
+    pictures = [b"".join(b"\0\0\0\1" + unit for unit in units) for units in given]
+    (folder / "stream").write_bytes(b"".join(len(data).to_bytes(4, "little") + data for data in pictures))
+    for name in ("video0", "video1"):
+        (folder / name).touch()
+    return given
 
 
 def _units(data: bytes) -> Iterator[bytes]:
@@ -93,14 +130,14 @@ def _units(data: bytes) -> Iterator[bytes]:
         at = end
 
 
-def test_whatever_befalls_a_webcam_is_named_and_recovered_from_by_one_process(tmp_path: Path, library: Path) -> None:
+def test_whatever_befalls_a_webcam_is_named_and_recovered_from_by_one_process(tmp_path: Path, below: Path) -> None:
     mode, node = tmp_path / "mode", tmp_path / "video0"
     config = camera_config(tmp_path, {"door": node})
     options = Camera(backend="v4l2", source=str(node), width=320, height=240, fps=10)
     config = config.model_copy(update={"camera": {"door": options}})
     file = tmp_path / "examroom.toml"
     file.write_text(to_toml(config))
-    prefix = ("env", f"LD_PRELOAD={library}", f"FAKE_V4L2={tmp_path}")
+    prefix = ("env", f"LD_PRELOAD={below}", f"FAKE_V4L2={tmp_path}")
     service = Service(file, "camera@door", tmp_path / "log", prefix)
 
     def befalls(what: str) -> None:

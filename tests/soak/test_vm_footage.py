@@ -1,11 +1,11 @@
 """20 power cuts of a whole virtual machine while its camera records: at most 2 s of footage are lost at any, no file is
-gone, and index, hashes, ledger and the gaps' causes are right after it.
+gone, and index, hashes, ledger and the certificate of all of it, a gap for each cut, are right after it.
 
 QEMU is killed with SIGKILL and started again from the same disk: half of the times with `cache=none`, where what the
 guest has sent to the disk is on it, half of the times from the disk as it was at the guest's last flush, so that
-nothing of the disk's own cache is left (`support/logwrites.py`). The guest says on its serial line
-how long it has been up; the last it said is when the power went. Run by `make vmkill`, which makes the
-disk (`provisioning/vmtest.sh`).
+nothing of the disk's own cache is left (`support/logwrites.py`). The guest says on its serial line which files there
+are before its camera begins, and how long it has been up: the last it said is when the power went. Run by `make
+vmkill`, which makes the disk (`provisioning/vmtest.sh`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import re
 import sqlite3
 import subprocess
 import time
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,19 +25,23 @@ import pytest
 
 from bench.limits import misses
 from bench.measured import record
+from edge.config import parse_config
 from edge.recording import clips
 from edge.recording.salvage import on_disk
 from edge.store import ledger, segments
 from edge.store.db import connect
 from soak.test_vm_kills import VM, Machine, copy_of_disk, mounted
+from support.certified import certified
 from support.logwrites import replay
 
 pytestmark = [pytest.mark.soak, pytest.mark.vm]
 
 CUTS = int(os.environ.get("VM_FOOTAGE_CUTS", "20"))
 CAMERA = "door"
+STATE, RECORDINGS = "var/lib/examroom", "var/lib/examroom-recordings"
 MASKED = ("vmtest", "examroom-checkin", "examroom-uplink")
 SAID = re.compile(r"examroom-up ([0-9a-f]{32}) ([0-9]+)\.([0-9]{2})")
+FOUND = re.compile(r"examroom-file ([0-9a-f]{32}-[0-9]{6}\.mp4)")
 RECORDING_S = 25.0
 """Within this the camera has begun to record once the page answers; what it lost before is counted too."""
 SCRIPT = """boot=$(tr -d - </proc/sys/kernel/random/boot_id)
@@ -49,25 +54,40 @@ ExecStart=/bin/sh /var/lib/vmtest/up.sh
 [Install]
 WantedBy=multi-user.target
 """
+LIST = f"""cd /{RECORDINGS}/{CAMERA} || exit 0
+for file in *.mp4; do echo "examroom-file $file" >/dev/ttyS0; done
+"""
+LIST_UNIT = f"""[Unit]
+Description=which files there are, on its serial line
+Before=examroom-camera@{CAMERA}.service
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /var/lib/vmtest/list.sh
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """When the power went in a boot, on the guest's monotonic clock, and what was left out of the disk."""
+    """When the power went in a boot, on the guest's monotonic clock, what was left out of the disk, and the files that
+    an earlier boot's camera had left there."""
 
     boot_id: str
     mono_ms: int
     left_out: int
+    before: frozenset[str]
 
 
 @pytest.fixture
 def disk() -> Path:
     copy = copy_of_disk("footage.img")
     with mounted(copy) as root:
-        unit = root / "etc/systemd/system/up.service"
-        unit.write_text(UNIT)
-        (root / "var/lib/vmtest/up.sh").write_text(SCRIPT)
-        (root / "etc/systemd/system/multi-user.target.wants/up.service").symlink_to("/etc/systemd/system/up.service")
+        for name, unit, script in (("up", UNIT, SCRIPT), ("list", LIST_UNIT, LIST)):
+            (root / f"etc/systemd/system/{name}.service").write_text(unit)
+            (root / f"var/lib/vmtest/{name}.sh").write_text(script)
+            wanted = root / f"etc/systemd/system/multi-user.target.wants/{name}.service"
+            wanted.symlink_to(f"/etc/systemd/system/{name}.service")
     return copy
 
 
@@ -95,16 +115,17 @@ def cut(disk: Path, chance: random.Random, *, drop: bool) -> Cut:
         time.sleep(RECORDING_S + chance.uniform(2, 20))
     finally:
         machine.pull_the_plug()
-    *_, last = SAID.finditer(machine.console.read_text(errors="replace"))
+    said = machine.console.read_text(errors="replace")
+    *_, last = SAID.finditer(said)
     left_out = 0
     if drop:
         left_out = replay(log, before)
         before.replace(disk)
         log.unlink()
-    return Cut(last[1], int(last[2]) * 1000 + int(last[3]) * 10, left_out)
+    return Cut(last[1], int(last[2]) * 1000 + int(last[3]) * 10, left_out, frozenset(FOUND.findall(said)))
 
 
-def test_a_power_cut_loses_no_more_than_two_seconds_and_no_file(disk: Path) -> None:
+def test_a_power_cut_loses_no_more_than_two_seconds_and_no_file(disk: Path, tmp_path: Path) -> None:
     chance = random.Random(5)
     cuts = [cut(disk, chance, drop=n % 2 == 1) for n in range(CUTS)]
     assert any(one.left_out for one in cuts) or CUTS < 2, "nothing was left out of any disk"
@@ -114,15 +135,18 @@ def test_a_power_cut_loses_no_more_than_two_seconds_and_no_file(disk: Path) -> N
         time.sleep(RECORDING_S)
     finally:
         last.pull_the_plug()
-    with mounted(disk) as root, closing(connect(root / "var/lib/examroom/room.db")) as db:
+    told = FOUND.findall(last.console.read_text(errors="replace"))
+    seen = {*told, *(name for one in cuts for name in one.before)}
+    with mounted(disk) as root, closing(connect(root / STATE / "room.db")) as db:
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         ledger.check(db)
-        recordings = root / "var/lib/examroom-recordings"
+        recordings = root / RECORDINGS
         lost = [lost_ms(db, recordings, one) for one in cuts]
-        gone = files_gone(recordings)
+        gone = files_gone(recordings, seen)
         spans = segments.spans(db, CAMERA, 0, 1 << 52)
-        gaps = clips.completeness_between(db, CAMERA, spans[0].started_ms, spans[-1].ended_ms).gaps
-        causes = {gap.cause for gap in gaps}
+        paths = {"state": str(root / STATE), "recordings": str(recordings), "runtime": str(tmp_path)}
+        config = parse_config({"paths": paths, "camera": {CAMERA: {"backend": "file", "source": "clip.mp4"}}})
+        fact = certified(config, CAMERA, spans[0].started_ms, spans[-1].ended_ms)
     figures = {
         "cuts": len(cuts),
         "lost_s_most": round(max(lost) / 1000, 2),
@@ -132,7 +156,10 @@ def test_a_power_cut_loses_no_more_than_two_seconds_and_no_file(disk: Path) -> N
     }
     record("vm_footage", figures)
     print(figures)
-    assert causes == {"power"}, "each boot is a gap of its own"
+    assert seen, "the guest has not said which files there are"
+    assert [gap.cause for gap in fact.gaps] == ["power"] * len(cuts), "each cut is a gap of its own"
+    assert (fact.segments, fact.salvaged) == (len(spans), sum(span.salvaged for span in spans))
+    assert abs(fact.expected_ms - fact.recorded_ms - sum(gap.ms for gap in fact.gaps)) < 250 * len(spans)
     assert not misses("vm_footage", figures)
 
 
@@ -148,9 +175,11 @@ def lost_ms(db: sqlite3.Connection, recordings: Path, one: Cut) -> int:
     return max(0, one.mono_ms - ended)
 
 
-def files_gone(recordings: Path) -> int:
-    """Numbers that a boot has used and no file has: each begins at 1 and leaves none out."""
+def files_gone(recordings: Path, seen: Collection[str]) -> int:
+    """Files that were `seen` after a cut and are not there, and numbers that a boot has used and no file has: each
+    begins at 1 and leaves none out."""
     used: dict[str, set[int]] = {}
     for place in on_disk(recordings, CAMERA):
         used.setdefault(place.boot_id, set()).add(place.sequence)
-    return sum(max(numbers) - len(numbers) for numbers in used.values())
+    there = {path.name for path in (recordings / CAMERA).glob("*.mp4")}
+    return sum(max(numbers) - len(numbers) for numbers in used.values()) + len(set(seen) - there)

@@ -1,4 +1,4 @@
-"""Bad disks: small file systems of their own, and a library that makes flushes slow or hang at will."""
+"""Bad disks: small file systems of their own, and libraries by which flushes and writes hang, are slow or fail."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 
 from bench.saves import shim
 from edge.store.reserve import MB
+from support.preload import library
 
 
 @contextmanager
@@ -38,26 +39,41 @@ def small_disk(kind: str, at: Path, image: Path, size_mb: int) -> Iterator[None]
 
 
 @dataclass(frozen=True)
-class SlowDisk:
-    """Every flush of a process with this `environment` takes as long as told, until it is told otherwise."""
+class BadDisk:
+    """What befalls the disk of a process with this `environment`, from when it is told until it is told otherwise.
+
+    Flushes are those of every file, writes those of segments of footage alone.
+    """
 
     environment: dict[str, str]
-    _file: Path
-
-    def slow(self, milliseconds: int) -> None:
-        part = self._file.with_suffix(".part")
-        part.write_text(str(milliseconds))
-        part.replace(self._file)
+    _flushes: Path
+    _writes: Path
 
     def hang(self) -> None:
-        self.slow(10**9)
+        """No flush ends."""
+        _told(self._flushes, str(10**9))
+
+    def write_slowly(self, milliseconds: int) -> None:
+        """Each write takes so long."""
+        _told(self._writes, f"{milliseconds} 0")
+
+    def fail(self, error: int) -> None:
+        """Each write fails with this errno, a part of its bytes being written."""
+        _told(self._writes, f"0 {error}")
 
     def good(self) -> None:
-        self._file.unlink(missing_ok=True)
+        for file in (self._flushes, self._writes):
+            file.unlink(missing_ok=True)
 
 
-def slow_disk(folder: Path) -> SlowDisk:
-    if shutil.which("gcc") is None and shutil.which("cc") is None:
-        pytest.skip("no C compiler; see provisioning/test-packages.sh")
-    file = folder / "slow"
-    return SlowDisk(os.environ | shim(folder, 1) | {"SLOW_FSYNC_FILE": str(file)}, file)
+def _told(file: Path, what: str) -> None:
+    part = file.with_suffix(".part")
+    part.write_text(what)
+    part.replace(file)
+
+
+def bad_disk(folder: Path) -> BadDisk:
+    below, flushes, writes = shim(folder, 1), folder / "flushes", folder / "writes"
+    below["LD_PRELOAD"] += f":{library('bad_writes', folder)}"
+    told = {"SLOW_FSYNC_FILE": str(flushes), "BAD_WRITES": str(writes)}
+    return BadDisk(os.environ | below | told, flushes, writes)

@@ -1,7 +1,8 @@
 """A network camera: a small RTSP server on loopback that sends H.264 by RTP over the same TCP connection (RFC 2326).
 
 It can do what cameras do to those who watch them: want a login (digest or basic), hang, cut the connection in the
-middle of a picture, stand still in time, change its size, and go away.
+middle of a picture, stand still in time, change its size, and go away. It may have sound: a second media, set up by
+itself.
 """
 
 from __future__ import annotations
@@ -67,6 +68,12 @@ class FakeNetworkCamera:
     skip: frozenset[int] = frozenset()  # pictures its sensor lost: times go on without them
     mode: str = "play"
     codec: str = "H264"
+    sound: str = ""  # lines of its description after "m=audio 0 RTP/AVP "
+    sounds: list[bytes] = field(default_factory=list)  # payloads, `sound_ticks` of `sound_clock` each
+    sound_clock: int = 16_000
+    sound_ticks: int = 1024
+    sound_mode: str = "play"  # or `hang`, `cut`
+    set_up: list[str] = field(default_factory=list)  # of which media
     logins: int = 0  # refused ones
     sessions: int = 0
     asked: list[str] = field(default_factory=list)  # methods, in order
@@ -117,7 +124,7 @@ class FakeNetworkCamera:
                 self._spawn(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
-        buffer, sending = b"", threading.Lock()
+        buffer, sending, media = b"", threading.Lock(), list[str]()
         with connection, suppress(OSError, ConnectionError):
             while True:
                 while buffer[:1] == b"$" or b"\r\n\r\n" not in buffer:
@@ -131,9 +138,9 @@ class FakeNetworkCamera:
                         return
                     buffer += data
                 head, _, buffer = buffer.partition(b"\r\n\r\n")
-                self._answer(connection, sending, head.decode())
+                self._answer(connection, sending, media, head.decode())
 
-    def _answer(self, connection: socket.socket, sending: threading.Lock, head: str) -> None:
+    def _answer(self, connection: socket.socket, sending: threading.Lock, media: list[str], head: str) -> None:
         line, *rest = head.split("\r\n")
         method, url, _ = line.split(" ")
         self.asked.append(method)
@@ -153,6 +160,8 @@ class FakeNetworkCamera:
         elif method == "DESCRIBE":
             more, body = ["Content-Type: application/sdp", f"Content-Base: {url}/"], self._sdp()
         elif method == "SETUP":
+            media.append(url.rpartition("/")[2])
+            self.set_up.append(media[-1])
             more = ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1", "Session: 1;timeout=60"]
         else:
             more = ["Session: 1"]
@@ -161,7 +170,7 @@ class FakeNetworkCamera:
             connection.sendall("\r\n".join(lines).encode())
         if method == "PLAY" and status == "200 OK":
             self.sessions += 1
-            self._spawn(self._play, connection, sending)
+            self._spawn(self._play_sound if media == ["track2"] else self._play, connection, sending)
 
     def _let_in(self, method: str, given: str) -> bool:
         if not self.user:
@@ -182,7 +191,32 @@ class FakeNetworkCamera:
         lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=camera", "t=0 0", "m=video 0 RTP/AVP 96"]
         lines += ["c=IN IP4 0.0.0.0", f"a=rtpmap:96 {self.codec}/90000"]
         lines += [f"a=fmtp:96 packetization-mode=1{known if self.sprop else ''}"] if self.codec == "H264" else []
-        return "\r\n".join([*lines, "a=control:track1", ""])
+        lines.append("a=control:track1")
+        if self.sound:
+            lines += [f"m=audio 0 RTP/AVP {self.sound}", "a=control:track2"]
+        return "\r\n".join([*lines, ""])
+
+    def _play_sound(self, connection: socket.socket, sending: threading.Lock) -> None:
+        """Each payload when all of it has been heard."""
+        began = time.monotonic()
+        with suppress(OSError):
+            for n in range(100_000):
+                due = began + (n + 1) * self.sound_ticks / self.sound_clock
+                if self._over.wait(max(0.0, due - time.monotonic())):
+                    return
+                while self.sound_mode == "hang":
+                    if self._over.wait(0.05):
+                        return
+                if self.sound_mode == "cut":
+                    connection.shutdown(socket.SHUT_RDWR)
+                    return
+                kind = 0x80 | int(self.sound.split()[0])
+                packet = struct.pack(
+                    ">BBHII", 0x80, kind, n & 0xFFFF, 4_294_960_000 + n * self.sound_ticks & 0xFFFFFFFF, 8
+                )
+                packet += self.sounds[n % len(self.sounds)]
+                with sending:
+                    connection.sendall(b"$\0" + struct.pack(">H", len(packet)) + packet)
 
     def _play(self, connection: socket.socket, sending: threading.Lock) -> None:
         sequence, began = 0, time.monotonic()

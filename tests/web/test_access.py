@@ -87,6 +87,12 @@ class Site:
     def entries(self, *kinds: str) -> list[Entry]:
         return ledger.entries(self.db, kinds=kinds)
 
+    def refusals(self) -> list[Entry]:
+        later = self.app.extensions["examroom"].later
+        while not later.empty():
+            later.get()(self.db)
+        return self.entries("act_refused")
+
     def close(self) -> None:
         self.app.extensions["examroom"].journal.close()
         self.db.close()
@@ -215,6 +221,7 @@ def test_a_span_outside_the_session_is_refused_and_shown_to_nobody(site: Site) -
         assert said(supervisor.open(since, until)) in ("span_wrong", "body_wrong")
     assert len(site.entries("footage_viewed", "export")) == before
     assert supervisor.open(near, near + 1000).status_code == 200
+    assert supervisor.open(site.opened, site.opened + HOUR).status_code == 200, "an hour and no more"
 
 
 def test_a_search_leaves_one_entry_in_ten_minutes(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,6 +262,9 @@ def test_a_pass_shows_its_rooms_and_times_and_nothing_else(site: Site) -> None:
     for since, end in ((site.filmed + 1999, until), (site.filmed + 2000, until + 1), (site.opened, site.opened + 9)):
         assert said(holder.open(since, end)) == "span_not_in_pass"
         assert said(holder.export(since, end)) == "span_not_in_pass"
+        refused = site.refusals()[-2:]
+        assert {(e.session_id, e.body["from_ms"], e.body["until_ms"]) for e in refused} == {(site.session, since, end)}
+        assert [(e.body["reason"], e.body["cameras"]) for e in refused] == [("span_not_in_pass", ["door"])] * 2
     assert said(holder.export(site.filmed + 2000, until)) == "pass_no_export"
     assert said(site.staff(SUPERVISOR).clip(view)) == "view_wanted"
     for address in ("/console/", f"/console/api/{site.session}/board", "/scoring/", "/kiosk/pair", "/setup/"):
@@ -264,6 +274,7 @@ def test_a_pass_shows_its_rooms_and_times_and_nothing_else(site: Site) -> None:
     act = holder.client.post(f"/console/api/{site.session}/start", json={"reason": "开考"}, headers=holder.head)
     assert said(act) == "pass_elsewhere"
     assert said(holder.open(site.filmed + 2000, until, session="S-9")) == "session_unknown"
+    assert site.refusals()[-1].session_id is None, "whatever stands in an address"
 
 
 def test_a_pass_of_another_time_covers_no_session(site: Site) -> None:

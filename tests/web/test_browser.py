@@ -22,6 +22,8 @@ from edge.domain.footage import Cause
 from edge.domain.reasons import sentence
 from edge.gateway.settings import open_province
 from edge.ops.ports import free_port
+from edge.recording.boxes import children
+from edge.recording.soundtrack import Heard, SoundTrack
 from edge.recording.thumbs import Thumbs
 from edge.recording.writer import Place, SegmentWriter
 from edge.store import checkins, holds, ledger, people, records, segments
@@ -29,12 +31,14 @@ from edge.store.db import connect, transaction
 from edge.trust.passes import issue
 from edge.trust.signer import Ed25519Signer
 from edge.trust.verifier import verify_file
+from edge.ui.catalogue import TEXTS
 from support.cameras import make_packets
 from support.gateways import gateway_process, make_province, real_room
 from support.kinds_room import hundred_document, make_kinds_room
 from support.pictures import shot, shot_both
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import EXAMINER, PROCTOR, SUPERVISOR, claimed, open_exam, serving, until
+from support.sounds import make_sounds
 from support.tablet_page import axe
 
 CHROMIUM = "/usr/bin/chromium"
@@ -101,6 +105,8 @@ def test_a_candidates_whole_exam_by_thumb(
     browser: Browser, room: DeskRoom, tmp_path: Path, lang: str, wrong_code: str
 ) -> None:
     with serving(room, tmp_path) as (_, base), page_of(browser, TABLET, lang) as page:
+        with transaction(room.db):
+            room.db.execute("UPDATE sessions SET policy = json_set(policy, '$.sound', json('true'))")
         proctor, codes = open_exam(base, room.session, admit=2)
         page.goto(f"{base}/exam/")
         page.locator("#seat-code").wait_for()
@@ -109,6 +115,7 @@ def test_a_candidates_whole_exam_by_thumb(
         expect(page.locator(".notice.bad")).to_contain_text(wrong_code)
         enter_code(page, codes[0])
         expect(page.locator(".person")).to_be_visible()
+        expect(page.locator(".notice", has_text=TEXTS["exam.sound_told"][lang])).to_be_visible()
         shot(page, "exam-confirm", lang)
         page.locator(".two .button.main").click()
         expect(page.locator(".stem")).to_be_visible()
@@ -340,6 +347,11 @@ def test_every_state_of_the_kiosk(browser: Browser, room: DeskRoom, tmp_path: Pa
             checkins.show(room.db, "look", "liveness_unsure", {"visit": 9})
         expect(page.locator(".mirror")).to_contain_text({"zh": "不显示画面", "en": "No picture is shown"}[lang])
         assert page.locator("img").count() == 0
+        expect(page.locator("#recorded")).to_be_hidden()
+        with transaction(room.db):
+            room.db.execute("UPDATE sessions SET policy = json_set(policy, '$.sound', json('true'))")
+        expect(page.locator("#recorded")).to_be_visible()
+        shot(page, "kiosk-recorded", lang)
         fits(page, ".beside > *")  # with the longest sentence there
 
 
@@ -421,7 +433,7 @@ def enter_with_a_pass(page: Page, base: str, desk: DeskRoom) -> None:
 
 def film(desk: DeskRoom) -> int:
     """The session has been open for a minute, and its door was filmed but for three seconds after a kill, half a minute
-    before the time returned; the hall has no such gap."""
+    before the time returned, and with sound from then on; the hall has no such gap."""
     now = clock.wall_ms()
     scene = clip._Scene()
     stands = [cv2.resize(scene.picture(150 + n)[:, 120:840], (320, 240)) for n in range(10)]
@@ -429,7 +441,11 @@ def film(desk: DeskRoom) -> int:
     told = (("door", 1, 50_000, Cause.KILLED), ("door", 2, 27_000, Cause.STOPPED))
     for camera, sequence, ago, cause in (*told, ("hall", 1, 50_000, Cause.ROTATED), ("hall", 2, 30_000, Cause.STOPPED)):
         at = Instant(now - ago, 51_000 - ago, "0" * 32, TimeQuality.RTC)
-        writer = SegmentWriter(Place(desk.config.paths.recordings, camera, "0" * 32, sequence), video, at, 1)
+        heard, sounds = Heard(), make_sounds(9, at.mono_ms) if (camera, sequence) == ("door", 2) else []
+        heard.add(sounds)
+        sound = SoundTrack(sounds[0].format, at, heard) if sounds else None
+        place = Place(desk.config.paths.recordings, camera, "0" * 32, sequence)
+        writer = SegmentWriter(place, video, at, 1, sound=sound)
         for packet in packets:
             writer.write(packet)
         done = segments.index(desk.db, writer.close(cause))
@@ -444,9 +460,54 @@ def film(desk: DeskRoom) -> int:
     return now
 
 
+APPENDED = """() => {
+  const real = SourceBuffer.prototype.appendBuffer;
+  window.appended = [];
+  SourceBuffer.prototype.appendBuffer = function (data) {
+    window.appended.push([...new Uint8Array(data.slice(0, 4000))]);
+    return real.call(this, data);
+  };
+}"""
 STATE = """() => [...document.querySelectorAll('.screen video')].map((video) => ({
   at: video.currentTime, ready: video.readyState, rate: video.playbackRate, empty: !video.nextElementSibling.hidden
 }))"""
+
+
+def is_given_pictures_alone(page: Page) -> None:
+    """No browser has to make anything of the text track, nor a buffer of pictures of sound: their boxes are free space
+    in what is played."""
+    kinds = set[tuple[bytes, ...]]()
+    for part in map(bytes, page.evaluate("appended")):
+        begin = int.from_bytes(part[:4], "big") if part[4:8] == b"ftyp" else 0
+        end = begin + int.from_bytes(part[begin : begin + 4], "big")
+        kinds.add(tuple(kind for kind, _ in children(part[begin + 8 : end]) if kind in (b"trak", b"traf", b"free")))
+    assert kinds >= {(b"trak", b"free"), (b"traf", b"free")}
+    assert all(len([kind for kind in each if kind != b"free"]) == 1 for each in kinds), kinds
+
+
+HEARD = """() => {
+  const [audio, video] = ['audio', 'video'].map((kind) => document.querySelector('.screen[data-camera=door] ' + kind));
+  return !audio.paused && audio.buffered.length > 0 && Math.abs(audio.currentTime - video.currentTime) < 0.2
+    && audio.currentTime > (window.heardAt = window.heardAt || audio.currentTime) + 0.5;
+}"""
+
+
+def is_heard_in_step(page: Page, lang: str) -> None:
+    """From the end of the gap on the door has sound: at 1x it goes with the pictures, faster it is silent."""
+    silent = "() => document.querySelector('.screen[data-camera=door] audio').paused"
+    assert page.evaluate(silent)
+    page.locator(".rate", has_text="1×").click()
+    page.locator(".pause").click()
+    page.wait_for_function(HEARD)
+    page.locator(".button.sound", has_text=TEXTS["spotcheck.sound_on"][lang]).click()
+    page.wait_for_function(silent)
+    expect(page.locator(".button.sound")).to_have_text(TEXTS["spotcheck.sound_off"][lang])
+    page.locator(".button.sound").click()
+    page.wait_for_function(HEARD)
+    page.locator(".rate", has_text="4×").click()
+    page.wait_for_function(silent)
+    assert page.locator("video").evaluate_all("(all) => all.some((one) => !one.paused)")
+    page.locator(".pause").click()
 
 
 def plays_in_step(page: Page, lang: str, at_ms: int) -> None:
@@ -458,6 +519,9 @@ def plays_in_step(page: Page, lang: str, at_ms: int) -> None:
     page.locator(".screen[data-camera=door] .no-picture", has_text=sentence("gap_killed", lang)).wait_for()
     assert [one["empty"] for one in page.evaluate(STATE)] == [True, False]
     page.locator(".screen[data-camera=door] .no-picture").wait_for(state="hidden")
+    page.locator(".pause").click()
+    is_heard_in_step(page, lang)
+    page.locator(".pause").click()
     page.locator(".rate", has_text="16").click()
     until(lambda: {one["rate"] for one in page.evaluate(STATE)} == {16}, 10, "16 times")
     page.locator(".pause").click()
@@ -520,6 +584,7 @@ def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoo
         filmed = film(room)
         addresses: list[str] = []
         page.on("request", lambda request: addresses.append(unquote_plus(request.url)))
+        page.add_init_script(f"({APPENDED})()")
         sign_in(page, base, SUPERVISOR, "/spotcheck/")
         shot(page, "spotcheck-list", lang)
         page.goto(f"{base}/spotcheck/{room.session}")
@@ -530,6 +595,7 @@ def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoo
         expect(page.locator("#why-trouble")).to_be_visible()  # first the reason, once
         page.locator(".reason", has_text={"zh": "例行", "en": "Routine"}[lang]).click()
         page.wait_for_function("() => [...document.querySelectorAll('video')].some((video) => video.readyState >= 2)")
+        is_given_pictures_alone(page)
         media = [address for address in addresses if "/media/" in address]
         assert all(len([one for one in media if f"/media/{camera}-" in one]) <= 6 for camera in ("door", "hall"))
         page.locator(".mark-row").last.click()  # the clock's step: another moment, without another word

@@ -515,6 +515,16 @@ def test_a_session_with_the_curtain_drawn_gives_no_live_picture(site: Site) -> N
     assert client.get("/kiosk/api/state").json["curtain"] is True
 
 
+def test_the_kiosk_says_that_sound_is_recorded_while_a_session_has_it(site: Site) -> None:
+    from edge.store.db import transaction
+
+    client, db = site.app.test_client(), site.desk.db
+    for state, wanted, told in (("checkin", "false", False), ("planned", "true", False), ("running", "true", True)):
+        with transaction(db):
+            db.execute("UPDATE sessions SET state = ?, policy = json_set(policy, '$.sound', json(?))", (state, wanted))
+        assert client.get("/kiosk/api/state").json["sound"] is told
+
+
 def test_who_waits_is_told_how_many_are_before_them_and_who_enters_where_to_sit(site: Site) -> None:
     from edge.store import admissions, checkins
     from edge.store.db import transaction

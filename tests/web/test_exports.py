@@ -222,6 +222,11 @@ def test_one_is_made_at_a_time_few_wait_and_one_that_is_deleted_ends(
     states = {one["id"]: one["state"] for one in client.get(site.address).json["exports"]}
     assert [states[one] for one in ids] == ["making", "waiting", "waiting", "waiting"]
     assert said(site.ask(client, head)) == "export_queue"
+    exports = site.app.extensions["examroom"].exports
+    with monkeypatch.context() as one_more:  # who asks has a place before there is a job
+        one_more.setattr(exporting, "MOST", exporting.MOST + 1)
+        with exports.place():
+            assert said(site.ask(client, head)) == "export_queue"
     client.delete(f"{site.address}/{ids[0]}", headers=head)
     client.delete(f"{site.address}/{ids[2]}", headers=head)
     assert said(client.get(f"{site.address}/{ids[0]}")) == "export_gone"
@@ -364,6 +369,17 @@ def test_footage_that_is_being_taken_outlives_its_date(site: Site, monkeypatch: 
     with pytest.raises(Conflict) as refused:
         segments.remove(site.db, old, 90)
     assert refused.value.code == "footage_pinned"
+    # one after the other keeps it for some hours and no longer
+    again = "INSERT INTO footage_views SELECT 'v' || ?, session_id, cameras, from_ms, until_ms, by_id, 1, at_ms - ?"
+    every = downloads.VIEW_PIN_MS // 2
+    for ago in range(every, downloads.VIEWS_PIN_MS + every, every):
+        assert sweep() == [], ago
+        with transaction(site.db):
+            site.db.execute(f"{again} FROM footage_views WHERE view_id = 'v'", (ago, ago))
+    assert not downloads.pinned(site.db, old.id, "door", old.started_ms, old.ended_ms)
+    with transaction(site.db):
+        site.db.execute("DELETE FROM footage_views WHERE view_id <> 'v'")
+    assert downloads.pinned(site.db, old.id, "door", old.started_ms, old.ended_ms)
     with transaction(site.db):
         site.db.execute("UPDATE footage_views SET at_ms = at_ms - ? WHERE view_id = 'v'", (downloads.VIEW_PIN_MS,))
     assert sweep() == [old.id] and not (recordings / old.path).exists()

@@ -206,4 +206,5 @@ def test_a_tablet_that_reports_nothing_answers_as_ever(desk: DeskRoom, tmp_path:
         tally = Tally()
         (tablet,) = claimed(base, codes[:1], tally)
         assert tablet.paper()["session"]["lockdown"] == "note"
+        assert tablet.paper()["session"]["sound"] is False
         tablet.close()

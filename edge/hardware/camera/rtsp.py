@@ -18,7 +18,9 @@ from edge.config import Camera
 from edge.errors import BadInput, Unavailable
 from edge.hardware.camera.coded import CodedCamera
 from edge.hardware.camera.feed import Coded, Feed, LibavFeed
-from edge.hardware.camera.rtspfeed import Refused, RtspFeed, Unusual
+from edge.hardware.camera.rtspfeed import RtspFeed
+from edge.hardware.camera.rtspsound import NoSound, RtspSound
+from edge.hardware.camera.rtspwire import Refused, Unusual
 from edge.hardware.camera.source import CameraSource
 from edge.why import why
 
@@ -64,6 +66,21 @@ def _feed(name: str, options: Camera) -> Feed:
             return LibavFeed(container, stream)
     container.close()
     raise BadInput("camera_format", camera=name, source=options.source)
+
+
+def open_sound(name: str, options: Camera) -> RtspSound:
+    """The camera's own sound, read by ourselves in any case. Unavailable: `sound_unknown`, `sound_missing`,
+    `camera_login`."""
+    try:
+        return RtspSound(options.source, options.user, options.password, open_s=_OPEN_S, read_s=_READ_S)
+    except NoSound as error:
+        raise Unavailable("sound_unknown", camera=name, codec=str(error) or "-") from error
+    except Refused as error:
+        if error.status in (401, 403):
+            raise Unavailable("camera_login", camera=name, host=urlsplit(options.source).netloc) from error
+        raise Unavailable("sound_missing", camera=name, detail=f"RTSP {error.status}") from error
+    except (OSError, ValueError) as error:
+        raise Unavailable("sound_missing", camera=name, detail=why(error)) from error
 
 
 class _Own(RtspFeed):

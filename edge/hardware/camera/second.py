@@ -1,6 +1,7 @@
 """A camera whose pictures for faces come from a stream of their own: a network camera's small one, or a webcam's second
 node. What is recorded is then never decoded, which is most of what a camera process costs otherwise (`look_cpu` in its
-status says how much). Tested with two servers on loopback; a webcam's second node and real cameras not yet.
+status says how much). Tested with two servers on loopback, and with a webcam of two nodes put below libavdevice; with
+real cameras not yet.
 """
 
 from __future__ import annotations

@@ -57,6 +57,28 @@ class Picture:
     moved_ms: int
 
 
+FRAME = 1024
+"""Samples in one frame of AAC-LC."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFormat:
+    """AAC-LC of `rate` samples a second; `config` is its AudioSpecificConfig (ISO/IEC 14496-3)."""
+
+    rate: int
+    channels: int
+    config: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One frame of AAC; `mono_ms`: when its first sample was heard."""
+
+    data: bytes
+    mono_ms: int
+    format: SoundFormat
+
+
 class CameraSource(Protocol):
     """One open camera. Every method may raise Unavailable (`camera_failed`): then close it and open it again."""
 

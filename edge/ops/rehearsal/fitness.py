@@ -52,11 +52,10 @@ def box(config: Config) -> list[Check]:
     free = free_bytes(config.paths.state) // 1_000_000
     memory = _available_mb()
     quality = clock.quality()
-    held = quality in (clock.TimeQuality.SYNCHRONISED, clock.TimeQuality.RTC)
     return [
         Check("disk", None if free >= STATE_MB else "rehearsal_disk", {"free": free, "needed": STATE_MB}),
         Check("memory", None if memory >= MEMORY_MB else "rehearsal_memory", {"free": memory, "needed": MEMORY_MB}),
-        Check("clock", None if held else "rehearsal_clock", {"quality": str(quality)}, grave=False),
+        Check("clock", None if quality.held else "rehearsal_clock", {"quality": str(quality)}, grave=False),
     ]
 
 

@@ -267,7 +267,7 @@ def _who(tablet: Tablet, secret: str) -> dict[str, Any]:
         "csrf": csrf_of(secret),
         "candidate": masked(tablet.sitting.candidate),
         "session": {"id": session.id, "title": session.title, "practice": session.practice}
-        | {"lockdown": session.policy.get("lockdown", "note")},
+        | {"lockdown": session.policy.get("lockdown", "note"), "sound": session.policy.get("sound", False)},
         "settings": tablet_settings.chosen(answers_db(), tablet.sitting.id) or tablet.sitting.settings,
     }
 

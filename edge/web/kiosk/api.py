@@ -168,6 +168,7 @@ def _document() -> dict[str, Any]:
         "at_ms": shown.at_ms,
         "v": shown.v,
         "curtain": _curtain(),
+        "sound": sessions.sound_wanted(room_db()),
         "ahead": _ahead(str(session), number) if shown.state == "see_proctor" and session else 0,
         "map": people.seats(room_db(), str(session)) if shown.state == "welcome" and session else [],
     }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from flask import request
+from flask import g, request
 
 from edge import clock
 from edge.domain.keeping import MARGIN_MS
@@ -98,11 +98,17 @@ def known(camera: str) -> str:
     return camera
 
 
+def ask_for(cameras: Sequence[str], since: int, until: int) -> None:
+    """Say what footage this request is about, for the entry of its refusal."""
+    if 0 <= since < until < LATEST_MS:
+        g.asked = {"cameras": sorted(set(cameras)), "from_ms": since, "until_ms": until}
+
+
 def check_span(session: Session, since: int, until: int) -> None:
     """BadInput for what is no span, or a longer one than LONGEST_VIEW_MS; Refused for one that is not the session's, or
     not the pass's.
     """
-    if not 0 <= since < until < min(since + LONGEST_VIEW_MS, LATEST_MS):
+    if not (0 <= since < until <= since + LONGEST_VIEW_MS and until < LATEST_MS):
         raise BadInput("span_wrong", minutes=LONGEST_VIEW_MS // MINUTE_MS)
     found = window(session)
     if found is None or not found[0] <= since < until <= found[1]:
@@ -113,6 +119,7 @@ def open_view(session: str, cameras: Sequence[str], from_ms: int, until_ms: int,
     """Open a view for whoever is signed in, and return its id; its entry is in the ledger. Errors as `known` and
     `check_span`.
     """
+    ask_for(cameras, from_ms, until_ms)
     check_span(sessions.find(room_db(), session), from_ms, until_ms)
     names = [known(camera) for camera in cameras]
     return access.open_view(room_db(), session, names, from_ms, until_ms, why=why, by=signed_in_staff().id).id
@@ -138,6 +145,7 @@ def span_within(view: View, camera: str) -> tuple[int, int]:
         until = int(request.args.get("until", view.until_ms))
     except ValueError as error:
         raise BadInput("span_wrong", minutes=LONGEST_VIEW_MS // MINUTE_MS) from error
+    ask_for([camera], since, until)
     if since >= until:
         raise BadInput("span_wrong", minutes=LONGEST_VIEW_MS // MINUTE_MS)
     if camera not in view.cameras or not view.from_ms <= since < until <= view.until_ms:

@@ -20,7 +20,7 @@ from edge.web.exports import Job
 from edge.web.ranged import ranged
 from edge.web.room import room, room_db
 from edge.web.spotcheck import bp
-from edge.web.spotcheck.access import CAMERA, check_span, known, may_export
+from edge.web.spotcheck.access import CAMERA, ask_for, check_span, known, may_export
 from edge.web.staff.session import require_role, signed_in_staff
 
 
@@ -37,26 +37,27 @@ def export(session: str) -> tuple[Response, int]:
     """Have one file of footage and proofs made. What would not be made is refused now; the entry comes as it begins."""
     body = read(EvidenceBody)
     here, connection, by = room(), room_db(), signed_in_staff().id
+    ask_for([body.camera], body.from_, body.until)
     check_span(sessions.find(connection, session), body.from_, body.until)
     _need_right()
-    here.exports.need_place()
-    export_id = secrets.token_hex(16)
-    job = Job(export_id, session, known(body.camera), body.from_, body.until, body.why, by)
-    size = evidence.need(
-        connection,
-        camera=job.camera,
-        from_ms=job.from_ms,
-        until_ms=job.until_ms,
-        why=job.why,
-        by=by,
-        out=here.exports.file(export_id),
-        reserve=here.exports.reserve(connection),
-    )
-    here.identity()
-    with transaction(connection):
-        downloads.add(connection, export_id, session, job.camera, job.from_ms, job.until_ms, by=by, size=size)
-    job.total = size
-    here.exports.start(job)
+    with here.exports.place():
+        export_id = secrets.token_hex(16)
+        job = Job(export_id, session, known(body.camera), body.from_, body.until, body.why, by)
+        size = evidence.need(
+            connection,
+            camera=job.camera,
+            from_ms=job.from_ms,
+            until_ms=job.until_ms,
+            why=job.why,
+            by=by,
+            out=here.exports.file(export_id),
+            reserve=here.exports.reserve(connection),
+        )
+        here.identity()
+        with transaction(connection):
+            downloads.add(connection, export_id, session, job.camera, job.from_ms, job.until_ms, by=by, size=size)
+        job.total = size
+        here.exports.start(job)
     return jsonify(_document(downloads.get(connection, export_id, session, by))), 202
 
 

@@ -142,7 +142,7 @@ def _of_camera(entry: Entry) -> Mark:
         said = f"mark_recording_{state.replace('-', '_')}"
     if said not in REASONS:
         said = f"mark_{entry.kind}_trouble"
-    good = state in ("good", "resumed", "caught-up")
+    good = state in ("good", "resumed", "caught-up", "sound-on", "sound-off")
     return mark | {"good": good, "sentence": both(said, camera=camera, percent=body.get("percent", ""))}
 
 

@@ -15,7 +15,8 @@ import pytest
 from edge.config import Camera
 from edge.hardware.camera import open_camera, rtsp
 from edge.hardware.camera.feed import Coded, LibavFeed
-from edge.hardware.camera.rtspfeed import Refused, RtspFeed, Unusual
+from edge.hardware.camera.rtspfeed import RtspFeed
+from edge.hardware.camera.rtspwire import Refused, Unusual
 from support.rtsp import access_units, network_camera
 
 SETS, KEY, LATER = (b"\x67sps", b"\x68pps"), b"\x65key", b"\x41later"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import zipfile
 from collections.abc import Iterator
 from itertools import pairwise
@@ -297,6 +298,18 @@ def test_no_room_on_the_way_out_leaves_no_half_file(room: Any, tmp_path: Path) -
     with pytest.raises(Unavailable) as caught:
         room.export(tmp_path / "no-such-folder" / "out.zip")
     assert caught.value.code == "evidence_unwritable"
+
+
+def test_what_a_killed_export_left_goes_with_the_next_one_and_nothing_else_does(room: Any, tmp_path: Path) -> None:
+    whole = room.export(tmp_path / "first.zip").read_bytes()
+    own, gone = os.getpid(), int(Path("/proc/sys/kernel/pid_max").read_text()) + 1
+    killed, living = tmp_path / f".x.zip.{gone}.part", tmp_path / f".x.zip.{own}.part"
+    others = [living, tmp_path / f".notes.{gone}.part", tmp_path / ".x.zip.part"]
+    for file in (killed, living, others[2]):
+        file.write_bytes(whole[:9000])
+    others[1].write_bytes(b"PK\x03\x04 somebody else's")
+    room.export(tmp_path / "second.zip")
+    assert not killed.exists() and all(file.exists() for file in others)
 
 
 def test_an_expired_certificate_exports_nothing(room: Any, tmp_path: Path) -> None:

@@ -19,16 +19,26 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from playwright.sync_api import Browser, Page
 
 from edge.cli import main
+from edge.clock import Instant, TimeQuality
 from edge.domain import merkle
 from edge.domain.canonical import canonical
+from edge.domain.footage import Cause
+from edge.recording.soundtrack import Heard, SoundTrack
+from edge.recording.writer import Place, SegmentWriter
+from edge.store import segments
 from edge.trust import checkpoint, der, dsse, timestamp
 from edge.trust.certificate import check
+from edge.trust.container import read_directory
 from edge.trust.verifier import result_file, verify_open
 from support.altered import TIMESTAMP, altered
+from support.cameras import make_packets
 from support.pictures import shot
+from support.sounds import heard as heard_of
+from support.sounds import make_sounds
 from support.tablet_page import axe
 from support.tsa import Authority
 
+BOOT = "0123456789abcdef" * 2
 RUN = """async ({ original, vectors }) => {
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const whole = bytes(original);
@@ -141,6 +151,35 @@ def test_the_page_says_what_the_verifier_in_python_says(page: Page, original: An
         for (what, _, _), said in zip(some, found, strict=True):
             assert said == wanted[what], (setting, what)
     page.reload()
+
+
+def test_footage_with_sound_is_evidence_like_any_other(page: Page, room: Any, tmp_path: Path) -> None:
+    """Its view is in step, both verifiers take it, and both name the second of a byte of sound that was changed."""
+    room.at(100)
+    at = Instant(room.now, 70_000, BOOT, TimeQuality.SYNCHRONISED)
+    video, packets = make_packets(6)
+    heard, sounds = Heard(), make_sounds(6, at.mono_ms, tone_s=2.7)
+    heard.add(sounds)
+    track = SoundTrack(sounds[0].format, at, heard)
+    writer = SegmentWriter(Place(room.paths.recordings, "yard", BOOT, 1), video, at, 1, sound=track)
+    for packet in packets:
+        writer.write(packet)
+    room.at(106)
+    segments.index(room.connection, writer.close(Cause.STOPPED))
+    video.owner.close()
+    path = room.export(tmp_path / "sound.zip", 101.4, 104.6, camera="yard")
+    data, root = path.read_bytes(), room.root.public.hex()
+    inside = {m.name: data[m.start : m.end] for m in read_directory(io.BytesIO(data))}
+    (view,) = (content for name, content in inside.items() if name.startswith("view/"))
+    begins, ends, tone = heard_of(view)
+    assert abs(begins) < 0.07 and abs(ends - 3.2) < 0.1 and tone == pytest.approx(1.3, abs=0.03)
+    loud = next(one.data for one in sounds if one.mono_ms > at.mono_ms + 3500)
+    changed = bytearray(data)
+    changed[data.index(loud) + len(loud) // 2] ^= 1
+    for said in (python, lambda file, roots: ask(page, data, [(file, roots)])[0]):
+        assert said(data, root)["ok"]
+        verdict = said(bytes(changed), root)
+        assert (verdict["ok"], verdict["part"], verdict["second"]) == (False, "video", 2)
 
 
 def test_a_supervisor_checks_a_file_with_it(page: Page, original: Any, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ export function drawServices(holder, board) {
     const reason = one.sentence ? pick(one.sentence) : one.reason || "";
     const old = one.age_ms > OLD_MS;
     const fine = !old && (FINE.includes(one.state) || (!reason && !TROUBLE.includes(one.state)));
-    const words = old ? t("console.service_old", { age: age(one.age_ms) }) : fine ? t("console.service_ok") : t("console.service_trouble", { what: reason || one.state });
+    const words = old ? t("console.service_old", { age: age(one.age_ms) }) : fine ? (one.reason === "recording_sound" ? pick(one.sentence) : t("console.service_ok")) : t("console.service_trouble", { what: reason || one.state });
     return h("li", { class: "tag " + (fine ? "good" : "bad") }, (fine ? "✓ " : "⚠ ") + label(name) + "  " + words);
   });
   if (["planned", "checkin", "running"].includes(board.session.state)) {

@@ -69,7 +69,8 @@ export function confirmPerson({ claim, yes, no }) {
     again.hidden = false;
   };
   return panel("confirm", t("exam.confirm_title"), h("p", { class: "muted" }, pick(claim.session.title)), person(claim.candidate),
-    claim.session.lockdown === "none" ? null : h("p", { class: "notice" }, t("exam.watch_told")), help,
+    claim.session.lockdown === "none" ? null : h("p", { class: "notice" }, t("exam.watch_told")),
+    claim.session.sound ? h("p", { class: "notice" }, t("exam.sound_told")) : null, help,
     h("div", { class: "two" },
       h("button", { type: "button", class: "button huge", onclick: refuse }, t("exam.confirm_no")),
       h("button", { type: "button", class: "button main huge", onclick: yes }, t("exam.confirm_yes"))), again);

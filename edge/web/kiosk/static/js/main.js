@@ -100,6 +100,8 @@ function draw() {
   setText(byId("language"), t("kiosk.other_language"));
   setText(byId("sound"), t(sound ? "kiosk.sound_on" : "kiosk.sound_off"));
   byId("sound").setAttribute("aria-pressed", String(sound));
+  setText(byId("recorded"), t("kiosk.sound_recorded"));
+  byId("recorded").hidden = !now.sound;
   const parts = { consent, look, welcome, try_again: look }[now.state] || plain;
   replace(stage, parts());
 }
@@ -218,7 +220,7 @@ async function poll(once) {
 function take(next) {
   const before = now;
   if (!before || before.v !== next.v) ticks.clear();
-  if (before && before.v === next.v && before.at_ms === next.at_ms && before.state === next.state && before.ahead === next.ahead && before.curtain === next.curtain) return;
+  if (before && before.v === next.v && before.at_ms === next.at_ms && before.state === next.state && before.ahead === next.ahead && before.curtain === next.curtain && before.sound === next.sound) return;
   now = next;
   note.hidden = note.hidden || Boolean(noteOver);
   noteOver = next;

@@ -1,5 +1,9 @@
 // Feeds one <video> through Media Source Extensions: whole fragments as they were recorded, each at its own wall time,
-// so that a gap stays a gap and all cameras share one clock. Nothing is decoded or encoded anew by the room.
+// so that a gap stays a gap and all cameras share one clock. Nothing is decoded or encoded anew by the room. Sound goes
+// to an element of its own (sound.js).
+
+import { createVoice } from "./sound.js";
+import { only, tracksOf } from "./tracks.js";
 
 const MOST_BYTES = 1500000; // of one request, so that another seek does not wait long
 const AHEAD_S = 12; // fetched ahead at 1x; more where it plays faster
@@ -53,12 +57,14 @@ export function sequenceOf(files, take) {
   return chosen;
 }
 
-// `address(segment)` is where the bytes are, `zero` the wall time of the video's 0, `length` its seconds;
+// `audio` is for the sound, if there is any; `address(segment)` is where the bytes are, `zero` the wall time of the
+// video's 0, `length` its seconds;
 // `trouble(response or null, error)` is told what could not be fetched, and with two nulls that it is over.
-export function createFeed(video, { rows, address, zero, length, trouble }) {
+export function createFeed(video, audio, { rows, address, zero, length, trouble }) {
   const media = new MediaSource();
   const link = URL.createObjectURL(media);
   let buffer = null;
+  let voice = null;
   let type = "";
   let begun = null; // the file whose beginning was appended last
   let busy = false;
@@ -145,12 +151,16 @@ export function createFeed(video, { rows, address, zero, length, trouble }) {
     if (begun !== file) {
       if (wanted !== type && buffer.changeType) buffer.changeType(wanted);
       type = wanted;
-      await put(file.head);
+      if (!file.tracks) file.tracks = tracksOf(file.head);
+      await put(only("vide", file.tracks, file.head));
       begun = file;
     }
     if (closed) return;
     buffer.timestampOffset = seconds(file.started_ms);
-    await put(data);
+    await put(only("vide", file.tracks, data));
+    if (closed || !file.tracks.some((track) => track.kind === "soun")) return;
+    voice = voice || createVoice(audio, length);
+    voice.append(file, data, seconds(file.started_ms));
   }
 
   async function bring(first, last) {
@@ -240,6 +250,14 @@ export function createFeed(video, { rows, address, zero, length, trouble }) {
       }
       trim(seconds(at));
     },
+    // Whether any sound has come.
+    get sounds() { return voice !== null; },
+    // Whether there is any at the moment that is shown.
+    get audible() { return voice !== null && voice.holds(video.currentTime); },
+    // Lets be heard what belongs to the picture that is shown, or nothing.
+    hear(on) {
+      if (voice) voice.follow(video.currentTime, on);
+    },
     // Whether everything has been tried for that row, and nothing came of it.
     lost(row) {
       return row.tries > TRIES && !there(row);
@@ -247,6 +265,7 @@ export function createFeed(video, { rows, address, zero, length, trouble }) {
     close() {
       closed = true;
       if (stop) stop.abort();
+      if (voice) voice.close();
       video.removeAttribute("src");
       video.load();
     },

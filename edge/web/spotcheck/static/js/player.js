@@ -32,12 +32,14 @@ export function createPlayer({ moved, trouble }) {
   const toggle = h("button", { type: "button", class: "button main pause", onclick: () => (playing ? pause() : play()) });
   const rates = RATES.map((one) => h("button", { type: "button", class: "button slim rate", "data-rate": one, "aria-pressed": "false", onclick: () => setRate(one) }, one + "×"));
   const skip = h("button", { type: "button", class: "button slim skip-gap", hidden: true, onclick: () => seek(onward()) }, t("spotcheck.skip_gap"));
+  let loud = true;
+  const sound = h("button", { type: "button", class: "button slim sound", hidden: true, "aria-pressed": "true", onclick: () => { loud = !loud; tick(); } });
   const takes = h("div", { class: "row", hidden: true });
   const step = (by, label, words) => h("button", { type: "button", class: "button slim", "aria-label": words, title: words, onclick: () => seek(at + by) }, label);
   const element = h("div", { class: "player", hidden: true, role: "group", "aria-label": t("spotcheck.player"), onkeydown: keys },
     wall, scrub, h("div", { class: "row ends" }, h("div", { class: "row" }, clock, doubt),
       h("div", { class: "row" }, step(-STEP_MS, "« 10 s", t("spotcheck.back")), toggle, step(STEP_MS, "10 s »", t("spotcheck.forward")))),
-    h("div", { class: "row", role: "group", "aria-label": t("spotcheck.speed") }, h("span", { class: "small muted" }, t("spotcheck.speed")), rates, skip), takes, state);
+    h("div", { class: "row", role: "group", "aria-label": t("spotcheck.speed") }, h("span", { class: "small muted" }, t("spotcheck.speed")), rates, sound, skip), takes, state);
 
   scrub.addEventListener("input", () => seek(span.from + Number(scrub.value)));
   document.addEventListener("visibilitychange", () => { if (document.hidden && playing) pause(); });
@@ -96,6 +98,12 @@ export function createPlayer({ moved, trouble }) {
       screens.forEach((screen) => screen.follow(at, false, rate));
       draw();
     }
+    // one camera's alone, as it is: several microphones of one room would be an echo
+    const ear = loud && playing && !waiting && rate === 1 ? screens.find((screen) => screen.audible) : null;
+    for (const screen of screens) screen.hear(screen === ear);
+    sound.hidden = !screens.some((screen) => screen.sounds);
+    sound.setAttribute("aria-pressed", String(loud));
+    setText(sound, t(loud ? "spotcheck.sound_on" : "spotcheck.sound_off"));
     scrub.value = Math.round(at - span.from);
     scrub.setAttribute("aria-valuetext", hms(at));
     setText(clock, date(at) + " " + hms(at));

@@ -13,8 +13,9 @@ export const DRIFT_S = 0.1; // of real time; what a picture may lie off the comm
 export function createScreen(name, { list, address, zero, length, why, trouble }) {
   const video = h("video", { muted: true, playsinline: true, disablepictureinpicture: true, preload: "auto", "aria-label": t("spotcheck.camera", { name }) });
   video.muted = true;
+  const audio = h("audio", { hidden: true });
   const words = h("p", { class: "no-picture", hidden: true });
-  const element = h("figure", { class: "screen", "data-camera": name }, video, words, h("figcaption", {}, t("spotcheck.camera", { name })));
+  const element = h("figure", { class: "screen", "data-camera": name }, video, words, h("figcaption", {}, t("spotcheck.camera", { name })), audio);
   const takes = Array.from(new Set(list.files.map((file) => file.take)));
   let feed = null;
   let place = -1; // where the video was when it last moved
@@ -22,7 +23,7 @@ export function createScreen(name, { list, address, zero, length, why, trouble }
 
   function start(take) {
     if (feed) feed.close();
-    feed = createFeed(video, { rows: sequenceOf(list.files, take), address, zero, length, trouble });
+    feed = createFeed(video, audio, { rows: sequenceOf(list.files, take), address, zero, length, trouble });
   }
   start(0);
 
@@ -46,6 +47,12 @@ export function createScreen(name, { list, address, zero, length, why, trouble }
     doubtful(at) {
       const row = feed.covering(at);
       return row !== null && row.file.quality !== "synchronised";
+    },
+    get sounds() { return feed.sounds; },
+    get audible() { return feed.audible; },
+    // Lets be heard what belongs to the picture; only while it really plays.
+    hear(on) {
+      feed.hear(on && !video.paused && !video.seeking);
     },
     // Shows the moment, playing or standing still. How many seconds of footage the picture lies behind it; null while
     // it is not there yet, and the clock has to wait.
