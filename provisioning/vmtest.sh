@@ -144,7 +144,7 @@ cp "$root"/boot/vmlinuz-* "$vm/vmlinuz"
 cp "$root"/boot/initrd.img-* "$vm/initrd"
 cp "$root/etc/examroom/tls/ca.crt" "$vm/ca.crt"
 rm -f "$vm/disk.img"
-truncate -s 4G "$vm/disk.img"
+truncate -s 6G "$vm/disk.img"
 mke2fs -q -t ext4 -d "$root" "$vm/disk.img"
 rm -rf "$root"
 
