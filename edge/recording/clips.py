@@ -141,7 +141,10 @@ def _run(file: BinaryIO, at: int, end: int) -> Iterator[bytes]:
     with file:
         file.seek(at)
         while at < end:
-            block = file.read(min(_BLOCK, end - at))
+            try:
+                block = file.read(min(_BLOCK, end - at))
+            except OSError as error:
+                raise NotFound("export_gone") from error
             if not block:
                 raise NotFound("export_gone")
             at += len(block)
