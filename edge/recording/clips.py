@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -23,6 +24,9 @@ from edge.store import segments
 from edge.store.segments import Segment
 
 _BLOCK = 256 * 1024
+_READY = 2 << 20
+"""So much of an answer is read before it begins, more than a player asks for at once: a disk that fails in it is then
+said, and no line that was cut."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +117,13 @@ def clip_bytes(recordings: Path, segment: Segment, fragments: tuple[Fragment, ..
 def stream(recordings: Path, clip: Clip, start: int = 0, end: int | None = None) -> Iterator[bytes]:
     """Bytes [start, end) of the clip in blocks, for an HTTP answer with or without a range; not checked.
 
-    BadInput (`footage_range`) and NotFound (`footage_missing`) are raised at the call, before the first block.
+    BadInput (`footage_range`) and NotFound (`footage_missing`) are raised at the call, before the first block; beyond
+    _READY bytes NotFound where the file turns out to end there.
     """
     stop = clip.length if end is None else end
     if not 0 <= start <= stop <= clip.length:
         raise BadInput("footage_range", start=start, end=stop, length=clip.length)
-    return _blocks(_open(recordings, clip.segment), clip, start, stop)
+    return _ready(_blocks(_open(recordings, clip.segment), clip, start, stop))
 
 
 def file_blocks(path: Path, start: int, end: int) -> Iterator[bytes]:
@@ -136,14 +141,34 @@ def _run(file: BinaryIO, at: int, end: int) -> Iterator[bytes]:
     with file:
         file.seek(at)
         while at < end:
-            block = file.read(min(_BLOCK, end - at))
+            try:
+                block = file.read(min(_BLOCK, end - at))
+            except OSError as error:
+                raise NotFound("export_gone") from error
             if not block:
                 raise NotFound("export_gone")
             at += len(block)
             yield block
 
 
-def _blocks(file: BinaryIO, clip: Clip, start: int, stop: int) -> Iterator[bytes]:
+def _ready(blocks: Generator[bytes]) -> Iterator[bytes]:
+    """The same, the first _READY bytes of it being read now."""
+    first, size = list[bytes](), 0
+    for block in blocks:
+        first.append(block)
+        size += len(block)
+        if size >= _READY:
+            break
+    return _after(first, blocks)
+
+
+def _after(first: list[bytes], blocks: Generator[bytes]) -> Iterator[bytes]:
+    with closing(blocks):
+        yield from first
+        yield from blocks
+
+
+def _blocks(file: BinaryIO, clip: Clip, start: int, stop: int) -> Generator[bytes]:
     parts = [(0, clip.segment.init_length), *((f.offset, f.length) for f in clip.fragments)]
     at = 0
     with file:
@@ -151,11 +176,7 @@ def _blocks(file: BinaryIO, clip: Clip, start: int, stop: int) -> Iterator[bytes
             low, high = max(start - at, 0), min(stop - at, length)
             for position in range(low, high, _BLOCK):
                 wanted = min(_BLOCK, high - position)
-                file.seek(offset + position)
-                block = file.read(wanted)
-                if len(block) != wanted:
-                    raise NotFound("footage_missing", segment=clip.segment.id)
-                yield block
+                yield _read(file, clip.segment, offset + position, wanted)
             at += length
 
 
@@ -166,11 +187,20 @@ def _open(recordings: Path, segment: Segment) -> BinaryIO:
         raise NotFound("footage_missing", segment=segment.id) from error
 
 
-def _checked(file: BinaryIO, segment: Segment, offset: int, length: int, sha256: str, n: int | str) -> bytes:
-    file.seek(offset)
-    data = file.read(length)
+def _read(file: BinaryIO, segment: Segment, offset: int, length: int) -> bytes:
+    """NotFound (`footage_missing`) where the file ends before, or the disk cannot read it."""
+    try:
+        file.seek(offset)
+        data = file.read(length)
+    except OSError as error:
+        raise NotFound("footage_missing", segment=segment.id) from error
     if len(data) != length:
         raise NotFound("footage_missing", segment=segment.id)
+    return data
+
+
+def _checked(file: BinaryIO, segment: Segment, offset: int, length: int, sha256: str, n: int | str) -> bytes:
+    data = _read(file, segment, offset, length)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise VerificationFailed("footage_altered", segment=segment.id, n=n)
     return data

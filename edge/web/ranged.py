@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 from flask import Response, request
 from werkzeug.datastructures import Range
@@ -14,6 +15,7 @@ from werkzeug.http import parse_if_range_header, parse_range_header, quote_etag
 
 from edge.errors import BadInput
 from edge.ui import error_response, language
+from edge.web.later import JSON, to_text
 from edge.web.room import room
 
 Blocks = Callable[[int, int], Iterator[bytes]]
@@ -45,6 +47,15 @@ def ranged(length: int, etag: str, blocks: Blocks, *, mimetype: str, name: str |
     if name is not None:
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return _headed(response, etag)
+
+
+def paced_json(document: dict[str, Any]) -> Response:
+    """A document with pictures in it. TooMany (`footage_streams`) as `FootageFlow.paced`."""
+    data = to_text(document).encode()
+    blocks = room().footage.paced(lambda: iter([data]))
+    response = Response(blocks, mimetype=JSON, direct_passthrough=True)
+    response.content_length = len(data)
+    return response
 
 
 def _headed(response: Response, etag: str) -> Response:

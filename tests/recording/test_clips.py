@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import sqlite3
 import subprocess
 import sys
@@ -101,6 +103,35 @@ def test_a_range_outside_is_refused(footage: Footage) -> None:
         with pytest.raises(BadInput) as caught:
             clips.stream(root, clip, start, end)
         assert caught.value.code == "footage_range"
+
+
+@pytest.mark.parametrize("how", ["cut", "unreadable"])
+def test_a_disk_that_fails_in_the_middle_is_told_before_the_first_byte(
+    footage: Footage, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    db, root = footage
+    clip = clips.clips_between(db, "door", T0, T0 + 4000)[0]
+    bad = clip.fragments[2].offset + 7
+    whole = (root / clip.segment.path).read_bytes()
+
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if how == "unreadable" and self.tell() + (size or 0) > bad:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    monkeypatch.setattr(clips, "open_footage", lambda _: Failing(whole[:bad] if how == "cut" else whole))
+    good = clip.fragments[1].offset + clip.fragments[1].length
+    assert b"".join(clips.stream(root, clip, 0, good)) == whole[:good]
+    for start in (0, good):
+        with pytest.raises(NotFound) as caught:
+            clips.stream(root, clip, start, good + 9)
+        assert caught.value.code == "footage_missing"
+    # of more than is read beforehand, the line is cut where the disk fails
+    monkeypatch.setattr(clips, "_READY", 1)
+    blocks = clips.stream(root, clip)
+    with pytest.raises(NotFound):
+        list(blocks)
 
 
 def test_altered_and_missing_footage_is_told(footage: Footage, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 import cv2
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from edge import clock
 from edge.clock import Instant, TimeQuality
@@ -554,6 +554,25 @@ def take_away(page: Page, room: DeskRoom, folder: Path, lang: str) -> None:
     expect(page.locator(".exports")).to_be_hidden()
 
 
+def shows_the_longest_gaps(page: Page, base: str, room: DeskRoom) -> None:
+    """Of a camera that came and went all day: six, the others behind a click."""
+
+    def worse(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        gap = told["cameras"][0]["gaps"][0]
+        told["cameras"][0]["gaps"] = [{**gap, "ms": 1000 * (n + 1)} for n in range(40)]
+        route.fulfill(response=answer, json=told)
+
+    page.route("**/timeline", worse)
+    page.goto(f"{base}/spotcheck/{room.session}")
+    door = page.locator("#check .summary > section").first
+    expect(door.locator("summary")).to_contain_text("34")
+    expect(door.locator("li").first).to_contain_text("35")
+    assert door.locator("li:visible").count() == 6
+    page.unroute("**/timeline")
+
+
 def hold_and_release(page: Page, base: str, room: DeskRoom, lang: str) -> None:
     """The page of space: a session and a span are put on hold, and the session is let go again."""
     page.goto(f"{base}/spotcheck/space")
@@ -615,6 +634,7 @@ def test_the_supervisors_page_and_the_error_page(browser: Browser, room: DeskRoo
         page.locator(".quick").first.click()
         take_away(page, room, tmp_path, lang)
         hold_and_release(page, base, room, lang)
+        shows_the_longest_gaps(page, base, room)
         enter_with_a_pass(page, base, room)
         page.goto(f"{base}/no/such/page")
         shot(page, "error", lang)

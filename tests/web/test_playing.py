@@ -24,6 +24,7 @@ from edge.trust.passes import issue
 from edge.trust.signer import Ed25519Signer
 from edge.web.app import create_app
 from edge.web.body import csrf_of
+from edge.web.bucket import Bucket
 from edge.web.spotcheck.marks import Mark, marks
 from support.cameras import make_packets
 from support.costs import steps
@@ -374,7 +375,9 @@ def test_answers_are_shown_where_the_policy_lets_them_be(site: Site) -> None:
 # ---- small pictures
 
 
-def test_small_pictures_lie_beside_their_segment_and_are_spread_over_a_view(site: Site) -> None:
+def test_small_pictures_lie_beside_their_segment_and_are_spread_over_a_view(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = Thumbs()
     assert kept.due(5000)
     for second in range(4):
@@ -389,7 +392,11 @@ def test_small_pictures_lie_beside_their_segment_and_are_spread_over_a_view(site
     assert found == [(site.filmed + 1000 * second, JPEG + bytes([second])) for second in range(4)]
     kept.keep(site.desk.config.paths.recordings, segments.get(site.db, f"door-{BOOT[:8]}-000002"))
     view = site.view(site.filmed + 1000, site.filmed + 9000)
-    told = site.get("api/SESSION/thumbs/door", view).json["pictures"]
+    sent, real = list[int](), Bucket.take
+    monkeypatch.setattr(Bucket, "take", lambda bucket, size: sent.append(size) or real(bucket, size))
+    answer = site.get("api/SESSION/thumbs/door", view)
+    assert sent == [len(answer.data)], "at the pace of all footage"
+    told = answer.json["pictures"]
     assert [one["at_ms"] - site.filmed for one in told] == [1000, 2000, 3000, 6000]
     short = site.view(site.filmed, site.filmed + 10_000, "hall")
     assert site.get("api/SESSION/thumbs/hall", short).json["pictures"] == []

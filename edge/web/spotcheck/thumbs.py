@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 
-from flask import Response, jsonify, request
+from flask import Response, request
 
 from edge.recording.thumbs import read_thumbs
 from edge.store import segments
+from edge.web.ranged import paced_json
 from edge.web.room import room, room_db
 from edge.web.spotcheck import bp
 from edge.web.spotcheck.access import known, need_view, span_within
@@ -29,4 +30,4 @@ def thumbs(session: str, camera: str) -> Response:
             if since <= at_ms < until:
                 chosen.setdefault((at_ms - since) * MOST // (until - since), (at_ms, jpeg))
     pictures = [{"at_ms": at, "jpeg": base64.b64encode(jpeg).decode()} for at, jpeg in sorted(chosen.values())]
-    return jsonify({"camera": camera, "pictures": pictures})
+    return paced_json({"camera": camera, "pictures": pictures})

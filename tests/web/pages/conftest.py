@@ -1,4 +1,4 @@
-"""A page of a browser that has the scripts of the exam and the scoring page, and a room for them in it (room.js)."""
+"""A page of a browser that has the scripts of exam, scoring and spot check, and a room for them in it (room.js)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def site() -> Iterator[str]:
     init_ui(app)
     app.add_url_rule("/", "shell", lambda: "<!doctype html><title>tablet</title>")
 
-    @app.get("/<any(exam, scoring):area>/static/<path:name>")
+    @app.get("/<any(exam, scoring, spotcheck):area>/static/<path:name>")
     def script(area: str, name: str) -> ResponseReturnValue:
         return send_from_directory(WEB / area / "static", name)
 

@@ -233,14 +233,15 @@ export function createFeed(video, audio, { rows, address, zero, length, trouble 
       let bytes = 0;
       for (let n = here; n < rows.length && rows[n].from < horizon && bytes < AHEAD_BYTES; n += 1) {
         bytes += rows[n].length;
+        if (there(rows[n])) rows[n].tries = 0; // once it has been dropped from memory it is asked for anew
         if (rows[n].tries > TRIES || there(rows[n])) continue;
         let first = n;
         // where key frames are rare, from the last one on; unless it goes on behind what came last
         while (first > 0 && !rows[first].key && tail !== n - 1 && rows[first - 1].file === rows[n].file) first -= 1;
         let last = n;
         let size = rows[n].length;
-        // the first picture after a seek comes with the first fragment alone
-        while (n !== here && last + 1 < rows.length && rows[last + 1].file === rows[n].file && !there(rows[last + 1])
+        // the first picture after a seek comes with the first fragment alone; and so do those of a run that failed
+        while (n !== here && !rows[n].tries && last + 1 < rows.length && rows[last + 1].file === rows[n].file && !rows[last + 1].tries && !there(rows[last + 1])
           && rows[last + 1].offset === rows[last].offset + rows[last].length && size + rows[last + 1].length <= MOST_BYTES) {
           last += 1;
           size += rows[last].length;

@@ -14,6 +14,7 @@ const INCIDENT_SIDE_MS = 120000;
 const FREE_SIDE_MS = 300000; // of a moment that is no mark's: there is something to search in
 const ZONE_MS = 8 * 3600 * 1000;
 const DAY_MS = 86400000;
+const MOST_GAPS = 6; // of a camera, in the summary
 const ZOOMS = [1, 2, 4, 8, 16, 32];
 const CALM = ["admitted", "checkin_opened", "exam_started", "exam_resumed", "exam_closed", "results_signed", "tablet"];
 const TAGS = { admitted: "good", refused: "bad", waiting: "warn", retry: "warn", incident: "bad", exam_paused: "warn", clock: "bad", camera: "bad", recording: "bad", "segment-deleted": "bad" };
@@ -69,9 +70,18 @@ function completeness(camera) {
     h("p", { class: "big num" }, percent + "%"),
     h("p", { class: "num muted" }, t("spotcheck.recorded_of", { expected: countdown(camera.expected_s * 1000), recorded: countdown(camera.recorded_s * 1000) })),
     camera.gaps.length
-      ? [h("p", {}, h("span", { class: "tag bad" }, "⚠ " + t("spotcheck.gaps_count", { count: camera.gaps.length }))), h("ul", { class: "small num" }, camera.gaps.map((gap) => h("li", {}, gapText(gap))))]
+      ? [h("p", {}, h("span", { class: "tag bad" }, "⚠ " + t("spotcheck.gaps_count", { count: camera.gaps.length }))), gapLists(camera.gaps)]
       : h("p", {}, h("span", { class: "tag good" }, "✓ " + t("spotcheck.gaps_none"))),
     doubts(camera).map((words) => h("p", {}, h("span", { class: "tag warn" }, "△ " + words))), held(camera.name) ? h("p", {}, h("span", { class: "tag brand" }, t("spotcheck.held"))) : null);
+}
+
+// The longest gaps, in the order of their time; a camera that came and went has hundreds, which wait behind a click.
+function gapLists(gaps) {
+  const longest = gaps.slice().sort((a, b) => b.ms - a.ms).slice(0, MOST_GAPS);
+  const lines = (some) => h("ul", { class: "small num" }, some.map((gap) => h("li", {}, gapText(gap))));
+  const rest = gaps.filter((gap) => !longest.includes(gap));
+  return [lines(gaps.filter((gap) => longest.includes(gap))),
+    rest.length ? h("details", { class: "small" }, h("summary", {}, t("spotcheck.gaps_more", { count: rest.length })), lines(rest)) : null];
 }
 
 // What of the camera's times is not certain, in words.
