@@ -71,8 +71,8 @@ class Limits(_Part):
 class Calibration(_Part):
     """What the threshold rests on: the false match rate found at `accept`, on whom, in how many comparisons.
 
-    fmr_at_most: the rate that finding is compatible with (95 %, one-sided), counted by pairs of people, since
-    comparisons of the same two people are not independent.
+    fmr_at_most: what `accept` is set to keep: of few people the rate that the finding is compatible with (95 %,
+    one-sided, counted by pairs of people, since comparisons of the same two are not independent).
     """
 
     fmr: Annotated[float, Field(ge=0, le=1)]
