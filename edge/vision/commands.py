@@ -22,6 +22,8 @@ from edge.vision.manifest import known_packs, read_manifest
 from edge.vision.pairs import read_pairs
 from edge.vision.plot import evaluation_svg
 
+MANY = 200
+"""So many pictures take long enough that somebody wonders."""
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -111,8 +113,10 @@ def evaluate(
     \b
     failures_to_acquire  pictures that gave no template: missing, unreadable, without a face (or unfit, with --gate)
     fmr, fnmr            false matches and false non-matches at the shipped threshold, of the pairs compared
+    fmr_stated           what the pack's manifest says its threshold keeps
     confusion            of those pairs: taken for one person, looked at again, taken for two
-    tar_at_far_*         null with too few different pairs to measure that rate
+    *_at_most            what the rate may be (95 %, one-sided, if no two pairs shared a person)
+    tar_at_far_*         null with too few different pairs to measure that rate; threshold_at_far_* is its distance
     accuracy             by thresholds chosen on pairs of other people only (folds that share no person)
     ms_*                 medians of one thread; frame is the whole way from picture to decision
     """
@@ -120,6 +124,9 @@ def evaluate(
         raise BadInput("evaluate_needs")
     config: Config = context.config()
     zone = config.checkin.zone
+    place = plot or Path(f"faces-{name or config.checkin.pack}.svg")
+    if pairs_file is not None:
+        _save(place, None)  # thousands of pictures are not looked at for a plot that has no place
     cv2.setNumThreads(1)  # as at the door: its milliseconds are of one thread
     pack = packs.load(name or config.checkin.pack, config.paths.models, untested=True)
     liveness = packs.load_liveness(config.paths.models) if attacks is not None else None
@@ -129,9 +136,10 @@ def evaluate(
         with _bar("人脸 faces") as told:
             seen = evaluation.embed_all(pack, found, images, zone, gate, told)
         report = evaluation.face_report(pack, found, seen)
-        place = plot or Path(f"faces-{pack.name}.svg")
         _save(place, evaluation_svg(report))
-        report = {**{key: value for key, value in report.items() if key != "distances"}, "plot": str(place)}
+        stated = read_manifest(pack.name).calibration
+        report |= {"fmr_stated": stated and stated.fmr_at_most, "plot": str(place)}
+        del report["distances"]
     if attacks is not None and liveness is not None:
         with _bar("活体 liveness") as told:
             report |= evaluation.attack_report(pack, liveness, attacks, zone, told)
@@ -161,16 +169,28 @@ def _said(value: Any) -> str:
     return str(value)
 
 
-def _save(path: Path, text: str) -> None:
+def _save(path: Path, text: str | None) -> None:
+    """Write the plot; None: see whether it can be written."""
     try:
-        path.write_text(text, encoding="utf-8")
+        if text is None:
+            path.open("a").close()
+        else:
+            path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Unavailable("evaluate_plot", path=path, detail=error.strerror or error) from error
 
 
 @contextmanager
 def _bar(words: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on the terminal, beside what is printed for programs."""
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+    """A bar on the terminal, beside what is printed for programs; a line each tenth where there is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, of: _say_tenth(words, done, of)
+        return
+    with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task(words)
         yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def _say_tenth(words: str, done: int, of: int) -> None:
+    if of >= MANY and 10 * done // of > 10 * (done - 1) // of:
+        click.echo(f"{words}  {done} / {of}", err=True)
