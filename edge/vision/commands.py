@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +15,8 @@ import cv2
 from rich.console import Console
 from rich.progress import Progress
 
-from edge.config import Config
-from edge.errors import BadInput, Unavailable
+from edge.config import DEFAULT_PATH, Config, Paths
+from edge.errors import BadInput, ConfigError, Unavailable
 from edge.vision import evaluate as evaluation
 from edge.vision import packs
 from edge.vision.manifest import known_packs, read_manifest
@@ -30,7 +31,10 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @click.group()
 def faces() -> None:
-    """Install, list and measure face packs 人脸模型."""
+    """Install, list and measure face packs 人脸模型.
+
+    On a machine without the room's configuration the packs are in ~/.local/share/examroom/models.
+    """
 
 
 @faces.command()
@@ -44,7 +48,7 @@ def install(context: Any, pack: str, origin: str | None, as_json: bool) -> None:
     `dlib` comes from its installed Python package and downloads nothing. A download that broke off goes on where it
     stopped when this is run again. Only files with the pinned SHA-256 are taken.
     """
-    config: Config = context.config()
+    config = _config(context)
     if as_json:
         path = packs.install(pack, config.paths.models, origin=origin)
         click.echo(json.dumps({"pack": pack, "version": read_manifest(pack).version, "path": str(path)}))
@@ -65,7 +69,7 @@ def install(context: Any, pack: str, origin: str | None, as_json: bool) -> None:
 @click.pass_obj
 def list_command(context: Any, as_json: bool) -> None:
     """The packs this room knows, and which versions are installed."""
-    config: Config = context.config()
+    config = _config(context)
     found = packs.installed(config.paths.models)
     rows = [
         {
@@ -122,7 +126,7 @@ def evaluate(
     """
     if (pairs_file is None) != (images is None) or (pairs_file is None and attacks is None):
         raise BadInput("evaluate_needs")
-    config: Config = context.config()
+    config = _config(context)
     zone = config.checkin.zone
     place = plot or Path(f"faces-{name or config.checkin.pack}.svg")
     if pairs_file is not None:
@@ -155,6 +159,19 @@ def evaluate(
                 click.echo(f"{key} {pairs}  " + "  ".join(f"{name} {count}" for name, count in verdicts.items()))
         elif key not in ("roc", "fold_thresholds"):
             click.echo(f"{key}  {_said(value)}")
+
+
+def _config(context: Any) -> Config:
+    """The room's configuration. On a machine that is no room, and where no file is named, the defaults, with the models
+    in a folder of the user's own: a pack can be measured anywhere."""
+    try:
+        config: Config = context.config()
+    except ConfigError as error:
+        if error.code != "config_missing" or context.config_file != DEFAULT_PATH:
+            raise
+        home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+        return Config(paths=Paths(models=home / "examroom" / "models"))
+    return config
 
 
 def _said(value: Any) -> str:

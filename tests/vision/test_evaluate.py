@@ -189,6 +189,23 @@ def test_thousands_of_pictures_say_how_far_they_are(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.splitlines() == [f"faces  {n} / 250" for n in range(25, 251, 25)]
 
 
+def test_a_machine_that_is_no_room_measures_with_packs_of_the_users_own(
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = tmp_path / "examroom.toml"
+    for module in ("edge.config", "edge.vision.commands"):
+        monkeypatch.setattr(f"{module}.DEFAULT_PATH", nowhere)
+    monkeypatch.delenv("EXAMROOM_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    (tmp_path / "examroom").mkdir()
+    (tmp_path / "examroom" / "models").symlink_to(models_dir)
+    found = CliRunner().invoke(main, ["faces", "list", "--json"], catch_exceptions=False)
+    assert next(row for row in json.loads(found.stdout) if row["pack"] == "dlib")["installed"] is True
+    monkeypatch.setenv("EXAMROOM_CONFIG", str(tmp_path / "named.toml"))
+    named = CliRunner().invoke(main, ["faces", "list"], catch_exceptions=False)
+    assert named.exit_code == 2 and "named.toml" in named.output
+
+
 def test_what_is_missing_or_wrong_is_one_clear_error(models_dir: Path, gallery: Path, tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.txt"
     pairs.write_text("10\t300\nhopper\t1\nhopper\t1\t2\nhopper\tx\t2\n")
