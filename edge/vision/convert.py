@@ -48,9 +48,10 @@ def to_onnx(network: Network) -> bytes:
             kept, kept_side = (graph.few_average if few else graph.average)(f"{name}.kept", value, side)
         # The two sides of dlib's addition may differ in size: the smaller is taken as zero beyond its end.
         padded = graph.few_padded if few else graph.padded
-        side, channels = max(inner_side, kept_side), max(len(block.second.bias), kept_channels)
-        inner = padded(f"{name}.inner", inner, channels - len(block.second.bias), inner_side, side)
-        kept = padded(f"{name}.kept", kept, channels - kept_channels, kept_side, side)
+        inner_channels = len(block.second.bias)
+        side, channels = max(inner_side, kept_side), max(inner_channels, kept_channels)
+        inner = padded(f"{name}.inner", inner, inner_channels, channels - inner_channels, inner_side, side)
+        kept = padded(f"{name}.kept", kept, kept_channels, channels - kept_channels, kept_side, side)
         value = graph.node("Relu", [graph.node("Add", [inner, kept], f"{name}.sum")], f"{name}.relu")
     value = graph.node("ReduceMean", [value], "flat", axes=[1] if few else [2, 3], keepdims=0)
     graph.constant("embedding", network.embedding)
@@ -102,13 +103,19 @@ class _Graph:
         """Of two by two pixels each; a last odd row or column is left out."""
         return self.node("AveragePool", [value], name, kernel_shape=[2, 2], strides=[2, 2]), (side - 2) // 2 + 1
 
-    def padded(self, name: str, value: str, channels: int, side: int, wanted: int) -> str:
-        """`value` with zeros after its last channel, row and column."""
-        if not channels and side == wanted:
-            return value
-        more = wanted - side
-        pads = self.constant(f"{name}.pads", np.array([0, 0, 0, 0, 0, channels, more, more], np.int64))
-        return self.node("Pad", [value, pads], f"{name}.padded", mode="constant")
+    def padded(self, name: str, value: str, channels: int, more: int, side: int, wanted: int) -> str:
+        """`value`, of so many channels, with `more` of zeros after the last, and zeros after its last row and column.
+
+        More channels are made by a convolution that copies: a `Pad` would take onnxruntime out of the order it keeps
+        its channels in, and back.
+        """
+        if more:
+            copy = self.constant(f"{name}.copy", np.eye(channels + more, channels, dtype=np.float32)[..., None, None])
+            value = self.node("Conv", [value, copy], f"{name}.widened", kernel_shape=[1, 1])
+        if side != wanted:
+            pads = self.constant(f"{name}.pads", np.array([0, 0, 0, 0, 0, 0, wanted - side, wanted - side], np.int64))
+            value = self.node("Pad", [value, pads], f"{name}.padded", mode="constant")
+        return value
 
     # ---- pictures of few pixels, as [batch, pixels, channels]
 
@@ -145,13 +152,13 @@ class _Graph:
         quarter = self.constant(f"{name}.quarter", np.array(0.25, np.float32))
         return self.node("Mul", [self.node("Sum", parts, f"{name}.four"), quarter], name), end
 
-    def few_padded(self, name: str, value: str, channels: int, side: int, wanted: int) -> str:
+    def few_padded(self, name: str, value: str, channels: int, more: int, side: int, wanted: int) -> str:
         if side != wanted:
             places = np.full((wanted, wanted), side * side)
             places[:side, :side] = np.arange(side * side).reshape(side, side)
             value = self._gathered(f"{name}.wide", value, places.ravel(), side)
-        if channels:
-            pads = self.constant(f"{name}.pads", np.array([0, 0, 0, 0, 0, channels], np.int64))
+        if more:
+            pads = self.constant(f"{name}.pads", np.array([0, 0, 0, 0, 0, more], np.int64))
             value = self.node("Pad", [value, pads], f"{name}.padded", mode="constant")
         return value
 
