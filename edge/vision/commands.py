@@ -137,7 +137,7 @@ def evaluate(
     report: dict[str, Any] = {"pack": pack.name}
     if pairs_file is not None and images is not None:
         found = read_pairs(pairs_file)
-        with _bar("人脸 faces") as told:
+        with _bar("人脸 faces", quiet=as_json) as told:
             seen = evaluation.embed_all(pack, found, images, zone, gate, told)
         report = evaluation.face_report(pack, found, seen)
         _save(place, evaluation_svg(report))
@@ -145,7 +145,7 @@ def evaluate(
         report |= {"fmr_stated": stated and stated.fmr_at_most, "plot": str(place)}
         del report["distances"]
     if attacks is not None and liveness is not None:
-        with _bar("活体 liveness") as told:
+        with _bar("活体 liveness", quiet=as_json) as told:
             report |= evaluation.attack_report(pack, liveness, attacks, zone, told)
     if as_json:
         click.echo(json.dumps(report, ensure_ascii=False))
@@ -198,10 +198,11 @@ def _save(path: Path, text: str | None) -> None:
 
 
 @contextmanager
-def _bar(words: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on the terminal, beside what is printed for programs; a line each tenth where there is no terminal."""
+def _bar(words: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on the terminal, beside what is printed for programs. Where there is no terminal a line each tenth, unless
+    it is for a program (`quiet`), which may read both as one."""
     if not sys.stderr.isatty():
-        yield lambda done, of: _say_tenth(words, done, of)
+        yield lambda done, of: None if quiet else _say_tenth(words, done, of)
         return
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task(words)
