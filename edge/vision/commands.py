@@ -71,7 +71,7 @@ def list_command(context: Any, as_json: bool) -> None:
     """The packs this room knows, and which versions are installed."""
     config = _config(context)
     found = packs.installed(config.paths.models)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "pack": manifest.name,
             "version": manifest.version,
@@ -90,6 +90,8 @@ def list_command(context: Any, as_json: bool) -> None:
     for row in rows:
         state = "已安装 installed" if row["installed"] else "未安装 not installed"
         state += "  未经测试 untested" if row.get("untested") else ""
+        if row.get("fmr_at_most"):
+            state += f"  距离 distance ≤ {row['threshold']:g}: FMR ≤ {100 * row['fmr_at_most']:g} %"
         click.echo(f"{row['pack']}  {row['version']}  {state}")
 
 
@@ -99,7 +101,7 @@ def list_command(context: Any, as_json: bool) -> None:
 @click.option("--attacks", type=FOLDER, help="Liveness: a folder bonafide, and one folder a kind of attack.")
 @click.option("--pack", "name", help="The pack to measure; the one in the configuration by default.")
 @click.option("--gate", is_flag=True, help="Take only pictures that the door's quality gate would take.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Where to draw it [faces-PACK.svg].")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Where to draw it [faces-PACK.svg here].")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
 def evaluate(
@@ -128,9 +130,14 @@ def evaluate(
         raise BadInput("evaluate_needs")
     config = _config(context)
     zone = config.checkin.zone
-    place = plot or Path(f"faces-{name or config.checkin.pack}.svg")
-    if pairs_file is not None:
-        _save(place, None)  # thousands of pictures are not looked at for a plot that has no place
+    place: Path | None = plot or Path(f"faces-{name or config.checkin.pack}.svg")
+    if pairs_file is not None and place is not None:
+        try:
+            _save(place, None)  # thousands of pictures are not looked at for a plot that has no place
+        except Unavailable:
+            if plot is not None:
+                raise
+            place = None  # nobody named it: the figures are worth more
     cv2.setNumThreads(1)  # as at the door: its milliseconds are of one thread
     pack = packs.load(name or config.checkin.pack, config.paths.models, untested=True)
     liveness = packs.load_liveness(config.paths.models) if attacks is not None else None
@@ -140,9 +147,10 @@ def evaluate(
         with _bar("人脸 faces", quiet=as_json) as told:
             seen = evaluation.embed_all(pack, found, images, zone, gate, told)
         report = evaluation.face_report(pack, found, seen)
-        _save(place, evaluation_svg(report))
+        if place is not None:
+            _save(place, evaluation_svg(report))
         stated = read_manifest(pack.name).calibration
-        report |= {"fmr_stated": stated and stated.fmr_at_most, "plot": str(place)}
+        report |= {"fmr_stated": stated and stated.fmr_at_most, "plot": place and str(place)}
         del report["distances"]
     if attacks is not None and liveness is not None:
         with _bar("活体 liveness", quiet=as_json) as told:

@@ -203,12 +203,16 @@ def test_a_machine_that_is_no_room_measures_with_packs_of_the_users_own(
     (tmp_path / "examroom" / "models").symlink_to(models_dir)
     found = CliRunner().invoke(main, ["faces", "list", "--json"], catch_exceptions=False)
     assert next(row for row in json.loads(found.stdout) if row["pack"] == "dlib")["installed"] is True
+    words = CliRunner().invoke(main, ["faces", "list"], catch_exceptions=False).output
+    assert "≤ 0.5: FMR ≤ 0.1 %" in words
     monkeypatch.setenv("EXAMROOM_CONFIG", str(tmp_path / "named.toml"))
     named = CliRunner().invoke(main, ["faces", "list"], catch_exceptions=False)
     assert named.exit_code == 2 and "named.toml" in named.output
 
 
-def test_what_is_missing_or_wrong_is_one_clear_error(models_dir: Path, gallery: Path, tmp_path: Path) -> None:
+def test_what_is_missing_or_wrong_is_one_clear_error(
+    models_dir: Path, gallery: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pairs = tmp_path / "pairs.txt"
     pairs.write_text("10\t300\nhopper\t1\nhopper\t1\t2\nhopper\tx\t2\n")
     wrong = evaluate(models_dir, tmp_path, "--pairs", pairs, "--images", gallery)
@@ -218,6 +222,10 @@ def test_what_is_missing_or_wrong_is_one_clear_error(models_dir: Path, gallery: 
     pairs.write_text(pairs_text(False))
     nowhere = ["--pairs", pairs, "--images", gallery, "--plot", tmp_path / "no" / "p.svg"]
     assert evaluate(models_dir, tmp_path, *nowhere).exit_code == 1
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "faces-dlib.svg").mkdir()  # in the way of a plot that nobody asked for
+    unplotted = evaluate(models_dir, tmp_path, "--pairs", pairs, "--images", gallery, "--json")
+    assert unplotted.exit_code == 0 and json.loads(unplotted.stdout)["plot"] is None
     elsewhere = ["--pairs", pairs, "--images", tmp_path, "--plot", tmp_path / "p.svg"]
     empty = evaluate(models_dir, tmp_path, *elsewhere)
     assert empty.exit_code == 2 and "astronaut/astronaut_0001.jpg" in empty.output and "6" in empty.output
