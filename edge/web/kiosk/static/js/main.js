@@ -6,6 +6,8 @@ import { createPicture } from "./picture.js";
 import { play } from "./sound.js";
 
 const POLL_MS = 400;
+// While nobody stands there: what an idle kiosk costs is mostly the asking. The lamp and its beep are at once.
+const IDLE_POLL_MS = 700;
 const LOST_AFTER_MS = 3000;
 const NOTE_MS = 6000;
 const NOTICE_MS = 1000;
@@ -205,7 +207,11 @@ async function poll(once) {
     take(next);
   }
   showLost(performance.now() - heard > LOST_AFTER_MS);
-  if (once !== true) setTimeout(poll, POLL_MS);
+  if (once !== true) setTimeout(poll, now && isIdle(now.state) ? IDLE_POLL_MS : POLL_MS);
+}
+
+function isIdle(state) {
+  return state === "ready" || state === "closed";
 }
 
 function take(next) {
@@ -215,7 +221,7 @@ function take(next) {
   now = next;
   note.hidden = note.hidden || Boolean(noteOver);
   noteOver = next;
-  const idle = next.state === "ready" || next.state === "closed";
+  const idle = isIdle(next.state);
   // The next person starts in the screen's own language.
   if (idle && before && before.state !== next.state) setLang(HOME, false);
   draw();
