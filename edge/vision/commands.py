@@ -165,6 +165,9 @@ def evaluate(
         elif key == "confusion":
             for pairs, verdicts in value.items():
                 click.echo(f"{key} {pairs}  " + "  ".join(f"{name} {count}" for name, count in verdicts.items()))
+        elif key == "bpcer_at_apcer":
+            for apcer, found in value.items():
+                click.echo(f"{key} {apcer}  " + (_said(found) if found else _said(None)))
         elif key not in ("roc", "fold_thresholds"):
             click.echo(f"{key}  {_said(value)}")
 

@@ -13,6 +13,8 @@ import numpy.typing as npt
 Distances = npt.NDArray[np.float64]
 ROC_POINTS = 200
 DOUBT = 0.05
+APCERS = (0.1, 0.05, 0.01)
+"""At which the errors with people are given too: BPCER10, BPCER20 and BPCER100 of ISO/IEC 30107-3."""
 
 
 def share(count: int, of: int) -> float | None:
@@ -142,4 +144,23 @@ def attack_rates(scores: dict[str, list[float | None]], live: float, bonafide: s
         "bonafide": {"presentations": len(people), "no_face": len(people) - len(judged), "turned_away": turned_away},
         "bpcer": share(turned_away, len(judged)),
         "bpcer_at_most": at_most(turned_away, len(judged)),
+        "bpcer_at_apcer": {f"{apcer:g}": _bpcer_at(scores, apcer, bonafide) for apcer in APCERS},
     }
+
+
+def _bpcer_at(scores: dict[str, list[float | None]], apcer: float, bonafide: str) -> dict[str, float] | None:
+    """{"threshold", "bpcer"} of the least threshold at which no kind of attack passes more often than `apcer`.
+
+    None with fewer than 1/apcer attacks of a kind, which could not show that rate, and without people.
+    """
+    least = 0.0
+    judged = {kind: sorted(score for score in every if score is not None) for kind, every in scores.items()}
+    people = judged.pop(bonafide, [])
+    for found in judged.values():
+        if len(found) < round(1 / apcer):
+            return None
+        allowed = int(apcer * len(found) + 1e-9)
+        least = max(least, math.nextafter(found[-1 - allowed], math.inf))
+    if not people or not judged:
+        return None
+    return {"threshold": least, "bpcer": sum(score < least for score in people) / len(people)}

@@ -97,6 +97,19 @@ def test_apcer_is_said_of_each_kind_and_never_as_one() -> None:
     assert "accuracy" not in str(found)
 
 
+def test_the_errors_with_people_are_given_at_usual_rates_of_attacks_that_pass() -> None:
+    """Of twenty prints one may pass at 5 %: the threshold is just above the second best of them."""
+    prints: list[float | None] = [n / 100 for n in range(0, 80, 4)]
+    people: list[float | None] = [0.72, 0.73, 0.9, 1.0, None]
+    scores = {"bonafide": people, "print": prints, "screen": [0.1] * 20}
+    found = rates.attack_rates(scores, 0.7, "bonafide")["bpcer_at_apcer"]
+    assert found["0.05"] == {"threshold": pytest.approx(0.72), "bpcer": 0.25} and found["0.01"] is None
+    assert sum(score >= found["0.05"]["threshold"] for score in prints if score is not None) == 1
+    assert found["0.1"]["bpcer"] == 0
+    scores["mask"] = [0.9] * 9  # too few to show 10 %
+    assert set(rates.attack_rates(scores, 0.7, "bonafide")["bpcer_at_apcer"].values()) == {None}
+
+
 def write(folder: Path, text: str) -> Path:
     path = folder / "pairs.txt"
     path.write_text(text, encoding="utf-8")
