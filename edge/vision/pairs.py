@@ -100,15 +100,17 @@ class Pictures:
         self._known: dict[Path, dict[str, Path]] = {}
 
     def find(self, image: Image) -> Path | None:
-        """NAME/NAME_0001.jpg, also without the folder NAME, with fewer zeros or another usual ending."""
+        """NAME/NAME_0001.jpg, also NAME/0001.jpg or NAME_0001.jpg, with fewer zeros or another usual ending."""
         name, number = image
         stems = [f"{name}_{number:04d}", *(f"{name}_{number:0{width}d}" for width in (1, 2, 3, 5, 6))]
-        for folder in (place for top in self._folders for place in (top / name, top)):
+        bare = [f"{number:0{width}d}" for width in (4, 1, 2, 3, 5, 6)]
+        places = [place for top in self._folders for place in ((top / name, [*stems, *bare]), (top, stems))]
+        for folder, wanted in places:
             if folder not in self._known:
                 files = [path for path in reversed(_listed(folder)) if path.suffix.lower() in KINDS]
                 self._known[folder] = {path.stem: path for path in files}
             here = self._known[folder]
-            if (stem := next((stem for stem in stems if stem in here), None)) is not None:
+            if (stem := next((stem for stem in wanted if stem in here), None)) is not None:
                 return here[stem]
         return None
 

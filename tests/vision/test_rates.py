@@ -180,12 +180,12 @@ def test_pictures_are_found_with_other_endings_and_fewer_zeros(tmp_path: Path) -
 def test_pictures_are_found_without_folders_and_one_folder_further_in(tmp_path: Path) -> None:
     (tmp_path / "set" / "Ann_B-2").mkdir(parents=True)
     (tmp_path / "__MACOSX").mkdir()
-    for name in ("Ann_B-2/Ann_B-2_0001.jpg", "Bo_0010.png"):
+    for name in ("Ann_B-2/Ann_B-2_0001.jpg", "Ann_B-2/3.pgm", "Bo_0010.png", "7.png"):
         (tmp_path / "set" / name).touch()
     for folder in (tmp_path / "set", tmp_path):
         pictures = Pictures(folder)
-        found = [pictures.find(image) for image in (("Ann_B-2", 1), ("Bo", 10), ("Bo", 1))]
-        assert [path and path.name for path in found] == ["Ann_B-2_0001.jpg", "Bo_0010.png", None]
+        found = [pictures.find(image) for image in (("Ann_B-2", 1), ("Ann_B-2", 3), ("Bo", 10), ("Bo", 7))]
+        assert [path and path.name for path in found] == ["Ann_B-2_0001.jpg", "3.pgm", "Bo_0010.png", None]
     assert Pictures(tmp_path / "nowhere").find(("Bo", 10)) is None
 
 
