@@ -128,7 +128,7 @@ def _template(
             return None
         if len(faces) > 1:
             seen.several.append(name)
-        quality = measure(picture, face)
+        quality = measure(picture, face, pack.fit)
         seen.quality.update(quality.codes[:1])
         if gate and quality.codes:
             seen.not_fit.append(name)
