@@ -117,7 +117,7 @@ def template_of(pack: FacePack, photograph: bytes) -> Template:
             raise BadInput("picture_invalid")
         bgr = picture.astype(np.uint8, copy=False)
         found = pack.detect(bgr, thorough=True)
-        if codes := judge(bgr, found):
+        if codes := judge(bgr, found, pack.fit):
             raise BadInput(codes[0])
         return pack.embed(bgr, found[0])
     except (cv2.error, MemoryError, RuntimeError, ValueError) as error:  # a file may hold anything behind its header

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from edge.checkin import alive
@@ -9,10 +10,11 @@ from edge.checkin.look import glance, measured
 from edge.checkin.visit import Visit
 from edge.config import Config
 from edge.domain.liveness import LiveVerdict
-from edge.store.ring import RingReader
+from edge.store.ring import Frame, RingReader
 from edge.vision.face_pack import FacePack
 from edge.vision.liveness import Liveness
 
+_log = logging.getLogger(__name__)
 BLIND_SECONDS = 3.0
 LIVE_FRAMES = 3
 """At least so many frames are compared where the networks judge them: one picture says little."""
@@ -42,10 +44,19 @@ class Eye:
         if frame.mono_ms < visit.since_mono_ms or self.pack is None:
             return None
         visit.last_frame = frame.number
-        seen = glance(self.pack, frame, self._zone)
+        try:
+            return self._take(visit, frame, self.pack)
+        except Exception as error:
+            # landmarks that no face has, or what the libraries raise at an odd picture: onnxruntime's classes come
+            # straight from Exception. The next frame may be better, and the visit ends in its sentence either way.
+            _log.warning("a frame was passed over: %s", type(error).__name__)
+            return None
+
+    def _take(self, visit: Visit, frame: Frame, pack: FacePack) -> str | None:
+        seen = glance(pack, frame, self._zone)
         alive.follow(visit, seen, frame.mono_ms)
         if seen.guidance is None and alive.counts(visit):
-            visit.seen.append(measured(self.pack, self.liveness if visit.rules.passive else None, seen))
+            visit.seen.append(measured(pack, self.liveness if visit.rules.passive else None, seen))
             visit.picture = frame
         return alive.asked(visit) or seen.guidance
 

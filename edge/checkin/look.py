@@ -50,7 +50,7 @@ def glance(pack: FacePack, frame: Frame, zone: Zone = WHOLE) -> Glance:
         return Glance(picture, faces, "face_outside" if found else "face_none")
     if several(faces):
         return Glance(picture, faces, "face_several")
-    quality = measure(picture, faces[0])
+    quality = measure(picture, faces[0], pack.fit)
     return Glance(picture, faces, quality.codes[0] if quality.codes else None, quality.value)
 
 

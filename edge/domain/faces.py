@@ -31,6 +31,27 @@ class Threshold:
 
 
 @dataclass(frozen=True)
+class FitLimits:
+    """Between what a face in a picture is fit to be compared (`edge.vision.quality` measures it).
+
+    width: pixels, at least. sharpness: at least. light: mean grey levels, from and to. contrast: their deviation, at
+    least. burnt: share of white, at most. yaw, tilt, nod: degrees to either side, at most. eyes_dark, eyes_flat: both
+    eyes are hidden where their places are below these parts of the cheeks' light, and no more uneven than that.
+    """
+
+    width: float
+    sharpness: float
+    light: tuple[float, float]
+    contrast: float
+    burnt: float
+    yaw: float
+    tilt: float
+    nod: float
+    eyes_dark: float
+    eyes_flat: float
+
+
+@dataclass(frozen=True)
 class Evidence:
     """One frame: the distance of its face to the registered one, its quality (0 to 1), its area in pixels squared."""
 

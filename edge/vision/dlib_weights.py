@@ -53,7 +53,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Network:
-    """stem, 3x3/2 maximum, blocks, average over the picture, `embedding` [256, 128] without bias.
+    """stem (without padding), 3x3/2 maximum, blocks, average over the picture, `embedding` [256, 128] without bias.
 
     Input is RGB, `side` pixels square; each channel less its `mean` (0 to 255), divided by 256.
     """
@@ -159,6 +159,8 @@ def _network(reader: _Reader) -> Network:
     reader.expect(side)
 
     stem = _convolution(reader, 3, innermost=True)
+    if stem.padding:  # then the means could not be taken into it (`convert`)
+        raise ValueError("the first convolution pads its picture")
     _plain(reader, "relu_")
     _pooling(reader, "max_pool_2", 3, 3, 2, 2, 0, 0)
     blocks: list[Block] = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,13 @@ from edge.vision.quality import Zone, choose, measure
 from edge.vision.template import Template
 
 BONAFIDE = "bonafide"
+# what folders of such sets are called, in small letters and without what divides the words
+PEOPLE = {"bonafide", "live", "real", "genuine", "client"}
 FARS = (1e-2, 1e-3)
 STAGES = ("detect", "landmarks", "embed", "frame")
 LARGEST_PIXELS = 50_000_000  # decoded, 150 MB
+NO_PICTURE = (cv2.error, MemoryError, RuntimeError, ValueError)
+"""What cv2, dlib and onnxruntime raise at pictures of odd shapes."""
 
 Told = Callable[[int, int], None]
 """Pictures done, pictures in all."""
@@ -37,13 +41,15 @@ Told = Callable[[int, int], None]
 
 @dataclass
 class Seen:
-    """What came of the pictures: templates, those without one by reason, milliseconds of each stage."""
+    """What came of the pictures: templates, those without one by reason, those with more faces than the one taken,
+    milliseconds of each stage."""
 
     templates: dict[Image, Template] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     no_face: list[str] = field(default_factory=list)
     not_fit: list[str] = field(default_factory=list)
+    several: list[str] = field(default_factory=list)
     quality: Counter[str] = field(default_factory=Counter)
     spent: dict[str, list[float]] = field(default_factory=lambda: {stage: [] for stage in STAGES})
 
@@ -60,7 +66,7 @@ def read_picture(path: Path) -> Picture | None:
         if columns * rows > LARGEST_PIXELS or max(columns, rows) > LARGEST_SIDE:
             return None
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except (OSError, cv2.error, MemoryError):
+    except (OSError, *NO_PICTURE):
         return None
     fits = picture is not None and picture.size > 0 and max(picture.shape) <= LARGEST_SIDE
     return np.asarray(picture, np.uint8) if fits else None
@@ -72,15 +78,19 @@ def embed_all(
     """A template of each picture that the pairs name. gate: only of those that the door's quality gate lets through."""
     images = sorted({image for pair in found.pairs for image in (pair.first, pair.second)})
     pictures, seen = Pictures(folder), Seen()
+    paths = {image: pictures.find(image) for image in images}
+    if not any(paths.values()):
+        name, number = images[0]
+        raise BadInput("evaluate_no_pictures", folder=folder, count=len(images), file=f"{name}/{name}_{number:04d}.jpg")
     before: Template | None = None
-    for place, image in enumerate(images):
-        path = pictures.find(image)
+    for place, (image, path) in enumerate(paths.items()):
+        name = f"{image[0]} {image[1]}"
         if path is None:
-            seen.missing.append(f"{image[0]} {image[1]}")
+            seen.missing.append(name)
         elif (picture := read_picture(path)) is None:
-            seen.unreadable.append(f"{image[0]} {image[1]}")
+            seen.unreadable.append(name)
         else:
-            template = _template(pack, picture, zone, gate, seen, f"{image[0]} {image[1]}", before)
+            template = _template(pack, picture, zone, gate, seen, name, before)
             if template is not None:
                 seen.templates[image] = before = template
         if told is not None:
@@ -88,11 +98,21 @@ def embed_all(
     return seen
 
 
-def candidate(pack: FacePack, picture: Picture, zone: Zone) -> Face | None:
-    """The face the door would take; the best scored anywhere where none is in the zone, since pictures are given."""
-    faces = pack.detect(picture)
-    chosen = choose(faces, picture.shape[:2], zone) or faces
+def subject(faces: Sequence[Face], size: tuple[int, int], zone: Zone) -> Face | None:
+    """Of the faces in a picture, best score first, whom it is of.
+
+    Sets of pictures have their person in the middle and others beside: of the faces that cover the middle the best
+    scored one; else the one the door would take, else the best scored. size: rows and columns of the picture.
+    """
+    rows, columns = size
+    middle = [face for face in faces if _covers(face, columns / 2, rows / 2)]
+    chosen = middle or choose(faces, size, zone) or list(faces)
     return chosen[0] if chosen else None
+
+
+def _covers(face: Face, x: float, y: float) -> bool:
+    left, top, right, bottom = face.box
+    return left <= x <= right and top <= y <= bottom
 
 
 def _template(
@@ -100,19 +120,25 @@ def _template(
 ) -> Template | None:
     """From the picture to its decision as a door takes it, timed; the decision itself is thrown away."""
     began = time.perf_counter()
-    face = candidate(pack, picture, zone)
-    if face is None:
-        seen.no_face.append(name)
-        return None
-    quality = measure(picture, face)
-    seen.quality.update(quality.codes[:1])
-    if gate and quality.codes:
-        seen.not_fit.append(name)
-        return None
     try:
+        faces = pack.detect(picture)
+        face = subject(faces, picture.shape[:2], zone)
+        if face is None:
+            seen.no_face.append(name)
+            return None
+        if len(faces) > 1:
+            seen.several.append(name)
+        quality = measure(picture, face, pack.fit)
+        seen.quality.update(quality.codes[:1])
+        if gate and quality.codes:
+            seen.not_fit.append(name)
+            return None
         template = pack.embed(picture, face)
     except ExamroomError:  # landmarks or values that no face has
         seen.no_face.append(name)
+        return None
+    except NO_PICTURE:  # one file of thousands must not cost the others their figures
+        seen.unreadable.append(name)
         return None
     distance = pack.distance(template, template if before is None else before)
     decide([Evidence(distance, quality.value, face.area)], pack.threshold)
@@ -149,11 +175,14 @@ def face_report(pack: FacePack, found: Pairs, seen: Seen) -> dict[str, Any]:
         "unreadable": seen.unreadable,
         "no_face": seen.no_face,
         "not_fit": seen.not_fit,
+        "several_faces": len(seen.several),
         "quality": dict(seen.quality.most_common()),
         "threshold": accept,
         "threshold_refuse": refuse,
         "fmr": rates.share(int(np.count_nonzero(other <= accept)), len(other)),
+        "fmr_at_most": rates.at_most(int(np.count_nonzero(other <= accept)), len(other)),
         "fnmr": rates.share(int(np.count_nonzero(own > accept)), len(own)),
+        "fnmr_at_most": rates.at_most(int(np.count_nonzero(own > accept)), len(own)),
         "same_refused": rates.share(int(np.count_nonzero(own >= refuse)), len(own)),
         "different_not_refused": rates.share(int(np.count_nonzero(other < refuse)), len(other)),
         "confusion": {"same": _verdicts(own, pack.threshold), "different": _verdicts(other, pack.threshold)},
@@ -167,7 +196,9 @@ def face_report(pack: FacePack, found: Pairs, seen: Seen) -> dict[str, Any]:
         "distances": (own, other),
     }
     for far in FARS:
-        report[f"tar_at_far_1e-{round(-np.log10(far))}"] = rates.tar_at_far(own, other, far)
+        tar, limit = rates.at_far(own, other, far)
+        name = f"at_far_1e-{round(-np.log10(far))}"
+        report |= {f"tar_{name}": tar, f"threshold_{name}": limit}
     for stage, spent in seen.spent.items():
         report[f"ms_{stage}"] = round(float(np.median(spent)), 2) if spent else None
     return report
@@ -182,13 +213,16 @@ def _verdicts(distances: rates.Distances, threshold: Threshold) -> dict[str, int
 def attack_report(
     pack: FacePack, liveness: Liveness, folder: Path, zone: Zone, told: Told | None = None
 ) -> dict[str, Any]:
-    """APCER of each kind and BPCER on DIR/bonafide/ and one folder a kind of attack. BadInput `attacks_invalid`."""
-    kinds = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    files = {
-        path.name: sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in KINDS)
-        for path in kinds
-        if not path.name.startswith(".")
-    }
+    """APCER of each kind and BPCER on DIR/bonafide/ (or live, real, genuine) and one folder a kind of attack.
+
+    BadInput `attacks_invalid` without pictures of both.
+    """
+    files: dict[str, list[Path]] = {}
+    for place in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if place.is_dir() and not place.name.startswith("."):
+            plain = "".join(letter for letter in place.name.casefold() if letter.isalnum())
+            inside = sorted(file for file in place.rglob("*") if file.is_file() and file.suffix.lower() in KINDS)
+            files.setdefault(BONAFIDE if plain in PEOPLE else place.name, []).extend(inside)
     if not files.get(BONAFIDE) or not any(files[kind] for kind in files if kind != BONAFIDE):
         raise BadInput("attacks_invalid", folder=folder)
     total, done = sum(map(len, files.values())), 0
@@ -196,14 +230,21 @@ def attack_report(
     unreadable = []
     for kind, paths in files.items():
         for path in paths:
-            picture = read_picture(path)
-            if picture is None:
+            try:
+                scores[kind].append(_live_score(pack, liveness, path, zone))
+            except NO_PICTURE:
                 unreadable.append(str(path.relative_to(folder)))
-            else:
-                face = candidate(pack, picture, zone)
-                scores[kind].append(None if face is None else liveness.score(picture, face))
             done += 1
             if told is not None:
                 told(done, total)
     report = rates.attack_rates(scores, liveness.threshold.live, BONAFIDE)
     return {"detector_of": pack.name, "liveness_version": liveness.version, **report, "attack_unreadable": unreadable}
+
+
+def _live_score(pack: FacePack, liveness: Liveness, path: Path, zone: Zone) -> float | None:
+    """None without a face; ValueError, or what the libraries raise, for what is no picture."""
+    picture = read_picture(path)
+    if picture is None:
+        raise ValueError("no picture")
+    face = subject(pack.detect(picture), picture.shape[:2], zone)
+    return None if face is None else liveness.score(picture, face)

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from edge.domain.faces import Threshold
+from edge.domain.faces import FitLimits, Threshold
 from edge.domain.search import SearchThreshold
 from edge.errors import BadInput
 from edge.vision.align import cut_chip
@@ -39,6 +39,7 @@ class FacePack:
         name: str,
         version: str,
         threshold: Threshold,
+        fit: FitLimits,
         detector: Detector,
         embedder: Embedder,
         search: SearchThreshold | None = None,
@@ -46,6 +47,7 @@ class FacePack:
         self.name = name
         self.version = version
         self.threshold = threshold
+        self.fit = fit
         self.search = search
         self.spent: dict[str, float] = {}
         self._detector = detector

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from edge.domain.faces import Threshold
+from edge.domain.faces import FitLimits, Threshold
 from edge.domain.reasons import words
 from edge.domain.search import SearchThreshold, Strangers
 from edge.errors import ConfigError, NotFound, Wrong
@@ -71,8 +71,8 @@ class Limits(_Part):
 class Calibration(_Part):
     """What the threshold rests on: the false match rate found at `accept`, on whom, in how many comparisons.
 
-    fmr_at_most: the rate that finding is compatible with (95 %, one-sided), counted by pairs of people, since
-    comparisons of the same two people are not independent.
+    fmr_at_most: what `accept` is set to keep: of few people the rate that the finding is compatible with (95 %,
+    one-sided, counted by pairs of people, since comparisons of the same two are not independent).
     """
 
     fmr: Annotated[float, Field(ge=0, le=1)]
@@ -80,6 +80,27 @@ class Calibration(_Part):
     measured_on: Annotated[str, Field(min_length=1)]
     people: Annotated[int, Field(ge=2)]
     comparisons: Annotated[int, Field(ge=1)]
+
+
+class Quality(_Part):
+    """What a face must be like to be compared: see `domain.faces.FitLimits`."""
+
+    width: Annotated[float, Field(gt=0, le=1000)]
+    sharpness: Annotated[float, Field(gt=0, le=10)]
+    light: tuple[Annotated[float, Field(ge=0, le=255)], Annotated[float, Field(ge=0, le=255)]]
+    contrast: Annotated[float, Field(ge=0, le=128)]
+    burnt: Annotated[float, Field(gt=0, le=1)]
+    yaw: Annotated[float, Field(gt=0, le=90)]
+    tilt: Annotated[float, Field(gt=0, le=90)]
+    nod: Annotated[float, Field(gt=0, le=90)]
+    eyes_dark: Annotated[float, Field(ge=0, le=1)]
+    eyes_flat: Annotated[float, Field(ge=0, le=1)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Quality:
+        if self.light[0] >= self.light[1]:
+            raise Wrong("pack_light")
+        return self
 
 
 class SearchLimits(_Part):
@@ -123,6 +144,7 @@ class Manifest(_Part):
     untested: bool = False
     threshold: Limits | None = None
     calibration: Calibration | None = None
+    quality: Quality | None = None
     search: SearchLimits | None = None
     liveness: LiveLimits | None = None
     source: Annotated[list[Source], Field(min_length=1, max_length=4)]
@@ -136,6 +158,8 @@ class Manifest(_Part):
             raise Wrong("pack_liveness")
         if (self.threshold is not None) != (self.kind != "liveness"):
             raise Wrong("pack_threshold")
+        if (self.quality is not None) != (self.kind != "liveness"):
+            raise Wrong("pack_quality")
         if (self.calibration is None) != (self.untested or self.kind == "liveness"):
             raise Wrong("pack_calibration")
         if self.search is not None and (self.threshold is None or self.search.accept > self.threshold.accept):
@@ -163,6 +187,13 @@ class Manifest(_Part):
         if self.threshold is None:
             raise ConfigError("pack_not_faces", pack=self.name)
         return Threshold(self.threshold.accept, self.threshold.refuse)
+
+    @property
+    def fit(self) -> FitLimits:
+        """Between what a face is fit to be compared; ConfigError (`pack_not_faces`) for a pack that compares none."""
+        if self.quality is None:
+            raise ConfigError("pack_not_faces", pack=self.name)
+        return FitLimits(**self.quality.model_dump())
 
     @property
     def search_limits(self) -> SearchThreshold | None:

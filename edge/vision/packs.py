@@ -131,6 +131,7 @@ def load(pack: str, models_dir: Path, root: Path | None = None, untested: bool =
         manifest.name,
         manifest.version,
         limits,
+        manifest.fit,
         HogDetector(landmarks) if manifest.kind == "dlib" else YunetDetector(detector),
         SfaceEmbedder(embedder) if manifest.kind == "sface" else DlibEmbedder(embedder),
         manifest.search_limits,

@@ -44,7 +44,7 @@ def read_pairs(path: Path) -> Pairs:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput("pairs_unreadable", path=path, detail=getattr(error, "strerror", None) or error) from error
-    lines = [(number, line.strip("\r\n ")) for number, line in enumerate(text.split("\n"), start=1)]
+    lines = [(number, line.rstrip().lstrip("\r ")) for number, line in enumerate(text.split("\n"), start=1)]
     lines = [(number, line) for number, line in lines if line.strip()]
     folds = each = None
     if lines and len(_fields(lines[0][1])) <= 2 and all(_number(field) for field in _fields(lines[0][1])):
@@ -90,21 +90,36 @@ def _pair(fields: list[str]) -> Pair:
 
 
 class Pictures:
-    """The files under a folder, found by person and number. Each person's folder is listed once."""
+    """The files under a folder, found by person and number. Each folder is listed once."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._known: dict[str, dict[str, Path]] = {}
+        self._folders = [folder]
+        inner = [path for path in _listed(folder) if path.is_dir() and not path.name.startswith((".", "__"))]
+        if len(inner) == 1:  # an archive's own folder within the one it was unpacked to
+            self._folders.append(inner[0])
+        self._known: dict[Path, dict[str, Path]] = {}
 
     def find(self, image: Image) -> Path | None:
-        """NAME/NAME_0001.jpg, also with fewer zeros or another usual ending."""
+        """NAME/NAME_0001.jpg, also NAME/0001.jpg or NAME_0001.jpg, with fewer zeros or another usual ending."""
         name, number = image
-        if name not in self._known:
-            folder = self._folder / name
-            files = sorted(folder.iterdir()) if folder.is_dir() else []
-            self._known[name] = {path.stem: path for path in reversed(files) if path.suffix.lower() in KINDS}
         stems = [f"{name}_{number:04d}", *(f"{name}_{number:0{width}d}" for width in (1, 2, 3, 5, 6))]
-        return next((self._known[name][stem] for stem in stems if stem in self._known[name]), None)
+        bare = [f"{number:0{width}d}" for width in (4, 1, 2, 3, 5, 6)]
+        places = [place for top in self._folders for place in ((top / name, [*stems, *bare]), (top, stems))]
+        for folder, wanted in places:
+            if folder not in self._known:
+                files = [path for path in reversed(_listed(folder)) if path.suffix.lower() in KINDS]
+                self._known[folder] = {path.stem: path for path in files}
+            here = self._known[folder]
+            if (stem := next((stem for stem in wanted if stem in here), None)) is not None:
+                return here[stem]
+        return None
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def person_folds(found: Pairs) -> tuple[dict[str, int], bool]:

@@ -1,37 +1,28 @@
 """Is this face fit to be compared? Size, sharpness, light and pose of one face, and what to ask of the person.
 
-The limits were read off the pack's own distances on altered portraits (`models/dlib/CARD.md` says on how few): each
-stands where a picture of the same person begins to drift towards another's.
+The limits stand in the pack's manifest. They were read off its own distances on altered portraits (its card says on how
+few): each stands where a picture of the same person begins to drift towards another's. Yaw and nod are read off five
+landmarks and an average head: good enough to ask for a straight look.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.domain.faces import FitLimits
 from edge.vision.face import Face, Picture, check_picture
 
 # All faces are judged at one size, so that sharpness means the same near and far.
 JUDGED_WIDTH = 64
 
-MIN_WIDTH = 50.0
-MIN_SHARPNESS = 0.04
-MIN_LIGHT, MAX_LIGHT = 25.0, 225.0
-MIN_CONTRAST = 8.0
-MAX_BURNT = 0.35
-# Degrees. Yaw and nod are read off five landmarks and an average head: good enough to ask for a straight look.
-MAX_YAW = 28.8
-MAX_TILT = 25.0
-MAX_NOD = 30.0
 # How far nose and mouth stand below the eyes, and the mouth before their plane, in distances of the eyes.
 NOSE_BELOW, MOUTH_BELOW, MOUTH_DEPTH = 0.61, 1.07, 0.2
-# Dark glasses: both eyes' places are this much darker than the cheeks, and flat beside them.
-EYES_DARK, EYES_FLAT = 0.45, 0.5
 # A second face counts from this part of the first's area on; detectors fire on folds of cloth with a lower score.
 SECOND_AREA = 0.3
 
@@ -61,18 +52,19 @@ class Quality:
     nod: float | None
     eyes: bool
     codes: tuple[str, ...]
+    limits: FitLimits = field(repr=False)
 
     @property
     def value(self) -> float:
         """0 (unfit) to 1: the weight of this frame beside others; half of it for sharpness, half for pose."""
         if self.codes:
             return 0.0
-        sharp = min(1.0, self.sharpness / (4 * MIN_SHARPNESS))
-        straight = 1.0 - 0.5 * abs(self.yaw) / MAX_YAW
+        sharp = min(1.0, self.sharpness / (4 * self.limits.sharpness))
+        straight = 1.0 - 0.5 * abs(self.yaw) / self.limits.yaw
         return (sharp + straight) / 2
 
 
-def judge(bgr: Picture, faces: Sequence[Face]) -> tuple[str, ...]:
+def judge(bgr: Picture, faces: Sequence[Face], limits: FitLimits) -> tuple[str, ...]:
     """The codes of what is wrong with a picture whose faces, best first, are `faces`; empty when it is fit.
 
     One of face_none, face_several, or those of the first face: face_too_small, face_dark, face_bright, face_blurred,
@@ -82,7 +74,7 @@ def judge(bgr: Picture, faces: Sequence[Face]) -> tuple[str, ...]:
         return ("face_none",)
     if several(faces):
         return ("face_several",)
-    return measure(bgr, faces[0]).codes
+    return measure(bgr, faces[0], limits).codes
 
 
 def several(faces: Sequence[Face]) -> bool:
@@ -107,7 +99,7 @@ def choose(faces: Sequence[Face], size: tuple[int, int], zone: Zone) -> list[Fac
     return []
 
 
-def measure(bgr: Picture, face: Face) -> Quality:
+def measure(bgr: Picture, face: Face, limits: FitLimits) -> Quality:
     """The quality of one face of a picture (uint8 [rows, columns, 3]). BadInput (`picture_invalid`) as for `detect`."""
     check_picture(bgr)
     rows, columns = bgr.shape[:2]
@@ -119,22 +111,23 @@ def measure(bgr: Picture, face: Face) -> Quality:
     burnt = float(np.count_nonzero(gray >= 250)) / gray.size
     turn, tilt = pose(face)
     sideways, updown = _degrees_of(turn, face), nod(face)
-    eyes = _eyes_seen(bgr, face)
+    eyes = _eyes_seen(bgr, face, limits)
 
     codes = []
-    if face.width < MIN_WIDTH:
+    if face.width < limits.width:
         codes.append("face_too_small")
-    if light < MIN_LIGHT or (contrast < MIN_CONTRAST and light < 128):
+    if light < limits.light[0] or (contrast < limits.contrast and light < 128):
         codes.append("face_dark")
-    if light > MAX_LIGHT or burnt > MAX_BURNT or (contrast < MIN_CONTRAST and light >= 128):
+    if light > limits.light[1] or burnt > limits.burnt or (contrast < limits.contrast and light >= 128):
         codes.append("face_bright")
-    if sharpness < MIN_SHARPNESS:
+    if sharpness < limits.sharpness:
         codes.append("face_blurred")
-    if abs(sideways) > MAX_YAW or abs(tilt) > MAX_TILT or (updown is not None and abs(updown) > MAX_NOD):
+    if abs(sideways) > limits.yaw or abs(tilt) > limits.tilt or (updown is not None and abs(updown) > limits.nod):
         codes.append("face_turned")
     if not eyes:
         codes.append("face_eyes_hidden")
-    return Quality(face.width, sharpness, light, contrast, burnt, turn, tilt, sideways, updown, eyes, tuple(codes))
+    measured = (face.width, sharpness, light, contrast, burnt, turn, tilt, sideways, updown, eyes)
+    return Quality(*measured, tuple(codes), limits)
 
 
 def _inside(start: float, end: float, length: int) -> slice:
@@ -194,7 +187,7 @@ def nod(face: Face) -> float | None:
     return float(np.degrees(np.arctan2(NOSE_BELOW - part * MOUTH_BELOW, depth)))
 
 
-def _eyes_seen(bgr: Picture, face: Face) -> bool:
+def _eyes_seen(bgr: Picture, face: Face, limits: FitLimits) -> bool:
     """False where both eyes' places are dark and flat beside the cheeks: dark glasses, or a cap's deep shadow.
 
     Nothing is said of closed eyes, clear glasses or one covered eye, which five landmarks and a few pixels do not tell.
@@ -214,7 +207,7 @@ def _eyes_seen(bgr: Picture, face: Face) -> bool:
         levels = np.sort(there, axis=None)  # the patch is small: sorting it once is quicker than three percentiles
         tenth = levels.size // 10
         spread = float(levels[-1 - tenth]) - float(levels[tenth])
-        hidden += float(levels[levels.size // 2]) < EYES_DARK * level and spread < EYES_FLAT * level
+        hidden += float(levels[levels.size // 2]) < limits.eyes_dark * level and spread < limits.eyes_flat * level
     return hidden < 2
 
 

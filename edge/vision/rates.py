@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,31 +12,58 @@ import numpy.typing as npt
 
 Distances = npt.NDArray[np.float64]
 ROC_POINTS = 200
+DOUBT = 0.05
+APCERS = (0.1, 0.05, 0.01)
+"""At which the errors with people are given too: BPCER10, BPCER20 and BPCER100 of ISO/IEC 30107-3."""
 
 
 def share(count: int, of: int) -> float | None:
     return count / of if of else None
 
 
-def tar_at_far(same: Distances, different: Distances, far: float) -> float | None:
-    """The share of same-person pairs nearer than the threshold that lets at most `far` of the different pairs pass.
+def at_most(count: int, of: int) -> float | None:
+    """The rate that finding `count` of so many is still compatible with (95 %, one-sided; Clopper and Pearson).
+
+    It takes the trials for independent: pairs that share people are fewer than they seem.
+    """
+    if not of or count >= of:
+        return 1.0 if of else None
+    seen = np.arange(count + 1)
+    ways = np.array([math.lgamma(of + 1) - math.lgamma(n + 1) - math.lgamma(of - n + 1) for n in seen.tolist()])
+    low, high = count / of, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        so_few = np.exp(ways + seen * math.log(middle) + (of - seen) * math.log1p(-middle)).sum() if middle < 1 else 0.0
+        low, high = (middle, high) if so_few > DOUBT else (low, middle)
+    return high
+
+
+def at_far(same: Distances, different: Distances, far: float) -> tuple[float | None, float | None]:
+    """(TAR, threshold): the share of same-person pairs nearer than the distance that lets at most `far` of the
+    different pairs pass, and that distance.
 
     None with fewer than 1/far different pairs: a rate that one pair could not even show is not measured.
     """
     if not len(same) or len(different) < round(1 / far):
-        return None
+        return None, None
     allowed = int(far * len(different) + 1e-9)
     limit = np.partition(different, allowed)[allowed] if allowed < len(different) else np.inf
-    return float(np.count_nonzero(same < limit) / len(same))
+    return float(np.count_nonzero(same < limit) / len(same)), float(limit)
 
 
 def roc(same: Distances, different: Distances) -> list[dict[str, float]]:
-    """Up to 200 points (threshold, fmr, fnmr) over all distances seen; empty without both kinds of pairs."""
+    """Up to 400 points (threshold, fmr, fnmr) over all distances seen; empty without both kinds of pairs.
+
+    Half of them lie evenly; the others where the false matches are the first, second, fourth ... hundredth: small
+    rates are what a door works at.
+    """
     if not len(same) or not len(different):
         return []
     every = np.unique(np.concatenate([same, different]))
-    places = np.unique(np.linspace(0, len(every) - 1, min(ROC_POINTS, len(every))).round().astype(int))
     same, different = np.sort(same), np.sort(different)
+    places = np.linspace(0, len(every) - 1, min(ROC_POINTS, len(every))).round().astype(int)
+    few = np.geomspace(1, len(different), ROC_POINTS).round().astype(int) - 1
+    places = np.unique(np.concatenate([places, np.searchsorted(every, different[few])]))
     return [
         {
             "threshold": round(float(limit), 6),
@@ -103,6 +131,7 @@ def attack_rates(scores: dict[str, list[float | None]], live: float, bonafide: s
             "no_face": len(scores[kind]) - len(judged),
             "taken_for_live": passed,
             "apcer": share(passed, len(judged)),
+            "apcer_at_most": at_most(passed, len(judged)),
         }
     people = scores.get(bonafide, [])
     judged = [score for score in people if score is not None]
@@ -114,4 +143,24 @@ def attack_rates(scores: dict[str, list[float | None]], live: float, bonafide: s
         "apcer_worst": max(known) if known else None,
         "bonafide": {"presentations": len(people), "no_face": len(people) - len(judged), "turned_away": turned_away},
         "bpcer": share(turned_away, len(judged)),
+        "bpcer_at_most": at_most(turned_away, len(judged)),
+        "bpcer_at_apcer": {f"{apcer:g}": _bpcer_at(scores, apcer, bonafide) for apcer in APCERS},
     }
+
+
+def _bpcer_at(scores: dict[str, list[float | None]], apcer: float, bonafide: str) -> dict[str, float] | None:
+    """{"threshold", "bpcer"} of the least threshold at which no kind of attack passes more often than `apcer`.
+
+    None with fewer than 1/apcer attacks of a kind, which could not show that rate, and without people.
+    """
+    least = 0.0
+    judged = {kind: sorted(score for score in every if score is not None) for kind, every in scores.items()}
+    people = judged.pop(bonafide, [])
+    for found in judged.values():
+        if len(found) < round(1 / apcer):
+            return None
+        allowed = int(apcer * len(found) + 1e-9)
+        least = max(least, math.nextafter(found[-1 - allowed], math.inf))
+    if not people or not judged:
+        return None
+    return {"threshold": least, "bpcer": sum(score < least for score in people) / len(people)}

@@ -63,7 +63,7 @@ def decision(pack: FacePack, frame: Picture) -> Callable[[], None]:
 
     def whole() -> None:
         faces = choose(pack.detect(frame), frame.shape[:2], ZONE)
-        quality = measure(frame, faces[0])
+        quality = measure(frame, faces[0], pack.fit)
         distance = pack.distance(pack.embed(frame, faces[0]), registered)
         evidence = [Evidence(distance, quality.value, faces[0].area)]
         if several(faces) or quality.codes or decide(evidence, pack.threshold).verdict != "match":

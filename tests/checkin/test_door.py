@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from edge.domain.admission import Decision, decide_badge
 from edge.domain.badges import Strength
 from edge.domain.consents import ONE_TO_ONE
 from edge.domain.reasons import sentence
+from edge.errors import BadInput
 from edge.exam import consent
 from edge.hardware.badge import Tap
 from edge.store import admissions, checkins, faces, ledger, people, sessions
@@ -105,6 +107,20 @@ def test_an_empty_picture_asks_again_then_sends_to_the_proctor(doorway: Doorway)
         doorway.look(wall(), steps=2)
     assert doorway.kiosk.reason == "face_unsure_proctor"
     assert doorway.who(HOPPER).state == "waiting"
+
+
+@pytest.mark.parametrize("error", [BadInput("template_invalid"), RuntimeError("of a library")])
+def test_a_frame_that_breaks_a_library_costs_nobody_their_visit(
+    doorway: Doorway, pack: FacePack, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: object) -> NoReturn:
+        raise error
+
+    doorway.tap(HOPPER)
+    with monkeypatch.context() as patch:
+        patch.setattr(pack, "embed", broken)
+        assert doorway.look(portrait("hopper"), steps=3).state == "look"
+    assert doorway.look(portrait("hopper")).state == "welcome"
 
 
 def test_two_people_in_view_are_asked_to_come_one_at_a_time(doorway: Doorway) -> None:

@@ -21,9 +21,9 @@ OTHER = {"hopper": "astronaut", "astronaut": "hopper"}
 def verdict(pack: FacePack, picture: Picture, registered: Template) -> str:
     """One frame to its decision, as a door takes it."""
     faces = pack.detect(picture)
-    if judge(picture, faces):
+    if judge(picture, faces, pack.fit):
         return decide([], pack.threshold).verdict
-    quality = measure(picture, faces[0])
+    quality = measure(picture, faces[0], pack.fit)
     distance = pack.distance(pack.embed(picture, faces[0]), registered)
     return decide([Evidence(distance, quality.value, faces[0].area)], pack.threshold).verdict
 
@@ -58,7 +58,7 @@ def test_a_picture_without_a_face_asks_again(
 ) -> None:
     picture = np.full((*shape, 3), value, np.uint8)
     assert pack.detect(picture) == []
-    assert judge(picture, []) == ("face_none",)
+    assert judge(picture, [], pack.fit) == ("face_none",)
     assert verdict(pack, picture, templates["hopper"]) == "ask_again"
 
 
@@ -84,7 +84,7 @@ def test_what_is_no_picture_is_one_clear_error(pack: FacePack, portraits: dict[s
     acts: list[Callable[[], object]] = [
         lambda: pack.detect(bad),
         lambda: pack.embed(bad, face),
-        lambda: measure(bad, face),
+        lambda: measure(bad, face, pack.fit),
     ]
     for act in acts:
         with pytest.raises(BadInput) as refusal:

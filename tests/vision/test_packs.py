@@ -157,17 +157,20 @@ def test_the_version_follows_weights_and_revision(manifests: Path) -> None:
         edit(manifests, old, new)
         versions.add(read_manifest("dlib", manifests).version)
     assert len(versions) == 4
-    edit(manifests, "accept = 0.45", "accept = 0.44")
+    edit(manifests, "accept = 0.50", "accept = 0.49")
     assert read_manifest("dlib", manifests).version in versions
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("accept = 0.45", "accept = 0.56"),
-        ("accept = 0.45", "accept = nan"),
-        ("accept = 0.45", "accept = 0"),
-        ("refuse = 0.55", ""),
+        ("accept = 0.50", "accept = 0.61"),
+        ("accept = 0.50", "accept = nan"),
+        ("accept = 0.50", "accept = 0"),
+        ("refuse = 0.60", ""),
+        ("light = [25, 225]", "light = [225, 25]"),
+        ("yaw = 28.8", "yaw = 280"),
+        ("[quality]", "[quality"),
         ('kind = "dlib"', 'kind = "other"'),
         ('name = "dlib"', 'name = "else"'),
         ("[threshold]", "[threshold"),

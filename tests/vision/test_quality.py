@@ -15,8 +15,8 @@ from edge.vision.quality import choose, judge, measure, pose, several
 def test_a_good_portrait_is_fit(pack: FacePack, portraits: dict[str, Picture], who: str) -> None:
     picture = portraits[who]
     faces = pack.detect(picture)
-    assert judge(picture, faces) == ()
-    quality = measure(picture, faces[0])
+    assert judge(picture, faces, pack.fit) == ()
+    quality = measure(picture, faces[0], pack.fit)
     assert 0.6 < quality.value <= 1 and abs(quality.turn) < 0.1 and abs(quality.tilt) < 10
 
 
@@ -39,15 +39,15 @@ def test_each_fault_is_told_by_its_own_code(pack: FacePack, portraits: dict[str,
         scale = 45 / face.width
         box = (face.box[0] * scale, face.box[1] * scale, face.box[2] * scale, face.box[3] * scale)
         face = Face(box, face.score, face.landmarks * np.float32(scale))
-    quality = measure(picture, face)
+    quality = measure(picture, face, pack.fit)
     assert how in quality.codes and quality.value == 0
-    assert judge(picture, [face])[0] in quality.codes
+    assert judge(picture, [face], pack.fit)[0] in quality.codes
 
 
 def test_blur_lowers_sharpness_and_weight_step_by_step(pack: FacePack, portraits: dict[str, Picture]) -> None:
     face = pack.detect(portraits["hopper"])[0]
     blurred = [
-        measure(np.asarray(cv2.GaussianBlur(portraits["hopper"], (0, 0), part * face.width)), face)
+        measure(np.asarray(cv2.GaussianBlur(portraits["hopper"], (0, 0), part * face.width)), face, pack.fit)
         for part in (0.005, 0.01, 0.02, 0.03, 0.05)
     ]
     sharpness = [quality.sharpness for quality in blurred]
@@ -58,8 +58,8 @@ def test_blur_lowers_sharpness_and_weight_step_by_step(pack: FacePack, portraits
 
 def test_light_alone_does_not_change_sharpness_much(pack: FacePack, portraits: dict[str, Picture]) -> None:
     face = pack.detect(portraits["hopper"])[0]
-    plain = measure(portraits["hopper"], face).sharpness
-    dim = measure((portraits["hopper"] * 0.5).astype(np.uint8), face).sharpness
+    plain = measure(portraits["hopper"], face, pack.fit).sharpness
+    dim = measure((portraits["hopper"] * 0.5).astype(np.uint8), face, pack.fit).sharpness
     assert dim == pytest.approx(plain, rel=0.1)
 
 
@@ -80,13 +80,13 @@ def test_a_turned_head_is_told(
     other = turned(face, turn, degrees)
     assert pose(other)[0] == pytest.approx(pose(face)[0] + turn, abs=0.05)
     assert pose(other)[1] == pytest.approx(pose(face)[1] + degrees, abs=2)
-    assert ("face_turned" not in judge(portraits["hopper"], [other])) is fit
+    assert ("face_turned" not in judge(portraits["hopper"], [other], pack.fit)) is fit
 
 
 def test_eyes_on_one_spot_are_turned_not_a_crash(pack: FacePack, portraits: dict[str, Picture]) -> None:
     face = pack.detect(portraits["hopper"])[0]
     flat = replace(face, landmarks=np.zeros((5, 2), np.float32))
-    assert "face_turned" in measure(portraits["hopper"], flat).codes
+    assert "face_turned" in measure(portraits["hopper"], flat, pack.fit).codes
 
 
 def test_two_people_are_told_before_anything_else(pack: FacePack, portraits: dict[str, Picture]) -> None:
@@ -94,8 +94,8 @@ def test_two_people_are_told_before_anything_else(pack: FacePack, portraits: dic
     both = np.hstack([portraits["hopper"], near])
     faces = pack.detect(both)
     assert len(faces) >= 2
-    assert judge(both, faces) == ("face_several",)
-    assert judge(both, list(reversed(faces))) == ("face_several",)
+    assert judge(both, faces, pack.fit) == ("face_several",)
+    assert judge(both, list(reversed(faces)), pack.fit) == ("face_several",)
 
 
 def test_a_far_bystander_does_not_count(pack: FacePack, portraits: dict[str, Picture]) -> None:
@@ -103,7 +103,7 @@ def test_a_far_bystander_does_not_count(pack: FacePack, portraits: dict[str, Pic
     left, top, right, bottom = face.box
     far = replace(face, box=(0.0, 0.0, (right - left) / 2, (bottom - top) / 2))
     pattern = replace(face, score=0.1)
-    assert judge(portraits["hopper"], [face, far, pattern]) == ()
+    assert judge(portraits["hopper"], [face, far, pattern], pack.fit) == ()
 
 
 @pytest.mark.parametrize("box", [(-80, -80, 60, 60), (480, 560, 700, 780), (900, 900, 1000, 1000), (10, 10, 10, 10)])
@@ -111,7 +111,7 @@ def test_a_box_beyond_the_picture_is_measured_where_it_can_be(
     pack: FacePack, portraits: dict[str, Picture], box: tuple[float, float, float, float]
 ) -> None:
     face = replace(pack.detect(portraits["hopper"])[0], box=box)
-    assert 0 <= measure(portraits["hopper"], face).value <= 1
+    assert 0 <= measure(portraits["hopper"], face, pack.fit).value <= 1
 
 
 def test_every_code_has_its_sentence() -> None:
@@ -139,16 +139,16 @@ def test_the_candidate_is_the_best_scored_face_in_the_zone(pack: FacePack, portr
 @pytest.mark.parametrize("who", ["hopper", "astronaut"])
 def test_dark_glasses_and_a_deep_shadow_hide_the_eyes(pack: FacePack, portraits: dict[str, Picture], who: str) -> None:
     face = pack.detect(portraits[who])[0]
-    assert measure(portraits[who], face).eyes
+    assert measure(portraits[who], face, pack.fit).eyes
     apart = float(np.linalg.norm(face.eyes[1] - face.eyes[0]))
     one, both = portraits[who].copy(), portraits[who].copy()
     for number, eye in enumerate(face.eyes):
         for picture in (one, both) if number == 0 else (both,):
             centre, axes = tuple(round(float(v)) for v in eye), (round(0.36 * apart), round(0.25 * apart))
             cv2.ellipse(picture, centre, axes, 0, 0, 360, (18, 16, 15), -1)
-    quality = measure(both, face)
+    quality = measure(both, face, pack.fit)
     assert not quality.eyes and "face_eyes_hidden" in quality.codes
-    assert measure(one, face).eyes, "one covered eye is not judged"
+    assert measure(one, face, pack.fit).eyes, "one covered eye is not judged"
     dim = (both * 0.5).astype(np.uint8)
-    assert not measure(dim, face).eyes, "whatever the light"
-    assert measure((portraits[who] * 0.5).astype(np.uint8), face).eyes
+    assert not measure(dim, face, pack.fit).eyes, "whatever the light"
+    assert measure((portraits[who] * 0.5).astype(np.uint8), face, pack.fit).eyes

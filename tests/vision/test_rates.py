@@ -24,16 +24,35 @@ DIFFERENT = np.linspace(0.5, 1.5, 1000)
 )
 def test_tar_at_far_lets_just_so_many_pass(far: float, tar: float) -> None:
     same = np.array([0.3, 0.5009, 0.5095, 0.6])
-    assert rates.tar_at_far(same, DIFFERENT, far) == tar
+    found, limit = rates.at_far(same, DIFFERENT, far)
+    assert found == tar and limit is not None
+    assert np.count_nonzero(limit > DIFFERENT) == far * len(DIFFERENT) and limit in DIFFERENT
 
 
 def test_a_rate_that_the_pairs_cannot_show_is_not_invented() -> None:
     same = np.array([0.1, 0.2])
-    assert rates.tar_at_far(same, DIFFERENT[:999], 1e-3) is None
-    assert rates.tar_at_far(same, DIFFERENT[:100], 1e-2) == 1
-    assert rates.tar_at_far(same, DIFFERENT[:99], 1e-2) is None
-    assert rates.tar_at_far(same[:0], DIFFERENT, 1e-2) is None
+    assert rates.at_far(same, DIFFERENT[:999], 1e-3) == (None, None)
+    assert rates.at_far(same, DIFFERENT[:100], 1e-2)[0] == 1
+    assert rates.at_far(same, DIFFERENT[:99], 1e-2) == (None, None)
+    assert rates.at_far(same[:0], DIFFERENT, 1e-2) == (None, None)
     assert rates.roc(same, DIFFERENT[:0]) == [] and rates.best_threshold(same, DIFFERENT[:0]) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "rate"),
+    # of Clopper and Pearson's tables, and of the rule of three
+    [(0, 10, 0.2589), (0, 3000, 0.000998), (1, 20, 0.2161), (5, 3000, 0.003501), (2999, 3000, 0.999983), (3, 3, 1.0)],
+)
+def test_what_a_finding_is_still_compatible_with(count: int, of: int, rate: float) -> None:
+    assert rates.at_most(count, of) == pytest.approx(rate, rel=2e-3)
+    assert rates.at_most(0, 0) is None
+
+
+def test_the_curve_has_points_where_a_door_works() -> None:
+    random = np.random.default_rng(1)
+    curve = rates.roc(random.normal(0.4, 0.09, 3000), random.normal(0.83, 0.09, 3000))
+    assert sum(0 < point["fmr"] <= 0.01 for point in curve) >= 15 and len(curve) <= 2 * rates.ROC_POINTS
+    assert [point["fmr"] for point in curve] == sorted(point["fmr"] for point in curve)
 
 
 few = st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]), min_size=1, max_size=8)
@@ -78,6 +97,19 @@ def test_apcer_is_said_of_each_kind_and_never_as_one() -> None:
     assert "accuracy" not in str(found)
 
 
+def test_the_errors_with_people_are_given_at_usual_rates_of_attacks_that_pass() -> None:
+    """Of twenty prints one may pass at 5 %: the threshold is just above the second best of them."""
+    prints: list[float | None] = [n / 100 for n in range(0, 80, 4)]
+    people: list[float | None] = [0.72, 0.73, 0.9, 1.0, None]
+    scores = {"bonafide": people, "print": prints, "screen": [0.1] * 20}
+    found = rates.attack_rates(scores, 0.7, "bonafide")["bpcer_at_apcer"]
+    assert found["0.05"] == {"threshold": pytest.approx(0.72), "bpcer": 0.25} and found["0.01"] is None
+    assert sum(score >= found["0.05"]["threshold"] for score in prints if score is not None) == 1
+    assert found["0.1"]["bpcer"] == 0
+    scores["mask"] = [0.9] * 9  # too few to show 10 %
+    assert set(rates.attack_rates(scores, 0.7, "bonafide")["bpcer_at_apcer"].values()) == {None}
+
+
 def write(folder: Path, text: str) -> Path:
     path = folder / "pairs.txt"
     path.write_text(text, encoding="utf-8")
@@ -92,8 +124,9 @@ def test_both_kinds_of_first_line_and_none_are_read(tmp_path: Path) -> None:
         ("1\n", None, 1),
         ("", None, None),
         ("\ufeff10 300\r\n\r\n", 10, 300),
+        ("10\t300\t\n", 10, 300),
     ):
-        found = read_pairs(write(tmp_path, header + body))
+        found = read_pairs(write(tmp_path, header + body.replace("\n", "\t\n") if "\t\n" in header else header + body))
         assert (found.pairs, found.folds, found.each) == (wanted, folds, each)
     assert [pair.same for pair in wanted] == [True, False]
     assert read_pairs(write(tmp_path, "Ann 1 2\nAnn 1 Bo 2")).pairs[1] == Pair(("Ann", 1), ("Bo", 2))
@@ -142,6 +175,18 @@ def test_pictures_are_found_with_other_endings_and_fewer_zeros(tmp_path: Path) -
     found = [pictures.find(("Ann", number)) for number in (1, 2, 3, 12, 4)]
     assert [path and path.name for path in found] == ["Ann_0001.JPG", "Ann_2.png", None, "Ann_00012.jpeg", None]
     assert pictures.find(("Nobody", 1)) is None
+
+
+def test_pictures_are_found_without_folders_and_one_folder_further_in(tmp_path: Path) -> None:
+    (tmp_path / "set" / "Ann_B-2").mkdir(parents=True)
+    (tmp_path / "__MACOSX").mkdir()
+    for name in ("Ann_B-2/Ann_B-2_0001.jpg", "Ann_B-2/3.pgm", "Bo_0010.png", "7.png"):
+        (tmp_path / "set" / name).touch()
+    for folder in (tmp_path / "set", tmp_path):
+        pictures = Pictures(folder)
+        found = [pictures.find(image) for image in (("Ann_B-2", 1), ("Ann_B-2", 3), ("Bo", 10), ("Bo", 7))]
+        assert [path and path.name for path in found] == ["Ann_B-2_0001.jpg", "3.pgm", "Bo_0010.png", None]
+    assert Pictures(tmp_path / "nowhere").find(("Bo", 10)) is None
 
 
 def pair(first: str, second: str) -> Pair:

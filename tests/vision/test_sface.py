@@ -11,6 +11,7 @@ from edge.domain.faces import Threshold
 from edge.errors import BadInput
 from edge.vision.embedders import SfaceEmbedder
 from edge.vision.face_pack import UPRIGHT_112, FacePack, Picture
+from edge.vision.manifest import read_manifest
 from edge.vision.yunet import YunetDetector
 
 
@@ -55,7 +56,7 @@ def test_a_pack_cuts_what_it_wants(
     embedder: SfaceEmbedder, shared_models: object, portraits: dict[str, Picture]
 ) -> None:
     detector = YunetDetector((shared_models / "yunet_s_dynamic.onnx").read_bytes())  # type: ignore[operator]
-    pack = FacePack("sface", "0" * 12, Threshold(1.128, 1.128), detector, embedder)
+    pack = FacePack("sface", "0" * 12, Threshold(1.128, 1.128), read_manifest("sface").fit, detector, embedder)
     picture = portraits["hopper"]
     face = pack.detect(picture)[0]
     chip = pack.chip(picture, face)

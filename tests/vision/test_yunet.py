@@ -115,10 +115,10 @@ def test_the_right_person_matches_whatever_the_frame(
     columns = min(shape[1], small.shape[1])
     frame[: small.shape[0], :columns] = small[:, :columns]
     faces = yunet.detect(frame)
-    assert judge(frame, faces) == ()
+    assert judge(frame, faces, yunet.fit) == ()
     template = yunet.embed(frame, faces[0])
     for name, known in registered.items():
-        evidence = [Evidence(yunet.distance(template, known), measure(frame, faces[0]).value, faces[0].area)]
+        evidence = [Evidence(yunet.distance(template, known), measure(frame, faces[0], yunet.fit).value, faces[0].area)]
         assert decide(evidence, yunet.threshold).verdict == ("match" if name == who else "no_match")
 
 
@@ -156,7 +156,7 @@ def test_a_raised_or_lowered_head_is_told(yunet: FacePack, portraits: dict[str, 
         other = replace(face, landmarks=points)
         found = nod(other)
         assert found is not None and sign * (found - straight) > 20
-        assert "face_turned" in measure(portraits["hopper"], other).codes
+        assert "face_turned" in measure(portraits["hopper"], other, yunet.fit).codes
 
 
 def test_shared_people_apart_and_together(yunet: FacePack, shared_faces: dict[str, list[Picture]]) -> None:
