@@ -217,10 +217,15 @@ Part = Annotated[float, Field(ge=0, le=1)]
 
 
 class Checkin(Section):
-    """The flow at the door. `zone`: where candidates stand in the picture: left, top, right, bottom, as parts of it."""
+    """The flow at the door. `zone`: where candidates stand in the picture: left, top, right, bottom, as parts of it.
+
+    accept_at_most: a distance of templates below the pack's own limit, for a room whose candidates are more alike than
+    those the limit was set by; one above it changes nothing.
+    """
 
     camera: Name = "door"
     pack: Name = "dlib"
+    accept_at_most: Annotated[float, Field(gt=0, le=2)] | None = None
     zone: Annotated[list[Part], Field(min_length=4, max_length=4)] = [0.15, 0.0, 0.85, 1.0]
     frames: Annotated[int, Field(ge=1, le=20)] = 3
     look_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0

@@ -137,7 +137,8 @@ def _pictures(config: Config, camera: str) -> Pictures:
 def _load_pack(config: Config) -> tuple[FacePack | None, str | None]:
     """The face pack, or why there is none: then everybody takes the other route."""
     try:
-        return packs.load(config.checkin.pack, config.paths.models), None
+        at_most = config.checkin.accept_at_most
+        return packs.load(config.checkin.pack, config.paths.models, accept_at_most=at_most), None
     except ExamroomError as error:
         log.warning("no face pack: %s", error)
         return None, error.code

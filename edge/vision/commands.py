@@ -139,7 +139,8 @@ def evaluate(
                 raise
             place = None  # nobody named it: the figures are worth more
     cv2.setNumThreads(1)  # as at the door: its milliseconds are of one thread
-    pack = packs.load(name or config.checkin.pack, config.paths.models, untested=True)
+    at_most = config.checkin.accept_at_most  # as the door has it
+    pack = packs.load(name or config.checkin.pack, config.paths.models, untested=True, accept_at_most=at_most)
     liveness = packs.load_liveness(config.paths.models) if attacks is not None else None
     report: dict[str, Any] = {"pack": pack.name}
     if pairs_file is not None and images is not None:

@@ -246,5 +246,6 @@ def _live_score(pack: FacePack, liveness: Liveness, path: Path, zone: Zone) -> f
     picture = read_picture(path)
     if picture is None:
         raise ValueError("no picture")
-    face = subject(pack.detect(picture), picture.shape[:2], zone)
-    return None if face is None else liveness.score(picture, face)
+    faces = pack.detect(picture)
+    taken = choose(faces, picture.shape[:2], zone) or faces  # as the door would: nobody says whom an attack is of
+    return liveness.score(picture, taken[0]) if taken else None

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,14 +115,24 @@ def installed(models_dir: Path, root: Path | None = None) -> list[Installed]:
     return found
 
 
-def load(pack: str, models_dir: Path, root: Path | None = None, untested: bool = False) -> FacePack:
+def load(
+    pack: str,
+    models_dir: Path,
+    root: Path | None = None,
+    untested: bool = False,
+    accept_at_most: float | None = None,
+) -> FacePack:
     """The pack, ready to look at pictures, its files checked against the hashes of its installation.
 
-    untested: also one that nobody has tried yet, to measure it. NotFound `pack_unknown`; Unavailable
-    `pack_not_installed`, `pack_damaged`; ConfigError `pack_not_faces`, `pack_untested`.
+    untested: also one that nobody has tried yet, to measure it. accept_at_most: the room's own limit where it is below
+    the manifest's, for comparing and for searching. NotFound `pack_unknown`; Unavailable `pack_not_installed`,
+    `pack_damaged`; ConfigError `pack_not_faces`, `pack_untested`.
     """
     manifest = read_manifest(pack, root)
-    limits = manifest.limits
+    limits, search = manifest.limits, manifest.search_limits
+    if accept_at_most is not None:
+        limits = replace(limits, accept=min(limits.accept, accept_at_most))
+        search = search and replace(search, accept=min(search.accept, accept_at_most))
     if manifest.untested and not untested:
         raise ConfigError("pack_untested", pack=pack)
     path = _checked(manifest, models_dir)
@@ -134,7 +144,7 @@ def load(pack: str, models_dir: Path, root: Path | None = None, untested: bool =
         manifest.fit,
         HogDetector(landmarks) if manifest.kind == "dlib" else YunetDetector(detector),
         SfaceEmbedder(embedder) if manifest.kind == "sface" else DlibEmbedder(embedder),
-        manifest.search_limits,
+        search,
     )
 
 

@@ -33,8 +33,9 @@ def test_the_configuration_chooses_the_pack(doorway: Doorway, more_models: Path)
         chosen = config.model_copy(
             update={
                 "paths": config.paths.model_copy(update={"models": more_models}),
-                "checkin": config.checkin.model_copy(update={"pack": name}),
+                "checkin": config.checkin.model_copy(update={"pack": name, "accept_at_most": 0.4}),
             }
         )
         loaded, why = _load_pack(chosen)
         assert why == reason and (loaded.name if loaded else None) == (name if reason is None else None)
+        assert loaded is None or loaded.threshold.accept == 0.4, "the room's own limit"

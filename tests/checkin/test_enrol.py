@@ -24,6 +24,7 @@ from edge.store.db import connect, patience, transaction
 from edge.store.meta import set_meta
 from edge.vision.face_pack import FacePack
 from edge.vision.header import picture_size
+from support.examples import fuzzed
 from support.rooms import DeskRoom, make_desk_room
 
 
@@ -62,6 +63,7 @@ def test_the_size_is_read_from_the_header(kind: str, how: list[int]) -> None:
     assert picture_size(data.tobytes()[:20]) is None
 
 
+@fuzzed
 @given(st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"\xff\xd8\xff\xc0"]), st.binary(max_size=80))
 def test_no_bytes_break_the_header(start: bytes, rest: bytes) -> None:
     size = picture_size(start + rest)

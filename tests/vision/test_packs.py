@@ -151,6 +151,16 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     assert refusal.value.code == "pack_unwritable"
 
 
+def test_a_room_is_stricter_than_its_pack_and_never_looser(models_dir: Path) -> None:
+    own = packs.load("dlib", models_dir)
+    strict = packs.load("dlib", models_dir, accept_at_most=0.42)
+    loose = packs.load("dlib", models_dir, accept_at_most=0.59)
+    assert own.search is not None and strict.search is not None
+    assert (strict.threshold.accept, strict.threshold.refuse) == (0.42, own.threshold.refuse)
+    assert strict.search.accept == 0.42 < own.search.accept and strict.search.within(2000) == own.search.within(2000)
+    assert (loose.threshold, loose.search) == (own.threshold, own.search)
+
+
 def test_the_version_follows_weights_and_revision(manifests: Path) -> None:
     versions = {read_manifest("dlib", manifests).version}
     for old, new in (("55533b28", "55533b29"), ("c4b1e980", "c4b1e981"), ("revision = 1", "revision = 2")):
