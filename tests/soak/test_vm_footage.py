@@ -143,9 +143,8 @@ def test_a_power_cut_loses_no_more_than_two_seconds_and_no_file(disk: Path, tmp_
         recordings = root / RECORDINGS
         lost = [lost_ms(db, recordings, one) for one in cuts]
         gone = files_gone(recordings, seen)
-        every = segments.spans(db, CAMERA, 0, 1 << 52)
-        first = next(n for n, span in enumerate(every) if span.boot_id == cuts[0].boot_id)
-        spans = every[first:]  # without what was recorded while the disk was made
+        boots = {one.boot_id for one in cuts}  # not what was recorded while the disk was made, nor by the last
+        spans = [span for span in segments.spans(db, CAMERA, 0, 1 << 52) if span.boot_id in boots]
         paths = {"state": str(root / STATE), "recordings": str(recordings), "runtime": str(tmp_path)}
         config = parse_config({"paths": paths, "camera": {CAMERA: {"backend": "file", "source": "clip.mp4"}}})
         fact = certified(config, CAMERA, spans[0].started_ms, spans[-1].ended_ms)
@@ -159,7 +158,9 @@ def test_a_power_cut_loses_no_more_than_two_seconds_and_no_file(disk: Path, tmp_
     record("vm_footage", figures)
     print(figures)
     assert seen, "the guest has not said which files there are"
-    assert [gap.cause for gap in fact.gaps] == ["power"] * len(cuts), "each cut is a gap of its own"
+    # an emulated processor that is too slow for its camera is another cause, and said
+    causes = [gap.cause for gap in fact.gaps if gap.cause != "camera-stalled"]
+    assert causes == ["power"] * (len(cuts) - 1), "each cut between two of these boots is a gap of its own"
     assert (fact.segments, fact.salvaged) == (len(spans), sum(span.salvaged for span in spans))
     assert abs(fact.expected_ms - fact.recorded_ms - sum(gap.ms for gap in fact.gaps)) < 250 * len(spans)
     assert not misses("vm_footage", figures)
