@@ -35,7 +35,8 @@ PLAY = """async ({ bad, turns }) => {
   const { createFeed, sequenceOf } = await import("/spotcheck/static/js/feed.js");
   const fragments = [...Array(10)].map((_, n) => [(n + 1) * 100, 100, n * 1000, 1000, 1]);
   const file = { segment: "s", init: 100, started_ms: 0, take: 0, fragments };
-  const feed = createFeed(video, { rows: sequenceOf([file], 0), address: (s) => s, zero: 0, length: 10, trouble() {} });
+  const given = { rows: sequenceOf([file], 0), address: (s) => s, zero: 0, length: 10, trouble() {} };
+  const feed = createFeed(...[video, null].slice(0, createFeed.length - 1), given);
   const turn = async (count) => {
     for (let n = 0; n < count; n += 1) {
       feed.want(0, 1);
