@@ -52,7 +52,7 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     """Moments among the parameters differ from worker to worker, and so do whole files, by the time that is in them."""
     if isinstance(val, bytes) and len(val) > 40:
         return "bytes"
-    return "moment" if isinstance(val, int) and val > 1 << 30 else None
+    return "moment" if isinstance(val, int) and val > 1 << 40 else None
 
 
 def _shares_with_its_module(item: pytest.Function) -> bool:

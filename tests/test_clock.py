@@ -24,6 +24,7 @@ NOW_S = clock.wall_ms() // 1000
         (False, None, 0, TimeQuality.UNKNOWN, False),
         (False, None, None, TimeQuality.UNKNOWN, False),
     ],
+    ids=["network", "chip", "chip without a battery", "empty chip", "saved alone", "saved in 1970", "nothing"],
 )
 def test_the_wall_clock_is_believed_by_what_keeps_it(
     tmp_path: Path,
