@@ -13,6 +13,7 @@ from edge.demo import clip
 from edge.errors import Unavailable
 
 
+@pytest.mark.long
 def test_faces_are_where_the_sections_say(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     told = list[tuple[int, int]]()

@@ -38,6 +38,7 @@ _WITHOUT = (
 )
 FLAGS = (
     "--no-sandbox",
+    "--disable-gpu",  # drawn in software either way, and so without a process more
     "--disable-background-networking",
     "--disable-component-update",
     f"--disable-features={','.join(_WITHOUT)}",
