@@ -8,37 +8,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
-import cv2
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from edge import clock
-from edge.clock import Instant, TimeQuality
-from edge.demo import clip
 from edge.demo.people import StaffMember
 from edge.demo.tablets import Tally, questions
 from edge.domain import consents
-from edge.domain.footage import Cause
 from edge.domain.reasons import sentence
 from edge.gateway.settings import open_province
 from edge.ops.ports import free_port
 from edge.recording.boxes import children
-from edge.recording.soundtrack import Heard, SoundTrack
-from edge.recording.thumbs import Thumbs
-from edge.recording.writer import Place, SegmentWriter
-from edge.store import checkins, holds, ledger, people, records, segments
+from edge.store import checkins, holds, ledger, people, records
 from edge.store.db import connect, transaction
 from edge.trust.passes import issue
 from edge.trust.signer import Ed25519Signer
 from edge.trust.verifier import verify_file
 from edge.ui.catalogue import TEXTS
-from support.cameras import make_packets
+from support.filmed import film
 from support.gateways import gateway_process, make_province, real_room
 from support.kinds_room import hundred_document, make_kinds_room
 from support.pictures import shot, shot_both
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import EXAMINER, PROCTOR, SUPERVISOR, claimed, open_exam, serving, until
-from support.sounds import make_sounds
 from support.tablet_page import axe
 
 CHROMIUM = "/usr/bin/chromium"
@@ -429,35 +421,6 @@ def enter_with_a_pass(page: Page, base: str, desk: DeskRoom) -> None:
     expect(page.locator(".button.export")).to_be_hidden()
     page.goto(f"{base}/spotcheck/{desk.session}?at={now - 20_000}&camera=door")
     expect(page.locator(".button.play")).to_be_enabled()
-
-
-def film(desk: DeskRoom) -> int:
-    """The session has been open for a minute, and its door was filmed but for three seconds after a kill, half a minute
-    before the time returned, and with sound from then on; the hall has no such gap."""
-    now = clock.wall_ms()
-    scene = clip._Scene()
-    stands = [cv2.resize(scene.picture(150 + n)[:, 120:840], (320, 240)) for n in range(10)]
-    video, packets = make_packets(20, pictures=stands * 20)
-    told = (("door", 1, 50_000, Cause.KILLED), ("door", 2, 27_000, Cause.STOPPED))
-    for camera, sequence, ago, cause in (*told, ("hall", 1, 50_000, Cause.ROTATED), ("hall", 2, 30_000, Cause.STOPPED)):
-        at = Instant(now - ago, 51_000 - ago, "0" * 32, TimeQuality.RTC)
-        heard, sounds = Heard(), make_sounds(9, at.mono_ms) if (camera, sequence) == ("door", 2) else []
-        heard.add(sounds)
-        sound = SoundTrack(sounds[0].format, at, heard) if sounds else None
-        place = Place(desk.config.paths.recordings, camera, "0" * 32, sequence)
-        writer = SegmentWriter(place, video, at, 1, sound=sound)
-        for packet in packets:
-            writer.write(packet)
-        done = segments.index(desk.db, writer.close(cause))
-        small = Thumbs()
-        jpeg = cv2.imencode(".jpg", stands[0])[1].tobytes()
-        small.add(done.started_mono_ms + 5000, jpeg)
-        small.keep(desk.config.paths.recordings, done)
-    video.owner.close()
-    with transaction(desk.db):
-        desk.db.execute("UPDATE sessions SET opened_ms = ?", (now - 50_000,))
-        ledger.append(desk.db, "clock", {"camera": "door", "segment": "x", "step_ms": -4000})
-    return now
 
 
 APPENDED = """() => {

@@ -32,6 +32,7 @@ from edge.trust.container import read_directory
 from edge.trust.verifier import result_file, verify_open
 from support.altered import TIMESTAMP, altered
 from support.cameras import make_packets
+from support.firefox import Firefox, firefox, needs_firefox
 from support.pictures import shot
 from support.sounds import heard as heard_of
 from support.sounds import make_sounds
@@ -80,7 +81,7 @@ def alike(one: bytes, other: bytes) -> int:
     return low
 
 
-def ask(page: Page, original: bytes, files: list[tuple[bytes, str]]) -> list[dict[str, Any]]:
+def ask(page: Page | Firefox, original: bytes, files: list[tuple[bytes, str]]) -> list[dict[str, Any]]:
     """What the page says of each (file, roots): only what differs from `original` is carried over."""
     vectors = []
     for data, roots in files:
@@ -88,7 +89,8 @@ def ask(page: Page, original: bytes, files: list[tuple[bytes, str]]) -> list[dic
         tail = alike(original[head:][::-1], data[head:][::-1])
         middle = base64.b64encode(data[head : len(data) - tail]).decode()
         vectors.append({"head": head, "middle": middle, "tail": tail, "roots": roots})
-    found = page.evaluate(RUN, {"original": base64.b64encode(original).decode(), "vectors": vectors})
+    asked = {"original": base64.b64encode(original).decode(), "vectors": vectors}
+    found = page.run(f"return ({RUN})(arguments[0])", asked) if isinstance(page, Firefox) else page.evaluate(RUN, asked)
     return [json.loads(text) for text in found]
 
 
@@ -151,6 +153,22 @@ def test_the_page_says_what_the_verifier_in_python_says(page: Page, original: An
         for (what, _, _), said in zip(some, found, strict=True):
             assert said == wanted[what], (setting, what)
     page.reload()
+
+
+@pytest.mark.long
+@needs_firefox
+def test_the_page_says_the_same_in_plain_firefox(original: Any, tmp_path: Path) -> None:
+    root, out = original.root.hex(), tmp_path / "verifier.html"
+    assert CliRunner().invoke(main, ["verify-page", str(out)]).exit_code == 0
+    vectors = [("good", original.data), *altered(original), *results(original)][::5]
+    assert len(vectors) > 40
+    with firefox(tmp_path) as page:
+        page.goto(out.as_uri())
+        for start in range(0, len(vectors), 10):  # a script that runs too long is stopped
+            some = vectors[start : start + 10]
+            found = ask(page, original.data, [(data, root) for _, data in some])
+            for (what, data), said in zip(some, found, strict=True):
+                assert said == python(data, root), what
 
 
 def test_footage_with_sound_is_evidence_like_any_other(page: Page, room: Any, tmp_path: Path) -> None:
