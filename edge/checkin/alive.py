@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from edge.checkin.look import Glance
 from edge.checkin.visit import Visit
-from edge.domain.liveness import MOVE_MS, LiveDecision, LiveVerdict, begin, passive, watch
+from edge.domain.liveness import MOVE_MS, ChallengeLimits, LiveDecision, LiveVerdict, begin, passive, watch
 from edge.vision.liveness import Liveness, observe
 
 MOVEMENTS = 2
@@ -21,14 +21,14 @@ CHALLENGE_SECONDS = 2 * MOVEMENTS * MOVE_MS / 1000
 """At most: each movement with its pause before."""
 
 
-def follow(visit: Visit, seen: Glance, at_ms: int) -> None:
-    """Show a frame to the visit's challenge, which begins with the first frame that is fit."""
+def follow(visit: Visit, seen: Glance, at_ms: int, limits: ChallengeLimits) -> None:
+    """Show a frame to the visit's challenge, which begins with the first frame that is fit; `limits`: of the pack."""
     if not visit.rules.active:
         return
     if visit.challenge is None:
         if seen.guidance is not None:
             return
-        visit.challenge = begin(at_ms, secrets.randbelow, MOVEMENTS)
+        visit.challenge = begin(at_ms, secrets.randbelow, limits, MOVEMENTS)
         visit.until += CHALLENGE_SECONDS
     before = visit.challenge
     visit.challenge = watch(before, observe(seen.faces, at_ms))

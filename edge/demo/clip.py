@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
@@ -69,6 +69,14 @@ def build_clip(path: Path, progress: Callable[[int, int], None] | None = None) -
     return sections
 
 
+def standing(person: Person, fps: int) -> Iterator[Image]:
+    """The part of the clip in which `person` stands still as people do, at another rate: pictures of 960x540, BGR."""
+    stands, goes = next((stands, goes) for who, _, stands, goes, _ in VISITS if who is person)
+    scene = _Scene()
+    for n in range(round((goes - stands) * fps)):
+        yield scene.picture(n, stands + n / fps)
+
+
 def write_clip(path: Path, pictures: Iterable[Image], fps: int, bitrate: int = 1_500_000) -> None:
     """Encode BGR pictures of one size (height x width x 3, both even) to an H.264 MP4 with a key frame each second."""
     with av.open(str(path), "w", format="mp4") as container:
@@ -124,9 +132,9 @@ class _Scene:
         self._noise = [random.integers(0, 9, (HEIGHT, WIDTH, 3), np.uint8) for _ in range(6)]
         self._people = {person.who: _cut_out(person) for person, *_ in VISITS}
 
-    def picture(self, n: int) -> Image:
-        """Picture `n` of the clip."""
-        t = n / FPS
+    def picture(self, n: int, seconds: float | None = None) -> Image:
+        """Picture `n` of the clip, or what is seen so many `seconds` into it with the noise of picture `n`."""
+        t = n / FPS if seconds is None else seconds
         picture = self._wall.copy()
         for person, comes, stands, goes, gone in VISITS:
             if comes <= t < gone:

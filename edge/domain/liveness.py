@@ -22,11 +22,6 @@ Status = Literal["asking", "passed", "failed"]
 
 MOVEMENTS: tuple[Movement, ...] = ("left", "right", "nearer")
 
-# Degrees of yaw. At rest is what the quality gate calls straight; a turn is well beyond what people do unasked.
-REST_YAW = 12.0
-TURN_YAW = 22.0
-# Coming nearer: this much wider than the face was at rest.
-NEARER = 1.25
 # A movement counts once so many observations in a row show it: one false landmark is no turn.
 HOLD = 2
 # Milliseconds: for one movement; without a face before the person is taken to have gone.
@@ -47,6 +42,23 @@ class LiveThreshold:
     def __post_init__(self) -> None:
         if not 0 < self.spoof <= self.live < 1:
             raise ValueError("a liveness threshold needs 0 < spoof <= live < 1")
+
+
+@dataclass(frozen=True)
+class ChallengeLimits:
+    """What counts as a movement, in the yaw of one pack's landmarks; its manifest says what that was measured on.
+
+    rest: degrees to either side, at most, of a face that looks straight. turn: degrees, at least. nearer: times the
+    width at rest, at least.
+    """
+
+    rest: float
+    turn: float
+    nearer: float
+
+    def __post_init__(self) -> None:
+        if not (0 < self.rest < self.turn < 90 and math.isfinite(self.nearer) and self.nearer > 1):
+            raise ValueError("a challenge needs 0 < rest < turn < 90 and nearer > 1")
 
 
 @dataclass(frozen=True)
@@ -102,6 +114,7 @@ class Challenge:
 
     asked: tuple[Movement, ...]
     since_ms: int
+    limits: ChallengeLimits
     status: Status = "asking"
     reason: str = "liveness_straight"
     done: int = 0
@@ -111,8 +124,8 @@ class Challenge:
     last: Observation | None = None
 
 
-def begin(at_ms: int, below: Callable[[int], int], movements: int = 2) -> Challenge:
-    """A new challenge of 1 to 3 different movements, at least one of them a turn.
+def begin(at_ms: int, below: Callable[[int], int], limits: ChallengeLimits, movements: int = 2) -> Challenge:
+    """A new challenge of 1 to 3 different movements, at least one of them a turn; `limits`: of the pack that watches.
 
     below(n) gives a random number from 0 to n-1; pass `secrets.randbelow`, so that nobody knows the order before.
     """
@@ -124,7 +137,7 @@ def begin(at_ms: int, below: Callable[[int], int], movements: int = 2) -> Challe
         asked.append(left.pop(below(len(left))))
     if asked == ["nearer"]:
         asked = [("left", "right")[below(2)]]
-    return Challenge(tuple(asked), at_ms)
+    return Challenge(tuple(asked), at_ms, limits)
 
 
 def watch(challenge: Challenge, seen: Observation) -> Challenge:
@@ -148,8 +161,8 @@ def watch(challenge: Challenge, seen: Observation) -> Challenge:
     if before is not None and (seen.at_ms - before.at_ms > GONE_MS or _another(before, seen)):
         return _end(challenge, "failed", "liveness_interrupted")
     challenge = replace(challenge, last=seen)
-    moved = _rests(seen) if challenge.resting else _moves(challenge, seen)
-    if not challenge.resting and _opposite(challenge.asked[challenge.done], seen):
+    moved = _rests(challenge, seen) if challenge.resting else _moves(challenge, seen)
+    if not challenge.resting and _opposite(challenge, seen):
         return _end(challenge, "failed", "liveness_wrong_way")
     held = challenge.held + 1 if moved else 0
     if held < HOLD:
@@ -163,19 +176,20 @@ def watch(challenge: Challenge, seen: Observation) -> Challenge:
     return replace(challenge, done=done, resting=True, held=0, since_ms=seen.at_ms, reason="liveness_straight")
 
 
-def _rests(seen: Observation) -> bool:
-    return abs(seen.yaw) <= REST_YAW
+def _rests(challenge: Challenge, seen: Observation) -> bool:
+    return abs(seen.yaw) <= challenge.limits.rest
 
 
 def _moves(challenge: Challenge, seen: Observation) -> bool:
-    asked = challenge.asked[challenge.done]
+    asked, limits = challenge.asked[challenge.done], challenge.limits
     if asked == "nearer":
-        return seen.width >= NEARER * challenge.rest_width and _rests(seen)
-    return seen.yaw >= TURN_YAW if asked == "left" else seen.yaw <= -TURN_YAW
+        return seen.width >= limits.nearer * challenge.rest_width and _rests(challenge, seen)
+    return seen.yaw >= limits.turn if asked == "left" else seen.yaw <= -limits.turn
 
 
-def _opposite(asked: Movement, seen: Observation) -> bool:
-    return (asked == "left" and seen.yaw <= -TURN_YAW) or (asked == "right" and seen.yaw >= TURN_YAW)
+def _opposite(challenge: Challenge, seen: Observation) -> bool:
+    asked, turn = challenge.asked[challenge.done], challenge.limits.turn
+    return (asked == "left" and seen.yaw <= -turn) or (asked == "right" and seen.yaw >= turn)
 
 
 def _another(before: Observation, seen: Observation) -> bool:

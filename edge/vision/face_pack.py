@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.domain.faces import FitLimits, Threshold
+from edge.domain.liveness import ChallengeLimits
 from edge.domain.search import SearchThreshold
 from edge.errors import BadInput
 from edge.vision.align import cut_chip
@@ -40,6 +41,7 @@ class FacePack:
         version: str,
         threshold: Threshold,
         fit: FitLimits,
+        challenge: ChallengeLimits,
         detector: Detector,
         embedder: Embedder,
         search: SearchThreshold | None = None,
@@ -48,6 +50,7 @@ class FacePack:
         self.version = version
         self.threshold = threshold
         self.fit = fit
+        self.challenge = challenge
         self.search = search
         self.spent: dict[str, float] = {}
         self._detector = detector

@@ -3,9 +3,9 @@
 For the door, by policy:
 
 - passive: `score(bgr, face)` for each frame of a look, then `domain.liveness.passive(scores, liveness.threshold)`;
-- active: `challenge = begin(now_ms, secrets.randbelow)`, then for each frame `challenge = watch(challenge,
-  observe(faces, at_ms))`, showing `challenge.reason`, until `challenge.status` is `passed` or `failed`. It needs no
-  network beyond the face pack's own.
+- active: `challenge = begin(now_ms, secrets.randbelow, pack.challenge)`, then for each frame `challenge =
+  watch(challenge, observe(faces, at_ms))`, showing `challenge.reason`, until `challenge.status` is `passed` or
+  `failed`. It needs no network beyond the face pack's own.
 
 The networks are MiniFASNet V2 and V1SE (Silent-Face-Anti-Spoofing), each looking at its own width of surroundings:
 the edge of a sheet or of a screen tells as much as the face. A mask worn tightly is not what they were made for.

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge.domain.faces import FitLimits, Threshold
+from edge.domain.liveness import ChallengeLimits
 from edge.domain.reasons import words
 from edge.domain.search import SearchThreshold, Strangers
 from edge.errors import ConfigError, NotFound, Wrong
@@ -103,6 +104,21 @@ class Quality(_Part):
         return self
 
 
+class Movements(_Part):
+    """What counts as a movement of the challenge: see `domain.liveness.ChallengeLimits`; `measured_on`: its grounds."""
+
+    rest: Annotated[float, Field(gt=0, lt=90)]
+    turn: Annotated[float, Field(gt=0, lt=90)]
+    nearer: Annotated[float, Field(gt=1, le=10)]
+    measured_on: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Movements:
+        if self.rest >= self.turn:
+            raise Wrong("pack_turn")
+        return self
+
+
 class SearchLimits(_Part):
     """For looking among many: found with nobody else nearer than `apart` more, among at most `gallery` people.
 
@@ -145,6 +161,7 @@ class Manifest(_Part):
     threshold: Limits | None = None
     calibration: Calibration | None = None
     quality: Quality | None = None
+    challenge: Movements | None = None
     search: SearchLimits | None = None
     liveness: LiveLimits | None = None
     source: Annotated[list[Source], Field(min_length=1, max_length=4)]
@@ -160,6 +177,8 @@ class Manifest(_Part):
             raise Wrong("pack_threshold")
         if (self.quality is not None) != (self.kind != "liveness"):
             raise Wrong("pack_quality")
+        if (self.challenge is not None) != (self.kind != "liveness"):
+            raise Wrong("pack_challenge")
         if (self.calibration is None) != (self.untested or self.kind == "liveness"):
             raise Wrong("pack_calibration")
         if self.search is not None and (self.threshold is None or self.search.accept > self.threshold.accept):
@@ -194,6 +213,13 @@ class Manifest(_Part):
         if self.quality is None:
             raise ConfigError("pack_not_faces", pack=self.name)
         return FitLimits(**self.quality.model_dump())
+
+    @property
+    def challenge_limits(self) -> ChallengeLimits:
+        """From where on a head has moved; ConfigError (`pack_not_faces`) for a pack that finds no faces."""
+        if self.challenge is None:
+            raise ConfigError("pack_not_faces", pack=self.name)
+        return ChallengeLimits(self.challenge.rest, self.challenge.turn, self.challenge.nearer)
 
     @property
     def search_limits(self) -> SearchThreshold | None:

@@ -142,6 +142,7 @@ def load(
         manifest.version,
         limits,
         manifest.fit,
+        manifest.challenge_limits,
         HogDetector(landmarks) if manifest.kind == "dlib" else YunetDetector(detector),
         SfaceEmbedder(embedder) if manifest.kind == "sface" else DlibEmbedder(embedder),
         search,

@@ -39,6 +39,8 @@ ALL: dict[str, tuple[str, ...]] = {
     "galleries": ("galleries.py",),
     "galleries-yunet": ("galleries.py", "--pack", "yunet"),
     "idle": ("idle.py",),
+    "busy": ("busy.py",),
+    "busy-yunet": ("busy.py", "--pack", "yunet"),
 }
 
 

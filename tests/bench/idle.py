@@ -11,14 +11,12 @@ of a service's processes together, pages they share counted for each.
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,68 +28,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from playwright.sync_api import sync_playwright
 
 from bench.report import report
-from edge.demo.clip import write_clip
-from edge.ops.ports import free_port
+from bench.room import SERVICES, make_room, running
 from edge.ops.rehearsal.room import Usage, usage_of
-from edge.services.supervisor import read_pids
 from edge.store.status import read_statuses
-from edge.vision import packs
-from support.rooms import DeskRoom, make_desk_room
-from support.serving import answers, signed_in, until, write_config
+from edge.vision.face import Picture
+from support.serving import signed_in
 from support.tablet_page import chromium
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "models"
-SERVICES = ("camera", "checkin", "web", "uplink")
 WIDTH, HEIGHT, FPS = 1280, 720, 15
 SETTLE_S = 15.0
 """Start-up is over, and no lamp or sentence of the opening lingers."""
 
 
-def make_room(folder: Path) -> DeskRoom:
-    wall, noise = np.full((HEIGHT, WIDTH, 3), 118, np.float32), np.random.default_rng(4)
-    pictures = (np.clip(wall + noise.normal(0, 2, wall.shape), 0, 255).astype(np.uint8) for _ in range(4 * FPS))
-    write_clip(folder / "wall.mp4", pictures, FPS)
-    camera = {"backend": "file", "source": str(folder / "wall.mp4"), "width": WIDTH, "height": HEIGHT, "fps": FPS}
-    room = make_desk_room(
-        folder,
-        web={"port": free_port(), "threads": 64},
-        camera={"door": camera},
-        badge={
-            "card": {"backend": "events", "device": str(folder / "run" / "reader")},
-            "ticket": {"backend": "qr"},
-        },
-        panel={"backend": "gpio", "pin_factory": "mock", "control": str(folder / "run" / "button")},
-    )
-    (folder / "run").mkdir(exist_ok=True)
-    packs.install("dlib", room.config.paths.models)
-    if SHARED.is_dir():
-        packs.install("liveness", room.config.paths.models, origin=str(SHARED))
-    return room
-
-
-@contextmanager
-def running(room: DeskRoom, folder: Path) -> Iterator[dict[str, int]]:
-    """The room under its supervisor; the process group of each service."""
-    words = ["--config", str(write_config(room.config, folder)), "run", "--logs", str(folder / "logs")]
-    with (folder / "run.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "edge.cli", *words], stdout=log, stderr=log, start_new_session=True
-        )
-    runtime = room.config.paths.runtime
-    try:
-        until(lambda: answers(f"http://127.0.0.1:{room.config.web.port}"), 60, "web answers")
-        until(lambda: len(read_pids(runtime)) == len(SERVICES), 30, "all services")
-        yield {name.partition("@")[0]: pid for name, pid in read_pids(runtime).items()}
-    finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            for pid in read_pids(runtime).values():
-                with suppress(ProcessLookupError):
-                    os.killpg(pid, signal.SIGKILL)
-            process.kill()
-            process.wait()
+def wall() -> Iterator[Picture]:
+    """An empty wall with a sensor's noise."""
+    flat, noise = np.full((HEIGHT, WIDTH, 3), 118, np.float32), np.random.default_rng(4)
+    return (np.clip(flat + noise.normal(0, 2, flat.shape), 0, 255).astype(np.uint8) for _ in range(4 * FPS))
 
 
 def group_with(word: str) -> int:
@@ -118,7 +70,7 @@ def watch(groups: dict[str, int], seconds: float) -> tuple[dict[str, float], dic
 
 
 def measure(folder: Path, seconds: float) -> dict[str, Any]:
-    room, mark = make_room(folder), f"--examroom-idle={uuid.uuid4().hex}"
+    room, mark = make_room(folder, wall(), FPS, (WIDTH, HEIGHT)), f"--examroom-idle={uuid.uuid4().hex}"
     base = f"http://127.0.0.1:{room.config.web.port}"
     with running(room, folder) as groups, sync_playwright() as playwright:
         proctor = signed_in(base)

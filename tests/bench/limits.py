@@ -33,6 +33,13 @@ NONE = Limit(most=0)
 LOAD = {"clients": Limit(least=200), "acknowledged": Limit(least=2000)}
 # how often a search finds somebody for a stranger, names a member wrongly, or accuses somebody of two names
 RARE = [f"{rate}_{size}" for rate in ("fpir", "misnamed", "two_names_fpir") for size in (30, 200, 2000)]
+# somebody before the kiosk, ten pictures a second: at most one core
+BUSY = {
+    "visits": Limit(least=10),
+    "frames_per_s": Limit(least=9),
+    "checkin_cpu_percent": Limit(most=100),
+    "checkin_mb": Limit(most=250),
+}
 LIMITS: Mapping[str, Mapping[str, Limit]] = {
     "saves": {
         **LOAD,
@@ -78,6 +85,8 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
         "kiosk_cpu_percent": Limit(most=3),
         **dict.fromkeys(("camera_mb", "checkin_mb", "web_mb", "uplink_mb"), Limit(most=250)),
     },
+    "busy": BUSY,
+    "busy-yunet": BUSY,
     "web_kills": {"kills": Limit(least=200), "acknowledged": Limit(least=1000), "lost": NONE, "doubled": NONE},
     "vm_kills": {
         "kills": Limit(least=20),

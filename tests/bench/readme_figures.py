@@ -177,6 +177,20 @@ ROWS = {
         "{checkin_cpu_percent} % of a core, the kiosk's page {page_cpu_percent} %; memory (MB) check-in {checkin_mb}, "
         "web {web_mb}, camera {camera_mb}, uplink {uplink_mb}",
     ),
+    "busy": (
+        "有人站在签到屏前 somebody before the kiosk",
+        "`.venv/bin/python tests/bench/busy.py`",
+        "看了 {visits} 次，每秒 {frames_per_s} 帧，{networks} 个网络：签到服务占一个核的 {checkin_cpu_percent}%，"
+        "内存 {checkin_mb} MB / looked at {visits} times, {frames_per_s} frames a second, {networks} networks: "
+        "check-in {checkin_cpu_percent} % of a core, {checkin_mb} MB",
+    ),
+    "busy-yunet": (
+        "同上，人脸模型 yunet the same, pack yunet",
+        "`.venv/bin/python tests/bench/busy.py --pack yunet`",
+        "看了 {visits} 次，每秒 {frames_per_s} 帧，{networks} 个网络：占一个核的 {checkin_cpu_percent}%，"
+        "内存 {checkin_mb} MB / looked at {visits} times, {frames_per_s} frames a second, {networks} networks: "
+        "{checkin_cpu_percent} % of a core, {checkin_mb} MB",
+    ),
 }
 
 

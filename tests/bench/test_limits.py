@@ -83,6 +83,8 @@ def test_every_line_of_the_readme_can_be_written() -> None:
         ("recording", {"seconds": 10}),
         ("page", {"questions": 10}),
         ("idle", {"seconds": 5}),
+        ("busy", {"visits": 2}),
+        ("busy-yunet", {"visits": 2, "frames_per_s": 4}),
     ],
 )
 def test_a_short_run_passes_for_no_figure(name: str, short: dict[str, int]) -> None:
@@ -106,7 +108,19 @@ def test_a_recorded_figure_that_misses_is_said_in_both_languages() -> None:
 
 def test_what_is_recorded_is_of_whole_runs() -> None:
     """What it misses else, the README says in its row; how much was done is never short."""
-    done = {"kills", "cuts", "drops", "clients", "acknowledged", "chosen", "sent", "items_large", "days", "minutes"}
+    done = {
+        "kills",
+        "cuts",
+        "drops",
+        "clients",
+        "acknowledged",
+        "chosen",
+        "sent",
+        "items_large",
+        "days",
+        "minutes",
+        "visits",
+    }
     short = {name: done & set(missed(name, entry)) for name, entry in read_measured().items()}
     assert {name: figures for name, figures in short.items() if figures} == {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -46,6 +47,13 @@ def test_the_same_pictures_each_time() -> None:
     one, other = clip._Scene(), clip._Scene()
     for n in (0, 80, 150, 400, 599):
         assert (one.picture(n) == other.picture(n)).all()
+
+
+def test_somebody_may_stand_there_at_another_rate() -> None:
+    whole = clip._Scene()
+    pictures = list(itertools.islice(clip.standing(clip.ASTRONAUT, 2 * clip.FPS), 5))
+    assert (pictures[4] == whole.picture(4, 26 + 2 / clip.FPS)).all()
+    assert (pictures[0] == whole.picture(0, 26.0)).all() and (pictures[0] != pictures[4]).any()
 
 
 def test_without_the_portraits_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

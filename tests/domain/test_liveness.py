@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.domain import liveness
-from edge.domain.liveness import Challenge, LiveThreshold, Observation, begin, passive, watch
+from edge.domain.liveness import Challenge, ChallengeLimits, LiveThreshold, Observation, begin, passive, watch
 from edge.domain.reasons import REASONS
 from edge.errors import BadInput
 
 LIMITS = LiveThreshold(live=0.7, spoof=0.4)
+MOVED = ChallengeLimits(rest=12, turn=22, nearer=1.25)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def face(at_ms: int, yaw: float = 0.0, width: float = 100.0, x: float = 300.0) -
 
 
 def challenge(*asked: liveness.Movement) -> Challenge:
-    return Challenge(tuple(asked), 0)
+    return Challenge(tuple(asked), 0, MOVED)
 
 
 def run(state: Challenge, *frames: tuple[float, float], start: int = 200, step: int = 200) -> Challenge:
@@ -92,6 +93,26 @@ def test_the_other_direction_fails_and_a_single_frame_is_no_turn() -> None:
     assert once.status == "asking" and once.done == 0
 
 
+@pytest.mark.parametrize(
+    ("limits", "passes"), [((12, 22, 1.25), True), ((12, 27, 1.25), False), ((12, 22, 1.29), False)]
+)
+def test_a_packs_own_limits_are_what_counts(limits: tuple[float, float, float], passes: bool) -> None:
+    frames = [*STRAIGHT, *NEARER, *STRAIGHT, (24.0, 100.0), (26.0, 100.0)]
+    state = run(Challenge(("nearer", "left"), 0, ChallengeLimits(*limits)), *frames)
+    assert (state.status == "passed") is passes
+    straight = run(Challenge(("left",), 0, ChallengeLimits(5, 22, 1.25)), *[(8.0, 100.0)] * 4)
+    assert straight.resting, "8 degrees are no rest where 5 are the limit"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [(0, 22, 1.25), (22, 22, 1.25), (12, 90, 1.25), (12, 22, 1), (float("nan"), 22, 1.25), (12, 22, float("inf"))],
+)
+def test_limits_that_ask_for_nothing_or_too_much_are_an_error(wrong: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="rest < turn"):
+        ChallengeLimits(*wrong)
+
+
 def test_a_turn_before_it_is_asked_for_counts_nothing() -> None:
     state = run(challenge("left"), *[(26.0, 100.0)] * 4)
     assert state.status == "asking" and state.done == 0 and state.resting
@@ -128,14 +149,15 @@ def test_every_challenge_has_a_turn_and_no_movement_twice() -> None:
     for movements in (1, 2, 3):
         for picks in itertools.product(range(3), repeat=4):
             left = iter(picks)
-            made = begin(0, lambda n, left=left: next(left) % n, movements)
+            made = begin(0, lambda n, left=left: next(left) % n, MOVED, movements)
+            assert made.limits is MOVED
             assert len(made.asked) == len(set(made.asked)) == movements
             assert {"left", "right"} & set(made.asked)
             seen.add(made.asked)
     assert len(seen) == 2 + 6 + 6
     for wrong in (0, 4):
         with pytest.raises(ValueError, match="one to three"):
-            begin(0, lambda n: 0, wrong)
+            begin(0, lambda n: 0, MOVED, wrong)
 
 
 def test_numbers_that_cannot_be_are_an_error() -> None:

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from edge import clock
 from edge.bank.build import content_of, sample_bank
@@ -92,15 +93,17 @@ def _seal(config: Config, bank: str, content: bytes, version: int, name: str) ->
     return name
 
 
-def make_desk_room(folder: Path, size: int = 6, photos: bool = False, **sections: object) -> DeskRoom:
+def make_desk_room(
+    folder: Path, size: int = 6, photos: bool = False, policy: dict[str, Any] = cast.POLICY, **sections: object
+) -> DeskRoom:
     config = make_config(folder, **sections)
     certify_locally(config.paths, "示例学校", "room-1", 1, clock.wall_ms())
     bank_file = seal_sample_bank(config)
     connection = open_room(config.paths.room_db)
     roster = parse_roster(canonical(cast.roster("S-1", clock.wall_ms(), size=size, photos=photos)))
-    policy = parse_policy(canonical(cast.POLICY))
     here = enrolment.load(config.paths)
-    session = take_in(connection, roster, policy, room="room-1", bank_file=bank_file, data_key=here.keys.data)
+    rules = parse_policy(canonical(policy))
+    session = take_in(connection, roster, rules, room="room-1", bank_file=bank_file, data_key=here.keys.data)
     return DeskRoom(config, connection, session)
 
 

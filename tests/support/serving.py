@@ -31,14 +31,15 @@ def write_config(config: Config, folder: Path) -> Path:
     return file
 
 
-def until(condition: Callable[[], Any], seconds: float = 20.0, what: str = "") -> Any:
-    """Wait until `condition` is true and return what it gave; fail loudly after `seconds`."""
+def until(condition: Callable[[], Any], seconds: float = 20.0, what: str = "", every: float = 0.05) -> Any:
+    """Wait until `condition` is true, asked `every` so many seconds, and return what it gave; fail loudly after
+    `seconds`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = condition()
         if found:
             return found
-        time.sleep(0.05)
+        time.sleep(every)
     raise AssertionError(f"not within {seconds} s: {what or condition}")
 
 

@@ -91,7 +91,7 @@ def test_a_turned_head_passes_a_challenge_and_a_turned_print_does_not(
     for which in (yunet, pack):
         picture = portraits["hopper"]
         face = which.detect(picture)[0]
-        state = begin(0, lambda n: 0, 1)
+        state = begin(0, lambda n: 0, which.challenge, 1)
         assert state.asked == ("left",)
         for number, degrees in enumerate([0, 0, 15, 30, 32]):
             state = watch(state, observe([seen_from(face, degrees)], 200 * number))
@@ -104,7 +104,7 @@ def test_a_turned_head_passes_a_challenge_and_a_turned_print_does_not(
         for flat in (away, away[[1, 0, 3, 2]] * [-1, 1] + [columns, 0]):
             turn = cv2.getPerspectiveTransform(corners, flat.astype(np.float32))
             sheet = np.asarray(cv2.warpPerspective(picture, turn, (columns, rows)), np.uint8)
-            state = begin(0, lambda n: 0, 1)
+            state = begin(0, lambda n: 0, which.challenge, 1)
             for number, shown in enumerate([picture, picture, sheet, sheet, sheet]):
                 state = watch(state, observe(which.detect(shown), 200 * number))
             assert state.status == "asking" and state.done == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.domain.liveness import ChallengeLimits
 from edge.errors import ConfigError, ExamroomError, NotFound, Unavailable, VerificationFailed
 from edge.vision import packs
 from edge.vision.manifest import known_packs, manifest_root, read_manifest
@@ -168,6 +169,7 @@ def test_the_version_follows_weights_and_revision(manifests: Path) -> None:
         versions.add(read_manifest("dlib", manifests).version)
     assert len(versions) == 4
     edit(manifests, "accept = 0.50", "accept = 0.49")
+    edit(manifests, "turn = 22", "turn = 25")
     assert read_manifest("dlib", manifests).version in versions
 
 
@@ -180,6 +182,11 @@ def test_the_version_follows_weights_and_revision(manifests: Path) -> None:
         ("refuse = 0.60", ""),
         ("light = [25, 225]", "light = [225, 25]"),
         ("yaw = 28.8", "yaw = 280"),
+        ("rest = 12", "rest = 22"),
+        ("rest = 12", "rest = 0"),
+        ("turn = 22", "turn = 90"),
+        ("nearer = 1.25", "nearer = 1"),
+        ("[challenge]", "[challenge"),
         ("[quality]", "[quality"),
         ('kind = "dlib"', 'kind = "other"'),
         ('name = "dlib"', 'name = "else"'),
@@ -202,6 +209,19 @@ def test_a_wrong_manifest_is_refused(manifests: Path, tmp_path: Path, old: str, 
     assert not (tmp_path / "models").exists()
 
 
+def test_a_wrong_challenge_is_told_and_the_manifests_limits_are_the_packs(models_dir: Path, manifests: Path) -> None:
+    edit(manifests, "turn = 22", "turn = 30.5")
+    assert packs.load("dlib", models_dir, root=manifests).challenge == ChallengeLimits(12, 30.5, 1.25)
+    edit(manifests, "rest = 12", "rest = 40")
+    with pytest.raises(ConfigError, match="rest must be below turn"):
+        read_manifest("dlib", manifests)
+    table = (manifest_root() / "dlib" / "manifest.toml").read_text().partition("[challenge]")[2].partition("[[")[0]
+    file = manifests / "liveness" / "manifest.toml"
+    file.write_text(file.read_text().replace("[[source]]", f"[challenge]{table}[[source]]", 1))
+    with pytest.raises(ConfigError, match=r"\[challenge\] belongs"):
+        read_manifest("liveness", manifests)
+
+
 def test_every_pack_has_a_manifest_and_a_card() -> None:
     assert "dlib" in known_packs()
     for name in known_packs():
@@ -213,6 +233,11 @@ def test_every_pack_has_a_manifest_and_a_card() -> None:
         assert limits is not None
         for limit in limits.model_dump(exclude={"measured_on"}).values():
             assert f"**{limit:g}**" in card
+        assert (manifest.challenge is not None) is manifest.compares
+        if manifest.challenge is not None:
+            moved = manifest.challenge
+            assert all(f"**{limit:g}**" in card for limit in (moved.rest, moved.turn, moved.nearer))
+            assert "not calibrated" in card and moved.measured_on.startswith("Not calibrated")
         assert manifest.licence in card
         if manifest.calibration is not None:
             found = manifest.calibration

@@ -56,7 +56,9 @@ def test_a_pack_cuts_what_it_wants(
     embedder: SfaceEmbedder, shared_models: object, portraits: dict[str, Picture]
 ) -> None:
     detector = YunetDetector((shared_models / "yunet_s_dynamic.onnx").read_bytes())  # type: ignore[operator]
-    pack = FacePack("sface", "0" * 12, Threshold(1.128, 1.128), read_manifest("sface").fit, detector, embedder)
+    manifest = read_manifest("sface")
+    limits = (Threshold(1.128, 1.128), manifest.fit, manifest.challenge_limits)
+    pack = FacePack("sface", "0" * 12, *limits, detector, embedder)
     picture = portraits["hopper"]
     face = pack.detect(picture)[0]
     chip = pack.chip(picture, face)
