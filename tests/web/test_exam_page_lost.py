@@ -98,6 +98,7 @@ def test_minutes_without_network_and_a_reload_lose_nothing(
         first = answer(page, 0)
         page.clock.fast_forward(minutes * MINUTE_MS)
         second = answer(page, 1)
+        until(lambda: len(stored(page)["ops"]) == 2, 10, "it is on the tablet")
         page.reload()
         page.locator("#question").wait_for()
         page.clock.fast_forward(5 * MINUTE_MS)
@@ -135,6 +136,7 @@ def test_a_tablet_whose_clock_jumps_over_a_reload_loses_nothing(
         until(lambda: "/exam/" in cached(page), 15, "the worker keeps the page")
         page.context.set_offline(True)
         given = [answer(page, 0), answer(page, 1)]
+        until(lambda: len(stored(page)["ops"]) == 2, 10, "both are on the tablet")
         page.add_init_script(f"Date.now = ((now) => () => now() + {hours * 3_600_000})(Date.now.bind(Date));")
         page.reload()
         page.locator("#question").wait_for()
