@@ -66,7 +66,7 @@ def lately(connection: sqlite3.Connection) -> tuple[int, int]:
 
 def standing(connection: sqlite3.Connection, state: str) -> list[ClipRow]:
     """In the order they were heard."""
-    return _rows(connection, "WHERE state = ? ORDER BY heard_ms, sha256", state)
+    return _rows(connection, "WHERE state = ? ORDER BY heard_ms, rowid", state)
 
 
 def set_ready(
