@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge import clock
@@ -102,9 +103,11 @@ def by_badge(connection: sqlite3.Connection, badge: str) -> list[Candidate]:
     return _find(connection, "c.badge = ?", badge)
 
 
-def by_document(connection: sqlite3.Connection, document_type: str, document_number: str) -> list[Candidate]:
-    """Everybody with this document, in any session of the room: one person, perhaps in several."""
-    return _find(connection, "p.document_type = ? AND p.document_number = ?", document_type, document_number)
+def by_document(connection: sqlite3.Connection, document_types: Sequence[str], document_number: str) -> list[Candidate]:
+    """Everybody with this document, filed as any of these types, in any session of the room: one person, perhaps in
+    several."""
+    of_types = f"p.document_type IN ({', '.join('?' * len(document_types))})"
+    return _find(connection, f"{of_types} AND p.document_number = ?", *document_types, document_number)
 
 
 def _find(connection: sqlite3.Connection, where: str, *values: object) -> list[Candidate]:
