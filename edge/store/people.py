@@ -56,13 +56,20 @@ def add_person(connection: sqlite3.Connection, name: str, document_type: str, do
 def set_photo(connection: sqlite3.Connection, person: str, sealed: bytes | None) -> None:
     """A new photograph, or none; what was wrong with an earlier one is forgotten with a new one."""
     if sealed is not None:
-        connection.execute("UPDATE people SET face_fault = NULL WHERE id = ?", (person,))
+        connection.execute("UPDATE people SET face_fault = NULL, photo_deaths = 0 WHERE id = ?", (person,))
     connection.execute("UPDATE people SET photo = ? WHERE id = ?", (sealed, person))
 
 
 def set_face_fault(connection: sqlite3.Connection, person: str, reason: str) -> None:
     """Why no template could be made of their photograph: the code of a reason."""
     connection.execute("UPDATE people SET face_fault = ? WHERE id = ?", (reason, person))
+
+
+def count_photo_death(connection: sqlite3.Connection, person: str) -> int:
+    """A process ended while it was at this person's photograph; how many have."""
+    connection.execute("UPDATE people SET photo_deaths = photo_deaths + 1 WHERE id = ?", (person,))
+    row = connection.execute("SELECT photo_deaths FROM people WHERE id = ?", (person,)).fetchone()
+    return 0 if row is None else int(row["photo_deaths"])
 
 
 def photo(connection: sqlite3.Connection, person: str) -> bytes | None:
