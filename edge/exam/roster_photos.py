@@ -1,7 +1,8 @@
 """ID photographs for a roster: out of a zip, or files beside it; whose each is, and everything that is wrong with them.
 
 A file in the zip is somebody's by the roster's column 照片文件, or by a document number, badge or candidate number in
-its name. Nothing is unpacked to disk.
+its name. A short number has to be the whole name, or to stand beside its person's own: cameras and telephones count
+their pictures too. Nothing is unpacked to disk.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import stat
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -30,6 +32,10 @@ _UTF8 = 0x800
 _LOCKED = 0x1
 _NOISE = ("thumbs.db", "desktop.ini", ".ds_store")
 _SHOWN = 80
+_LONG = 10
+"""From so many digits on a number is nobody's by chance: counters have four, days eight."""
+_WORD = r"[0-9A-Za-z\uff10-\uff5a]+"
+"""A document number may have been typed with a wide X."""
 
 Judge = Callable[[bytes], tuple[str, ...]]
 """The reason codes of what keeps a picture from being enrolled; empty when it is fit."""
@@ -151,9 +157,9 @@ def match(people: list[Wanted], pictures: Mapping[str, bytes], needed: bool, pro
     for name in pictures:
         if name in named:
             continue
-        owners = _owners(name, keys, people)
+        owners, loose = _owners(name, keys, people)
         if not owners:
-            problems.add(name[:_SHOWN], "photo_nobody")
+            problems.add(name[:_SHOWN], "photo_number_loose" if loose else "photo_nobody")
         elif len(owners) > 1:
             rows = ", ".join(str(one.row) for one in sorted(owners, key=lambda one: one.row))
             problems.add(name[:_SHOWN], "photo_ambiguous", {"rows": rows})
@@ -210,24 +216,53 @@ def _keys(people: list[Wanted]) -> dict[str, set[int]]:
     return keys
 
 
-def _owners(name: str, keys: Mapping[str, set[int]], people: list[Wanted]) -> list[Wanted]:
-    """Everybody a file's name speaks of: by number, document or badge, and among these by a name if it has one.
+def _owners(name: str, keys: Mapping[str, set[int]], people: list[Wanted]) -> tuple[list[Wanted], bool]:
+    """Everybody a file's name speaks of: by number, document or badge, and among these by a name if it has one; and
+    whether a number stands there that may be a camera's.
 
     A candidate number may be any small number, so it counts where neither document nor badge stands there. What speaks
     of two people is not guessed between.
     """
-    stem = PurePosixPath(name.replace("\\", "/")).stem
-    # a document number may have been typed with a wide X; letters and digits, with what is Chinese between them
-    words = [idcards.tidy(word) for word in re.findall(r"[0-9A-Za-z\uff10-\uff5a]+", stem)]
-    found = {at for word in words for at in keys.get(word, ())}
-    if not found:
+    stem = PurePosixPath(name.replace("\\", "/")).stem.strip()
+    # letters and digits, with what is Chinese between them
+    words = [idcards.tidy(word) for word in re.findall(_WORD, stem)]
+    found = {at for word in words if not _short(word) for at in keys.get(word, ())}
+    numbered = {at for word in words if _short(word) for at in keys.get(word, ())}
+    if not found and not numbered:
         small = (int(word) for word in words if re.fullmatch(r"[0-9]{1,6}", word))
-        found = {at for number in small for at in keys.get(f"#{number}", ())}
+        numbered = {at for number in small for at in keys.get(f"#{number}", ())}
+    if found or re.fullmatch(_WORD, stem):
+        found |= numbered
+    else:
+        found = {at for at in numbered if _says(stem, people[at].name)}
     written = set(re.findall(r"[\u3400-\u9fff·]{2,}", stem))
-    called = {at for at, one in enumerate(people) if one.name in written} if written and found else set()
+    called = {at for at, one in enumerate(people) if one.name in written} if written and found | numbered else set()
     if called and not called & found:
-        found |= called
-    return [people[at] for at in found]
+        found |= called | numbered
+    return [people[at] for at in found], bool(numbered)
+
+
+def _short(word: str) -> bool:
+    return word.isdigit() and len(word) < _LONG
+
+
+def _says(stem: str, name: str) -> bool:
+    """Whether a person's whole name, and no part of a longer one, stands in a file's, however it is divided there."""
+    wanted = "".join(_runs(name))
+    runs, at, edges = _runs(stem), 0, {0}
+    for run in runs:
+        at += len(run)
+        edges.add(at)
+    text, start = "".join(runs), -1
+    while wanted and (start := text.find(wanted, start + 1)) >= 0:
+        if start in edges and start + len(wanted) in edges:
+            return True
+    return False
+
+
+def _runs(text: str) -> list[str]:
+    """What is letters, and what is digits, one after the other."""
+    return re.findall(r"[^\W\d_]+|\d+", unicodedata.normalize("NFKC", text).casefold())
 
 
 def judged(

@@ -235,6 +235,44 @@ def test_photographs_find_their_people(tmp_path: Path) -> None:
     assert taken.photos == {n: jpeg(n) for n in (1, 2, 3, 4)} and not taken.notes
 
 
+def told_of(name: str) -> tuple[list[int], set[str]]:
+    """Whose a file of this name is, and what is told of it."""
+    facts = [
+        (5, "李四", ID(5), None),
+        (7, "John Smith", ID(7), None),
+        (12, "张三", "H01234567", "5001"),
+        (13, "王五", "20260713", None),  # a permit for Taiwan residents
+    ]
+    people = [roster_photos.Wanted(*one, one[0], f"考生 {one[0]}", "", False, False) for one in facts]
+    problems = Problems()
+    owners = roster_photos.match(people, {name: b""}, False, problems)
+    return list(owners), {one.code for one in problems.found if one.where == name}
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("12.jpg", 12), ("0012.JPG", 12), ("班级/ 12 .jpg", 12), ("１２.jpg", 12), ("12张三.jpg", 12),
+     ("张三_012.jpg", 12), ("3班-张三-12 一寸照.jpg", 12), ("20260712_张三_0012.jpg", 12), ("5001.jpg", 12),
+     ("5001 张三.png", 12), ("班_5_H01234567.jpg", 12), ("john_smith-7.jpg", 7), ("20260713.jpg", 13)],
+)  # fmt: skip
+def test_a_short_number_names_somebody_alone_or_beside_their_name(name: str, number: int) -> None:
+    assert told_of(name) == ([number], set())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["IMG_0012.jpg", "DSC_0005.JPG", "photo-12.jpg", "12 (1).jpg", "12-5.jpg", "张三丰12.jpg", "IMG_5001.jpg",
+     "IMG_20260713_101500.jpg", "照片5.jpg", "John 7.jpg", "Johnny Smith 7.jpg"],
+)  # fmt: skip
+def test_a_number_that_may_be_a_cameras_names_nobody(name: str) -> None:
+    assert told_of(name) == ([], {"photo_number_loose"})
+
+
+def test_a_number_beside_another_persons_name_is_nobodys() -> None:
+    assert told_of("李四12.jpg") == ([], {"photo_ambiguous"})
+    assert told_of("DSC00012.jpg") == ([], {"photo_nobody"})
+
+
 def test_everything_wrong_with_photographs(tmp_path: Path) -> None:
     rows = [who(n, 姓名=f"王国{'一二三四五六七八'[n]}") for n in range(1, 8)]
     files = {
