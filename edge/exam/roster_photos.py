@@ -12,7 +12,6 @@ import re
 import stat
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -88,7 +87,7 @@ def read_archive(path: Path, problems: Problems) -> dict[str, bytes]:
                 try:
                     with archive.open(member) as stream:
                         data = stream.read(PHOTO_LIMIT + 1)
-                except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError):
+                except Exception:  # each way of packing has errors of its own, and the names may be damaged too
                     problems.add(name[:_SHOWN], "photos_member_broken")
                     continue
                 total += len(data)
@@ -102,7 +101,9 @@ def read_archive(path: Path, problems: Problems) -> dict[str, bytes]:
                     problems.add(name[:_SHOWN], "photo_name_twice")
                     continue
                 found[name] = data
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except BadInput:
+        raise
+    except Exception as error:  # a broken zip fails in more ways than the module has names for
         raise BadInput("photos_unreadable", file=path.name) from error
     return found
 
@@ -122,7 +123,7 @@ def _name(member: zipfile.ZipInfo) -> str:
 
 def _is_noise(name: str) -> bool:
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    return "__MACOSX" in parts or (bool(parts) and parts[-1].lower() in _NOISE)
+    return "__MACOSX" in parts or (bool(parts) and (parts[-1].lower() in _NOISE or parts[-1].startswith("._")))
 
 
 def _unsafe(member: zipfile.ZipInfo, name: str) -> str | None:

@@ -7,20 +7,27 @@ import csv
 import io
 import json
 import stat
+import tempfile
 import zipfile
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import edge.exam
 from edge.demo import people as cast
 from edge.domain import consents, idcards
 from edge.domain.reasons import REASONS
+from edge.errors import BadInput
 from edge.exam import roster_photos
 from edge.exam.roster_problems import Problems, RosterProblems
 from edge.exam.roster_taking import Source, check
 from edge.exam.roster_xlsx import read_roster
+from support.examples import fuzzed
 
 HEAD = ("序号", "姓名", "证件类型", "证件号码", "卡号", "座位", "同意人脸核验", "告知书版本", "同意日期", "出生日期")
 ID = cast.id_number
@@ -322,6 +329,42 @@ def test_hostile_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(roster_photos, "TOTAL", 10)
     files = archive(tmp_path, {"1.jpg": jpeg()})
     assert ("photos.zip", "photo_total") in problems_of(Source(rows, photos=files))
+
+
+@cache
+def packed(method: int) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as made_zip:
+        for name in ("1.jpg", "张三.jpg"):
+            made_zip.writestr(name, b"a photograph of nobody " * 20)
+    return out.getvalue()
+
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_damaged_photograph_in_a_zip_is_told_by_its_name(tmp_path: Path, method: int) -> None:
+    data = bytearray(packed(method))
+    start = 30 + len("1.jpg") + (9 if method == zipfile.ZIP_LZMA else 0)  # behind the properties of LZMA
+    data[start : start + 12] = b"\xff" * 12
+    (tmp_path / "photos.zip").write_bytes(data)
+    problems = Problems()
+    assert list(roster_photos.read_archive(tmp_path / "photos.zip", problems)) == ["张三.jpg"]
+    assert [(one.where, one.code) for one in problems.found] == [("1.jpg", "photos_member_broken")]
+
+
+@fuzzed
+@given(st.sampled_from(METHODS), st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=6))
+def test_no_bytes_break_the_zip(method: int, changes: list[tuple[int, int]]) -> None:
+    data = bytearray(packed(method))
+    for at, value in changes:
+        data[at % len(data)] = value
+    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        file.write(data)
+        file.flush()
+        with suppress(BadInput):
+            roster_photos.read_archive(Path(file.name), Problems())
 
 
 def test_names_from_a_chinese_windows(tmp_path: Path) -> None:
