@@ -16,6 +16,7 @@ from edge.store import faces, ledger, people
 from edge.store.db import transaction
 from edge.store.meta import get_meta, set_meta
 from edge.trust.roomkeys import DataKey
+from edge.vision.face import NETWORK_ERRORS
 from edge.vision.face_pack import LARGEST_SIDE, FacePack
 from edge.vision.header import picture_size
 from edge.vision.quality import judge
@@ -23,8 +24,11 @@ from edge.vision.template import Template, to_bytes
 
 LARGEST_PIXELS = 50_000_000  # decoded, 150 MB
 DEATHS = 2
-"""So many processes have to end at a photograph before it is blamed: once it may have been the power."""
+"""So many processes have to end at a photograph before it is blamed: once it may have been the power. So many times a
+network, too, or the memory for it."""
 AT_WORK, AT_WORK_COMMAND = "enrolling", "enrolling_by_command"
+_NO_PHOTOGRAPH: tuple[type[Exception], ...] = (cv2.error, MemoryError, RuntimeError, ValueError, *NETWORK_ERRORS)
+"""A file may hold anything behind its header."""
 _RUN = secrets.token_hex(8)
 """This process: what is marked by it is merely under way, or waits for the store."""
 
@@ -55,7 +59,8 @@ def enrol_person(
     """Whether a template was made from this person's photograph, which needs their consent as it stands now.
 
     A photograph without exactly one good face is deleted and said in the ledger: the person enters by the other route.
-    So is one at which two processes have ended: each would at its start. `at_work` is the mark of the process's kind.
+    So is one at which two processes have ended, or a network has failed twice: it would again and again. `at_work` is
+    the mark of the process's kind.
     A photograph or consent that is gone when the template is ready leaves no template: it was withdrawn meanwhile.
     """
     _count_death(connection, at_work)
@@ -69,7 +74,10 @@ def enrol_person(
     except ExamroomError as error:
         with transaction(connection):
             set_meta(connection, at_work, "")
-            _give_up(connection, person, error.code)
+            # where memory or a network failed, the photograph need not be the cause
+            doubtful = isinstance(error.__cause__, (MemoryError, *NETWORK_ERRORS))
+            if not doubtful or people.count_photo_death(connection, person) >= DEATHS:
+                _give_up(connection, person, error.code)
         return False
     except KeyboardInterrupt:  # somebody's wish is not the photograph's fault
         with suppress(ExamroomError), transaction(connection):
@@ -130,5 +138,5 @@ def template_of(pack: FacePack, photograph: bytes) -> Template:
         if codes := judge(bgr, found, pack.fit):
             raise BadInput(codes[0])
         return pack.embed(bgr, found[0])
-    except (cv2.error, MemoryError, RuntimeError, ValueError) as error:  # a file may hold anything behind its header
+    except _NO_PHOTOGRAPH as error:
         raise BadInput("picture_invalid") from error

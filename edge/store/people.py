@@ -66,7 +66,7 @@ def set_face_fault(connection: sqlite3.Connection, person: str, reason: str) -> 
 
 
 def count_photo_death(connection: sqlite3.Connection, person: str) -> int:
-    """A process ended while it was at this person's photograph; how many have."""
+    """A process ended, or its networks failed, at this person's photograph; how often by now."""
     connection.execute("UPDATE people SET photo_deaths = photo_deaths + 1 WHERE id = ?", (person,))
     row = connection.execute("SELECT photo_deaths FROM people WHERE id = ?", (person,)).fetchone()
     return 0 if row is None else int(row["photo_deaths"])

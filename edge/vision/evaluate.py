@@ -18,7 +18,7 @@ import numpy as np
 from edge.domain.faces import FULL_AREA, Evidence, Threshold, decide
 from edge.errors import BadInput, ExamroomError
 from edge.vision import rates
-from edge.vision.face import LARGEST_SIDE, Face, Picture
+from edge.vision.face import LARGEST_SIDE, NETWORK_ERRORS, Face, Picture
 from edge.vision.face_pack import FacePack
 from edge.vision.header import picture_size
 from edge.vision.liveness import Liveness
@@ -32,8 +32,15 @@ PEOPLE = {"bonafide", "live", "real", "genuine", "client"}
 FARS = (1e-2, 1e-3)
 STAGES = ("detect", "landmarks", "embed", "frame")
 LARGEST_PIXELS = 50_000_000  # decoded, 150 MB
-NO_PICTURE = (cv2.error, MemoryError, RuntimeError, ValueError)
-"""What cv2, dlib and onnxruntime raise at pictures of odd shapes."""
+NO_PICTURE: tuple[type[Exception], ...] = (
+    OSError,
+    cv2.error,
+    MemoryError,
+    RuntimeError,
+    ValueError,
+    *NETWORK_ERRORS,
+)
+"""What a file cannot give, and what cv2, dlib and onnxruntime raise at pictures of odd shapes."""
 
 Told = Callable[[int, int], None]
 """Pictures done, pictures in all."""
@@ -66,7 +73,7 @@ def read_picture(path: Path) -> Picture | None:
         if columns * rows > LARGEST_PIXELS or max(columns, rows) > LARGEST_SIDE:
             return None
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except (OSError, *NO_PICTURE):
+    except NO_PICTURE:
         return None
     fits = picture is not None and picture.size > 0 and max(picture.shape) <= LARGEST_SIDE
     return np.asarray(picture, np.uint8) if fits else None

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from edge.checkin import enrol
 from edge.checkin.enrol import enrol_next, enrol_person, template_of
 from edge.checkin.templates import read_template
-from edge.demo.people import ASTRONAUT, HOPPER
+from edge.demo.people import ASTRONAUT, HOPPER, portrait_file
 from edge.errors import BadInput, Unavailable, VerificationFailed
 from edge.exam import consent
 from edge.store import faces, ledger, people
 from edge.store.db import connect, patience, transaction
 from edge.store.meta import get_meta, set_meta
+from edge.vision.face import NETWORK_ERRORS
 from edge.vision.face_pack import FacePack
 from edge.vision.header import picture_size
 from support.examples import fuzzed
@@ -127,6 +128,23 @@ def test_a_new_photograph_begins_anew(desk: DeskRoom, pack: FacePack) -> None:
         people.set_photo(desk.db, first, sealed)
     ended_at(desk, first)
     assert enrol_person(desk.db, pack, key, first) and given_up(desk) == []
+
+
+@pytest.mark.parametrize("kind", [*NETWORK_ERRORS[:2], MemoryError])
+def test_a_network_that_fails_ends_nothing_and_is_tried_once_more(
+    desk: DeskRoom, pack: FacePack, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    def fails(*_: object) -> enrol.Template:
+        raise kind("of the network")
+
+    key, (first, second) = desk.identity.keys.data, persons(desk)
+    with monkeypatch.context() as patch:
+        patch.setattr(pack, "embed", fails)
+        for person in (first, first, second):
+            assert not enrol_person(desk.db, pack, key, person)
+        assert enrol.photo_faults(pack, portrait_file("hopper").read_bytes()) == ("picture_invalid",)
+    assert given_up(desk) == [(first, {"reason": "picture_invalid"})]
+    assert enrol_person(desk.db, pack, key, second)
 
 
 def test_who_stops_the_command_blames_no_photograph(
