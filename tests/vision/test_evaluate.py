@@ -255,21 +255,23 @@ def test_a_machine_that_is_no_room_measures_with_packs_of_the_users_own(
 def test_what_is_missing_or_wrong_is_one_clear_error(
     models_dir: Path, gallery: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     pairs = tmp_path / "pairs.txt"
     pairs.write_text("10\t300\nhopper\t1\nhopper\t1\t2\nhopper\tx\t2\n")
+    (tmp_path / "faces-nobody.svg").symlink_to(tmp_path / "not yet.svg")
     wrong = evaluate(models_dir, tmp_path, "--pairs", pairs, "--images", gallery)
     assert wrong.exit_code == 2 and "2:" in wrong.output and "4:" in wrong.output
+    unknown = evaluate(models_dir, tmp_path, "--pairs", pairs, "--images", gallery, "--pack", "nobody")
+    assert unknown.exit_code == 2 and "dlib" in unknown.output
+    assert not [path.name for path in tmp_path.glob("*.svg") if not path.is_symlink()], "no plot of what was refused"
     assert evaluate(models_dir, tmp_path, "--pairs", pairs).exit_code == 2
     assert evaluate(models_dir, tmp_path).exit_code == 2
     pairs.write_text(pairs_text(False))
     nowhere = ["--pairs", pairs, "--images", gallery, "--plot", tmp_path / "no" / "p.svg"]
     assert evaluate(models_dir, tmp_path, *nowhere).exit_code == 1
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "faces-dlib.svg").mkdir()  # in the way of a plot that nobody asked for
     unplotted = evaluate(models_dir, tmp_path, "--pairs", pairs, "--images", gallery, "--json")
     assert unplotted.exit_code == 0 and json.loads(unplotted.stdout)["plot"] is None
     elsewhere = ["--pairs", pairs, "--images", tmp_path, "--plot", tmp_path / "p.svg"]
     empty = evaluate(models_dir, tmp_path, *elsewhere)
     assert empty.exit_code == 2 and "astronaut/astronaut_0001.jpg" in empty.output and "6" in empty.output
-    unknown = evaluate(models_dir, tmp_path, "--pairs", pairs, "--images", gallery, "--pack", "nobody")
-    assert unknown.exit_code == 2 and "dlib" in unknown.output
