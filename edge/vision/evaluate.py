@@ -226,9 +226,13 @@ def attack_report(
     """
     files: dict[str, list[Path]] = {}
     for place in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if place.is_dir() and not place.name.startswith("."):
+        if place.is_dir() and not _is_noise(place.relative_to(folder)):
             plain = "".join(letter for letter in place.name.casefold() if letter.isalnum())
-            inside = sorted(file for file in place.rglob("*") if file.is_file() and file.suffix.lower() in KINDS)
+            inside = sorted(
+                file
+                for file in place.rglob("*")
+                if file.suffix.lower() in KINDS and not _is_noise(file.relative_to(place)) and file.is_file()
+            )
             files.setdefault(BONAFIDE if plain in PEOPLE else place.name, []).extend(inside)
     if not files.get(BONAFIDE) or not any(files[kind] for kind in files if kind != BONAFIDE):
         raise BadInput("attacks_invalid", folder=folder)
@@ -246,6 +250,11 @@ def attack_report(
                 told(done, total)
     report = rates.attack_rates(scores, liveness.threshold.live, BONAFIDE)
     return {"detector_of": pack.name, "liveness_version": liveness.version, **report, "attack_unreadable": unreadable}
+
+
+def _is_noise(inside: Path) -> bool:
+    """Whether a file or folder is what archives and desktops add of their own: `._1.jpg` is no picture."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in inside.parts)
 
 
 def _live_score(pack: FacePack, liveness: Liveness, path: Path, zone: Zone) -> float | None:

@@ -168,6 +168,14 @@ class AlwaysLive(Liveness):
         return 0.9
 
 
+def test_what_a_macos_archive_adds_is_no_attack(tmp_path: Path) -> None:
+    real = ("live/1.png", "print/1.png", "print/more/2.png")
+    added = ("__MACOSX/print/1.png", ".thumbs/1.png", "live/._1.png", "print/._1.png", "print/__MACOSX/3.png")
+    found = attack_report(AnyFace(), AlwaysLive(), gathered(tmp_path, *real, *added), WHOLE)
+    assert {kind: one["presentations"] for kind, one in found["attacks"].items()} == {"print": 2}
+    assert found["bonafide"]["presentations"] == 1 and found["attack_unreadable"] == []
+
+
 def test_one_picture_that_breaks_a_network_costs_no_other_attack(tmp_path: Path) -> None:
     attacks = gathered(tmp_path, "live/1.png", "print/1.png", "print/2.png")
     found = attack_report(AnyFace(None, *NETWORK_ERRORS[:1]), AlwaysLive(), attacks, WHOLE)
