@@ -31,8 +31,8 @@ _UTF8 = 0x800
 _LOCKED = 0x1
 _NOISE = ("thumbs.db", "desktop.ini", ".ds_store")
 _SHOWN = 80
-_LONG = 10
-"""From so many digits on a number is nobody's by chance: counters have four, days eight."""
+_SHORT = re.compile(r"[0-9]{1,6}|(19|20)[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])")
+"""What may be a camera's counter, time or day, though it is somebody's number or badge as well."""
 _WORD = r"[0-9A-Za-z\uff10-\uff5a]+"
 """A document number may have been typed with a wide X."""
 
@@ -227,8 +227,8 @@ def _owners(name: str, keys: Mapping[str, set[int]], people: list[Wanted]) -> tu
     stem = PurePosixPath(name.replace("\\", "/")).stem.strip()
     # letters and digits, with what is Chinese between them
     words = [idcards.tidy(word) for word in re.findall(_WORD, stem)]
-    found = {at for word in words if not _short(word) for at in keys.get(word, ())}
-    numbered = {at for word in words if _short(word) for at in keys.get(word, ())}
+    found = {at for word in words if not _SHORT.fullmatch(word) for at in keys.get(word, ())}
+    numbered = {at for word in words if _SHORT.fullmatch(word) for at in keys.get(word, ())}
     if not found and not numbered:
         small = (int(word) for word in words if re.fullmatch(r"[0-9]{1,6}", word))
         numbered = {at for number in small for at in keys.get(f"#{number}", ())}
@@ -241,10 +241,6 @@ def _owners(name: str, keys: Mapping[str, set[int]], people: list[Wanted]) -> tu
     if called and not called & found:
         found |= called | numbered
     return [people[at] for at in found], bool(numbered)
-
-
-def _short(word: str) -> bool:
-    return word.isdigit() and len(word) < _LONG
 
 
 def _says(stem: str, name: str) -> bool:

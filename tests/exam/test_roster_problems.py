@@ -246,7 +246,7 @@ def told_of(name: str) -> tuple[list[int], set[str]]:
     """Whose a file of this name is, and what is told of it."""
     facts = [
         (5, "李四", ID(5), None),
-        (7, "John Smith", ID(7), None),
+        (7, "John Smith", ID(7), "70000007"),
         (12, "张三", "H01234567", "5001"),
         (13, "王五", "20260713", None),  # a permit for Taiwan residents
     ]
@@ -260,7 +260,8 @@ def told_of(name: str) -> tuple[list[int], set[str]]:
     ("name", "number"),
     [("12.jpg", 12), ("0012.JPG", 12), ("班级/ 12 .jpg", 12), ("１２.jpg", 12), ("12张三.jpg", 12),
      ("张三_012.jpg", 12), ("3班-张三-12 一寸照.jpg", 12), ("20260712_张三_0012.jpg", 12), ("5001.jpg", 12),
-     ("5001 张三.png", 12), ("班_5_H01234567.jpg", 12), ("john_smith-7.jpg", 7), ("20260713.jpg", 13)],
+     ("5001 张三.png", 12), ("班_5_H01234567.jpg", 12), ("john_smith-7.jpg", 7),
+     ("IMG_70000007.jpg", 7), ("20260713.jpg", 13)],
 )  # fmt: skip
 def test_a_short_number_names_somebody_alone_or_beside_their_name(name: str, number: int) -> None:
     assert told_of(name) == ([number], set())
