@@ -14,6 +14,10 @@ from edge.hardware.badge import Tap
 from edge.store import people
 from edge.trust.ticket import TicketTrust
 
+ON_CARDS = ("resident-id", "hmt-residence")
+"""The documents whose cards the reader reads: a residence permit of Hong Kong, Macao and Taiwan is laid out like a
+citizen's."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -29,7 +33,7 @@ class Found:
 def whose(connection: sqlite3.Connection, tap: Tap, tickets: TicketTrust | None) -> Found:
     """Look up what was shown. A name that is not the roster's is the proctor's to judge, who sees card and person."""
     if tap.card is not None:
-        everybody = people.by_document(connection, "resident-id", tap.card.number)
+        everybody = people.by_document(connection, ON_CARDS, tap.card.number)
         who = of_several(connection, everybody)
         if who is not None and _plain(who.name) != _plain(tap.card.name):
             return Found("card", who, refusal=Decision("waiting", "idcard_name", "manual"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from contextlib import suppress
 
 import cv2
 import numpy as np
@@ -15,13 +16,19 @@ from edge.store import faces, ledger, people
 from edge.store.db import transaction
 from edge.store.meta import get_meta, set_meta
 from edge.trust.roomkeys import DataKey
+from edge.vision.face import NETWORK_ERRORS
 from edge.vision.face_pack import LARGEST_SIDE, FacePack
 from edge.vision.header import picture_size
 from edge.vision.quality import judge
 from edge.vision.template import Template, to_bytes
 
 LARGEST_PIXELS = 50_000_000  # decoded, 150 MB
+DEATHS = 2
+"""So many processes have to end at a photograph before it is blamed: once it may have been the power. So many times a
+network, too, or the memory for it."""
 AT_WORK, AT_WORK_COMMAND = "enrolling", "enrolling_by_command"
+_NO_PHOTOGRAPH: tuple[type[Exception], ...] = (cv2.error, MemoryError, RuntimeError, ValueError, *NETWORK_ERRORS)
+"""A file may hold anything behind its header."""
 _RUN = secrets.token_hex(8)
 """This process: what is marked by it is merely under way, or waits for the store."""
 
@@ -31,6 +38,7 @@ def enrol_next(connection: sqlite3.Connection, pack: FacePack, key: DataKey) -> 
 
     One at a call, since each takes a good part of a second and the door is deaf meanwhile.
     """
+    _count_death(connection, AT_WORK)
     waiting = faces.awaiting_template(connection, pack.name, pack.version)
     if waiting:
         enrol_person(connection, pack, key, waiting[0])
@@ -51,21 +59,30 @@ def enrol_person(
     """Whether a template was made from this person's photograph, which needs their consent as it stands now.
 
     A photograph without exactly one good face is deleted and said in the ledger: the person enters by the other route.
-    So is one at which this process died before: it would at every start. `at_work` is the mark of the process's kind.
+    So is one at which two processes have ended, or a network has failed twice: it would again and again. `at_work` is
+    the mark of the process's kind.
     A photograph or consent that is gone when the template is ready leaves no template: it was withdrawn meanwhile.
     """
+    _count_death(connection, at_work)
     sealed = people.photo(connection, person)
     if sealed is None or not people.consent(connection, person, ONE_TO_ONE):
-        return False
-    if _died_at(connection, at_work) == person:
         return False
     with transaction(connection):
         set_meta(connection, at_work, f"{_RUN} {person}")
     try:
         template = template_of(pack, key.decrypt(sealed, person.encode()))
     except ExamroomError as error:
-        _failed(connection, person, error.code, at_work)
+        with transaction(connection):
+            set_meta(connection, at_work, "")
+            # where memory or a network failed, the photograph need not be the cause
+            doubtful = isinstance(error.__cause__, (MemoryError, *NETWORK_ERRORS))
+            if not doubtful or people.count_photo_death(connection, person) >= DEATHS:
+                _give_up(connection, person, error.code)
         return False
+    except KeyboardInterrupt:  # somebody's wish is not the photograph's fault
+        with suppress(ExamroomError), transaction(connection):
+            set_meta(connection, at_work, "")
+        raise
     with transaction(connection):
         set_meta(connection, at_work, "")
         if people.photo(connection, person) != sealed or not people.consent(connection, person, ONE_TO_ONE):
@@ -77,24 +94,25 @@ def enrol_person(
     return True
 
 
-def _died_at(connection: sqlite3.Connection, at_work: str) -> str | None:
-    """Whose photograph an earlier process was at when it ended, now counted as failed."""
+def _count_death(connection: sqlite3.Connection, at_work: str) -> None:
+    """Where an earlier process ended while it was at somebody's photograph, count that, and at last give it up."""
     run, _, person = (get_meta(connection, at_work) or "").partition(" ")
     if run in ("", _RUN):
-        return None
-    _failed(connection, person, "picture_invalid", at_work)
-    return person
-
-
-def _failed(connection: sqlite3.Connection, person: str, reason: str, at_work: str) -> None:
+        return
     with transaction(connection):
         set_meta(connection, at_work, "")
-        if people.photo(connection, person) is None:
-            return
-        people.set_face_fault(connection, person, reason)
-        ledger.append(connection, "enrolment_failed", {"reason": reason}, subject=person)
-        if (proof := faces.delete_faces(connection, [person], stills=False)) is not None:
-            ledger.append(connection, "face_data_deleted", proof | {"why": "unfit"}, subject=person)
+        if people.count_photo_death(connection, person) >= DEATHS:
+            _give_up(connection, person, "picture_invalid")
+
+
+def _give_up(connection: sqlite3.Connection, person: str, reason: str) -> None:
+    """Delete a photograph that makes no template and say so; in the caller's transaction."""
+    if people.photo(connection, person) is None:
+        return
+    people.set_face_fault(connection, person, reason)
+    ledger.append(connection, "enrolment_failed", {"reason": reason}, subject=person)
+    if (proof := faces.delete_faces(connection, [person], stills=False)) is not None:
+        ledger.append(connection, "face_data_deleted", proof | {"why": "unfit"}, subject=person)
 
 
 def photo_faults(pack: FacePack, photograph: bytes) -> tuple[str, ...]:
@@ -120,5 +138,5 @@ def template_of(pack: FacePack, photograph: bytes) -> Template:
         if codes := judge(bgr, found, pack.fit):
             raise BadInput(codes[0])
         return pack.embed(bgr, found[0])
-    except (cv2.error, MemoryError, RuntimeError, ValueError) as error:  # a file may hold anything behind its header
+    except _NO_PHOTOGRAPH as error:
         raise BadInput("picture_invalid") from error

@@ -1,7 +1,8 @@
 """ID photographs for a roster: out of a zip, or files beside it; whose each is, and everything that is wrong with them.
 
 A file in the zip is somebody's by the roster's column 照片文件, or by a document number, badge or candidate number in
-its name. Nothing is unpacked to disk.
+its name. A short number has to be the whole name, or to stand beside its person's own: cameras and telephones count
+their pictures too. Nothing is unpacked to disk.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import re
 import stat
+import unicodedata
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -30,6 +31,10 @@ _UTF8 = 0x800
 _LOCKED = 0x1
 _NOISE = ("thumbs.db", "desktop.ini", ".ds_store")
 _SHOWN = 80
+_SHORT = re.compile(r"[0-9]{1,6}|(19|20)[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])")
+"""What may be a camera's counter, time or day, though it is somebody's number or badge as well."""
+_WORD = r"[0-9A-Za-z\uff10-\uff5a]+"
+"""A document number may have been typed with a wide X."""
 
 Judge = Callable[[bytes], tuple[str, ...]]
 """The reason codes of what keeps a picture from being enrolled; empty when it is fit."""
@@ -82,7 +87,7 @@ def read_archive(path: Path, problems: Problems) -> dict[str, bytes]:
                 try:
                     with archive.open(member) as stream:
                         data = stream.read(PHOTO_LIMIT + 1)
-                except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError):
+                except Exception:  # each way of packing has errors of its own, and the names may be damaged too
                     problems.add(name[:_SHOWN], "photos_member_broken")
                     continue
                 total += len(data)
@@ -96,7 +101,9 @@ def read_archive(path: Path, problems: Problems) -> dict[str, bytes]:
                     problems.add(name[:_SHOWN], "photo_name_twice")
                     continue
                 found[name] = data
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except BadInput:
+        raise
+    except Exception as error:  # a broken zip fails in more ways than the module has names for
         raise BadInput("photos_unreadable", file=path.name) from error
     return found
 
@@ -116,7 +123,7 @@ def _name(member: zipfile.ZipInfo) -> str:
 
 def _is_noise(name: str) -> bool:
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    return "__MACOSX" in parts or (bool(parts) and parts[-1].lower() in _NOISE)
+    return "__MACOSX" in parts or (bool(parts) and (parts[-1].lower() in _NOISE or parts[-1].startswith("._")))
 
 
 def _unsafe(member: zipfile.ZipInfo, name: str) -> str | None:
@@ -151,9 +158,9 @@ def match(people: list[Wanted], pictures: Mapping[str, bytes], needed: bool, pro
     for name in pictures:
         if name in named:
             continue
-        owners = _owners(name, keys, people)
+        owners, loose = _owners(name, keys, people)
         if not owners:
-            problems.add(name[:_SHOWN], "photo_nobody")
+            problems.add(name[:_SHOWN], "photo_number_loose" if loose else "photo_nobody")
         elif len(owners) > 1:
             rows = ", ".join(str(one.row) for one in sorted(owners, key=lambda one: one.row))
             problems.add(name[:_SHOWN], "photo_ambiguous", {"rows": rows})
@@ -210,24 +217,49 @@ def _keys(people: list[Wanted]) -> dict[str, set[int]]:
     return keys
 
 
-def _owners(name: str, keys: Mapping[str, set[int]], people: list[Wanted]) -> list[Wanted]:
-    """Everybody a file's name speaks of: by number, document or badge, and among these by a name if it has one.
+def _owners(name: str, keys: Mapping[str, set[int]], people: list[Wanted]) -> tuple[list[Wanted], bool]:
+    """Everybody a file's name speaks of: by number, document or badge, and among these by a name if it has one; and
+    whether a number stands there that may be a camera's.
 
     A candidate number may be any small number, so it counts where neither document nor badge stands there. What speaks
     of two people is not guessed between.
     """
-    stem = PurePosixPath(name.replace("\\", "/")).stem
-    # a document number may have been typed with a wide X; letters and digits, with what is Chinese between them
-    words = [idcards.tidy(word) for word in re.findall(r"[0-9A-Za-z\uff10-\uff5a]+", stem)]
-    found = {at for word in words for at in keys.get(word, ())}
-    if not found:
+    stem = PurePosixPath(name.replace("\\", "/")).stem.strip()
+    # letters and digits, with what is Chinese between them
+    words = [idcards.tidy(word) for word in re.findall(_WORD, stem)]
+    found = {at for word in words if not _SHORT.fullmatch(word) for at in keys.get(word, ())}
+    numbered = {at for word in words if _SHORT.fullmatch(word) for at in keys.get(word, ())}
+    if not found and not numbered:
         small = (int(word) for word in words if re.fullmatch(r"[0-9]{1,6}", word))
-        found = {at for number in small for at in keys.get(f"#{number}", ())}
+        numbered = {at for number in small for at in keys.get(f"#{number}", ())}
+    if found or re.fullmatch(_WORD, stem):
+        found |= numbered
+    else:
+        found = {at for at in numbered if _says(stem, people[at].name)}
     written = set(re.findall(r"[\u3400-\u9fff·]{2,}", stem))
-    called = {at for at, one in enumerate(people) if one.name in written} if written and found else set()
+    called = {at for at, one in enumerate(people) if one.name in written} if written and found | numbered else set()
     if called and not called & found:
-        found |= called
-    return [people[at] for at in found]
+        found |= called | numbered
+    return [people[at] for at in found], bool(numbered)
+
+
+def _says(stem: str, name: str) -> bool:
+    """Whether a person's whole name, and no part of a longer one, stands in a file's, however it is divided there."""
+    wanted = "".join(_runs(name))
+    runs, at, edges = _runs(stem), 0, {0}
+    for run in runs:
+        at += len(run)
+        edges.add(at)
+    text, start = "".join(runs), -1
+    while wanted and (start := text.find(wanted, start + 1)) >= 0:
+        if start in edges and start + len(wanted) in edges:
+            return True
+    return False
+
+
+def _runs(text: str) -> list[str]:
+    """What is letters, and what is digits, one after the other."""
+    return re.findall(r"[^\W\d_]+|\d+", unicodedata.normalize("NFKC", text).casefold())
 
 
 def judged(

@@ -21,11 +21,12 @@ _LOG_MARK = "deleted_in_log"
 
 
 def awaiting_template(connection: sqlite3.Connection, pack: str, version: str) -> list[str]:
-    """People who consented under the notice of now, have a photograph and lack a template of this pack and version."""
+    """People who consented under the notice of now, have a photograph and lack a template of this pack and version.
+    Last those at whose photograph a process has ended: if it does again, everybody else has their template."""
     rows = connection.execute(
         "SELECT p.id FROM people p JOIN consents k ON k.person_id = p.id AND k.purpose = ? AND k.given = 1"
         " AND k.notice = ? LEFT JOIN templates t ON t.person_id = p.id AND t.pack = ? AND t.pack_version = ?"
-        " WHERE p.photo IS NOT NULL AND t.person_id IS NULL",
+        " WHERE p.photo IS NOT NULL AND t.person_id IS NULL ORDER BY p.photo_deaths, p.rowid",
         (consents.ONE_TO_ONE, consents.VERSION, pack, version),
     )
     return [row["id"] for row in rows]

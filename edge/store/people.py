@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge import clock
@@ -55,13 +56,20 @@ def add_person(connection: sqlite3.Connection, name: str, document_type: str, do
 def set_photo(connection: sqlite3.Connection, person: str, sealed: bytes | None) -> None:
     """A new photograph, or none; what was wrong with an earlier one is forgotten with a new one."""
     if sealed is not None:
-        connection.execute("UPDATE people SET face_fault = NULL WHERE id = ?", (person,))
+        connection.execute("UPDATE people SET face_fault = NULL, photo_deaths = 0 WHERE id = ?", (person,))
     connection.execute("UPDATE people SET photo = ? WHERE id = ?", (sealed, person))
 
 
 def set_face_fault(connection: sqlite3.Connection, person: str, reason: str) -> None:
     """Why no template could be made of their photograph: the code of a reason."""
     connection.execute("UPDATE people SET face_fault = ? WHERE id = ?", (reason, person))
+
+
+def count_photo_death(connection: sqlite3.Connection, person: str) -> int:
+    """A process ended, or its networks failed, at this person's photograph; how often by now."""
+    connection.execute("UPDATE people SET photo_deaths = photo_deaths + 1 WHERE id = ?", (person,))
+    row = connection.execute("SELECT photo_deaths FROM people WHERE id = ?", (person,)).fetchone()
+    return 0 if row is None else int(row["photo_deaths"])
 
 
 def photo(connection: sqlite3.Connection, person: str) -> bytes | None:
@@ -102,9 +110,11 @@ def by_badge(connection: sqlite3.Connection, badge: str) -> list[Candidate]:
     return _find(connection, "c.badge = ?", badge)
 
 
-def by_document(connection: sqlite3.Connection, document_type: str, document_number: str) -> list[Candidate]:
-    """Everybody with this document, in any session of the room: one person, perhaps in several."""
-    return _find(connection, "p.document_type = ? AND p.document_number = ?", document_type, document_number)
+def by_document(connection: sqlite3.Connection, document_types: Sequence[str], document_number: str) -> list[Candidate]:
+    """Everybody with this document, filed as any of these types, in any session of the room: one person, perhaps in
+    several."""
+    of_types = f"p.document_type IN ({', '.join('?' * len(document_types))})"
+    return _find(connection, f"{of_types} AND p.document_number = ?", *document_types, document_number)
 
 
 def _find(connection: sqlite3.Connection, where: str, *values: object) -> list[Candidate]:

@@ -417,4 +417,8 @@ CREATE INDEX ledger_deleted ON ledger (json_extract(CAST(entry AS TEXT), '$.body
 ALTER TABLE clip_requests ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE clip_requests ADD COLUMN next_ms INTEGER NOT NULL DEFAULT 0
 """,
+    # how often a process ended, or its networks failed, at the photograph
+    "m057_photo_deaths": """
+ALTER TABLE people ADD COLUMN photo_deaths INTEGER NOT NULL DEFAULT 0
+""",
 }

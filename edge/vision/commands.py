@@ -199,12 +199,16 @@ def _said(value: Any) -> str:
 
 
 def _save(path: Path, text: str | None) -> None:
-    """Write the plot; None: see whether it can be written."""
+    """Write the plot; None: see whether it can be written, and leave nothing that was not there."""
     try:
-        if text is None:
-            path.open("a").close()
-        else:
+        if text is not None:
             path.write_text(text, encoding="utf-8")
+            return
+        place = path.resolve()  # where a link leads, which may not be there yet
+        new = not place.exists()
+        place.open("a").close()
+        if new:
+            place.unlink()
     except OSError as error:
         raise Unavailable("evaluate_plot", path=path, detail=error.strerror or error) from error
 

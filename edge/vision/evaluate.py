@@ -18,7 +18,7 @@ import numpy as np
 from edge.domain.faces import FULL_AREA, Evidence, Threshold, decide
 from edge.errors import BadInput, ExamroomError
 from edge.vision import rates
-from edge.vision.face import LARGEST_SIDE, Face, Picture
+from edge.vision.face import LARGEST_SIDE, NETWORK_ERRORS, Face, Picture
 from edge.vision.face_pack import FacePack
 from edge.vision.header import picture_size
 from edge.vision.liveness import Liveness
@@ -32,8 +32,15 @@ PEOPLE = {"bonafide", "live", "real", "genuine", "client"}
 FARS = (1e-2, 1e-3)
 STAGES = ("detect", "landmarks", "embed", "frame")
 LARGEST_PIXELS = 50_000_000  # decoded, 150 MB
-NO_PICTURE = (cv2.error, MemoryError, RuntimeError, ValueError)
-"""What cv2, dlib and onnxruntime raise at pictures of odd shapes."""
+NO_PICTURE: tuple[type[Exception], ...] = (
+    OSError,
+    cv2.error,
+    MemoryError,
+    RuntimeError,
+    ValueError,
+    *NETWORK_ERRORS,
+)
+"""What a file cannot give, and what cv2, dlib and onnxruntime raise at pictures of odd shapes."""
 
 Told = Callable[[int, int], None]
 """Pictures done, pictures in all."""
@@ -66,7 +73,7 @@ def read_picture(path: Path) -> Picture | None:
         if columns * rows > LARGEST_PIXELS or max(columns, rows) > LARGEST_SIDE:
             return None
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except (OSError, *NO_PICTURE):
+    except NO_PICTURE:
         return None
     fits = picture is not None and picture.size > 0 and max(picture.shape) <= LARGEST_SIDE
     return np.asarray(picture, np.uint8) if fits else None
@@ -219,9 +226,13 @@ def attack_report(
     """
     files: dict[str, list[Path]] = {}
     for place in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if place.is_dir() and not place.name.startswith("."):
+        if place.is_dir() and not _is_noise(place.relative_to(folder)):
             plain = "".join(letter for letter in place.name.casefold() if letter.isalnum())
-            inside = sorted(file for file in place.rglob("*") if file.is_file() and file.suffix.lower() in KINDS)
+            inside = sorted(
+                file
+                for file in place.rglob("*")
+                if file.suffix.lower() in KINDS and not _is_noise(file.relative_to(place)) and file.is_file()
+            )
             files.setdefault(BONAFIDE if plain in PEOPLE else place.name, []).extend(inside)
     if not files.get(BONAFIDE) or not any(files[kind] for kind in files if kind != BONAFIDE):
         raise BadInput("attacks_invalid", folder=folder)
@@ -239,6 +250,11 @@ def attack_report(
                 told(done, total)
     report = rates.attack_rates(scores, liveness.threshold.live, BONAFIDE)
     return {"detector_of": pack.name, "liveness_version": liveness.version, **report, "attack_unreadable": unreadable}
+
+
+def _is_noise(inside: Path) -> bool:
+    """Whether a file or folder is what archives and desktops add of their own: `._1.jpg` is no picture."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in inside.parts)
 
 
 def _live_score(pack: FacePack, liveness: Liveness, path: Path, zone: Zone) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state
 
 from edge.errors import BadInput
 
@@ -16,6 +17,10 @@ Picture = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
 
 LARGEST_SIDE = 8192
+NETWORK_ERRORS: tuple[type[Exception], ...] = tuple(
+    kind for kind in vars(onnxruntime_pybind11_state).values() if isinstance(kind, type) and issubclass(kind, Exception)
+)
+"""What a network raises that fails while it runs: onnxruntime's own classes, each straight from Exception."""
 # Of the chips that the landmarks' places below are given in.
 CHIP = 150
 

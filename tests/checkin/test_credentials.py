@@ -10,6 +10,7 @@ import pytest
 
 from edge import clock
 from edge.checkin.door import Door
+from edge.domain import sdt
 from edge.domain.badges import Strength
 from edge.domain.idcard import IdCard
 from edge.domain.reasons import REASONS
@@ -21,6 +22,7 @@ from edge.store import admissions, checkins, ledger, people, sessions
 from edge.trust.revoked import Revoked, sign_revoked
 from edge.trust.signer import Ed25519Signer
 from edge.trust.ticket import TICKETS, Ticket, TicketTrust, issue
+from support import id_reader
 from support.rooms import DeskRoom, make_desk_room
 
 from .conftest import TestReader
@@ -72,6 +74,20 @@ def test_an_id_card_finds_its_person_and_leaves_no_trace(step: Doorstep, caplog:
     assert step.who(3).state == "waiting"
     entries = b"".join(bytes(row["entry"]) for row in step.desk.db.execute("SELECT entry FROM ledger"))
     assert who.document_number.encode() not in entries and who.document_number not in caplog.text
+
+
+@pytest.mark.parametrize("filed", ["hmt-residence", "resident-id"])
+def test_a_residence_card_of_hong_kong_macao_and_taiwan_finds_its_person(step: Doorstep, filed: str) -> None:
+    """Whether the roster calls it by its own name or by that of a citizen's card."""
+    who, number = step.who(3), id_reader.number("83000019910305001")
+    step.desk.db.execute(
+        "UPDATE people SET document_type = ?, document_number = ? WHERE id = ?", (filed, number, who.person)
+    )
+    (frame,) = sdt.SdtDecoder().feed(id_reader.answer(id_reader.block(who.name, number, kind="J")))
+    assert step.tap(card=sdt.card_in(frame.data)) == "no_template"
+    assert step.who(3).state == "waiting"
+    step.desk.db.execute("UPDATE people SET document_type = 'taiwan-permit' WHERE id = ?", (who.person,))
+    assert step.tap(card=sdt.card_in(frame.data)) == "idcard_unknown", "another kind of document has other numbers"
 
 
 def test_an_id_card_that_does_not_fit_the_list(step: Doorstep) -> None:

@@ -1,4 +1,4 @@
-"""Photographs into templates: one at a time; none that its header rules out, none that ended the process once."""
+"""Photographs into templates: one at a time; none that its header rules out, none that ended processes twice."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from edge.checkin import enrol
 from edge.checkin.enrol import enrol_next, enrol_person, template_of
 from edge.checkin.templates import read_template
-from edge.demo.people import ASTRONAUT, HOPPER
+from edge.demo.people import ASTRONAUT, HOPPER, portrait_file
 from edge.errors import BadInput, Unavailable, VerificationFailed
 from edge.exam import consent
-from edge.store import ledger, people
+from edge.store import faces, ledger, people
 from edge.store.db import connect, patience, transaction
-from edge.store.meta import set_meta
+from edge.store.meta import get_meta, set_meta
+from edge.vision.face import NETWORK_ERRORS
 from edge.vision.face_pack import FacePack
 from edge.vision.header import picture_size
 from support.examples import fuzzed
@@ -87,16 +88,75 @@ def test_a_photograph_is_taken_at_a_time(desk: DeskRoom, pack: FacePack) -> None
     assert len(templates(desk, pack)) == 2
 
 
-def test_a_photograph_that_ended_the_process_is_not_met_again(desk: DeskRoom, pack: FacePack) -> None:
-    key, (first, second) = desk.identity.keys.data, persons(desk)
+def ended_at(desk: DeskRoom, person: str, at_work: str = enrol.AT_WORK) -> None:
+    """As a process leaves the store that is killed, or loses its power, while it is at somebody's photograph."""
     with transaction(desk.db):
-        set_meta(desk.db, enrol.AT_WORK, f"another-run {first}")
+        set_meta(desk.db, at_work, f"another-run {person}")
+
+
+def given_up(desk: DeskRoom) -> list[tuple[str | None, dict[str, object]]]:
+    return [(e.subject, e.body) for e in ledger.entries(desk.db, kinds=("enrolment_failed",))]
+
+
+def test_a_power_cut_costs_nobody_their_photograph(desk: DeskRoom, pack: FacePack) -> None:
+    """Whoever the process was at comes last, and is enrolled."""
+    key = desk.identity.keys.data
+    first, second = faces.awaiting_template(desk.db, pack.name, pack.version)
+    ended_at(desk, first)
+    assert enrol_next(desk.db, pack, key)
+    assert templates(desk, pack) == [second] and people.photo(desk.db, first) is not None
+    assert not enrol_next(desk.db, pack, key)
+    assert set(templates(desk, pack)) == {first, second} and given_up(desk) == []
+
+
+def test_a_photograph_that_ended_the_process_twice_is_not_met_again(desk: DeskRoom, pack: FacePack) -> None:
+    key, (first, second) = desk.identity.keys.data, persons(desk)
+    ended_at(desk, first)
     assert enrol_person(desk.db, pack, key, second)
-    assert not enrol_person(desk.db, pack, key, first)
+    ended_at(desk, first, enrol.AT_WORK_COMMAND)
+    assert not enrol_person(desk.db, pack, key, first, enrol.AT_WORK_COMMAND)
     assert people.photo(desk.db, first) is None
-    assert [(e.subject, e.body) for e in ledger.entries(desk.db, kinds=("enrolment_failed",))] == [
-        (first, {"reason": "picture_invalid"})
-    ]
+    assert given_up(desk) == [(first, {"reason": "picture_invalid"})]
+
+
+def test_a_new_photograph_begins_anew(desk: DeskRoom, pack: FacePack) -> None:
+    key, (first, _) = desk.identity.keys.data, persons(desk)
+    sealed = people.photo(desk.db, first)
+    ended_at(desk, first)
+    enrol_next(desk.db, pack, key)
+    with transaction(desk.db):
+        people.set_photo(desk.db, first, sealed)
+    ended_at(desk, first)
+    assert enrol_person(desk.db, pack, key, first) and given_up(desk) == []
+
+
+@pytest.mark.parametrize("kind", [*NETWORK_ERRORS[:2], MemoryError])
+def test_a_network_that_fails_ends_nothing_and_is_tried_once_more(
+    desk: DeskRoom, pack: FacePack, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    def fails(*_: object) -> enrol.Template:
+        raise kind("of the network")
+
+    key, (first, second) = desk.identity.keys.data, persons(desk)
+    with monkeypatch.context() as patch:
+        patch.setattr(pack, "embed", fails)
+        for person in (first, first, second):
+            assert not enrol_person(desk.db, pack, key, person)
+        assert enrol.photo_faults(pack, portrait_file("hopper").read_bytes()) == ("picture_invalid",)
+    assert given_up(desk) == [(first, {"reason": "picture_invalid"})]
+    assert enrol_person(desk.db, pack, key, second)
+
+
+def test_who_stops_the_command_blames_no_photograph(
+    desk: DeskRoom, pack: FacePack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> enrol.Template:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(enrol, "template_of", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        enrol_person(desk.db, pack, desk.identity.keys.data, persons(desk)[0])
+    assert get_meta(desk.db, enrol.AT_WORK) == ""
 
 
 def test_a_store_held_after_the_look_costs_nobody_their_photograph(

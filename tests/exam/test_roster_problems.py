@@ -7,20 +7,27 @@ import csv
 import io
 import json
 import stat
+import tempfile
 import zipfile
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import edge.exam
 from edge.demo import people as cast
 from edge.domain import consents, idcards
 from edge.domain.reasons import REASONS
+from edge.errors import BadInput
 from edge.exam import roster_photos
 from edge.exam.roster_problems import Problems, RosterProblems
 from edge.exam.roster_taking import Source, check
 from edge.exam.roster_xlsx import read_roster
+from support.examples import fuzzed
 
 HEAD = ("序号", "姓名", "证件类型", "证件号码", "卡号", "座位", "同意人脸核验", "告知书版本", "同意日期", "出生日期")
 ID = cast.id_number
@@ -235,6 +242,45 @@ def test_photographs_find_their_people(tmp_path: Path) -> None:
     assert taken.photos == {n: jpeg(n) for n in (1, 2, 3, 4)} and not taken.notes
 
 
+def told_of(name: str) -> tuple[list[int], set[str]]:
+    """Whose a file of this name is, and what is told of it."""
+    facts = [
+        (5, "李四", ID(5), None),
+        (7, "John Smith", ID(7), "70000007"),
+        (12, "张三", "H01234567", "5001"),
+        (13, "王五", "20260713", None),  # a permit for Taiwan residents
+    ]
+    people = [roster_photos.Wanted(*one, one[0], f"考生 {one[0]}", "", False, False) for one in facts]
+    problems = Problems()
+    owners = roster_photos.match(people, {name: b""}, False, problems)
+    return list(owners), {one.code for one in problems.found if one.where == name}
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("12.jpg", 12), ("0012.JPG", 12), ("班级/ 12 .jpg", 12), ("１２.jpg", 12), ("12张三.jpg", 12),
+     ("张三_012.jpg", 12), ("3班-张三-12 一寸照.jpg", 12), ("20260712_张三_0012.jpg", 12), ("5001.jpg", 12),
+     ("5001 张三.png", 12), ("班_5_H01234567.jpg", 12), ("john_smith-7.jpg", 7),
+     ("IMG_70000007.jpg", 7), ("20260713.jpg", 13)],
+)  # fmt: skip
+def test_a_short_number_names_somebody_alone_or_beside_their_name(name: str, number: int) -> None:
+    assert told_of(name) == ([number], set())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["IMG_0012.jpg", "DSC_0005.JPG", "photo-12.jpg", "12 (1).jpg", "12-5.jpg", "张三丰12.jpg", "IMG_5001.jpg",
+     "IMG_20260713_101500.jpg", "照片5.jpg", "John 7.jpg", "Johnny Smith 7.jpg"],
+)  # fmt: skip
+def test_a_number_that_may_be_a_cameras_names_nobody(name: str) -> None:
+    assert told_of(name) == ([], {"photo_number_loose"})
+
+
+def test_a_number_beside_another_persons_name_is_nobodys() -> None:
+    assert told_of("李四12.jpg") == ([], {"photo_ambiguous"})
+    assert told_of("DSC00012.jpg") == ([], {"photo_nobody"})
+
+
 def test_everything_wrong_with_photographs(tmp_path: Path) -> None:
     rows = [who(n, 姓名=f"王国{'一二三四五六七八'[n]}") for n in range(1, 8)]
     files = {
@@ -284,6 +330,42 @@ def test_hostile_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(roster_photos, "TOTAL", 10)
     files = archive(tmp_path, {"1.jpg": jpeg()})
     assert ("photos.zip", "photo_total") in problems_of(Source(rows, photos=files))
+
+
+@cache
+def packed(method: int) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as made_zip:
+        for name in ("1.jpg", "张三.jpg"):
+            made_zip.writestr(name, b"a photograph of nobody " * 20)
+    return out.getvalue()
+
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_damaged_photograph_in_a_zip_is_told_by_its_name(tmp_path: Path, method: int) -> None:
+    data = bytearray(packed(method))
+    start = 30 + len("1.jpg") + (9 if method == zipfile.ZIP_LZMA else 0)  # behind the properties of LZMA
+    data[start : start + 12] = b"\xff" * 12
+    (tmp_path / "photos.zip").write_bytes(data)
+    problems = Problems()
+    assert list(roster_photos.read_archive(tmp_path / "photos.zip", problems)) == ["张三.jpg"]
+    assert [(one.where, one.code) for one in problems.found] == [("1.jpg", "photos_member_broken")]
+
+
+@fuzzed
+@given(st.sampled_from(METHODS), st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=6))
+def test_no_bytes_break_the_zip(method: int, changes: list[tuple[int, int]]) -> None:
+    data = bytearray(packed(method))
+    for at, value in changes:
+        data[at % len(data)] = value
+    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        file.write(data)
+        file.flush()
+        with suppress(BadInput):
+            roster_photos.read_archive(Path(file.name), Problems())
 
 
 def test_names_from_a_chinese_windows(tmp_path: Path) -> None:

@@ -15,10 +15,12 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from edge.cli import main
+from edge.domain.liveness import LiveThreshold
 from edge.vision.commands import _bar
-from edge.vision.evaluate import embed_all, subject
-from edge.vision.face import Face
+from edge.vision.evaluate import attack_report, embed_all, subject
+from edge.vision.face import NETWORK_ERRORS, Face
 from edge.vision.face_pack import FacePack, Picture
+from edge.vision.liveness import Liveness
 from edge.vision.pairs import Pair, Pairs
 from edge.vision.quality import WHOLE
 from vision.conftest import SHARED
@@ -133,6 +135,53 @@ def test_liveness_is_measured_by_kind(more_models: Path, tmp_path: Path) -> None
     assert refused.exit_code == 2 and "bonafide" in refused.output
 
 
+def gathered(folder: Path, *names: str) -> Path:
+    """Pictures of nothing by these names."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), np.zeros((40, 40, 3), np.uint8))
+    return folder
+
+
+class AnyFace(FacePack):
+    """Finds one in every picture, and fails as it is told to."""
+
+    name = "any"
+
+    def __init__(self, *failing: type[Exception] | None) -> None:
+        self._failing = iter(failing)
+
+    def detect(self, bgr: Picture, thorough: bool = False) -> list[Face]:
+        if (kind := next(self._failing, None)) is not None:
+            raise kind("of the network")
+        return [Face((5, 5, 35, 35), 1.0, np.zeros((5, 2), np.float32))]
+
+
+class AlwaysLive(Liveness):
+    version = "1"
+    threshold = LiveThreshold(live=0.7, spoof=0.4)
+
+    def __init__(self) -> None:
+        pass
+
+    def score(self, bgr: Picture, face: Face) -> float:
+        return 0.9
+
+
+def test_what_a_macos_archive_adds_is_no_attack(tmp_path: Path) -> None:
+    real = ("live/1.png", "print/1.png", "print/more/2.png")
+    added = ("__MACOSX/print/1.png", ".thumbs/1.png", "live/._1.png", "print/._1.png", "print/__MACOSX/3.png")
+    found = attack_report(AnyFace(), AlwaysLive(), gathered(tmp_path, *real, *added), WHOLE)
+    assert {kind: one["presentations"] for kind, one in found["attacks"].items()} == {"print": 2}
+    assert found["bonafide"]["presentations"] == 1 and found["attack_unreadable"] == []
+
+
+def test_one_picture_that_breaks_a_network_costs_no_other_attack(tmp_path: Path) -> None:
+    attacks = gathered(tmp_path, "live/1.png", "print/1.png", "print/2.png")
+    found = attack_report(AnyFace(None, *NETWORK_ERRORS[:1]), AlwaysLive(), attacks, WHOLE)
+    assert found["attack_unreadable"] == ["print/1.png"]
+
+
 def test_pictures_of_every_making_are_read_alike(pack: FacePack, gallery: Path, tmp_path: Path) -> None:
     """Grey, CMYK, turned by its EXIF entry, 16 bits: one person, nearly one template."""
     plain = cv2.imread(str(gallery / "hopper" / "hopper_0001.jpg"))
@@ -155,14 +204,15 @@ def test_pictures_of_every_making_are_read_alike(pack: FacePack, gallery: Path, 
     assert seen.failures == 1 and [*seen.no_face, *seen.unreadable] == ["hopper 6"]
 
 
+@pytest.mark.parametrize("kind", [RuntimeError, *NETWORK_ERRORS[:2]])
 def test_one_picture_that_breaks_a_library_costs_no_other(
-    pack: FacePack, gallery: Path, monkeypatch: pytest.MonkeyPatch
+    pack: FacePack, gallery: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     right, calls = pack.detect, itertools.count()
 
     def detect(bgr: Picture, thorough: bool = False) -> list[Face]:
         if next(calls) == 0:
-            raise RuntimeError("of dlib")
+            raise kind("of dlib, or of onnxruntime")
         return right(bgr, thorough)
 
     monkeypatch.setattr(pack, "detect", detect)
@@ -213,21 +263,23 @@ def test_a_machine_that_is_no_room_measures_with_packs_of_the_users_own(
 def test_what_is_missing_or_wrong_is_one_clear_error(
     models_dir: Path, gallery: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     pairs = tmp_path / "pairs.txt"
     pairs.write_text("10\t300\nhopper\t1\nhopper\t1\t2\nhopper\tx\t2\n")
+    (tmp_path / "faces-nobody.svg").symlink_to(tmp_path / "not yet.svg")
     wrong = evaluate(models_dir, tmp_path, "--pairs", pairs, "--images", gallery)
     assert wrong.exit_code == 2 and "2:" in wrong.output and "4:" in wrong.output
+    unknown = evaluate(models_dir, tmp_path, "--pairs", pairs, "--images", gallery, "--pack", "nobody")
+    assert unknown.exit_code == 2 and "dlib" in unknown.output
+    assert not [path.name for path in tmp_path.glob("*.svg") if not path.is_symlink()], "no plot of what was refused"
     assert evaluate(models_dir, tmp_path, "--pairs", pairs).exit_code == 2
     assert evaluate(models_dir, tmp_path).exit_code == 2
     pairs.write_text(pairs_text(False))
     nowhere = ["--pairs", pairs, "--images", gallery, "--plot", tmp_path / "no" / "p.svg"]
     assert evaluate(models_dir, tmp_path, *nowhere).exit_code == 1
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "faces-dlib.svg").mkdir()  # in the way of a plot that nobody asked for
     unplotted = evaluate(models_dir, tmp_path, "--pairs", pairs, "--images", gallery, "--json")
     assert unplotted.exit_code == 0 and json.loads(unplotted.stdout)["plot"] is None
     elsewhere = ["--pairs", pairs, "--images", tmp_path, "--plot", tmp_path / "p.svg"]
     empty = evaluate(models_dir, tmp_path, *elsewhere)
     assert empty.exit_code == 2 and "astronaut/astronaut_0001.jpg" in empty.output and "6" in empty.output
-    unknown = evaluate(models_dir, tmp_path, "--pairs", pairs, "--images", gallery, "--pack", "nobody")
-    assert unknown.exit_code == 2 and "dlib" in unknown.output
