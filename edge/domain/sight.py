@@ -240,6 +240,11 @@ class Cadence:
         self._gap = 0  # seen, and not yet confirmed by a step of the old pace
         self.lost = 0
 
+    def damaged(self) -> None:
+        """One came of which nothing can be made: lost, and no measure of the pace."""
+        self.lost += 1
+        self._last_us, self._gap = None, 0
+
     def taken(self, at_us: int) -> None:
         """One more picture, by the sensor's clock in microseconds; one that goes back begins anew."""
         last, self._last_us = self._last_us, at_us
