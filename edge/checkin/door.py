@@ -84,6 +84,7 @@ class Door:
         self._heard: deque[Tap | None] = deque(maxlen=HEARD)  # None: the button
         self._version = -1
         self._enrol_due = 0.0
+        self._misread_due = 0.0
         self._listening = False
 
     # ---- one step
@@ -137,11 +138,7 @@ class Door:
     def _tapped(self, tap: Tap) -> None:
         visit = self._visit
         if tap.holds is None:
-            reason = tap.reason or "badge_frame_broken"
-            if visit is None:
-                self._sign.note("retry", reason, show="try_again")
-            else:  # it takes nothing from whoever is being looked at
-                self._sign.note("retry", reason)
+            self._misread(tap.reason or "badge_frame_broken")
             return
         found = whose(self._db, tap, self._tickets)
         who = found.who
@@ -167,6 +164,15 @@ class Door:
             self._visit = asked
         else:
             self._settle(who, decision)
+
+    def _misread(self, reason: str) -> None:
+        """A reader that gives rubbish without end fills no ledger, and leaves a while in which the door is ready."""
+        now = time.monotonic()
+        if now < self._misread_due:
+            return
+        # it takes nothing from whoever is being looked at
+        self._sign.note("retry", reason, show="try_again" if self._visit is None else None)
+        self._misread_due = now + self._config.checkin.show_seconds + ENROL_EVERY_SECONDS
 
     def _pressed(self, act: KioskAct | None = None) -> None:
         """The button without a badge: a face is looked for among those who agreed to that, where policy has it."""

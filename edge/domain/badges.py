@@ -53,6 +53,8 @@ _ALPHABETS: Final = {
 
 # A frame that starts this many gaps after a broken-off one may be its tail, which would read as another, shorter card.
 _TAIL_GAPS = 4
+_LONGEST_MS = 5000
+"""A frame that is nobody's already is told after so long, though its Enter never comes: a key is stuck."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,16 @@ class WedgeDecoder:
     The reasons: `badge_frame_broken` for a key that types no digit or letter, a repeat, or a press and release that do
     not pair (so events were lost); `badge_frame_cut` for a silence above `gap_ms` before Enter, a clock that ran back,
     and a frame so soon after one of these that it may be its tail. Enter alone is no frame: many readers send two.
+    A frame that goes on for longer than any badge is told and dropped; a key that is stuck then is one reason.
     """
 
     def __init__(self, min_length: int, max_length: int, checksum: str = "none", gap_ms: int = 300) -> None:
         self._min, self._max, self._checksum, self._gap = min_length, max_length, checksum, gap_ms
-        self._open = False
+        self._open, self._began_ms = False, 0
         self._text: list[str] = []
         self._reason: str | None = None
         self._held: set[int] = set()
+        self._stuck: set[int] = set()  # held when a frame had gone on for too long
         self._last_ms: int | None = None
         self._cut_ms: int | None = None
 
@@ -112,6 +116,8 @@ class WedgeDecoder:
                 found.extend(self._down(event))
             elif event.value == UP:
                 self._up(event)
+            elif event.value == REPEAT and event.code in self._stuck and not self._open:
+                self._cut_ms = event.time_ms
             elif event.value != REPEAT or event.code not in SHIFTS | LOCKS | ENTERS:
                 self._spoil("badge_frame_broken", event.time_ms)
         return found
@@ -142,13 +148,21 @@ class WedgeDecoder:
 
     def _check_time(self, time_ms: int) -> list[Badge | BadgeError]:
         if self._last_ms is None or 0 <= time_ms - self._last_ms <= self._gap:
-            return []
+            return self._too_long(time_ms)
         self._held.clear()
         # After a clock that ran back, the tail is to be looked for on the new time.
         return self._cut(self._last_ms if time_ms > self._last_ms else time_ms)
 
+    def _too_long(self, now_ms: int) -> list[Badge | BadgeError]:
+        longest = _LONGEST_MS if self._reason is not None else max(_LONGEST_MS, (self._max + 1) * self._gap)
+        if not self._open or now_ms - self._began_ms <= longest:
+            return []
+        self._stuck = self._held - SHIFTS - LOCKS - ENTERS
+        return self._cut(now_ms)
+
     def _down(self, event: KeyEvent) -> list[Badge | BadgeError]:
         twice = event.code in self._held
+        self._stuck.discard(event.code)
         self._held.add(event.code)
         if event.code in ENTERS:
             if twice and self._open:
@@ -178,7 +192,7 @@ class WedgeDecoder:
     def _begin(self, time_ms: int) -> None:
         if self._open:
             return
-        self._open = True
+        self._open, self._began_ms = True, time_ms
         if self._cut_ms is not None and abs(time_ms - self._cut_ms) <= _TAIL_GAPS * self._gap:
             self._reason = "badge_frame_cut"
 

@@ -6,7 +6,8 @@ its first picture, at two pictures a second or more.
 
 What this cannot tell: a light that is out from a lens cap under a noisy sensor (both `dark`); what hangs before a wall
 without any texture, unless it is flatter still; a network camera whose "smart" coding leaves a still room out of its
-stream altogether (turn that off, or it is taken for frozen); a recording played in place of the room.
+stream altogether (turn that off, or it is taken for frozen); a recording played in place of the room; a torch whose
+glare leaves three fifths of the picture: so bright is a window, too.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class Watch:
     def _seems(self, look: Look) -> str | None:
         if look.mean < 20:
             return BLACK if look.contrast < 4 and look.texture < 0.3 else DARK
-        if look.bright > 0.5 or look.mean > 240:
+        if look.bright > 0.4 or look.mean > 240:
             return BLINDED
         if self._covered(look, 0.25):
             return COVERED
@@ -239,6 +240,11 @@ class Cadence:
         self._steps: deque[int] = deque(maxlen=9)
         self._gap = 0  # seen, and not yet confirmed by a step of the old pace
         self.lost = 0
+
+    def damaged(self) -> None:
+        """One came of which nothing can be made: lost, and no measure of the pace."""
+        self.lost += 1
+        self._last_us, self._gap = None, 0
 
     def taken(self, at_us: int) -> None:
         """One more picture, by the sensor's clock in microseconds; one that goes back begins anew."""

@@ -210,17 +210,33 @@ def _trailing(connection: sqlite3.Connection, paths: Paths, camera: str, found: 
 
 
 def _blind(connection: sqlite3.Connection, camera: str, found: _Session) -> list[BlindFact]:
-    start, end = found.start.wall_ms, found.end.wall_ms
-    facts, since, reason = list[BlindFact](), 0, ""
+    """By the ledger's numbers between the two entries, whatever the clock said meanwhile; by wall time without them."""
+    start, end, first, until_ms = found.start, found.end, found.first_seq, None
+    if start.mono_ms is None:
+        later = ledger.entries(connection, from_ms=start.wall_ms, limit=1)
+        first = later[0].seq if later else found.last_seq
+    if end.mono_ms is None:
+        until_ms = end.wall_ms
+    facts, since, reason = list[BlindFact](), start, ""
     # whatever else befalls the camera neither uncovers nor covers it: only what tells of its sight counts
-    earlier = recorders.sight_told(connection, camera, start)  # however long ago: a trouble is entered once
-    within = ledger.entries(connection, kinds=("camera",), from_ms=start, until_ms=end)
-    said = [*((earlier,) if earlier else ()), *(e for e in within if recorders.tells_of_sight(e, camera))]
-    for at, state, code in [*((e.at_ms, e.body.get("state"), str(e.body["reason"])) for e in said), (end, "good", "")]:
-        if reason and at > start and since < end:
-            facts.append(BlindFact(from_ms=max(since, start), until_ms=at, reason=reason))
-        since, reason = at, code if state == "trouble" else ""
-    return facts
+    earlier = recorders.sight_told(connection, camera, first)  # however long ago: a trouble is entered once
+    within = ledger.entries(connection, kinds=("camera",), since=first, before=found.last_seq, until_ms=until_ms)
+    if earlier is not None and earlier.body.get("state") == "trouble":
+        reason = str(earlier.body["reason"])
+    for entry in (one for one in within if recorders.tells_of_sight(one, camera)):
+        at = _moment(entry, entry.at_ms)
+        facts += _blindness(since, at, reason)
+        since, reason = at, str(entry.body["reason"]) if entry.body.get("state") == "trouble" else ""
+    return [*facts, *_blindness(since, end, reason)]
+
+
+def _blindness(since: Moment, until: Moment, reason: str) -> list[BlindFact]:
+    """From what the clock showed then, for as long as it really was: within a boot the wall clock may have been set."""
+    same = since.boot_id == until.boot_id and since.mono_ms is not None and until.mono_ms is not None
+    ms = (until.mono_ms or 0) - (since.mono_ms or 0) if same else until.wall_ms - since.wall_ms
+    if not reason or ms <= 0:
+        return []
+    return [BlindFact(from_ms=since.wall_ms, until_ms=since.wall_ms + ms, reason=reason)]
 
 
 def _clock(connection: sqlite3.Connection, found: _Session, spans: dict[str, list[Span]]) -> list[ClockFact]:

@@ -62,14 +62,14 @@ def judged(cameras: Iterable[str], statuses: Statuses, now_ms: int) -> dict[str,
     return shown
 
 
-def sight_told(connection: sqlite3.Connection, camera: str, before_ms: int) -> Entry | None:
-    """The last entry before `before_ms` that tells whether the camera's pictures show anything; None for none."""
+def sight_told(connection: sqlite3.Connection, camera: str, before: int) -> Entry | None:
+    """The last entry before number `before` that tells whether the camera's pictures show anything; None for none."""
     row = connection.execute(
-        "SELECT seq, kind, at_ms, subject, session_id, entry FROM ledger WHERE kind = 'camera' AND at_ms < ?"
+        "SELECT seq, kind, at_ms, subject, session_id, entry FROM ledger WHERE kind = 'camera' AND seq < ?"
         " AND json_extract(CAST(entry AS TEXT), '$.body.camera') = ?"
         " AND json_extract(CAST(entry AS TEXT), '$.body.reason') IN (SELECT value FROM json_each(?))"
-        " ORDER BY at_ms DESC, seq DESC LIMIT 1",
-        (before_ms, camera, json.dumps(sorted(BLIND))),
+        " ORDER BY seq DESC LIMIT 1",
+        (before, camera, json.dumps(sorted(BLIND))),
     ).fetchone()
     return None if row is None else Entry(*row)
 

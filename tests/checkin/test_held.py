@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -139,6 +140,21 @@ def test_a_visit_cut_short_is_in_the_ledger_and_a_broken_frame_cuts_none(doorway
         ("visit_left", doorway.who(ASTRONAUT).person),
         ("visit_left", doorway.who(HOPPER).person),
     ]
+
+
+def test_a_reader_of_rubbish_fills_no_ledger_and_lets_the_door_be_ready(
+    doorway: Doorway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, seen = time.monotonic(), list[str]()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    for _ in range(120):
+        now += 0.05
+        doorway.reader.taps.append(Tap(None, "badge_frame_broken", 0))
+        doorway.door.step(0)
+        seen.append(doorway.kiosk.state)
+    noted = ledger.entries(doorway.desk.db, kinds=("checkin",))
+    assert len(noted) == 3
+    assert seen[0] == "try_again" and seen.count("ready") > 60
 
 
 def test_a_clock_set_back_does_not_keep_old_words_on_the_kiosk(

@@ -177,6 +177,28 @@ def test_a_frame_that_stands_still_is_reported_without_a_further_key() -> None:
     assert wedge.idle(10_000) == []
 
 
+def test_a_stuck_key_is_one_reason_and_the_reader_reads_again() -> None:
+    stuck = [KeyEvent(30, DOWN, 1000), *(KeyEvent(30, REPEAT, at) for at in range(1250, 20_000, 33))]
+    one = decoder()
+    found = one.feed(stuck)
+    assert [(type(error), error.time_ms < 6500) for error in found] == [(BadgeError, True)]
+    assert not one.busy
+    assert one.feed([KeyEvent(30, UP, 20_000)]) == []
+    (badge,) = one.feed(key_events("AB123", 22_000))
+    assert isinstance(badge, Badge) and badge.text == "AB123"
+
+
+def test_keys_without_an_enter_are_a_reason_now_and_then_and_never_a_badge() -> None:
+    one, at, found = decoder(longest=8), 1000, list[Badge | BadgeError]()
+    for n in range(400):
+        code = list(DIGITS)[n % 10]
+        found += one.feed([KeyEvent(code, DOWN, at), KeyEvent(code, UP, at + 20)])
+        at += 50
+    assert 2 <= len(found) <= 4 and all(isinstance(error, BadgeError) for error in found)
+    found = one.feed([KeyEvent(28, DOWN, at), KeyEvent(28, UP, at + 5)])
+    assert [type(error) for error in found] == [BadgeError]
+
+
 def test_a_clock_that_runs_back_in_mid_frame_cuts_it() -> None:
     events = key_events("1234567890", 10_000)
     back = events[:8] + shifted(events[8:], -9_000)

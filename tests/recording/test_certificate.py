@@ -313,6 +313,39 @@ def test_a_camera_covered_days_before_is_blind_whatever_else_befell_it(session: 
     assert blind == [(0, 30_000, "camera_covered")]
 
 
+@pytest.mark.parametrize("step_ms", [-3_600_000, 3_600_000])
+def test_a_cover_that_a_clock_step_dates_outside_the_session_is_in_it(session: Session, step_ms: int) -> None:
+    db = session.desk.db
+
+    def tells(state: str) -> None:
+        ledger.note(db, "camera", {"camera": "door", "state": state, "reason": "camera_covered"})
+
+    session.opens("door")
+    session.films(20)
+    session.now.wall += step_ms
+    shown = session.now.wall
+    tells("trouble")
+    session.films(15)
+    tells("good")
+    session.now.wall -= step_ms
+    session.films(25)
+    session.closes()
+    tells("trouble")  # none of its business, though the clock says so
+    (door,) = session.certify().cameras
+    assert [(b.from_ms, b.until_ms - b.from_ms) for b in door.blind] == [(shown, 15_000)]
+
+
+def test_a_cover_before_a_step_back_is_as_long_as_it_was(session: Session) -> None:
+    session.opens("door")
+    ledger.note(session.desk.db, "camera", {"camera": "door", "state": "trouble", "reason": "camera_covered"})
+    session.films(20)
+    session.now.wall -= 600_000
+    session.films(40)
+    session.closes()
+    (door,) = session.certify().cameras
+    assert [(b.from_ms - session.t0, b.until_ms - b.from_ms) for b in door.blind] == [(0, 60_000)]
+
+
 def test_a_clock_that_became_better_known_was_not_set(session: Session) -> None:
     session.opens("door")
     session.films(20)

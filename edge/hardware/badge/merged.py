@@ -17,6 +17,9 @@ from edge.hardware.badge import BadgeReader, ReaderState, Tap
 _log = logging.getLogger(__name__)
 _POLL_S = 0.25
 _RETRY_S = 1.0
+_HANGS_S = 5.0
+"""Without a finished poll for so long a reader hangs: its driver's service was stopped, or the kernel holds it."""
+_CLOSE_S = 2.0
 _KEPT = 32
 """Taps kept until they are asked for; beyond it the oldest goes."""
 
@@ -33,6 +36,8 @@ class MergedReader:
         self._last: dict[str, tuple[str, int]] = {}
         self._came = threading.Condition()
         self._states = {name: ReaderState(False, "reader_starting") for name in openers}
+        self._polled_s = dict.fromkeys(openers, time.monotonic())
+        self._hanging: frozenset[str] = frozenset()
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(name, opener), name=f"reader-{name}", daemon=True)
@@ -60,14 +65,24 @@ class MergedReader:
         return ReaderState(any(one.present for one in found), reason)
 
     def states(self) -> dict[str, ReaderState]:
-        """Each reader's own state, as of its last poll."""
+        """Each reader's own state, as of its last poll; `reader_hangs` where that is too long ago."""
         with self._came:
-            return dict(self._states)
+            late_s = time.monotonic() - _HANGS_S
+            hanging = frozenset(name for name, polled_s in self._polled_s.items() if polled_s < late_s)
+            for name in hanging - self._hanging:
+                _log.error("the reader %s hangs", name)
+            self._hanging = hanging
+            return {
+                name: ReaderState(False, "reader_hangs") if name in hanging else state
+                for name, state in self._states.items()
+            }
 
     def close(self) -> None:
+        """Readers let go within two seconds; one that hangs does so when it wakes, if the process still lives."""
         self._stop.set()
+        until_s = time.monotonic() + _CLOSE_S
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, until_s - time.monotonic()))
 
     def _run(self, name: str, opener: Callable[[], BadgeReader]) -> None:
         reader: BadgeReader | None = None
@@ -87,6 +102,7 @@ class MergedReader:
 
     def _take(self, name: str, taps: list[Tap], state: ReaderState) -> None:
         with self._came:
+            self._polled_s[name] = time.monotonic()
             if state != self._states[name]:
                 _log.info("the reader %s: %s", name, state.reason or "there")
                 self._states[name] = state

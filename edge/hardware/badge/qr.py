@@ -24,6 +24,8 @@ _AFTER_MOTION_MS = 1500
 """A code that has come to rest is sharper than the picture that showed it moving."""
 _GONE_MS = 3000
 """Out of the picture for so long it counts as taken away; the detector misses one in a few."""
+_CODES, _MARGIN = 4, 1.1
+"""So many codes are looked for in a picture at most; each is a little larger than its corners say."""
 _SAMPLED_ROWS = 144
 _THUMB = (64, 48)
 _POINT, _POINTS = 14, 5
@@ -79,17 +81,14 @@ class QrReader:
         self._number = picture.number
         if not self._worth_a_look(picture.bgr, now):
             return []
-        text = self._text(cv2.cvtColor(picture.bgr, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False))
+        texts = self._texts(cv2.cvtColor(picture.bgr, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False))
         self._held = {held: at for held, at in self._held.items() if now - at < self._gone_ms}
-        if not text:
-            return []
-        new = text not in self._held
-        self._held[text] = now
-        if not new:
-            return []
-        if not text.startswith(MARK):
-            return [Tap(None, "ticket_other_code", now)]
-        return [Tap(None, None, now, "signed", ticket=text)]
+        new = [text for text in texts if text not in self._held]
+        self._held |= dict.fromkeys(texts, now)
+        ticket = next((text for text in texts if text.startswith(MARK)), None)
+        if ticket is None:
+            return [Tap(None, "ticket_other_code", now)] if new else []
+        return [Tap(None, None, now, "signed", ticket=ticket)] if ticket in new else []
 
     def _worth_a_look(self, bgr: NDArray[np.uint8], now: int) -> bool:
         step = max(1, bgr.shape[0] // _SAMPLED_ROWS)
@@ -104,9 +103,43 @@ class QrReader:
         self._held = {held: now if at >= still else at for held, at in self._held.items()}
         return False
 
-    def _text(self, grey: Grey) -> str:
+    def _texts(self, grey: Grey) -> list[str]:
+        """The codes in the picture, looked for until a ticket is among them.
+
+        The detector gives one of several, or none where they differ in size: each that is no ticket is painted over
+        and it is asked again; then its way for several is tried, each second time where there may be no code at all.
+        """
         self.looks += 1
+        whole, found = grey, list[str]()
+        for _ in range(_CODES):
+            text, corners = self._one(grey)
+            found += [text] if text else []
+            if text.startswith(MARK):
+                return found
+            if not text or corners is None:
+                break
+            grey = _without(grey, corners)
+        return found + self._several(whole) if found or self.looks % 2 == 0 else found
+
+    def _one(self, grey: Grey) -> tuple[str, NDArray[np.float32] | None]:
         try:
-            return self._detector.detectAndDecode(grey)[0]
+            text, corners, _ = self._detector.detectAndDecode(grey)
         except (cv2.error, UnicodeDecodeError, SystemError):  # of a code that is damaged in some ways
-            return ""
+            return "", None
+        return text, None if corners is None else np.asarray(corners, np.float32).reshape(-1, 2)
+
+    def _several(self, grey: Grey) -> list[str]:
+        try:
+            _, texts, _, _ = self._detector.detectAndDecodeMulti(grey)
+        except (cv2.error, UnicodeDecodeError, SystemError):
+            return []
+        return [text for text in texts if text]
+
+
+def _without(grey: Grey, corners: NDArray[np.float32]) -> Grey:
+    """The picture with what lies between these corners, and a little around them, painted over."""
+    middle = corners.mean(axis=0)
+    wider = np.rint(middle + (corners - middle) * _MARGIN).astype(np.int32)
+    painted = grey.copy()
+    cv2.fillConvexPoly(painted, cv2.convexHull(wider), 255)
+    return painted

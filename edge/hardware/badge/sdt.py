@@ -115,7 +115,8 @@ class SdtReader:
         if selected is None or selected.status != sdt.SELECTED:
             return self._failed("badge_frame_cut")
         try:
-            first, second = self._read(), self._exchange(sdt.READ, self._read_s)
+            first = self._read()
+            second = self._exchange(sdt.READ, self._read_s) if first is not None else None
             # some readers give a card once and say no the second time; another card, or none, is no answer
             if first is None or second is None:
                 return self._failed("badge_frame_cut")

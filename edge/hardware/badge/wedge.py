@@ -32,7 +32,8 @@ class WedgeReader:
     def __init__(self, source: KeySource, options: Options) -> None:
         self._source = source
         self._decoder = WedgeDecoder(options.min_length, options.max_length, options.checksum, options.gap_ms)
-        self._filter = TapFilter(options.debounce_ms)
+        self._filter, self._debounce_ms = TapFilter(options.debounce_ms), options.debounce_ms
+        self._told: dict[str, int] = {}  # when each reason was, on the monotonic clock
         # A little more than the gap, so that the wait's end is past it.
         self._gap_s = options.gap_ms / 1000 + 0.005
         self._event_ms = self._read_ms = clock.mono_ms()
@@ -69,8 +70,16 @@ class WedgeReader:
         return [
             Tap(one.text, None, now) if isinstance(one, Badge) else Tap(None, one.reason, now)
             for one in found
-            if isinstance(one, BadgeError) or self._filter.accept(one)
+            if (self._is_new(one, now) if isinstance(one, BadgeError) else self._filter.accept(one))
         ]
+
+    def _is_new(self, error: BadgeError, now: int) -> bool:
+        """Each reason is said once in the while of the debounce: keys pressed at random are a reason a moment."""
+        told = self._told.get(error.reason)
+        if told is not None and now - told < self._debounce_ms:
+            return False
+        self._told[error.reason] = now
+        return True
 
     def _event_now(self) -> int:
         return self._event_ms + clock.mono_ms() - self._read_ms

@@ -55,7 +55,8 @@ def _open(device: str) -> InputContainer:
     failure: Exception = OSError(errno.ENODEV, os.strerror(errno.ENODEV))
     for rate, channels in _CHOICES:
         try:
-            return av.open(device, format="alsa", options={"sample_rate": str(rate), "channels": str(channels)})
+            wanted = {"sample_rate": str(rate), "channels": str(channels)}
+            return av.open(device, format="alsa", options=wanted, metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:
             failure = error
     raise failure

@@ -24,6 +24,7 @@ from edge.hardware.camera.source import TICKS, Packet, Picture, VideoFormat, par
 from edge.why import why
 
 SILENT_MS = 3000
+_DAMAGED_S = 0.01
 
 
 def h264_encoder(width: int, height: int, options: Camera, preset: str = PRESETS[0]) -> VideoCodecContext:
@@ -115,7 +116,8 @@ class CaptureCamera:
             self._container.close()
 
     def _frames(self) -> Iterator[av.VideoFrame]:
-        """Pictures as they come. TimeoutError when none has come for SILENT_MS."""
+        """Pictures as they come; one that is damaged is lost. TimeoutError when none has come for SILENT_MS, or
+        av.InvalidDataError when only damaged ones have."""
         heard = clock.mono_ms()
         while not self._stopping.is_set():
             try:
@@ -126,6 +128,11 @@ class CaptureCamera:
             except BlockingIOError:
                 if self._wait is None or (not self._wait() and clock.mono_ms() - heard > SILENT_MS):
                     raise TimeoutError(errno.ETIMEDOUT, "no picture") from None
+            except av.InvalidDataError:
+                self._cadence.damaged()
+                if clock.mono_ms() - heard > SILENT_MS:
+                    raise
+                self._stopping.wait(_DAMAGED_S)  # a device that gives nothing else may give it without end
 
     def _encode_all(self) -> None:
         encoder: VideoCodecContext | None = None

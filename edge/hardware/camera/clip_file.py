@@ -32,8 +32,8 @@ class FileCamera:
     def __init__(self, name: str, options: Camera, *, pictures: bool = True) -> None:
         self._name, self._source = name, Path(options.source)
         try:
-            self._container = av.open(str(self._source))
-        except (av.FFmpegError, OSError) as error:
+            self._container = av.open(str(self._source), metadata_errors="replace")
+        except (av.FFmpegError, OSError, ValueError) as error:
             raise Unavailable("camera_missing", camera=name, source=self._source) from error
         streams = self._container.streams.video
         if not streams or streams[0].codec_context.name != "h264" or not streams[0].codec_context.extradata:
@@ -158,6 +158,6 @@ class FileCamera:
 
 def _format(source: Path) -> VideoFormat:
     """The file's format with a container of its own, which outlives the one that is read."""
-    container = av.open(str(source))
+    container = av.open(str(source), metadata_errors="replace")
     stream = container.streams.video[0]
     return VideoFormat(stream.width, stream.height, stream, container)

@@ -101,6 +101,9 @@ class Ear:
             except Unavailable as error:
                 self._failed(error.code, dict(error.facts))
                 wait_s = _LOGIN_S if error.code == "camera_login" else wait_s
+            except Exception as error:  # whatever a camera makes of a library: this thread is the only one that hears
+                _log.error("the sound of camera %s failed: %s", self._name, type(error).__name__)
+                self._failed("sound_lost", {"camera": self._name, "detail": why(error)})
             failures = 0 if self._heard_ms != before else failures + 1
             self._stopping.wait(wait_s)
 

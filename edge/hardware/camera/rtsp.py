@@ -105,7 +105,8 @@ def _connect(name: str, options: Camera) -> InputContainer:
     host = urlsplit(options.source).netloc
     facts: dict[str, object]
     try:
-        return av.open(address(options), format="rtsp", options=wanted, timeout=(_OPEN_S, _READ_S))
+        limits = (_OPEN_S, _READ_S)
+        return av.open(address(options), format="rtsp", options=wanted, timeout=limits, metadata_errors="replace")
     except (av.HTTPUnauthorizedError, av.HTTPForbiddenError):
         code, facts = "camera_login", {"host": host}
     except (av.HTTPNotFoundError, av.HTTPOtherClientError, av.HTTPServerError):

@@ -135,6 +135,8 @@ class RtspFeed(RtspWire):
             if not media.startswith("video") or found is None:
                 continue
             self._payload, self._clock = int(found[1]), int(found[2])
+            if not self._clock:
+                raise Unusual("a clock that stands still")
             self.time_base = Fraction(1, self._clock)
             known = re.search(rf"^a=fmtp:{found[1]} .*sprop-parameter-sets=([^;\s]*)", media, re.MULTILINE)
             with suppress(ValueError):

@@ -28,6 +28,8 @@ from edge.hardware.camera.source import FRAME, Sound, SoundFormat
 _STATIC = {"0": ("PCMU", "8000", ""), "8": ("PCMA", "8000", "")}  # RFC 3551, table 4
 _PCM = {"PCMU": "pcm_mulaw", "PCMA": "pcm_alaw", "L16": "pcm_s16be"}
 _SILENT_S = 10.0
+_PCM_RATES = range(8_000, 96_001)
+_BITS = range(17)  # of each part of a header: none needs more
 
 
 class NoSound(Unusual):
@@ -103,6 +105,7 @@ class RtspSound(RtspWire):
             sizes.append(size)
         if len(sizes) == 1 and sizes[0] > len(payload) - at:  # a part of one that is longer than a packet
             self._part = (self._part if stamp == self._part_stamp else b"") + payload[at:]
+            self._part = self._part if len(self._part) <= sizes[0] else b""  # it would grow without end
             self._part_stamp = stamp
             units = [self._part] if mark and len(self._part) == sizes[0] else []
         else:
@@ -135,7 +138,7 @@ class RtspSound(RtspWire):
         raise NoSound(", ".join(others))
 
     def _knows(self, name: str, channels: str, parameters: str) -> bool:
-        if name in _PCM and channels in ("1", "2") and self._clock:
+        if name in _PCM and channels in ("1", "2") and self._clock in _PCM_RATES:
             made = av.CodecContext.create(_PCM[name], "r")
             assert isinstance(made, AudioCodecContext)  # noqa: S101 - for the type checker
             made.sample_rate, made.layout = self._clock, "mono" if channels == "1" else "stereo"
@@ -148,5 +151,6 @@ class RtspSound(RtspWire):
             self._format = format_of(bytes.fromhex(facts.get("config", "")))
             self._sizes = int(facts.get("sizelength", "13"))
             self._indices, self._deltas = (int(facts.get(key, "3")) for key in ("indexlength", "indexdeltalength"))
-            return 0 < self._sizes <= 16 and self._clock == self._format.rate
+            bits = self._sizes, self._indices, self._deltas
+            return self._sizes > 0 and all(n in _BITS for n in bits) and self._clock == self._format.rate
         return False

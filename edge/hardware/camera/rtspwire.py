@@ -5,6 +5,7 @@ and bytes taken in large pieces. What is made of them is `rtspfeed`'s and `rtsps
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import re
 import secrets
@@ -18,6 +19,7 @@ from edge import clock
 
 _AHEAD_MS = 8  # of those who fetch what was gathered, on the same beat
 _BUFFER = 1 << 19
+_OPEN_MOST = 2  # times the limit of one answer: for all of the opening, however the answers trickle
 _MOST = 16 << 20  # bytes of one picture
 _AGENT = "examroom"
 
@@ -35,7 +37,8 @@ class Refused(Exception):
 
 
 class RtspWire:
-    """OSError where the camera cannot be reached or is silent for `read_s`, Refused where it says no, Unusual."""
+    """OSError where the camera cannot be reached, is silent for `read_s` or not open within twice `open_s`; Refused
+    where it says no; Unusual."""
 
     def __init__(self, source: str, user: str, password: str, *, open_s: float, read_s: float) -> None:
         parts = urlsplit(source)
@@ -43,6 +46,7 @@ class RtspWire:
         self._challenge: dict[str, str] = {}
         self._sequence = 0
         self._session = ""
+        self._open_s, self._until = open_s, time.monotonic() + _OPEN_MOST * open_s
         self._connection = socket.create_connection((parts.hostname or "", parts.port or 554), timeout=open_s)
         self._buffer, self._end = bytearray(_BUFFER), 0
         try:
@@ -161,6 +165,8 @@ class RtspWire:
             status, length = int(line.split()[1]), int(head.get("content-length", "0"))
         except (ValueError, IndexError) as error:
             raise Unusual("an answer without a status") from error
+        if length < 0:
+            raise Unusual("an answer shorter than nothing")
         while self._end < end + 4 + length:
             self._more()
         body = bytes(self._buffer[end + 4 : end + 4 + length]).decode("utf-8", "replace")
@@ -172,6 +178,10 @@ class RtspWire:
     def _more(self) -> None:
         if self._end == len(self._buffer):
             raise Unusual("an answer without end")
+        left_s = self._until - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError(errno.ETIMEDOUT, "opening without end")
+        self._connection.settimeout(min(self._open_s, left_s))
         with memoryview(self._buffer) as whole, whole[self._end :] as free:
             count = self._connection.recv_into(free)
         if count == 0:

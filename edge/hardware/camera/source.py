@@ -116,7 +116,7 @@ class CameraSource(Protocol):
 
 def probe(keyframe: bytes) -> VideoFormat:
     """The format of an Annex B stream, from an access unit with its SPS and PPS. ValueError where it has none."""
-    container = av.open(io.BytesIO(keyframe), "r", format="h264")
+    container = av.open(io.BytesIO(keyframe), "r", format="h264", metadata_errors="replace")
     stream = next(iter(container.streams.video), None)
     if stream is None or not stream.codec_context.extradata or not stream.width:
         container.close()

@@ -50,7 +50,7 @@ def open_device(name: str, options: Camera, *, pictures: bool = True, record: bo
         choices.insert(0, {**wanted, "input_format": "h264"})
     for choice in choices:
         try:
-            container = av.open(device, format="v4l2", options=choice, timeout=_TIMEOUT_S)
+            container = av.open(device, format="v4l2", options=choice, timeout=_TIMEOUT_S, metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:
             failure, known = error, _FINAL.get(getattr(error, "errno", None) or 0)
             if known is not None:

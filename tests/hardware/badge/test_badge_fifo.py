@@ -70,6 +70,24 @@ def test_a_tap_arrives(reader: BadgeReader, pipe: Path) -> None:
     assert reader.poll(0) == []
 
 
+def test_rubbish_is_each_reason_once_in_a_while(pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = clock.mono_ms()
+    monkeypatch.setattr(clock, "mono_ms", lambda: at)
+    reader = open_reader(options(pipe, debounce_ms=1500, min_length=4))
+
+    def typed(*badges: str) -> list[str | None]:
+        for badge in badges:
+            tap(pipe, badge)
+        return told([one for _ in range(3) for one in reader.poll(0)])
+
+    assert typed("1", "2", "AB12345678", "3") == ["badge_frame_short", "AB12345678"]
+    at += 1000
+    assert typed("4") == []
+    at += 600
+    assert typed("5") == ["badge_frame_short"]
+    reader.close()
+
+
 def test_many_taps_of_separate_writers_all_arrive_in_order(reader: BadgeReader, pipe: Path) -> None:
     badges = [f"S{number:06d}" for number in range(30)]
     finger = threading.Thread(target=lambda: [tap(pipe, badge) for badge in badges])

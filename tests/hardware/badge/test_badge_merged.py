@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -111,6 +112,37 @@ def test_a_driver_that_throws_is_a_state_and_is_opened_again(
     assert badges(reader)[0] == "4711"
     reader.close()
     assert "110101199001011237" not in caplog.text
+
+
+def test_a_reader_that_hangs_is_told_holds_up_nobody_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merged, "_HANGS_S", 0.3)
+    monkeypatch.setattr(merged, "_CLOSE_S", 0.1)
+    stuck, inside = threading.Event(), threading.Event()
+
+    class Stuck(Good):
+        def poll(self, timeout_s: float) -> list[Tap]:
+            if stuck.is_set():
+                inside.set()
+                while stuck.is_set():
+                    time.sleep(0.005)
+            return super().poll(timeout_s)
+
+    reader = MergedReader({"stuck": Stuck, "good": Good}, 0)
+    assert wait_for(lambda: reader.state() == ReaderState(True))
+    stuck.set()
+    assert inside.wait(5)
+    assert wait_for(lambda: reader.states()["stuck"] == ReaderState(False, "reader_hangs"))
+    assert reader.states()["good"].present and reader.state() == ReaderState(True, "reader_hangs")
+    assert badges(reader)[0] == "4711"
+    stuck.clear()
+    assert wait_for(lambda: reader.state() == ReaderState(True))
+    stuck.set()
+    inside.clear()
+    assert inside.wait(5)
+    began = time.monotonic()
+    reader.close()
+    assert time.monotonic() - began < 2
+    stuck.clear()
 
 
 def test_without_readers_it_says_so() -> None:

@@ -116,6 +116,46 @@ def test_another_code_and_a_damaged_one(camera: Camera) -> None:
     assert told(reader, camera, damaged) == []
 
 
+def beside(other: str, side: int, at: tuple[int, int], text: str, text_at: tuple[int, int]) -> NDArray[np.uint8]:
+    """Two codes in one picture, the second 230 points wide."""
+    picture, (x, y) = shown(text, 230, at=text_at), at
+    picture[y : y + side, x : x + side] = shown(other, side, at=at)[y : y + side, x : x + side]
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("side", "at", "ticket_at"),
+    [
+        (230, (20, 130), (330, 130)),
+        (230, (330, 130), (20, 130)),
+        (150, (20, 30), (380, 200)),
+        (200, (20, 30), (300, 220)),
+    ],
+    ids=["right", "left", "small", "below"],
+)
+def test_a_ticket_beside_another_code_is_read(
+    camera: Camera, monkeypatch: pytest.MonkeyPatch, side: int, at: tuple[int, int], ticket_at: tuple[int, int]
+) -> None:
+    """Whichever of them the detector comes upon first: a payment code on the phone, a poster on the wall."""
+    now = clock.mono_ms()
+    monkeypatch.setattr(clock, "mono_ms", lambda: now)
+    reader = QrReader(camera, 0)
+    menu = "https://example.com/menu"
+    steps = (2, 0, 4, 6, 8, 10)  # a hand is never quite still
+    pictures = (beside(menu, side, at, TEXT, (ticket_at[0] + step, ticket_at[1] - step)) for step in steps)
+    found = [tap.ticket for picture in pictures for tap in told(reader, camera, picture)]
+    assert found == [TEXT]
+
+
+def test_codes_that_are_no_tickets_are_one_reason(camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = clock.mono_ms()
+    monkeypatch.setattr(clock, "mono_ms", lambda: now)
+    reader = QrReader(camera, 0)
+    picture = beside("https://example.com/1", 230, (20, 130), "https://example.com/2", (330, 130))
+    looks = [told(reader, camera, np.roll(picture, 2 * n, axis=0)) for n in range(4)]
+    assert [tap.reason for taps in looks for tap in taps] == ["ticket_other_code"]
+
+
 def test_a_camera_without_pictures_is_a_state(camera: Camera) -> None:
     reader = QrReader(lambda: None, 0)
     assert reader.poll(0.01) == []

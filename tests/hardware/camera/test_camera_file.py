@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import time
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import pytest
 
 from edge import clock
@@ -97,9 +99,25 @@ def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
         open_camera("door", options(source))
 
 
-def test_another_codec_is_refused(tmp_path: Path) -> None:
-    import av
+def test_a_title_in_another_encoding_is_no_hindrance(tmp_path: Path) -> None:
+    source, plain = tmp_path / "gbk.mp4", io.BytesIO()
+    with av.open(str(make_clip(tmp_path / "clip.mp4", seconds=1))) as clip, av.open(plain, "w", format="mp4") as out:
+        out.metadata["title"] = "kaochang"
+        stream = out.add_stream_from_template(clip.streams.video[0])
+        for packet in clip.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    assert b"kaochang" in plain.getvalue()
+    source.write_bytes(plain.getvalue().replace(b"kaochang", "考场甲乙".encode("gbk")))
+    camera = open_camera("door", options(source), pictures=False)
+    try:
+        assert camera.format is not None
+    finally:
+        camera.close()
 
+
+def test_another_codec_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "x.mp4"
     with av.open(str(source), "w") as container:
         stream = container.add_stream("mpeg4", rate=10)

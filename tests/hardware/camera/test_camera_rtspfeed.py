@@ -6,6 +6,7 @@ import base64
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import pairwise
@@ -13,6 +14,7 @@ from itertools import pairwise
 import pytest
 
 from edge.config import Camera
+from edge.errors import ExamroomError
 from edge.hardware.camera import open_camera, rtsp
 from edge.hardware.camera.feed import Coded, LibavFeed
 from edge.hardware.camera.rtspfeed import RtspFeed
@@ -146,6 +148,35 @@ def test_what_is_not_h264_or_refuses_is_said() -> None:
         pass
     with network_camera([], path="/elsewhere") as server, pytest.raises(Refused):
         RtspFeed(server.url, "", "", open_s=2, read_s=2)
+
+
+def test_a_clock_that_stands_still_is_unusual_and_opens_or_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Unusual), camera(b"", SDP.replace("/90000", "/0")):
+        pass
+    monkeypatch.setattr(rtsp, "_unusual", set[str]())
+    with network_camera(access_units(320, 180, 1), codec="H264/0\r\na=was:") as server:
+        with suppress(ExamroomError):
+            open_camera("door", Camera(backend="rtsp", source=server.url)).close()
+        assert server.asked.count("DESCRIBE") == 2, "libavformat was asked too"
+
+
+def test_answers_that_trickle_end_at_one_deadline() -> None:
+    listener, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def trickle() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            while not over.wait(0.05):
+                connection.sendall(b"x")
+
+    thread = threading.Thread(target=trickle, daemon=True)
+    thread.start()
+    began = time.monotonic()
+    with listener, pytest.raises(TimeoutError):
+        RtspFeed(f"rtsp://127.0.0.1:{listener.getsockname()[1]}/x", "", "", open_s=0.2, read_s=5)
+    assert time.monotonic() - began < 2
+    over.set()
+    thread.join(5)
 
 
 def test_an_unusual_camera_is_left_to_libavformat(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,9 @@ def test_several_units_in_a_packet_and_one_in_several() -> None:
         assert (last.data, last.mono_ms) == (three, 1000)
         for broken in (b"", b"\0", b"\xff\xff", b"\0\x10", b"\0\x10\xff\xf8x", bytes(40)):
             assert all(s.data for s in feed._copied(0, True, broken, 0))
+        for _ in range(20):
+            assert list(feed._copied(4096, False, head + three[:50], 0)) == []
+            assert len(feed._part) <= len(three), "a unit that never ends is not kept"
 
 
 @pytest.mark.parametrize(
@@ -119,6 +122,14 @@ def test_several_units_in_a_packet_and_one_in_several() -> None:
             "97\r\na=rtpmap:97 mpeg4-generic/24000/2\r\na=fmtp:97 mode=AAC-hbr; config=2b1188; sizelength=13",
             "sound_unknown",
         ),
+        (
+            "97\r\na=rtpmap:97 mpeg4-generic/16000/1\r\na=fmtp:97 config=1408; indexdeltalength=-13",
+            "sound_unknown",
+        ),  # a header without end
+        ("97\r\na=rtpmap:97 mpeg4-generic/16000/1\r\na=fmtp:97 config=1408; sizelength=0", "sound_unknown"),
+        ("97\r\na=rtpmap:97 mpeg4-generic/16000/1\r\na=fmtp:97 config=1408; indexlength=17", "sound_unknown"),
+        ("98\r\na=rtpmap:98 L16/1", "sound_unknown"),  # a packet of half a day
+        ("98\r\na=rtpmap:98 L16/99999999999", "sound_unknown"),
     ],
 )
 def test_sound_that_cannot_be_used_is_named(sound: str, code: str) -> None:
@@ -150,6 +161,34 @@ def test_sound_that_stops_is_told_and_comes_back() -> None:
         said(made, "sound_missing")
         server.start()
         assert taken(made, 3)[0].data
+
+
+def test_what_nobody_foresaw_ends_the_sound_for_a_moment(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Odd:
+        def read(self) -> Iterator[Sound]:
+            raise MemoryError("what a camera said")
+
+        def hang_up(self) -> None:
+            return
+
+        close = hang_up
+
+    class Good(Odd):
+        def read(self) -> Iterator[Sound]:
+            while True:
+                yield sound
+                time.sleep(0.02)
+
+    (sound,) = make_sounds(1)[:1]
+    ways = iter([Odd, KeyError, Odd])
+    monkeypatch.setattr(ear, "open_voice", lambda *_: next(ways, Good)())  # KeyError has no `read`
+    with closing(Ear("door", Camera(backend="rtsp", source="rtsp://camera"))) as made:
+        taken(made, 3)
+        said(made, None)
+    assert "MemoryError" in caplog.text and "AttributeError" in caplog.text and "what a camera said" not in caplog.text
+    assert caplog.text.count("The sound of camera door broke off") == 1
 
 
 def test_a_hole_in_pcm_is_a_hole_in_sound() -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
 import av
+import cv2
 import pytest
 
 from edge.config import Camera
 from edge.errors import Unavailable
-from edge.hardware.camera import Packet, open_camera
+from edge.hardware.camera import Packet, capture, open_camera
 from edge.hardware.camera.capture import CaptureCamera
 from edge.hardware.camera.mailbox import BACKLOG_MS, Mailbox
 from support.cameras import make_clip, make_packets, noise
@@ -64,6 +66,62 @@ def test_pictures_are_encoded_and_the_end_is_told(tmp_path: Path) -> None:
     decoder = av.CodecContext.create("h264", "r")
     frames = [f for p in packets for f in decoder.decode(av.Packet(p.data))] + decoder.decode(None)  # type: ignore[attr-defined]
     assert len(frames) == 40
+
+
+class Pictures:
+    """A device that gives these, each by the kernel's time; None: a damaged one, which a decoder refuses."""
+
+    def __init__(self, whole: list[bool]) -> None:
+        self._left, self._count = list(whole), 0
+
+    def decode(self, video: int) -> Iterator[av.VideoFrame]:
+        while self._left:
+            self._count += 1
+            if not self._left.pop(0):
+                raise av.InvalidDataError(1, "damaged")
+            frame = av.VideoFrame.from_ndarray(next(iter(noise(1))), format="bgr24")
+            frame.pts, frame.time_base = self._count * 40, Fraction(1, 1000)
+            yield frame
+
+    def close(self) -> None:
+        return
+
+
+def taken(camera: CaptureCamera) -> tuple[int, Unavailable]:
+    """How many packets come until the device fails, and how."""
+    count, until = 0, time.monotonic() + 20
+    while time.monotonic() < until:
+        try:
+            count += len(camera.packets(0.02))
+        except Unavailable as error:
+            return count, error
+    raise AssertionError(count)
+
+
+def test_a_damaged_picture_is_lost_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [n not in (7, 15, 16) for n in range(30)]
+    camera = CaptureCamera("door", cast("Any", Pictures(whole)), Camera(fps=25), pictures=False)
+    count, _ended = taken(camera)
+    assert (count, camera.dropped) == (27, 3)
+    camera.close()
+    monkeypatch.setattr(capture, "SILENT_MS", 100)
+    broken = CaptureCamera(
+        "door", cast("Any", Pictures([True] * 3 + [False] * 100_000)), Camera(fps=25), pictures=False
+    )
+    count, failed = taken(broken)
+    assert (count, failed.code) == (3, "camera_failed")
+    broken.close()
+
+
+def test_a_jpeg_cut_to_pieces_is_what_a_decoder_refuses(tmp_path: Path) -> None:
+    """What a webcam's cable may make of a picture, through the library's own reader of them."""
+    sound, jpegs = cv2.imencode(".jpg", next(iter(noise(1))))[1].tobytes(), tmp_path / "stream.mjpeg"
+    spoilt = sound.replace(b"\xff\xc4", b"\xff\xc4\0\3", 1)  # a table of another length than it has
+    jpegs.write_bytes(sound * 5 + spoilt + sound * 5)
+    camera = CaptureCamera("door", av.open(str(jpegs), format="mjpeg"), Camera(fps=25), pictures=False)
+    count, _ended = taken(camera)
+    camera.close()
+    assert (count, camera.dropped) == (10, 1)
 
 
 def test_a_reader_that_does_not_come_bounds_the_memory_by_time() -> None:
