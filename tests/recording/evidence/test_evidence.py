@@ -15,7 +15,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from edge.cli import main
 from edge.errors import BadInput, Conflict, ExamroomError, NotFound, Unavailable, VerificationFailed
 from edge.recording import editlist
 from edge.store import ledger, segments
@@ -238,6 +240,26 @@ def test_a_witness_whose_key_no_root_named_is_not_claimed(room: Any, tmp_path: P
     path = room.export(tmp_path / "out.zip")
     assert verify_file(path, [room.root.public]).facts["witnesses"] == []
     assert verify_file(path, [room.root.public], [room.gateway.public]).facts["witnesses"] == ["gateway-1"]
+
+
+def test_a_witness_older_than_the_footage_is_never_shown_as_one_of_it(room: Any, tmp_path: Path) -> None:
+    """A note of as many entries as stand before the footage's own does not cover it, one of one more does."""
+    room.at(700)
+    room.checkpoint(witnessed=True)
+    before = room.footage("door", 6, 690)
+    older = room.export(tmp_path / "older.zip", 690, 695)
+    again = room.footage("door", 7, 696)
+    room.checkpoint(witnessed=True)
+    covered = room.export(tmp_path / "covered.zip", 690, 702)
+    for path, entries, covers in ((older, before.ledger_seq, False), (covered, again.ledger_seq + 1, True)):
+        verdict = verify_file(path, [room.root.public])
+        told = ("witnesses", "witnessed_entries", "witness_covers")
+        assert verdict.ok and [verdict.facts[name] for name in told] == [["gateway-1"], entries, covers], path
+        said = CliRunner().invoke(main, ["verify", str(path), "--root", room.root.public.hex()])
+        assert said.exit_code == 0
+        assert ("✓ 外部见证" in said.output) is covers and str(entries) in said.output
+        assert ("! 外部见证 gateway-1 只签到" in said.output) is not covers
+        assert ("witness gateway-1 signed the first" in said.output) is not covers
 
 
 @pytest.mark.parametrize(

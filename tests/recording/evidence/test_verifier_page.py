@@ -142,6 +142,9 @@ def test_the_page_says_what_the_verifier_in_python_says(page: Page, original: An
         "container", "certificate", "manifest", "checkpoint", "ledger", "proof", "segment-index", "video", "video-view",
         "readme", "result",
     }  # fmt: skip
+    for what, covers in (("good", False), ("a day later", False), ("witness of all the footage", True)):
+        assert wanted[what]["facts"]["witness_covers"] is covers
+    assert wanted["time stamp of all the footage"]["facts"]["stamp_covers"] is True
     found = ask(page, original.data, [(data, roots) for _, data, roots in vectors])
     for (what, _, _), said in zip(vectors, found, strict=True):
         assert said == wanted[what], what
@@ -231,7 +234,10 @@ def test_a_supervisor_checks_a_file_with_it(page: Page, original: Any, tmp_path:
     page.wait_for_selector("#answer.good h2")
     assert "<img src=x onerror=alert(1)>[U+202E]" in answer.inner_text() and page.query_selector("#answer img") is None
     assert "gateway-1" in answer.inner_text() and axe(page) == []
-    assert "带有时间戳，没有核验" in answer.inner_text()
+    assert "带有时间戳，没有核验" in answer.inner_text() and "时间戳只到" not in answer.inner_text()
+    entries = python(original.other, original.root.hex())["facts"]["witnessed_entries"]
+    assert f"gateway-1（台账前 {entries} 条）" in answer.inner_text()
+    assert f"外部见证 gateway-1 只签到台账前 {entries} 条" in answer.inner_text()
     shot(page, "verifier-good", "zh")
     page.click("summary")
     page.fill("#stamp", "no certificate")
@@ -241,7 +247,8 @@ def test_a_supervisor_checks_a_file_with_it(page: Page, original: Any, tmp_path:
     page.set_input_files("#stamp-file", original.authority.ca)
     page.click("#check")
     page.wait_for_selector("#answer.good h2")
-    assert "没有核验" not in answer.inner_text() and "Z tsa" in answer.inner_text() and axe(page) == []
+    assert "没有核验" not in answer.inner_text() and f"Z tsa（台账前 {entries} 条）" in answer.inner_text()
+    assert f"时间戳只到台账前 {entries} 条" in answer.inner_text() and axe(page) == []
     page.click("#language")
     assert page.evaluate("() => document.documentElement.lang") == "en"
     assert answer.locator("h2").inner_text() == "✓ Verified"

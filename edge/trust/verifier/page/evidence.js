@@ -107,10 +107,10 @@ async function checkContents(box, manifest, certificate, known, authorities, fac
       head = checked.head;
       facts.entries_in_ledger = head.size;
       if (small.content.has(WITNESS) && !small.altered.has(WITNESS)) {
-        problems.push(...await checkWitness(small.content.get(WITNESS), head, certificate, known, facts));
+        problems.push(...await checkWitness(small.content.get(WITNESS), head, certificate, known, footageSeq(manifest), facts));
       }
       if (small.content.has(TIMESTAMP) && !small.altered.has(TIMESTAMP)) {
-        problems.push(...await checkStamp(small.content.get(TIMESTAMP), head, certificate, authorities, facts));
+        problems.push(...await checkStamp(small.content.get(TIMESTAMP), head, certificate, authorities, footageSeq(manifest), facts));
       }
     }
   }
@@ -148,8 +148,11 @@ function checkLedger(found, small, manifest, head) {
   return wrong.length ? wrong : checkStory(found.entries, manifest, head);
 }
 
+// The last entry that tells of footage in the file: a tree head of more entries covers all of it.
+const footageSeq = (manifest) => manifest.segments.reduce((last, fact) => Math.max(last, fact.ledger_seq), 0);
+
 // An earlier tree head that somebody outside the room signed: the ledger of this file must extend it.
-async function checkWitness(data, head, certificate, known, facts) {
+async function checkWitness(data, head, certificate, known, newest, facts) {
   const differs = [problem("evidence_witness_differs", "checkpoint")];
   let witness, earlier, others;
   try {
@@ -166,11 +169,12 @@ async function checkWitness(data, head, certificate, known, facts) {
   facts.witnesses = [];
   for (const name of others) if (await vouched(witness.note, name, keys)) facts.witnesses.push(printable(name));
   facts.witnessed_entries = facts.witnesses.length ? earlier.size : 0;
+  facts.witness_covers = facts.witnessed_entries > newest;
   return [];
 }
 
 // The ledger of this file must extend the checkpoint that an authority dated; with `authorities` given, one of them did.
-async function checkStamp(data, head, certificate, authorities, facts) {
+async function checkStamp(data, head, certificate, authorities, newest, facts) {
   let stamped, answer, earlier, held = false;
   try {
     stamped = asTimestamp(strictJson(data));
@@ -182,6 +186,7 @@ async function checkStamp(data, head, certificate, authorities, facts) {
   }
   if (!held) return [problem("evidence_timestamp_differs", "timestamp")];
   facts.timestamp = { checked: false, entries: earlier.size };
+  facts.stamp_covers = earlier.size > newest;
   if (!authorities.length || !engine.subtle) return [];
   try {
     const stamp = await checkAnswer(answer, stamped.note, authorities);
