@@ -89,6 +89,8 @@ def _show_evidence(facts: Mapping[str, Any], wants_stamp: bool) -> None:
     _show_stamp(facts.get("timestamp"), bool(facts.get("stamp_covers")), wants_stamp)
     for gap in facts["gaps"]:
         click.echo(f"! 无录像 / no footage: {gap['from']} – {gap['until']}")
+    for segment in facts["absent"]:
+        _warn("verifier_absent", segment=segment)
     if facts["gaps"] and facts.get("open_end"):
         _warn("evidence_open_end")
 

@@ -226,6 +226,8 @@ def test_a_segment_that_retention_removed_is_told(room: Any, tmp_path: Path) -> 
     assert verdict.ok, verdict
     assert verdict.facts["absent"] == [gone.id]
     assert len(verdict.facts["gaps"]) == 1
+    said = CliRunner().invoke(main, ["verify", str(tmp_path / "out.zip"), "--root", room.root.public.hex()])
+    assert f"! 台账记有录像段 {gone.id}" in said.output and f"Segment {gone.id} is" in said.output
 
 
 def test_a_room_without_a_witness_exports_too(room: Any, tmp_path: Path) -> None:
