@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from edge.cli import main
 from edge.errors import BadInput, Conflict, ExamroomError, NotFound, Unavailable, VerificationFailed
-from edge.recording import editlist
+from edge.recording import editlist, evidence
 from edge.store import ledger, segments
 from edge.store.db import transaction
 from edge.trust.verifier import verify_file
@@ -201,6 +201,43 @@ def test_a_clock_set_back_into_the_span_is_taken_in(room: Any, tmp_path: Path) -
     verdict = verify_file(room.export(tmp_path / "out.zip"), [room.root.public])
     assert verdict.ok, verdict
     assert again.id in verdict.facts["segments"] and verdict.facts["open_end"] is False
+    assert verdict.facts["covered_s"] == 12.0, "what was recorded twice counts once"
+
+
+def test_entries_dated_by_a_wrong_clock_do_not_bring_all_that_stands_between(
+    room: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One long before the footage and one long after it, dated in its span: single entries beside the run."""
+    monkeypatch.setattr(evidence, "FAR", 50)
+    room.at(90_002)
+    before = room.note("checkin", {"outcome": "admitted"})
+    crowd(room, 1000)
+    footage = []
+    for number in range(4):
+        room.at(90_006 + 6 * number)
+        footage.append(room.footage("door", 6 + number, 90_000 + 6 * number).ledger_seq)
+    crowd(room, 91_000)
+    room.at(90_003)
+    after = room.note("checkin", {"outcome": "refused"})
+    room.at(95_000)
+    path = room.export(tmp_path / "out.zip", 90_001, 90_010)
+    verdict = verify_file(path, [room.root.public])
+    assert verdict.ok and verdict.facts["gaps"] == [] and verdict.facts["open_end"] is False, verdict
+    with zipfile.ZipFile(path) as archive:
+        given = [json.loads(line)["seq"] for line in archive.read("ledger.jsonl").splitlines()]
+    assert given == [before, footage[0] - 1, *footage[:3], after, after + 1]
+    # the same where nothing of the footage was entered while it was recorded
+    room.at(90_020)
+    room.footage("hall", 9, 90_004, salvaged=True)
+    room.at(95_001)
+    left = room.export(tmp_path / "left.zip", 90_001, 90_010, camera="hall")
+    assert verify_file(left, [room.root.public]).ok
+
+
+def crowd(room: Any, since: float) -> None:
+    for number in range(60):
+        room.at(since + number)
+        room.note("checkin", {"outcome": "admitted"})
 
 
 @pytest.mark.parametrize(("since", "until"), [(-3, 2), (23, 200), (0, 31), (29.2, 29.4), (5.9, 6.1)])

@@ -203,6 +203,17 @@ def test_footage_with_sound_is_evidence_like_any_other(page: Page, room: Any, tm
         assert (verdict["ok"], verdict["part"], verdict["second"]) == (False, "video", 2)
 
 
+def test_what_a_clock_that_was_set_back_recorded_twice_counts_once(page: Page, room: Any, tmp_path: Path) -> None:
+    room.at(12)
+    room.footage("door", 6, 7, 5)
+    room.at(40)
+    room.footage("door", 7, 30)
+    data, root = room.export(tmp_path / "out.zip").read_bytes(), room.root.public.hex()
+    wanted = python(data, root)
+    assert wanted["ok"] and wanted["facts"]["covered_s"] == 12.0 and wanted["facts"]["gaps"] == []
+    assert ask(page, data, [(data, root)]) == [wanted]
+
+
 def test_a_supervisor_checks_a_file_with_it(page: Page, original: Any, tmp_path: Path) -> None:
     bad, hostile, key = tmp_path / "bad.zip", tmp_path / "hostile.zip", tmp_path / "root.pub"
     video = next(name for name in original.members if name.startswith("video/"))

@@ -233,10 +233,21 @@ async function checkFootage(box, small, manifest, entries, facts) {
     const view = sizes.get(viewName(fact.segment));
     if (view) problems.push(...await checkView(box, small, manifest, fact, table, view));
   }
-  const covered = spans.reduce((sum, [from, until]) => sum + Math.max(0, Math.min(until, manifest.until_ms) - Math.max(from, manifest.from_ms)), 0);
-  facts.covered_s = covered / 1000;
+  spans.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  facts.covered_s = coveredMs(manifest, spans) / 1000;
   facts.gaps = gaps(manifest, spans);
   return problems;
+}
+
+// How much of the asked span fragments cover; what a clock set back recorded twice counts once.
+function coveredMs(manifest, spans) {
+  let covered = 0, at = manifest.from_ms;
+  for (const [start, end] of spans) {
+    const until = Math.min(end, manifest.until_ms);
+    covered += Math.max(0, until - Math.max(start, at));
+    at = Math.max(at, until);
+  }
+  return covered;
 }
 
 // The stretches of the asked span, longer than 1.5 s, that no fragment covers.
@@ -244,7 +255,7 @@ function gaps(manifest, spans) {
   const found = [];
   let at = manifest.from_ms;
   const note = (from, until) => found.push({ from: iso(from), until: iso(until) });
-  for (const [start, end] of spans.slice().sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+  for (const [start, end] of spans) {
     if (start - at > GAP_MS) note(at, start);
     at = Math.max(at, end);
   }
