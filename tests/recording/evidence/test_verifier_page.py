@@ -203,6 +203,23 @@ def test_footage_with_sound_is_evidence_like_any_other(page: Page, room: Any, tm
         assert (verdict["ok"], verdict["part"], verdict["second"]) == (False, "video", 2)
 
 
+FILM = """async (size) => {
+  let read = 0;
+  const slice = (from, until) => {
+    const length = Math.max(0, Math.min(until, size) - from);
+    read += length;
+    return new Blob([new Uint8Array(Math.min(length, 1 << 20))]);
+  };
+  return [await window.examroomVerifier.verify({ size, slice }, "00".repeat(32)), read];
+}"""
+
+
+def test_a_large_film_is_refused_by_its_first_bytes(page: Page) -> None:
+    for size in (17 << 20, 3 << 30):
+        verdict, read = page.evaluate(FILM, size)
+        assert (verdict["reason"], verdict["kind"]) == ("verify_unknown", None) and read < 1 << 20
+
+
 def test_what_a_clock_that_was_set_back_recorded_twice_counts_once(page: Page, room: Any, tmp_path: Path) -> None:
     room.at(12)
     room.footage("door", 6, 7, 5)
