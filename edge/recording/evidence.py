@@ -33,6 +33,8 @@ from edge.trust.verifier.slice import proof_line
 LONGEST_TEXT = 500
 MOST_BEHIND = 10_000
 """So many entries behind the span are looked through for the camera's next segment: some two days of four cameras."""
+FAR = 10_000
+"""An entry dated in the span that stands so many entries from all others was dated by a clock that was wrong."""
 _ROOM_FOR_THE_REST = 64 << 20
 _PAGE = 1000
 
@@ -117,7 +119,9 @@ def _export(
 ) -> None:
     camera, from_ms, until_ms = chosen[0].segment.camera, chosen[0].from_ms, chosen[0].until_ms
     size, note = _checkpoint(connection, identity)
-    span = _span(connection, camera, from_ms, until_ms, size)
+    inside = [e.seq for e in ledger.entries(connection, before=size, from_ms=from_ms, until_ms=until_ms, limit=size)]
+    around = _around(inside, [c.segment for c in chosen])
+    span = _span(connection, camera, from_ms, until_ms, size, around)
     facts = [
         SegmentFact(
             segment=c.segment.id,
@@ -127,7 +131,7 @@ def _export(
         )
         for c in chosen
     ]
-    outside = {export_seq, *(fact.ledger_seq for fact in facts)} - set(range(span.first, span.last + 1))
+    outside = {export_seq, *inside, *(fact.ledger_seq for fact in facts)} - set(range(span.first, span.last + 1))
     entries = _entries(connection, span, sorted(outside))
     manifest = Manifest(
         version=1,
@@ -223,16 +227,33 @@ def _checkpoint(connection: sqlite3.Connection, identity: Identity) -> tuple[int
     return size, note
 
 
-def _span(connection: sqlite3.Connection, camera: str, from_ms: int, until_ms: int, size: int) -> Range:
-    """The run of entries around the span: from one before it to the camera's next segment after it.
+def _around(inside: Sequence[int], footage: Sequence[Segment]) -> Range:
+    """Where the run of entries has to be: those dated in the span (`inside`), and the footage's own.
+
+    Where a clock was wrong, entries dated in the span stand far from it too, and the run would hold all between. So it
+    is where most of the footage was entered; what a killed recorder left was entered later than it was recorded, and
+    counts only where there is nothing else.
+    """
+    own = [_number(segment) for segment in footage if not segment.salvaged] or [
+        max((seq for seq in inside if seq <= number), default=number) for number in map(_number, footage)
+    ]
+    groups = list[list[int]]()
+    for seq in sorted({*inside, *own}):
+        if groups and seq - groups[-1][-1] <= FAR:
+            groups[-1].append(seq)
+        else:
+            groups.append([seq])
+    most = max(groups, key=lambda group: len(set(group) & set(own)))
+    return Range(first=most[0], last=most[-1])
+
+
+def _span(connection: sqlite3.Connection, camera: str, from_ms: int, until_ms: int, size: int, around: Range) -> Range:
+    """The run of entries: from one before the span to the camera's next segment after it, with all `around`.
 
     Only then are the span's own segments entered, which happens as they close. Either end may be the tree's; of a
     camera that stopped, the run ends a day later, or it would hold all that the room has entered since.
     """
-    inside = [e.seq for e in ledger.entries(connection, from_ms=from_ms, until_ms=until_ms, limit=size)]
-    if not inside:
-        inside = [e.seq for e in ledger.entries(connection, from_ms=from_ms, limit=1)]
-    first, last = min([*inside[:1], size - 1]), min([*inside[-1:], size - 1])
+    first, last = around.first, around.last
     while first > 0 and ledger.get(connection, first).at_ms > from_ms:
         first -= 1
     long_after: int | None = None

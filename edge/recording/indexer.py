@@ -33,6 +33,9 @@ _AGAIN_S = 0.5
 _IDLE_S = 5.0
 _SWEEP_MS = 60_000
 _TIDY_MS = 3_600_000
+_SURE_MS = 30_000
+"""So long what the store said of sound last holds. It ends then: people are not to be heard after their exam because
+nobody can ask whether it is over."""
 _HELD_MS = (5_000, 600_000)
 """So soon what the disk did not let us mend is tried again, and at last so seldom: a bad sector takes long to read."""
 
@@ -67,9 +70,9 @@ Job = Closed | Abandoned | Note
 class Indexer:
     """`salvaged`, `waiting` and `trouble` (the code of what holds it up, or None) are for the status.
 
-    `sound`: whether a session's policy wants it now, as the store said last: looked up with each job and every
-    five seconds, so that sound begins and ends so much behind check-in's opening and the session's close. Not before
-    the store was asked.
+    `sound`: whether a session's policy wants it now, as the store said last: looked up with each job, between
+    deletions and every five seconds, so that sound begins and ends so much behind check-in's opening and the session's
+    close. Not before the store was asked, and not once it could not be asked for 30 s (`sound_unsure`).
     """
 
     def __init__(
@@ -94,7 +97,7 @@ class Indexer:
         self._swept_ms: int | None = None
         self._tidied_ms: int | None = None
         self.salvaged = 0
-        self.sound = False
+        self._sound = False, 0  # what the store said last, and when
         self.trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"indexer-{camera}", daemon=True)
 
@@ -109,6 +112,17 @@ class Indexer:
     @property
     def waiting(self) -> int:
         return len(self._jobs) + len(self._held)
+
+    @property
+    def sound(self) -> bool:
+        wanted, at_ms = self._sound
+        return wanted and clock.mono_ms() - at_ms <= _SURE_MS
+
+    @property
+    def sound_unsure(self) -> bool:
+        """Whether sound ended for no other reason than that the store does not say if it is still wanted."""
+        wanted, at_ms = self._sound
+        return wanted and clock.mono_ms() - at_ms > _SURE_MS
 
     def close(self, timeout_s: float) -> bool:
         """Finish what waits, within `timeout_s`; False when something is left for the next start's salvage."""
@@ -143,8 +157,8 @@ class Indexer:
                 connection.close()
 
     def _look(self, connection: sqlite3.Connection) -> None:
-        with suppress(sqlite3.Error):  # then as before
-            self.sound = sessions.sound_wanted(connection)
+        with suppress(sqlite3.Error):  # then as before, for a while
+            self._sound = sessions.sound_wanted(connection), clock.mono_ms()
 
     def _next(self) -> str | None:
         """`work` or `idle`; None when there is nothing left to wait for."""
@@ -177,6 +191,7 @@ class Indexer:
             return
         held, self._held = self._held, []
         for job in held:
+            self._look(connection)  # a bad sector takes long to read
             try:
                 self._write(connection, job)
             except FileNotFoundError as error:
@@ -255,6 +270,11 @@ class Indexer:
 
     def _retain(self, connection: sqlite3.Connection) -> None:
         """Sweep the footage of all cameras; what has to be indexed meanwhile comes first."""
+
+        def halt() -> bool:
+            self._look(connection)
+            return bool(self._jobs) or self._closing
+
         now = clock.mono_ms()
         if self._swept_ms is not None and now - self._swept_ms < _SWEEP_MS:
             return
@@ -267,7 +287,7 @@ class Indexer:
                 self._rules,
                 clock.now(),
                 tidy=tidy,
-                halt=lambda: bool(self._jobs) or self._closing,
+                halt=halt,
             )
             self._tidied_ms = now if tidy else self._tidied_ms
         except (ExamroomError, sqlite3.Error, OSError) as error:

@@ -20,7 +20,10 @@ from edge.store.db import open_room
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
 def looks_command(context: Any, session_id: str, as_json: bool) -> None:
-    """Every view, search and export of a session's footage 谁看过录像, with its reason until that is deleted."""
+    """Every view, search and export of a session's footage 谁看过录像, with its reason until that is deleted.
+
+    Whoever fetched an export or deleted it is named too.
+    """
     config: Config = context.config()
     with closing(open_room(config.paths.room_db)) as connection:
         found = access.looks(connection, sessions.find(connection, session_id).id)

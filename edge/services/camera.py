@@ -250,19 +250,24 @@ class _Service:
             self._ear.close()
             self._ear = None
         state, reason = "off", None
-        if self._ear is not None and (fault := self._ear.trouble) is not None:
+        if (fault := self._deaf()) is not None:
             state, reason = "lost", fault[0]
         elif self._ear is not None:
-            state = "on" if self._ear.heard else "off"
+            state = "on" if self._ear.heard else "lost" if self._hears == "lost" else "off"
         if state == (self._hears or "off"):
             return
         self._hears = state
         body: dict[str, object] = {"camera": self._name, "state": f"sound-{state}"}
         self._indexer.put(Note("recording", body | ({"reason": reason} if reason else {})))
 
+    def _deaf(self) -> tuple[str, dict[str, object]] | None:
+        if self._indexer.sound_unsure and self._options.has_sound:
+            return "sound_unsure", {}
+        return self._ear.trouble if self._ear is not None else None
+
     def _with_sound(self) -> tuple[str, dict[str, object]] | None:
         """What is to be said while pictures are recorded as they should be and a policy wants sound."""
-        fault = self._ear.trouble if self._ear is not None else None
+        fault = self._deaf()
         if self._indexer.sound and not any(camera.has_sound for camera in self._config.camera.values()):
             fault = "sound_nowhere", {}
         if fault is not None:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from edge import clock
 from edge.domain.canonical import canonical_text
 from edge.domain.keeping import MARGIN_MS, OPEN_END
-from edge.store import faces, ledger, records
+from edge.store import downloads, faces, ledger, records
 from edge.store.db import transaction
+from edge.store.downloads import Export
 from edge.store.ledger import Entry
 
 HOUR_MS = 3_600_000
@@ -29,6 +30,7 @@ KEEP_MS = 180 * DAY_MS
 own date of deletion."""
 VIEWED, SEARCHED, EXPORTED = "footage_viewed", "footage_searched", "export"
 ANSWERS = "answers_viewed"
+FETCHED, DELETED = "export_fetched", "export_deleted"
 _RECENT = 50
 
 
@@ -127,6 +129,31 @@ def note_answers(connection: sqlite3.Connection, view: View, person: str) -> Non
         ledger.append(connection, ANSWERS, body, subject=person, session=view.session, by=view.by)
 
 
+def note_fetch(connection: sqlite3.Connection, export: Export) -> None:
+    """An `export_fetched` entry, before the first byte: whoever asked for an export takes its file away. None where it
+    has one since an hour ago, for a download goes on in pieces.
+    """
+    now = clock.wall_ms()
+    for entry in ledger.last(connection, FETCHED, _RECENT):
+        if entry.body["export"] == export.id and 0 <= now - entry.at_ms < HOUR_MS:
+            return
+    with transaction(connection):
+        _note_export(connection, FETCHED, export)
+
+
+def delete_export(connection: sqlite3.Connection, export: Export) -> None:
+    """Forget an export that whoever asked for it wants gone, with its `export_deleted` entry, in one transaction."""
+    with transaction(connection):
+        downloads.remove(connection, export.id)
+        _note_export(connection, DELETED, export)
+
+
+def _note_export(connection: sqlite3.Connection, kind: str, export: Export) -> None:
+    """Only its own person is given an export, so the entry's `by` is who fetched or deleted it."""
+    body = {"camera": export.camera, "export": export.id, "from_ms": export.from_ms, "until_ms": export.until_ms}
+    ledger.append(connection, kind, body | {"sha256": export.sha256}, session=export.session, by=export.by)
+
+
 def keep_words(connection: sqlite3.Connection, export_seq: int, salt: str, why: str) -> None:
     """In the transaction of an `export` entry: keep why it was made, whose digest with `salt` the entry has.
 
@@ -149,9 +176,11 @@ def keep_words(connection: sqlite3.Connection, export_seq: int, salt: str, why: 
 
 @dataclass(frozen=True)
 class Look:
-    """One entry of somebody's look at a session's footage. `name`: of the staff member or the holder of the pass, None
-    once forgotten or at the box itself; `why`: the words of a view or an export, None once deleted and for what has
-    none. `session`: which it was about by its entry, None for none.
+    """One entry of somebody's look at a session's footage, or of an export fetched or deleted.
+
+    `name`: of the staff member or the holder of the pass, None once forgotten or at the box itself; `why`: the words of
+    a view or an export, None once deleted and for what has none. `session`: which it was about by its entry, None for
+    none.
     """
 
     seq: int
@@ -167,7 +196,8 @@ class Look:
 
 
 def looks(connection: sqlite3.Connection, session: str) -> list[Look]:
-    """Every view, search and export of the session's footage, and of answers beside it (without a camera), in order.
+    """Every view, search and export of the session's footage, each export fetched or deleted, and of answers beside it
+    (without a camera), in order.
 
     Of its footage is whatever meets its time, ten minutes either side, whichever session it was asked for or for none.
     """
@@ -198,10 +228,10 @@ def looks(connection: sqlite3.Connection, session: str) -> list[Look]:
 def _of_footage(connection: sqlite3.Connection, session: str) -> Iterator[Entry]:
     rows = connection.execute(
         "SELECT l.seq, l.kind, l.at_ms, l.subject, l.session_id, l.entry FROM ledger l JOIN sessions s ON s.id = ?"
-        " WHERE l.kind IN (?, ?, ?, ?) AND (l.session_id = s.id OR (l.kind <> ? AND"
+        " WHERE l.kind IN (?, ?, ?, ?, ?, ?) AND (l.session_id = s.id OR (l.kind <> ? AND"
         " json_extract(CAST(l.entry AS TEXT), '$.body.from_ms') < coalesce(s.closed_ms + ?, ?) AND"
         " json_extract(CAST(l.entry AS TEXT), '$.body.until_ms') > s.opened_ms - ?)) ORDER BY l.seq",
-        (session, VIEWED, SEARCHED, EXPORTED, ANSWERS, ANSWERS, MARGIN_MS, OPEN_END, MARGIN_MS),
+        (session, VIEWED, SEARCHED, EXPORTED, FETCHED, DELETED, ANSWERS, ANSWERS, MARGIN_MS, OPEN_END, MARGIN_MS),
     )
     return (Entry(*row) for row in rows)
 

@@ -117,6 +117,11 @@ class Manifest(_Model):
         yield from range(self.span.first, self.span.last + 1)
         yield from (seq for seq in self.others if seq > self.span.last)
 
+    @property
+    def footage_seq(self) -> int:
+        """The last ledger entry that tells of footage in the file: a tree head of more entries covers all of it."""
+        return max(fact.ledger_seq for fact in self.segments)
+
     @model_validator(mode="after")
     def _sane(self) -> Manifest:
         span = range(self.span.first, self.span.last + 1)

@@ -23,8 +23,9 @@ from edge.recording.aside import EXAM_BITS, step_back
 from edge.recording.evidence import export_evidence
 from edge.recording.files import EXPORTS
 from edge.recording.retention import room_kept, rules_of
-from edge.store import downloads, ledger
+from edge.store import access, downloads, ledger
 from edge.store.db import connect, transaction
+from edge.store.downloads import Export
 from edge.store.reserve import free_bytes
 from edge.trust import enrolment
 from edge.web.bucket import Bucket
@@ -103,14 +104,13 @@ class Exports:
         with self._lock:
             return next((job for job in self._jobs if job.id == export_id), None)
 
-    def delete(self, connection: sqlite3.Connection, export_id: str) -> None:
-        """Forget an export and its file; one that is being made ends soon."""
-        job = self.job(export_id)
+    def delete(self, connection: sqlite3.Connection, export: Export) -> None:
+        """Forget an export and its file, with its entry; one that is being made ends soon."""
+        job = self.job(export.id)
         if job is not None:
             job.gone = True
-        with transaction(connection):
-            downloads.remove(connection, export_id)
-        self.file(export_id).unlink(missing_ok=True)
+        access.delete_export(connection, export)
+        self.file(export.id).unlink(missing_ok=True)
 
     def begin(self, connection: sqlite3.Connection) -> None:
         """At a start, before there are jobs: what an earlier process left half done is told and removed."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from sqlite3 import Connection, OperationalError
 
 import pytest
 
 from edge import clock
 from edge.clock import Instant, TimeQuality
 from edge.domain.footage import Cause
-from edge.recording import salvage
+from edge.recording import retention, salvage
 from edge.recording.indexer import Abandoned, Closed, Indexer, Note
 from edge.recording.retention import Rules
 from edge.recording.writer import Place, SegmentWriter
-from edge.store import ledger, segments
+from edge.store import ledger, segments, sessions
 from edge.store.db import connect, open_room, transaction
 from edge.store.segments import Segment
 from support.cameras import make_packets
@@ -183,6 +185,74 @@ def test_one_that_cannot_be_indexed_does_not_hold_up_the_rest(tmp_path: Path) ->
         assert segments.known(db, "door") == {(boot, 2)}
     finally:
         db.close()
+
+
+@pytest.fixture
+def wanting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Indexer, Connection, list[bool | None]]]:
+    """A clerk whose thread does not run, and what its store says of sound (None: it cannot be read)."""
+    says = list[bool | None]([True])
+
+    def asked(_: Connection) -> bool:
+        if says[0] is None:
+            raise OperationalError("disk I/O error")
+        return says[0]
+
+    monkeypatch.setattr(sessions, "sound_wanted", asked)
+    with closing(open_room(tmp_path / "room.db")) as db:
+        clerk = Indexer(tmp_path / "room.db", tmp_path, "door", 1, Rules(bitrates={"door": 1}))
+        clerk._look(db)
+        assert clerk.sound
+        yield clerk, db, says
+
+
+def test_sound_ends_while_the_clerk_deletes_and_while_it_mends(
+    wanting: tuple[Indexer, Connection, list[bool | None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """500 deletions, and files that a bad disk gives up on after minutes each: the session closes meanwhile."""
+    clerk, db, says = wanting
+    seen = list[bool]()
+
+    def sweep(*_: object, halt: Callable[[], bool], **__: object) -> list[str]:
+        says[0] = False
+        seen.extend((halt(), clerk.sound))
+        return []
+
+    monkeypatch.setattr(retention, "sweep", sweep)
+    clerk._retain(db)
+    assert seen == [False, False]
+    says[0] = True
+    clerk._look(db)
+    heard = list[bool]()
+
+    def unreadable(*_: object) -> Segment:
+        heard.append(clerk.sound)
+        says[0] = False
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(salvage, "salvage", unreadable)
+    clerk._held = [Abandoned(Place(tmp_path, "door", OTHER, n), None) for n in (1, 2)]
+    clerk._again(db)
+    assert heard == [True, False]
+
+
+def test_sound_ends_when_nobody_can_say_for_half_a_minute_whether_it_is_wanted(
+    wanting: tuple[Indexer, Connection, list[bool | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk, db, says = wanting
+    now = clock.mono_ms()
+    monkeypatch.setattr(clock, "mono_ms", lambda: now)
+    clerk._look(db)
+    says[0] = None
+    for seconds, sound in ((29, True), (31, False), (3600, False)):
+        monkeypatch.setattr(clock, "mono_ms", lambda at=now + seconds * 1000: at)
+        clerk._look(db)
+        assert (clerk.sound, clerk.sound_unsure) == (sound, not sound)
+    says[0] = True
+    clerk._look(db)
+    assert (clerk.sound, clerk.sound_unsure) == (True, False)
+    says[0] = False
+    clerk._look(db)
+    assert (clerk.sound, clerk.sound_unsure) == (False, False)
 
 
 def test_what_a_camera_no_longer_configured_left_is_indexed_and_an_old_deletion_finished(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import chain
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from edge.store import ledger, segments
 from edge.store.db import open_room
 from edge.store.ring import RingReader
 from support.cameras import FPS, camera_config
-from support.certified import certified
+from support.certified import certified, certified_session, session_of
 from support.kills import camera_status
 from support.rtsp import access_units, network_camera
 from support.scenes import Sensor, covered, person, pictures, room
@@ -80,14 +80,14 @@ def test_a_covered_camera_is_told_in_five_seconds_and_goes_on_recording(tmp_path
 
 def test_a_network_camera_comes_back_from_whatever_befalls_it(tmp_path: Path) -> None:
     """Cut off for ten seconds, and back with another size: one process, the hole explained to the second, and the
-    password in no file of the room."""
+    password in no file of the room. It is away again when the session closes, which its certificate says too."""
     with network_camera(access_units(320, 180), user="room", password="hunter2:@") as server:
         config = camera_config(tmp_path, {"door": Path("x")})
         given = {"backend": "rtsp", "source": server.url, "user": "room", "password": "hunter2:@", "fps": FPS}
         config = config.model_copy(update={"camera": {"door": Camera.model_validate(given)}})
         file = tmp_path / "examroom.toml"
         file.write_text(to_toml(config))
-        service = Service(file, "camera@door", tmp_path / "log")
+        service, with_session = Service(file, "camera@door", tmp_path / "log"), ExitStack()
 
         def state() -> str:
             return str(camera_status(config, "door").get("state"))
@@ -95,6 +95,7 @@ def test_a_network_camera_comes_back_from_whatever_befalls_it(tmp_path: Path) ->
         service.start()
         try:
             until(lambda: state() == "recording")
+            session = with_session.enter_context(session_of(config, "door"))
             pid, first = camera_status(config, "door")["pid"], camera_status(config, "door")["segment"]
             time.sleep(1)
             gone_ms = clock.wall_ms()
@@ -110,21 +111,28 @@ def test_a_network_camera_comes_back_from_whatever_befalls_it(tmp_path: Path) ->
             until(lambda: segments_of(config, 480))
             assert camera_status(config, "door")["pid"] == pid
             assert camera_status(config, "door")["segment"] != first
+            server.stop()
+            until(lambda: camera_status(config, "door")["reason"] == "camera_unreachable")
+            with_session.close()
+            closed_ms = clock.wall_ms()
+            fact = certified_session(config, "door", session)
             service.stop()
         finally:
             service.end()
     db = open_room(config.paths.room_db)
     try:
         found = segments.between(db, "door", 0, 1 << 52)
-        assert [s.cause for s in found] == ["camera-missing", "rotated", "stopped"]
+        assert [s.cause for s in found] == ["camera-missing", "rotated", "camera-missing"]
         assert found[2].started_ms - found[1].ended_ms < 250
         (gap,) = clips.completeness_between(db, "door", found[0].started_ms, found[-1].ended_ms).gaps
         assert gap.cause == "camera-missing"
         assert gone_ms - 500 <= gap.from_ms <= gone_ms + 500
         assert gone_ms + 10_000 <= gap.until_ms <= back_ms + 500
-        fact = certified(config, "door", found[0].started_ms, found[-1].ended_ms)
-        assert [(one.cause, one.from_ms, one.ms) for one in fact.gaps] == [(gap.cause, gap.from_ms, gap.ms)]
-        assert fact.expected_ms - fact.recorded_ms == gap.ms
+        away, trailing = fact.gaps
+        assert (away.cause, away.from_ms, away.ms) == (gap.cause, gap.from_ms, gap.ms)
+        assert (trailing.cause, trailing.from_ms) == ("camera-missing", found[-1].ended_ms)
+        assert abs(trailing.until_ms - closed_ms) < 250 and abs(closed_ms - trailing.from_ms - trailing.ms) < 250
+        assert fact.expected_ms - fact.recorded_ms == gap.ms + trailing.ms
         assert (fact.segments, fact.frames) == (3, sum(s.frames or 0 for s in found))
     finally:
         db.close()

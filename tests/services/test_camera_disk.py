@@ -19,11 +19,11 @@ from edge.config import Config
 from edge.domain.footage import Gap
 from edge.recording import clips, pen
 from edge.services import camera
-from edge.store import ledger, segments
+from edge.store import ledger, segments, sessions
 from edge.store.db import open_room
 from edge.store.segments import Segment
 from support.cameras import FPS, camera_config, decoded, make_clip
-from support.certified import certified
+from support.certified import certified_session, session_of
 from support.disks import bad_disk, small_disk
 from support.kills import RUN_CAMERA
 from support.kills import camera_status as status
@@ -39,12 +39,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def process(config: Config, environment: dict[str, str]) -> Iterator[None]:
-    """The camera as a process of its own, ended in good order."""
+    """The camera as a process of its own, ended in good order, and a session that opens and closes while it lives."""
     command = [sys.executable, "-W", "error", "-c", RUN_CAMERA, config.model_dump_json(), "door"]
     camera_process = subprocess.Popen(command, env=environment)
     try:
-        until(lambda: status(config, "door").get("last_fragment_mono_ms"))
-        yield
+        until(lambda: status(config, "door").get("state") == "recording")
+        with session_of(config, "door"):
+            until(lambda: status(config, "door").get("last_fragment_mono_ms"))
+            yield
         camera_process.terminate()
         assert camera_process.wait(10) == 0
     finally:
@@ -54,12 +56,15 @@ def process(config: Config, environment: dict[str, str]) -> Iterator[None]:
 
 @contextmanager
 def recording(config: Config) -> Iterator[None]:
+    """The same on a thread."""
     stop = threading.Event()
     thread = threading.Thread(target=camera.run, args=(config, "door", stop))
     thread.start()
     try:
-        until(lambda: status(config, "door").get("last_fragment_mono_ms"))
-        yield
+        until(lambda: status(config, "door").get("state") == "recording")
+        with session_of(config, "door"):
+            until(lambda: status(config, "door").get("last_fragment_mono_ms"))
+            yield
     finally:
         stop.set()
         thread.join(10)
@@ -72,21 +77,25 @@ def told(config: Config, state: str, seconds: float = 8) -> float:
 
 
 def indexed(config: Config) -> tuple[list[Segment], tuple[Gap, ...], list[str]]:
-    """The segments, the gaps between first and last picture, and the states of recording that were entered.
+    """The segments, the gaps between the session's opening and close, and the states of recording that were entered.
 
-    The certificate of that time says the same.
+    The session's certificate says the same.
     """
     with closing(open_room(config.paths.room_db)) as db:
         found = segments.between(db, "door", 0, 1 << 52)
-        whole = clips.completeness_between(db, "door", found[0].started_ms, found[-1].ended_ms)
+        session = sessions.find(db, "S-door")
+        assert session.opened_ms is not None and session.closed_ms is not None
+        assert found[0].started_ms < session.opened_ms < session.closed_ms < found[-1].ended_ms
+        whole = clips.completeness_between(db, "door", session.opened_ms, session.closed_ms)
         notes = [str(e.body["state"]) for e in ledger.entries(db, kinds=("recording",))]
         ledger.check(db)
     for segment in found:
         assert decoded(config.paths.recordings / segment.path) == segment.frames == segment.duration_ms * FPS // 1000
-    fact = certified(config, "door", found[0].started_ms, found[-1].ended_ms)
+    fact = certified_session(config, "door", session.id)
     assert [(gap.cause, gap.ms, gap.from_ms) for gap in fact.gaps] == [(g.cause, g.ms, g.from_ms) for g in whole.gaps]
     assert fact.expected_ms - fact.recorded_ms == sum(gap.ms for gap in whole.gaps)
-    assert (fact.frames, fact.lost_ms) == (sum(s.frames or 0 for s in found), sum(s.lost_ms for s in found))
+    its = [s for s in found if s.ended_ms > session.opened_ms]
+    assert (fact.frames, fact.lost_ms) == (sum(s.frames or 0 for s in its), sum(s.lost_ms for s in its))
     return found, whole.gaps, notes
 
 

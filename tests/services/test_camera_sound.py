@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from sqlite3 import OperationalError
 from typing import Any
 
 import pytest
@@ -61,6 +62,9 @@ def test_sound_is_recorded_while_a_session_that_wants_it_is_open_and_at_no_other
             value = "true" if sound else "false"
             db.execute("UPDATE sessions SET state = ?, policy = json_set(policy, '$.sound', json(?))", (state, value))
 
+    def unreadable(_: object) -> bool:
+        raise OperationalError("disk I/O error")
+
     assert not sessions.sound_wanted(db)
     now("checkin", False)
     with running(config):
@@ -78,6 +82,11 @@ def test_sound_is_recorded_while_a_session_that_wants_it_is_open_and_at_no_other
         assert says("recording_soundless")["state"] == "soundless"
         server.sound_mode = "play"
         says("recording_sound")
+        with monkeypatch.context() as blind:
+            blind.setattr(indexer, "_SURE_MS", 500)
+            blind.setattr(sessions, "sound_wanted", unreadable)
+            assert says("recording_soundless")["facts"]["detail"]["en"].startswith("for half a minute the database")
+        says("recording_sound")
         now("closed", True)
         says("recording_on")
         until(lambda: server.sessions >= 2)
@@ -93,7 +102,8 @@ def test_sound_is_recorded_while_a_session_that_wants_it_is_open_and_at_no_other
         assert decoded(config.paths.recordings / segment.path) == segment.frames
     notes = [(e.body["state"], e.body.get("reason")) for e in ledger.entries(db, kinds=("recording",))]
     assert notes == [
-        ("sound-on", None), ("sound-lost", "sound_silent"), ("sound-on", None), ("sound-off", None),
+        ("sound-on", None), ("sound-lost", "sound_silent"), ("sound-on", None), ("sound-lost", "sound_unsure"),
+        ("sound-on", None), ("sound-off", None),
     ]  # fmt: skip
     db.close()
 

@@ -14,6 +14,7 @@ from edge.domain.canonical import canonical
 from edge.trust import certificate as certificates
 from edge.trust import checkpoint, dsse
 from edge.trust.container import ContainerWriter, read_directory
+from edge.trust.protocol import GatewayKey, sign_gateway_key
 from edge.trust.verifier import layout
 
 MANIFEST, LEDGER, PROOFS, CHECKPOINT, WITNESS, CERTIFICATE, TIMESTAMP = (
@@ -141,8 +142,14 @@ def _by_others(original: Any) -> Iterator[tuple[str, bytes]]:
     ):
         forged = canonical({**witness, **changed})
         yield f"witness {what}", original.resign({**original.members, WITNESS: forged})
+    whole = original.members[CHECKPOINT].decode()
+    key = GatewayKey(name="gateway-2", key=original.stranger.public.hex(), not_before_ms=0, not_after_ms=10**13)
+    vouched = sign_gateway_key(key, original.issuer).decode()
+    newest = {"note": checkpoint.cosign(whole, "gateway-2", original.stranger), "consistency": [], "gateway": vouched}
+    yield "witness of all the footage", original.resign({**original.members, WITNESS: canonical(newest)})
     stamp = json.loads(original.members[TIMESTAMP])
     for what, changed in (
+        ("of all the footage", {"note": whole, "consistency": []}),
         ("of another tree", {"note": checkpoint.sign_note(origin, 20, bytes(32), origin, original.signer)}),
         ("of another key", {"note": checkpoint.sign_note(origin, 20, bytes(32), origin, original.stranger)}),
         ("by two", {"note": checkpoint.cosign(stamp["note"], "gateway-1", original.stranger)}),

@@ -140,6 +140,42 @@ def test_a_zip_of_somebody_elses_is_not_called_altered_evidence(world: World) ->
         assert (verdict.ok, verdict.kind, verdict.reason) == (False, None, "verify_unknown")
 
 
+class Film(io.BytesIO):
+    """A file of any size, of which what was read is counted."""
+
+    def __init__(self, head: bytes, size: int) -> None:
+        super().__init__()
+        self.head, self.size, self.at, self.count = head, size, 0, 0
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.at = offset + (self.size if whence == 2 else 0)
+        return self.at
+
+    def read(self, size: int | None = -1) -> bytes:
+        size = self.size - self.at if size is None or size < 0 else min(size, self.size - self.at)
+        self.count += size
+        assert self.count < 1 << 20, "it is read into memory"
+        data = self.head[self.at : self.at + size].ljust(size, b"\n")
+        self.at += size
+        return data
+
+
+@pytest.mark.parametrize(
+    ("head", "size"), [(b"\0\0\0\x1cftypisom", 3 << 30), (b"\0\0\0\x1cftypisom", 17 << 20), (b'{"a":', (1 << 30) + 1)]
+)
+def test_a_large_file_that_is_none_of_ours_is_not_read(world: World, head: bytes, size: int) -> None:
+    verdict = verify_open(Film(head, size), [world.root.public])
+    assert (verdict.ok, verdict.kind, verdict.reason) == (False, None, "verify_unknown")
+
+
+def test_a_large_bundle_is_read(world: World) -> None:
+    keys = {"room-1": SealKey.generate().public}
+    more = {"not_before_ms": 0, "expires_ms": AT, "facts": {}}
+    bundle = seal_bundle("bank", "big", 1, bytes(17 << 20), keys, [world.root], **more)
+    assert verify(bundle, world.root.public).ok
+    assert verify(b"[" + bundle[1:], world.root.public).kind == "bundle", "its first byte altered"
+
+
 def test_parts_that_do_not_belong_together_are_not_written(world: World) -> None:
     other = dsse.sign_envelope(dsse.RESULT, {"room": "room-1", "epoch": 2, "seq": 2}, [world.room])
     foreign = dsse.sign_envelope(dsse.RESULT, {"room": "room-9", "epoch": 2, "seq": 2}, [world.room])

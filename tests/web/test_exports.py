@@ -27,7 +27,7 @@ from edge.exam.banks import open_bank
 from edge.recording import packing, retention
 from edge.recording.retention import Rules
 from edge.recording.writer import Place, SegmentWriter
-from edge.store import downloads, ledger, segments, sessions
+from edge.store import access, downloads, ledger, segments, sessions
 from edge.store.db import transaction
 from edge.store.reserve import free_bytes
 from edge.trust.verifier import verify_file
@@ -148,6 +148,17 @@ def test_an_export_is_made_fetched_in_pieces_and_verifies(site: Site, tmp_path: 
     assert said(other.get(f"{site.address}/{told['id']}")) == "export_gone"
     assert said(client.delete(f"{site.address}/{told['id']}")) == "csrf_wrong"
     assert client.delete(f"{site.address}/{told['id']}", headers=head).json == {"done": "delete"}
+    # who took it away, and who deleted it: one entry an hour for a download in pieces, none for what sends no byte
+    client.head(told["url"])
+    entered = ledger.entries(site.db, kinds=("export_fetched", "export_deleted"))
+    assert [entry.kind for entry in entered] == ["export_fetched", "export_deleted"]
+    for entry in entered:
+        assert (entry.session_id, entry.content["by"]) == (site.session, SUPERVISOR.id)
+        assert {k: entry.body[k] for k in ("camera", "export", "sha256")} == {
+            "camera": "door", "export": told["id"], "sha256": told["sha256"],
+        }  # fmt: skip
+        assert entry.body["until_ms"] - entry.body["from_ms"] == 6800
+    assert [look.kind for look in access.looks(site.db, site.session)][-2:] == ["export_fetched", "export_deleted"]
     assert said(client.delete(f"{site.address}/{told['id']}", headers=head)) == "export_gone"
     assert list(site.exports.folder.iterdir()) == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -73,24 +74,40 @@ def _show(verdict: Verdict, wants_stamp: bool) -> None:
         click.echo(_plain("  " + problem.sentence("en")))
     if len(verdict.details) > _SHOWN:
         click.echo(f"… +{len(verdict.details) - _SHOWN}")
-    witnesses, gaps = verdict.facts.get("witnesses"), verdict.facts.get("gaps")
-    if verdict.ok and isinstance(witnesses, list) and witnesses:
-        click.echo(f"✓ 外部见证 / witnessed: {', '.join(witnesses)}")
     if verdict.ok and verdict.kind == "evidence":
-        _show_stamp(verdict.facts.get("timestamp"), wants_stamp)
-    for gap in gaps if verdict.ok and isinstance(gaps, list) else []:
+        _show_evidence(verdict.facts, wants_stamp)
+
+
+def _show_evidence(facts: Mapping[str, Any], wants_stamp: bool) -> None:
+    """What outsiders vouch for, and how far; and what the file does not show."""
+    if facts.get("witnesses"):
+        names, entries = ", ".join(facts["witnesses"]), facts["witnessed_entries"]
+        if facts["witness_covers"]:
+            click.echo(f"✓ 外部见证（截至台账条数）/ witnessed (up to so many ledger entries): {names}  ({entries})")
+        else:
+            _warn("evidence_witness_before", names=names, entries=entries)
+    _show_stamp(facts.get("timestamp"), bool(facts.get("stamp_covers")), wants_stamp)
+    for gap in facts["gaps"]:
         click.echo(f"! 无录像 / no footage: {gap['from']} – {gap['until']}")
-    if verdict.ok and gaps and verdict.facts.get("open_end"):
-        click.echo(f"! {sentence('evidence_open_end', 'zh')}\n  {sentence('evidence_open_end', 'en')}")
+    for segment in facts["absent"]:
+        _warn("verifier_absent", segment=segment)
+    if facts["gaps"] and facts.get("open_end"):
+        _warn("evidence_open_end")
 
 
-def _show_stamp(stamp: object, wanted: bool) -> None:
-    if isinstance(stamp, Mapping) and stamp["checked"]:
+def _show_stamp(stamp: Mapping[str, Any] | None, covers: bool, wanted: bool) -> None:
+    if stamp is not None and stamp["checked"]:
         told = f"{stamp['time']}  {stamp['authority']}  ({stamp['entries']})"
         click.echo(_plain(f"✓ 时间戳（截至台账条数）/ time stamp (up to so many ledger entries): {told}"))
+        if not covers:
+            _warn("evidence_stamp_before", **stamp)
     elif stamp is not None or wanted:
-        code = "timestamp_none" if stamp is None else "timestamp_unchecked"
-        click.echo(f"! {sentence(code, 'zh')}\n  {sentence(code, 'en')}")
+        _warn("timestamp_none" if stamp is None else "timestamp_unchecked")
+
+
+def _warn(code: str, **facts: object) -> None:
+    click.echo(_plain(f"! {sentence(code, 'zh', **facts)}"))
+    click.echo(_plain(f"  {sentence(code, 'en', **facts)}"))
 
 
 def _plain(line: str) -> str:

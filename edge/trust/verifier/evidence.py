@@ -151,10 +151,11 @@ def _contents(
         else:
             head = checked
             facts["entries_in_ledger"] = head.size
+            newest = manifest.footage_seq
             if form.WITNESS in small.content and form.WITNESS not in small.altered:
-                yield from _witness(small.content[form.WITNESS], head, certificate, known, facts)
+                yield from _witness(small.content[form.WITNESS], head, certificate, known, newest, facts)
             if form.TIMESTAMP in small.content and form.TIMESTAMP not in small.altered:
-                yield from check_stamp(small.content[form.TIMESTAMP], head, certificate, authorities, facts)
+                yield from check_stamp(small.content[form.TIMESTAMP], head, certificate, authorities, newest, facts)
     found = ledger_slice.Slice(
         list(manifest.sequences()),
         ledger_slice.split_lines(small.content[form.LEDGER]),
@@ -202,9 +203,12 @@ def _ledger(found: ledger_slice.Slice, small: Small, manifest: Manifest, head: T
 
 
 def _witness(
-    data: bytes, head: TreeHead, certificate: Certificate, known: Sequence[bytes], facts: dict[str, object]
+    data: bytes, head: TreeHead, certificate: Certificate, known: Sequence[bytes], newest: int, facts: dict[str, object]
 ) -> Iterator[Problem]:
-    """An earlier tree head that somebody outside the room signed: the ledger of this file must extend it."""
+    """An earlier tree head that somebody outside the room signed: the ledger of this file must extend it.
+
+    `newest`: the last entry that tells of footage in the file, which the witness covers or not.
+    """
     try:
         witness = form.Witness.model_validate(strict_json(data))
         path = [bytes.fromhex(step) for step in witness.consistency]
@@ -223,7 +227,8 @@ def _witness(
         return
     keys = [*known, *([gateway.public] if gateway else [])]
     facts["witnesses"] = [printable(name) for name in others if _vouched(witness.note, name, keys)]
-    facts["witnessed_entries"] = earlier.size if facts["witnesses"] else 0
+    entries = earlier.size if facts["witnesses"] else 0
+    facts["witnessed_entries"], facts["witness_covers"] = entries, entries > newest
 
 
 def _gateway_key(envelope: str | None, roots: Sequence[bytes]) -> GatewayKey | None:

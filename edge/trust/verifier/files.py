@@ -23,6 +23,8 @@ from edge.trust.verifier.verdict import Kind, Problem, Verdict, problem_of, refu
 from edge.why import why
 
 LARGEST_DOCUMENT = 1 << 30
+LARGE = 16 << 20
+"""A larger file that is no container must begin as a document does before more of it is read."""
 _TAIL = 1 << 16  # where the names of a directory stand, the last of them at the least
 _TYPE = re.compile(rb'"payloadType":"application/vnd\.examroom\.([a-z]{1,20})\+json"')
 
@@ -56,11 +58,13 @@ def verify_open(
     """`verify_file` for a seekable binary file that is open already."""
     if is_container(file):
         return check_evidence(file, roots, witnesses, authorities)
+    if _is_nothing_of_ours(file):
+        return refused(None, [Problem("verify_unknown", None)])
     file.seek(0)
-    data = file.read(LARGEST_DOCUMENT + 1)
-    if looks_like_completeness_file(data[:LARGEST_DOCUMENT]):
+    data = file.read()
+    if looks_like_completeness_file(data):
         return check_completeness_file(data, roots)
-    if looks_like_result_file(data[:LARGEST_DOCUMENT]):
+    if looks_like_result_file(data):
         return check_result_file(data, roots)
     return _check_document(data, [*roots, *witnesses])
 
@@ -78,6 +82,14 @@ def is_container(file: BinaryIO) -> bool:
     if head[:4] != LOCAL_MARK and tail[-END_BYTES:][:4] != END_MARK:
         return False
     return README.encode().startswith(head[NAME_AT:]) or MANIFEST.encode() in tail
+
+
+def _is_nothing_of_ours(file: BinaryIO) -> bool:
+    """Whether its size and first bytes say so: somebody may name a film, which is not to be read into memory."""
+    length = file.seek(0, 2)
+    file.seek(0)
+    head = file.read(_TAIL) if length > LARGE else b""
+    return length > LARGEST_DOCUMENT or (length > LARGE and not head.startswith(b"{") and not _TYPE.search(head))
 
 
 def _check_document(data: bytes, roots: Sequence[bytes]) -> Verdict:

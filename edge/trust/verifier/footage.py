@@ -76,9 +76,18 @@ def check_footage(
         yield from _video(box, small, manifest, fact, table, sizes[form.video_name(fact.segment)])
         if (view := sizes.get(form.view_name(fact.segment))) is not None:
             yield from _view(box, small, manifest, fact, table, view)
-    covered = sum(max(0, min(b, manifest.until_ms) - max(a, manifest.from_ms)) for a, b in spans)
-    facts["covered_s"] = round(covered / 1000, 3)
+    facts["covered_s"] = round(covered_ms(manifest, spans) / 1000, 3)
     facts["gaps"] = [{"from": clock.iso(a), "until": clock.iso(b)} for a, b in gaps(manifest, spans)]
+
+
+def covered_ms(manifest: Manifest, spans: Sequence[tuple[int, int]]) -> int:
+    """How much of the asked span fragments cover (wall clock, ms); what a clock set back recorded twice counts once."""
+    covered, at = 0, manifest.from_ms
+    for start, end in sorted(spans):
+        until = min(end, manifest.until_ms)
+        covered += max(0, until - max(start, at))
+        at = max(at, until)
+    return covered
 
 
 def gaps(manifest: Manifest, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:

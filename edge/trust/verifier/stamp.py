@@ -25,12 +25,13 @@ def check_stamp(
     head: TreeHead,
     certificate: Certificate,
     authorities: Sequence[x509.Certificate],
+    newest: int,
     facts: dict[str, object],
 ) -> Iterator[Problem]:
     """`head` must extend the stamped checkpoint; with `authorities` given one of them must have dated it.
 
     Fills `facts["timestamp"]`: `checked`, `entries` (of the ledger that it covers) and, where checked, `time` and
-    `authority`.
+    `authority`. `facts["stamp_covers"]`: whether it covers `newest`, the last entry that tells of footage in the file.
     """
     try:
         stamped = form.Timestamp.model_validate(strict_json(data))
@@ -52,4 +53,4 @@ def check_stamp(
             yield problem_of(error, Part.TIMESTAMP)
             return
         told |= {"checked": True, "time": clock.iso(stamp.time_ms), "authority": stamp.authority}
-    facts["timestamp"] = told
+    facts["timestamp"], facts["stamp_covers"] = told, earlier.size > newest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from flask import Response, jsonify
@@ -12,7 +13,7 @@ from edge.domain.reasons import LANGUAGES, sentence
 from edge.errors import Conflict, NotFound, Refused
 from edge.recording import evidence
 from edge.recording.clips import file_blocks
-from edge.store import downloads, sessions
+from edge.store import access, downloads, sessions
 from edge.store.db import transaction
 from edge.store.downloads import FAILED, READY, WAITING, Export
 from edge.web.body import Body, read
@@ -78,15 +79,15 @@ def export_state(session: str, export_id: str) -> Response:
 @bp.delete("/api/<session>/exports/<export_id>")
 @require_role("supervisor")
 def export_delete(session: str, export_id: str) -> Response:
-    """Delete it and its file, whether it is ready or not."""
-    room().exports.delete(room_db(), _mine(session, export_id).id)
+    """Delete it and its file, whether it is ready or not; that is entered."""
+    room().exports.delete(room_db(), _mine(session, export_id))
     return jsonify({"done": "delete"})
 
 
 @bp.get("/<session>/exports/<export_id>")
 @require_role("supervisor")
 def export_file(session: str, export_id: str) -> Response:
-    """The file, by ranges: a download that broke off goes on where it was."""
+    """The file, by ranges: a download that broke off goes on where it was. It is entered before the first byte."""
     _need_right()
     found = _mine(session, export_id)
     if found.state != READY or found.sha256 is None:
@@ -94,10 +95,15 @@ def export_file(session: str, export_id: str) -> Response:
     path = room().exports.file(found.id)
     if not path.is_file():
         raise NotFound("export_gone")
+
+    def blocks(start: int, end: int) -> Iterator[bytes]:
+        access.note_fetch(room_db(), found)
+        return file_blocks(path, start, end)
+
     return ranged(
         found.bytes,
         found.sha256,
-        lambda start, end: file_blocks(path, start, end),
+        blocks,
         mimetype="application/zip",
         name=_name(found),
     )

@@ -15,9 +15,11 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from edge.cli import main
 from edge.errors import BadInput, Conflict, ExamroomError, NotFound, Unavailable, VerificationFailed
-from edge.recording import editlist
+from edge.recording import editlist, evidence
 from edge.store import ledger, segments
 from edge.store.db import transaction
 from edge.trust.verifier import verify_file
@@ -199,6 +201,43 @@ def test_a_clock_set_back_into_the_span_is_taken_in(room: Any, tmp_path: Path) -
     verdict = verify_file(room.export(tmp_path / "out.zip"), [room.root.public])
     assert verdict.ok, verdict
     assert again.id in verdict.facts["segments"] and verdict.facts["open_end"] is False
+    assert verdict.facts["covered_s"] == 12.0, "what was recorded twice counts once"
+
+
+def test_entries_dated_by_a_wrong_clock_do_not_bring_all_that_stands_between(
+    room: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One long before the footage and one long after it, dated in its span: single entries beside the run."""
+    monkeypatch.setattr(evidence, "FAR", 50)
+    room.at(90_002)
+    before = room.note("checkin", {"outcome": "admitted"})
+    crowd(room, 1000)
+    footage = []
+    for number in range(4):
+        room.at(90_006 + 6 * number)
+        footage.append(room.footage("door", 6 + number, 90_000 + 6 * number).ledger_seq)
+    crowd(room, 91_000)
+    room.at(90_003)
+    after = room.note("checkin", {"outcome": "refused"})
+    room.at(95_000)
+    path = room.export(tmp_path / "out.zip", 90_001, 90_010)
+    verdict = verify_file(path, [room.root.public])
+    assert verdict.ok and verdict.facts["gaps"] == [] and verdict.facts["open_end"] is False, verdict
+    with zipfile.ZipFile(path) as archive:
+        given = [json.loads(line)["seq"] for line in archive.read("ledger.jsonl").splitlines()]
+    assert given == [before, footage[0] - 1, *footage[:3], after, after + 1]
+    # the same where nothing of the footage was entered while it was recorded
+    room.at(90_020)
+    room.footage("hall", 9, 90_004, salvaged=True)
+    room.at(95_001)
+    left = room.export(tmp_path / "left.zip", 90_001, 90_010, camera="hall")
+    assert verify_file(left, [room.root.public]).ok
+
+
+def crowd(room: Any, since: float) -> None:
+    for number in range(60):
+        room.at(since + number)
+        room.note("checkin", {"outcome": "admitted"})
 
 
 @pytest.mark.parametrize(("since", "until"), [(-3, 2), (23, 200), (0, 31), (29.2, 29.4), (5.9, 6.1)])
@@ -224,6 +263,8 @@ def test_a_segment_that_retention_removed_is_told(room: Any, tmp_path: Path) -> 
     assert verdict.ok, verdict
     assert verdict.facts["absent"] == [gone.id]
     assert len(verdict.facts["gaps"]) == 1
+    said = CliRunner().invoke(main, ["verify", str(tmp_path / "out.zip"), "--root", room.root.public.hex()])
+    assert f"! 台账记有录像段 {gone.id}" in said.output and f"Segment {gone.id} is" in said.output
 
 
 def test_a_room_without_a_witness_exports_too(room: Any, tmp_path: Path) -> None:
@@ -238,6 +279,26 @@ def test_a_witness_whose_key_no_root_named_is_not_claimed(room: Any, tmp_path: P
     path = room.export(tmp_path / "out.zip")
     assert verify_file(path, [room.root.public]).facts["witnesses"] == []
     assert verify_file(path, [room.root.public], [room.gateway.public]).facts["witnesses"] == ["gateway-1"]
+
+
+def test_a_witness_older_than_the_footage_is_never_shown_as_one_of_it(room: Any, tmp_path: Path) -> None:
+    """A note of as many entries as stand before the footage's own does not cover it, one of one more does."""
+    room.at(700)
+    room.checkpoint(witnessed=True)
+    before = room.footage("door", 6, 690)
+    older = room.export(tmp_path / "older.zip", 690, 695)
+    again = room.footage("door", 7, 696)
+    room.checkpoint(witnessed=True)
+    covered = room.export(tmp_path / "covered.zip", 690, 702)
+    for path, entries, covers in ((older, before.ledger_seq, False), (covered, again.ledger_seq + 1, True)):
+        verdict = verify_file(path, [room.root.public])
+        told = ("witnesses", "witnessed_entries", "witness_covers")
+        assert verdict.ok and [verdict.facts[name] for name in told] == [["gateway-1"], entries, covers], path
+        said = CliRunner().invoke(main, ["verify", str(path), "--root", room.root.public.hex()])
+        assert said.exit_code == 0
+        assert ("✓ 外部见证" in said.output) is covers and str(entries) in said.output
+        assert ("! 外部见证 gateway-1 只签到" in said.output) is not covers
+        assert ("witness gateway-1 signed the first" in said.output) is not covers
 
 
 @pytest.mark.parametrize(

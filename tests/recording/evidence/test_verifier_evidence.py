@@ -512,5 +512,9 @@ def test_the_command_says_whether_the_time_stamp_was_checked(original: Any, tmp_
     assert checked.exit_code == 0 and "✓ 时间戳" in checked.output and "tsa" in checked.output
     told = json.loads(CliRunner().invoke(main, [*words, "--tsa-ca", str(original.authority.ca), "--json"]).output)
     assert told["facts"]["timestamp"]["checked"] is True
+    # both are of second 14, before some of the footage was entered
+    assert (told["facts"]["stamp_covers"], told["facts"]["witness_covers"]) == (False, False)
+    assert "! 时间戳只到" in checked.output and "The time stamp covers the first" in checked.output
+    assert "! 时间戳只到" not in asked.output and "! 外部见证" in asked.output and "✓ 外部见证" not in asked.output
     wrong = CliRunner().invoke(main, [*words, "--tsa-ca", str(original.path)])
     assert wrong.exit_code == 2 and "时间戳" in wrong.output

@@ -142,6 +142,9 @@ def test_the_page_says_what_the_verifier_in_python_says(page: Page, original: An
         "container", "certificate", "manifest", "checkpoint", "ledger", "proof", "segment-index", "video", "video-view",
         "readme", "result",
     }  # fmt: skip
+    for what, covers in (("good", False), ("a day later", False), ("witness of all the footage", True)):
+        assert wanted[what]["facts"]["witness_covers"] is covers
+    assert wanted["time stamp of all the footage"]["facts"]["stamp_covers"] is True
     found = ask(page, original.data, [(data, roots) for _, data, roots in vectors])
     for (what, _, _), said in zip(vectors, found, strict=True):
         assert said == wanted[what], what
@@ -200,6 +203,34 @@ def test_footage_with_sound_is_evidence_like_any_other(page: Page, room: Any, tm
         assert (verdict["ok"], verdict["part"], verdict["second"]) == (False, "video", 2)
 
 
+FILM = """async (size) => {
+  let read = 0;
+  const slice = (from, until) => {
+    const length = Math.max(0, Math.min(until, size) - from);
+    read += length;
+    return new Blob([new Uint8Array(Math.min(length, 1 << 20))]);
+  };
+  return [await window.examroomVerifier.verify({ size, slice }, "00".repeat(32)), read];
+}"""
+
+
+def test_a_large_film_is_refused_by_its_first_bytes(page: Page) -> None:
+    for size in (17 << 20, 3 << 30):
+        verdict, read = page.evaluate(FILM, size)
+        assert (verdict["reason"], verdict["kind"]) == ("verify_unknown", None) and read < 1 << 20
+
+
+def test_what_a_clock_that_was_set_back_recorded_twice_counts_once(page: Page, room: Any, tmp_path: Path) -> None:
+    room.at(12)
+    room.footage("door", 6, 7, 5)
+    room.at(40)
+    room.footage("door", 7, 30)
+    data, root = room.export(tmp_path / "out.zip").read_bytes(), room.root.public.hex()
+    wanted = python(data, root)
+    assert wanted["ok"] and wanted["facts"]["covered_s"] == 12.0 and wanted["facts"]["gaps"] == []
+    assert ask(page, data, [(data, root)]) == [wanted]
+
+
 def test_a_supervisor_checks_a_file_with_it(page: Page, original: Any, tmp_path: Path) -> None:
     bad, hostile, key = tmp_path / "bad.zip", tmp_path / "hostile.zip", tmp_path / "root.pub"
     video = next(name for name in original.members if name.startswith("video/"))
@@ -231,7 +262,10 @@ def test_a_supervisor_checks_a_file_with_it(page: Page, original: Any, tmp_path:
     page.wait_for_selector("#answer.good h2")
     assert "<img src=x onerror=alert(1)>[U+202E]" in answer.inner_text() and page.query_selector("#answer img") is None
     assert "gateway-1" in answer.inner_text() and axe(page) == []
-    assert "带有时间戳，没有核验" in answer.inner_text()
+    assert "带有时间戳，没有核验" in answer.inner_text() and "时间戳只到" not in answer.inner_text()
+    entries = python(original.other, original.root.hex())["facts"]["witnessed_entries"]
+    assert f"gateway-1（台账前 {entries} 条）" in answer.inner_text()
+    assert f"外部见证 gateway-1 只签到台账前 {entries} 条" in answer.inner_text()
     shot(page, "verifier-good", "zh")
     page.click("summary")
     page.fill("#stamp", "no certificate")
@@ -241,7 +275,8 @@ def test_a_supervisor_checks_a_file_with_it(page: Page, original: Any, tmp_path:
     page.set_input_files("#stamp-file", original.authority.ca)
     page.click("#check")
     page.wait_for_selector("#answer.good h2")
-    assert "没有核验" not in answer.inner_text() and "Z tsa" in answer.inner_text() and axe(page) == []
+    assert "没有核验" not in answer.inner_text() and f"Z tsa（台账前 {entries} 条）" in answer.inner_text()
+    assert f"时间戳只到台账前 {entries} 条" in answer.inner_text() and axe(page) == []
     page.click("#language")
     assert page.evaluate("() => document.documentElement.lang") == "en"
     assert answer.locator("h2").inner_text() == "✓ Verified"

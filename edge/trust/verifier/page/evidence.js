@@ -107,10 +107,10 @@ async function checkContents(box, manifest, certificate, known, authorities, fac
       head = checked.head;
       facts.entries_in_ledger = head.size;
       if (small.content.has(WITNESS) && !small.altered.has(WITNESS)) {
-        problems.push(...await checkWitness(small.content.get(WITNESS), head, certificate, known, facts));
+        problems.push(...await checkWitness(small.content.get(WITNESS), head, certificate, known, footageSeq(manifest), facts));
       }
       if (small.content.has(TIMESTAMP) && !small.altered.has(TIMESTAMP)) {
-        problems.push(...await checkStamp(small.content.get(TIMESTAMP), head, certificate, authorities, facts));
+        problems.push(...await checkStamp(small.content.get(TIMESTAMP), head, certificate, authorities, footageSeq(manifest), facts));
       }
     }
   }
@@ -148,8 +148,11 @@ function checkLedger(found, small, manifest, head) {
   return wrong.length ? wrong : checkStory(found.entries, manifest, head);
 }
 
+// The last entry that tells of footage in the file: a tree head of more entries covers all of it.
+const footageSeq = (manifest) => manifest.segments.reduce((last, fact) => Math.max(last, fact.ledger_seq), 0);
+
 // An earlier tree head that somebody outside the room signed: the ledger of this file must extend it.
-async function checkWitness(data, head, certificate, known, facts) {
+async function checkWitness(data, head, certificate, known, newest, facts) {
   const differs = [problem("evidence_witness_differs", "checkpoint")];
   let witness, earlier, others;
   try {
@@ -166,11 +169,12 @@ async function checkWitness(data, head, certificate, known, facts) {
   facts.witnesses = [];
   for (const name of others) if (await vouched(witness.note, name, keys)) facts.witnesses.push(printable(name));
   facts.witnessed_entries = facts.witnesses.length ? earlier.size : 0;
+  facts.witness_covers = facts.witnessed_entries > newest;
   return [];
 }
 
 // The ledger of this file must extend the checkpoint that an authority dated; with `authorities` given, one of them did.
-async function checkStamp(data, head, certificate, authorities, facts) {
+async function checkStamp(data, head, certificate, authorities, newest, facts) {
   let stamped, answer, earlier, held = false;
   try {
     stamped = asTimestamp(strictJson(data));
@@ -182,6 +186,7 @@ async function checkStamp(data, head, certificate, authorities, facts) {
   }
   if (!held) return [problem("evidence_timestamp_differs", "timestamp")];
   facts.timestamp = { checked: false, entries: earlier.size };
+  facts.stamp_covers = earlier.size > newest;
   if (!authorities.length || !engine.subtle) return [];
   try {
     const stamp = await checkAnswer(answer, stamped.note, authorities);
@@ -228,10 +233,21 @@ async function checkFootage(box, small, manifest, entries, facts) {
     const view = sizes.get(viewName(fact.segment));
     if (view) problems.push(...await checkView(box, small, manifest, fact, table, view));
   }
-  const covered = spans.reduce((sum, [from, until]) => sum + Math.max(0, Math.min(until, manifest.until_ms) - Math.max(from, manifest.from_ms)), 0);
-  facts.covered_s = covered / 1000;
+  spans.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  facts.covered_s = coveredMs(manifest, spans) / 1000;
   facts.gaps = gaps(manifest, spans);
   return problems;
+}
+
+// How much of the asked span fragments cover; what a clock set back recorded twice counts once.
+function coveredMs(manifest, spans) {
+  let covered = 0, at = manifest.from_ms;
+  for (const [start, end] of spans) {
+    const until = Math.min(end, manifest.until_ms);
+    covered += Math.max(0, until - Math.max(start, at));
+    at = Math.max(at, until);
+  }
+  return covered;
 }
 
 // The stretches of the asked span, longer than 1.5 s, that no fragment covers.
@@ -239,7 +255,7 @@ function gaps(manifest, spans) {
   const found = [];
   let at = manifest.from_ms;
   const note = (from, until) => found.push({ from: iso(from), until: iso(until) });
-  for (const [start, end] of spans.slice().sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+  for (const [start, end] of spans) {
     if (start - at > GAP_MS) note(at, start);
     at = Math.max(at, end);
   }

@@ -59,8 +59,20 @@ function rows(verdict) {
   const span = facts.from && facts.until ? facts.from + " – " + facts.until : undefined;
   return [].concat(row("room", facts.room), row("institution", facts.institution), row("issuer", facts.issuer), row("camera", facts.camera),
     row("span", span), row("made", facts.made), row("by", facts.by), row("why", facts.why), row("entered", facts.entered),
-    row("stamp", facts.timestamp && facts.timestamp.checked ? facts.timestamp.time + " " + facts.timestamp.authority : undefined),
-    row("witnesses", facts.witnesses ? facts.witnesses.join(", ") || t("no_witness") : undefined));
+    row("stamp", facts.timestamp && facts.timestamp.checked ? t("stamped", facts.timestamp) : undefined),
+    row("witnesses", facts.witnesses ? witnessed(facts) : undefined));
+}
+
+function witnessed(facts) {
+  return facts.witnesses.length ? t("witnessed", { names: facts.witnesses.join(", "), entries: facts.witnessed_entries }) : t("no_witness");
+}
+
+// What outsiders vouch for may be older than the footage.
+function uncovered(facts) {
+  const names = (facts.witnesses || []).join(", ");
+  const witness = names && !facts.witness_covers ? [sentence("evidence_witness_before", language, { names, entries: facts.witnessed_entries })] : [];
+  const stamp = facts.timestamp && facts.timestamp.checked && !facts.stamp_covers ? [sentence("evidence_stamp_before", language, facts.timestamp)] : [];
+  return witness.concat(stamp);
 }
 
 function notes(verdict) {
@@ -69,7 +81,7 @@ function notes(verdict) {
   const absent = (facts.absent || []).map((segment) => t("absent", { segment }));
   const open = gaps.length && facts.open_end ? [sentence("evidence_open_end", language, {})] : [];
   const stamp = facts.timestamp && !facts.timestamp.checked ? [t("stamp_unchecked")] : [];
-  return gaps.concat(absent, open, stamp);
+  return uncovered(facts).concat(gaps, absent, open, stamp);
 }
 
 function drawVerdict(name, verdict) {
