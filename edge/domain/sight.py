@@ -205,7 +205,8 @@ def _proportion(look: Look) -> float:
 class Telling:
     """Which troubles of a camera are entered in the ledger: the beginning of each and its end, once.
 
-    One that comes again within half a minute, and a room that goes dark again within ten, is not entered again.
+    One that comes again within half a minute, and a room that goes dark again within ten, is not entered again. A
+    camera that comes back blind is blind from then on, not away.
     `before`: what an earlier process entered and did not live to see the end of.
     """
 
@@ -222,7 +223,9 @@ class Telling:
             return {"state": "good", "reason": over}
         last = self._told.get(code)
         again = _DARK_AGAIN_MS if code == DARK else _AGAIN_MS
-        if self._open is not None or (last is not None and now_ms - last < again):
+        if self._open is not None and (self._open in BLIND or code not in BLIND):  # whoever is away sees nothing either
+            return None
+        if last is not None and now_ms - last < again:
             return None
         self._told[code], self._open = now_ms, code
         return {"state": "trouble", "reason": code}

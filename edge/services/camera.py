@@ -339,8 +339,10 @@ class _Service:
         code, facts = self._state
         self._said = code
         state = _STATES.get(code, "camera_missing" if code not in BLIND else "blind")
-        if code.startswith("camera_") or state in ("recording", "soundless"):
-            entry = self._telling.entry(code if code.startswith("camera_") else None, now)
+        # what the disk does neither covers a camera nor uncovers it
+        fed = self._last_packet_ms > self._opened_ms or state in ("recording", "soundless")
+        if code.startswith("camera_") or (fed and state not in ("starting", "stopped")):
+            entry = self._telling.entry(code if code.startswith("camera_") else self._watch.sight.code, now)
             if entry is not None:
                 self._indexer.put(Note("camera", {"camera": self._name, **entry}))
         recorder = self._recorder

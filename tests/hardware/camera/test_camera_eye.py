@@ -264,6 +264,15 @@ def test_the_same_trouble_is_entered_once_and_a_dark_night_too() -> None:
     assert telling.entry("camera_dark", 700_000) is not None
 
 
+def test_a_camera_that_comes_back_blind_is_entered_as_blind() -> None:
+    telling = Telling()
+    assert telling.entry("camera_missing", 0) is not None
+    assert telling.entry("camera_stalled", 1000) is None
+    assert telling.entry("camera_covered", 2000) == {"state": "trouble", "reason": "camera_covered"}
+    assert telling.entry("camera_missing", 3000) is None
+    assert telling.entry(None, 9000) == {"state": "good", "reason": "camera_covered"}
+
+
 def test_a_new_process_ends_the_trouble_that_a_killed_one_entered() -> None:
     assert Telling("camera_covered").entry(None, 1000) == {"state": "good", "reason": "camera_covered"}
     assert Telling("camera_covered").entry("camera_covered", 1000) is None
