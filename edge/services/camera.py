@@ -13,7 +13,7 @@ from edge.clock import Instant
 from edge.config import Camera, Config
 from edge.domain.footage import Cause
 from edge.domain.reasons import is_words, words
-from edge.domain.sight import BLIND, FROZEN, Telling, Watch
+from edge.domain.sight import BLIND, FROZEN, Sight, Telling, Watch
 from edge.errors import BadInput, ConfigError, ExamroomError, Unavailable
 from edge.hardware.camera import CameraSource, Packet, Picture, VideoFormat, open_camera
 from edge.hardware.camera.ear import Ear
@@ -342,9 +342,11 @@ class _Service:
         # what the disk does neither covers a camera nor uncovers it
         fed = self._last_packet_ms > self._opened_ms or state in ("recording", "soundless")
         if code.startswith("camera_") or (fed and state not in ("starting", "stopped")):
-            entry = self._telling.entry(code if code.startswith("camera_") else self._watch.sight.code, now)
-            if entry is not None:
-                self._indexer.put(Note("camera", {"camera": self._name, **entry}))
+            sight = Sight(None, now) if code.startswith("camera_") and code not in BLIND else self._watch.sight
+            entry = self._telling.entry(code if code.startswith("camera_") else sight.code, now)
+            for body in (entry, self._telling.unseen(sight, now)):
+                if body is not None:
+                    self._indexer.put(Note("camera", {"camera": self._name, **body}))
         recorder = self._recorder
         write_status(
             self._config.paths.status,
