@@ -343,10 +343,9 @@ class _Service:
         fed = self._last_packet_ms > self._opened_ms or state in ("recording", "soundless")
         if code.startswith("camera_") or (fed and state not in ("starting", "stopped")):
             sight = Sight(None, now) if code.startswith("camera_") and code not in BLIND else self._watch.sight
-            entry = self._telling.entry(code if code.startswith("camera_") else sight.code, now)
-            for body in (entry, self._telling.unseen(sight, now)):
-                if body is not None:
-                    self._indexer.put(Note("camera", {"camera": self._name, **body}))
+            trouble = code if code.startswith("camera_") else sight.code
+            for body in filter(None, (self._telling.entry(trouble, now), self._telling.unseen(sight, now))):
+                self._indexer.put(Note("camera", {"camera": self._name, **body}))
         recorder = self._recorder
         write_status(
             self._config.paths.status,
