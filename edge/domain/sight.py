@@ -29,6 +29,7 @@ _PLAIN = 0.008
 """A scene of less texture than this in proportion to its light is a bare wall: of it nothing can be concluded."""
 _AGAIN_MS = 30_000
 _DARK_AGAIN_MS = 600_000
+_UNSEEN_MS = 20_000
 
 FROZEN, DOUBLED, BLACK, DARK = "camera_frozen", "camera_doubled", "camera_black", "camera_dark"
 COVERED, BLINDED, BLANK = "camera_covered", "camera_blinded", "camera_blank"
@@ -205,13 +206,18 @@ def _proportion(look: Look) -> float:
 class Telling:
     """Which troubles of a camera are entered in the ledger: the beginning of each and its end, once.
 
-    One that comes again within half a minute, and a room that goes dark again within ten, is not entered again.
+    One that comes again within half a minute, and a room that goes dark again within ten, is not entered again. A
+    camera that comes back blind is blind from then on, not away. What is not entered as a trouble of its own is told
+    by `unseen` a little later, since the certificate counts it.
     `before`: what an earlier process entered and did not live to see the end of.
     """
 
     def __init__(self, before: str | None = None) -> None:
         self._told: dict[str, int] = {}
         self._open = before
+        self._untold: tuple[str, int] | None = None  # a blindness under way that is not entered, and since when
+        self._spans: list[dict[str, object]] = []
+        self._unseen_ms: int | None = None
 
     def entry(self, code: str | None, now_ms: int) -> dict[str, object] | None:
         """What to enter now that the trouble is `code` (None: none), or None where nothing is."""
@@ -222,10 +228,29 @@ class Telling:
             return {"state": "good", "reason": over}
         last = self._told.get(code)
         again = _DARK_AGAIN_MS if code == DARK else _AGAIN_MS
-        if self._open is not None or (last is not None and now_ms - last < again):
+        if self._open is not None and (self._open in BLIND or code not in BLIND):  # whoever is away sees nothing either
+            return None
+        if last is not None and now_ms - last < again:
             return None
         self._told[code], self._open = now_ms, code
         return {"state": "trouble", "reason": code}
+
+    def unseen(self, sight: Sight, now_ms: int) -> dict[str, object] | None:
+        """What to enter of blindness that `entry`, asked just before, did not: spans on the monotonic clock, each at
+        most 20 s long, every 20 s at most; None where there are none.
+        """
+        code, since_ms = (sight.code, sight.since_ms) if self._open not in BLIND else (None, now_ms)
+        if self._untold is not None:
+            was, began_ms = self._untold
+            if code != was or now_ms - began_ms >= _UNSEEN_MS:
+                self._spans.append({"reason": was, "from_mono_ms": began_ms, "until_mono_ms": now_ms})
+                self._untold, since_ms = None, now_ms
+        if code is not None and self._untold is None:
+            self._untold = code, since_ms
+        if not self._spans or (self._unseen_ms is not None and now_ms - self._unseen_ms < _UNSEEN_MS):
+            return None
+        spans, self._spans, self._unseen_ms = self._spans, [], now_ms
+        return {"state": "unseen", "spans": spans}
 
 
 class Cadence:

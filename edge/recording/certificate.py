@@ -35,6 +35,7 @@ SILENT_MS = 5 * 60_000
 _SOON_MS = 10 * 60_000
 _DAY_MS = 86_400_000
 _EVER = 1 << 62
+_SOON = 20  # entries after the close that may tell of moments before it
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,27 @@ def _blind(connection: sqlite3.Connection, camera: str, found: _Session) -> list
         at = _moment(entry, entry.at_ms)
         facts += _blindness(since, at, reason)
         since, reason = at, str(entry.body["reason"]) if entry.body.get("state") == "trouble" else ""
-    return [*facts, *_blindness(since, end, reason)]
+    facts += _blindness(since, end, reason)
+    after = ledger.entries(connection, kinds=("camera",), since=found.last_seq, limit=_SOON) if end.mono_ms else []
+    after = [one for one in after if one.content["boot_id"] == end.boot_id]
+    for entry in (one for one in (*within, *after) if one.body.get("camera") == camera):
+        facts += _unseen(entry, start, end)
+    return sorted(facts, key=lambda fact: fact.from_ms)
+
+
+def _unseen(entry: Entry, start: Moment, end: Moment) -> list[BlindFact]:
+    """Short or repeated blindness, which is entered a little after it was; what lies in the session of it."""
+    at, facts = _moment(entry, entry.at_ms), list[BlindFact]()
+    for span in entry.body.get("spans", ()):
+        from_ms, until_ms = int(span["from_mono_ms"]), int(span["until_mono_ms"])
+        if at.boot_id == start.boot_id and start.mono_ms is not None:
+            from_ms = max(from_ms, start.mono_ms)
+        if at.boot_id == end.boot_id and end.mono_ms is not None:
+            until_ms = min(until_ms, end.mono_ms)
+        shown = at.wall_ms - (at.mono_ms or 0)
+        ends = Moment(shown + until_ms, until_ms, at.boot_id)
+        facts += _blindness(Moment(shown + from_ms, from_ms, at.boot_id), ends, str(span["reason"]))
+    return facts
 
 
 def _blindness(since: Moment, until: Moment, reason: str) -> list[BlindFact]:

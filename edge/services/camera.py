@@ -13,7 +13,7 @@ from edge.clock import Instant
 from edge.config import Camera, Config
 from edge.domain.footage import Cause
 from edge.domain.reasons import is_words, words
-from edge.domain.sight import BLIND, FROZEN, Telling, Watch
+from edge.domain.sight import BLIND, FROZEN, Sight, Telling, Watch
 from edge.errors import BadInput, ConfigError, ExamroomError, Unavailable
 from edge.hardware.camera import CameraSource, Packet, Picture, VideoFormat, open_camera
 from edge.hardware.camera.ear import Ear
@@ -344,10 +344,13 @@ class _Service:
         code, facts = self._state
         self._said = code
         state = _STATES.get(code, "camera_missing" if code not in BLIND else "blind")
-        if code.startswith("camera_") or state in ("recording", "soundless"):
-            entry = self._telling.entry(code if code.startswith("camera_") else None, now)
-            if entry is not None:
-                self._indexer.put(Note("camera", {"camera": self._name, **entry}))
+        # what the disk does neither covers a camera nor uncovers it
+        fed = self._last_packet_ms > self._opened_ms or state in ("recording", "soundless")
+        if code.startswith("camera_") or (fed and state not in ("starting", "stopped")):
+            sight = Sight(None, now) if code.startswith("camera_") and code not in BLIND else self._watch.sight
+            trouble = code if code.startswith("camera_") else sight.code
+            for body in filter(None, (self._telling.entry(trouble, now), self._telling.unseen(sight, now))):
+                self._indexer.put(Note("camera", {"camera": self._name, **body}))
         recorder = self._recorder
         write_status(
             self._config.paths.status,

@@ -346,6 +346,36 @@ def test_a_cover_before_a_step_back_is_as_long_as_it_was(session: Session) -> No
     assert [(b.from_ms - session.t0, b.until_ms - b.from_ms) for b in door.blind] == [(0, 60_000)]
 
 
+def test_short_blindness_entered_later_is_blindness_of_its_moments(session: Session) -> None:
+    db = session.desk.db
+
+    def tells(*spans: tuple[int, int], camera: str = "door") -> None:
+        told = [{"reason": "camera_dark", "from_mono_ms": a, "until_mono_ms": b} for a, b in spans]
+        ledger.note(db, "camera", {"camera": camera, "state": "unseen", "spans": told})
+
+    session.now.passes(10_000)
+    session.opens("door")
+    began = session.now.mono
+    tells((began - 8_000, began + 2_000), (began + 100, began + 200), camera="hall")
+    session.films(20)
+    tells((began - 8_000, began + 2_000), (began + 5_000, began + 9_000))
+    ledger.note(db, "camera", {"camera": "door", "state": "trouble", "reason": "camera_covered"})
+    session.films(40)
+    session.closes()
+    session.now.passes(15_000)
+    ledger.note(db, "camera", {"camera": "door", "state": "good", "reason": "camera_covered"})
+    tells((began + 55_000, began + 70_000), (began + 70_000, began + 75_000))
+    assert recorders.blind_still(db, "door") is None
+    (door,) = session.certify().cameras
+    blind = [(b.from_ms - session.t0, b.until_ms - session.t0, b.reason) for b in door.blind]
+    assert blind == [
+        (0, 2_000, "camera_dark"),
+        (5_000, 9_000, "camera_dark"),
+        (20_000, 60_000, "camera_covered"),
+        (55_000, 60_000, "camera_dark"),
+    ]
+
+
 def test_a_clock_that_became_better_known_was_not_set(session: Session) -> None:
     session.opens("door")
     session.films(20)

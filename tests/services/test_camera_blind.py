@@ -16,8 +16,10 @@ import pytest
 from edge import clock
 from edge.config import Camera, Config, to_toml
 from edge.demo.clip import write_clip
+from edge.domain.sight import Sight
 from edge.hardware.camera import CameraSource, open_camera
 from edge.recording import clips
+from edge.recording.indexer import Note
 from edge.recording.thumbs import read_thumbs
 from edge.services import camera
 from edge.store import ledger, segments
@@ -185,3 +187,29 @@ def test_a_camera_that_is_away_is_asked_less_and_less_often() -> None:
     assert waits("rtsp", "camera_unreachable") == [1, 2, 4, 8, 10, 10]
     assert waits("rtsp", "camera_login") == [60, 300, 300, 300, 300, 300]
     assert waits("v4l2", "camera_missing") == [2] * 6
+
+
+def test_a_cover_is_entered_whatever_the_disk_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = camera_config(tmp_path, {"door": tmp_path / "none.mp4"})
+    open_room(config.paths.room_db).close()
+    service = camera._Service(config, "door", pictures=True)
+    notes = list[object]()
+    monkeypatch.setattr(service._indexer, "put", notes.append)
+    service._opened_ms = service._last_packet_ms
+
+    def told(code: str, sight: str | None) -> list[tuple[object, object]]:
+        service._state, service._watch._sight = (code, {"camera": "door"}), Sight(sight, 1)
+        notes.clear()
+        service._report()
+        found = [note.body for note in notes if isinstance(note, Note) and note.kind == "camera"]
+        return [(body["state"], body["reason"]) for body in found]
+
+    assert told("camera_missing", None) == [("trouble", "camera_missing")]
+    assert told("recording_reserve", None) == [], "it was opened, and nothing has come yet"
+    service._last_packet_ms = service._opened_ms + 1
+    assert told("recording_behind", "camera_covered") == [("trouble", "camera_covered")]
+    assert told("recording_behind", "camera_covered") == []
+    assert told("camera_stalled", "camera_covered") == []
+    assert told("recording_write_failed", None) == [("good", "camera_covered")]
+    assert told("recording_stopped", "camera_black") == []
+    service.end()

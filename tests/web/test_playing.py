@@ -228,6 +228,11 @@ def test_marks_of_clock_camera_and_recording_belong_to_no_session_and_are_shown(
     ]
     assert all(mark["sentence"]["zh"] and "{" not in mark["sentence"]["zh"] for mark in marks)
     assert (marks[0]["step_ms"], marks[0]["cameras"], marks[0]["camera"]) == (-4000, ["door", "hall"], None)
+    began = clock.mono_ms() - 5_000
+    spans = [{"reason": "camera_dark", "from_mono_ms": began, "until_mono_ms": began + 3_000}]
+    site.enter("camera", camera="door", state="unseen", spans=spans)
+    (late,) = [mark for mark in site.timeline()["marks"] if "again for a while" in mark["sentence"]["en"]]
+    assert late["at_ms"] == pytest.approx(clock.wall_ms() - 5_000, abs=2_000) and not late["good"]
 
 
 def test_a_step_to_another_day_stays_on_the_timeline(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,9 +28,16 @@ class MergedReader:
     """A `BadgeReader` over the readers that `openers` open, by name.
 
     What one reader has just reported is not reported again by another within `debounce_ms`: a card may answer two.
+    `slow_s`: how much longer than others a reader may take over one poll.
     """
 
-    def __init__(self, openers: Mapping[str, Callable[[], BadgeReader]], debounce_ms: int) -> None:
+    def __init__(
+        self,
+        openers: Mapping[str, Callable[[], BadgeReader]],
+        debounce_ms: int,
+        slow_s: Mapping[str, float] | None = None,
+    ) -> None:
+        self._slow_s = slow_s or {}
         self._debounce_ms = debounce_ms
         self._taps: deque[Tap] = deque(maxlen=_KEPT)
         self._last: dict[str, tuple[str, int]] = {}
@@ -68,7 +75,9 @@ class MergedReader:
         """Each reader's own state, as of its last poll; `reader_hangs` where that is too long ago."""
         with self._came:
             late_s = time.monotonic() - _HANGS_S
-            hanging = frozenset(name for name, polled_s in self._polled_s.items() if polled_s < late_s)
+            hanging = frozenset(
+                name for name, polled_s in self._polled_s.items() if polled_s < late_s - self._slow_s.get(name, 0.0)
+            )
             for name in hanging - self._hanging:
                 _log.error("the reader %s hangs", name)
             self._hanging = hanging

@@ -126,7 +126,7 @@ class QrReader:
             text, corners, _ = self._detector.detectAndDecode(grey)
         except (cv2.error, UnicodeDecodeError, SystemError):  # of a code that is damaged in some ways
             return "", None
-        return text, None if corners is None else np.asarray(corners, np.float32).reshape(-1, 2)
+        return text, np.asarray(corners, np.float32).reshape(-1, 2) if text else None
 
     def _several(self, grey: Grey) -> list[str]:
         try:

@@ -137,7 +137,9 @@ def _of_camera(entry: Entry) -> Mark:
         return mark | {"sentence": _clock_sentence(mark)}
     state = str(body.get("state", ""))
     if entry.kind == "camera":
-        said = "mark_camera_good" if state == "good" else f"mark_{body.get('reason', '')}"
+        said = f"mark_camera_{state}" if state in ("good", "unseen") else f"mark_{body.get('reason', '')}"
+        if state == "unseen":  # entered a little later than it was
+            mark["at_ms"] -= int(entry.content["mono_ms"]) - int(body["spans"][0]["from_mono_ms"])
     else:
         said = f"mark_recording_{state.replace('-', '_')}"
     if said not in REASONS:

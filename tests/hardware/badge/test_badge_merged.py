@@ -127,12 +127,13 @@ def test_a_reader_that_hangs_is_told_holds_up_nobody_and_comes_back(monkeypatch:
                     time.sleep(0.005)
             return super().poll(timeout_s)
 
-    reader = MergedReader({"stuck": Stuck, "good": Good}, 0)
+    reader = MergedReader({"stuck": Stuck, "good": Good, "slow": Stuck}, 0, {"slow": 60.0})
     assert wait_for(lambda: reader.state() == ReaderState(True))
     stuck.set()
     assert inside.wait(5)
     assert wait_for(lambda: reader.states()["stuck"] == ReaderState(False, "reader_hangs"))
     assert reader.states()["good"].present and reader.state() == ReaderState(True, "reader_hangs")
+    assert reader.states()["slow"].present, "known to take its time"
     assert badges(reader)[0] == "4711"
     stuck.clear()
     assert wait_for(lambda: reader.state() == ReaderState(True))

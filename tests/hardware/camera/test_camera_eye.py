@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import av
 import cv2
 import numpy as np
 import pytest
 
-from edge.domain.sight import Cadence, Look, Telling, Watch
+from edge.domain.sight import Cadence, Look, Sight, Telling, Watch
 from edge.hardware.camera.eye import Eye, moved, small_of
 from support.scenes import Image, Sensor, covered, person, room
 
@@ -262,6 +263,34 @@ def test_the_same_trouble_is_entered_once_and_a_dark_night_too() -> None:
     assert telling.entry("camera_covered", 280_000) == {"state": "trouble", "reason": "camera_covered"}
     assert telling.entry(None, 281_000) == {"state": "good", "reason": "camera_covered"}
     assert telling.entry("camera_dark", 700_000) is not None
+
+
+def test_a_camera_that_comes_back_blind_is_entered_as_blind() -> None:
+    telling = Telling()
+    assert telling.entry("camera_missing", 0) is not None
+    assert telling.entry("camera_stalled", 1000) is None
+    assert telling.entry("camera_covered", 2000) == {"state": "trouble", "reason": "camera_covered"}
+    assert telling.entry("camera_missing", 3000) is None
+    assert telling.entry(None, 9000) == {"state": "good", "reason": "camera_covered"}
+
+
+def test_blindness_that_is_no_trouble_of_its_own_is_told_a_little_later() -> None:
+    telling, entered, unseen = Telling(), list[tuple[int, object]](), list[tuple[object, ...]]()
+    dark = [(1, 30), (60, 90), (100, 104), (110, 300), (590, 720)]  # seconds
+    for at in range(800):
+        since = next((begin for begin, end in dark if begin <= at < end), None)
+        sight = Sight("camera_dark" if since is not None else None, 1000 * (since or at))
+        if (entry := telling.entry(sight.code, 1000 * at)) is not None:
+            entered.append((at, entry["state"]))
+        if (body := telling.unseen(sight, 1000 * at)) is not None:
+            assert body["state"] == "unseen"
+            spans = [tuple(one.values()) for one in cast("list[dict[str, object]]", body["spans"])]
+            assert all(0 < 1000 * at - until <= 20_000 for *_, until in spans[:-1])
+            unseen += spans
+    assert entered == [(1, "trouble"), (30, "good"), (601, "trouble"), (720, "good")]
+    seconds = {s for _, begin, end in unseen for s in range(int(str(begin)) // 1000, int(str(end)) // 1000)}
+    assert seconds == {*range(60, 90), *range(100, 104), *range(110, 300), *range(590, 601)}
+    assert {reason for reason, *_ in unseen} == {"camera_dark"}
 
 
 def test_a_new_process_ends_the_trouble_that_a_killed_one_entered() -> None:
