@@ -147,18 +147,19 @@ def plan(province: Province, caller: Caller, clip: str, file: ClipFile, route: s
             raise Conflict("clip_ended", clip=clip, state=row.state)
         return ClipPlan(received=True, missing=[])
     upload = row.upload or ""
-    if known != file:
+    left = store.missing(clip, upload, file) if known == file else None
+    anew = left is None
+    if left is None:
         if known is not None:
             store.delete(clip, upload)
         upload = store.begin(clip, file)
+        left = list(range(1, len(file.parts) + 1))
     with province.engine.begin() as connection:
-        if known != file:
+        if anew:
             _set(connection, clip, state="sending", file=file.model_dump_json(), upload=upload)
         log_request(connection, caller.room, "POST", route, 200, 1, [file.sha256])
-    numbers = store.missing(clip, upload, file)[:_AT_ONCE]
-    return ClipPlan(
-        received=False, missing=[PartAddress(number=n, url=store.address(clip, upload, file, n)) for n in numbers]
-    )
+    addresses = [PartAddress(number=n, url=store.address(clip, upload, file, n)) for n in left[:_AT_ONCE]]
+    return ClipPlan(received=False, missing=addresses)
 
 
 def finish(province: Province, caller: Caller, clip: str, sha256: str, route: str) -> ClipState:
@@ -170,7 +171,7 @@ def finish(province: Province, caller: Caller, clip: str, sha256: str, route: st
     if file is None or row.state == "refused" or file.sha256 != sha256:
         raise NotFound("clip_unknown")
     if row.state != "received":
-        if store.missing(clip, row.upload or "", file):
+        if store.missing(clip, row.upload or "", file) != []:
             raise Conflict("clip_part_missing")
         store.finish(clip, row.upload or "", file)
         with province.engine.begin() as connection:
@@ -181,12 +182,13 @@ def finish(province: Province, caller: Caller, clip: str, sha256: str, route: st
 
 def listed(province: Province) -> list[dict[str, Any]]:
     """Every request that is still known, newest first: its terms, `state` (also `expired`), size and share that is
-    here (per cent).
+    here (per cent; None of what is being sent while the store does not say).
     """
     sweep(province)
     with reading(province.engine).connect() as connection:
         rows = connection.execute(select(clips).order_by(clips.c.made_ms.desc(), clips.c.clip)).all()
-    return [_told(province, row) for row in rows]
+    shares = _Shares(province)
+    return [_told(row, shares) for row in rows]
 
 
 def save(province: Province, clip: str, out: Path) -> ClipFile:
@@ -275,15 +277,32 @@ def tidy(province: Province) -> None:
         store.tidy(known)
 
 
-def _told(province: Province, row: Record) -> dict[str, Any]:
+class _Shares:
+    """How much of a file is here, in per cent. A store that did not say once is not asked again: each time may last."""
+
+    def __init__(self, province: Province) -> None:
+        self._province = province
+        self._silent = False
+
+    def of(self, row: Record, file: ClipFile) -> int | None:
+        if self._silent:
+            return None
+        try:
+            left = open_store(self._province).missing(row.clip, row.upload or "", file)
+        except ExamroomError as error:
+            log.warning("footage %s: %s", row.clip, error.code)
+            self._silent = True
+            return None
+        return 0 if left is None else 100 * (len(file.parts) - len(left)) // len(file.parts)
+
+
+def _told(row: Record, shares: _Shares) -> dict[str, Any]:
     request = dsse.peek(bytes(row.envelope)).payload
     file = None if row.file is None else ClipFile.model_validate_json(row.file)
-    state, share = row.state, 100 if row.state == "received" else 0
+    state = row.state
     if state in _OPEN and row.not_after_ms < clock.wall_ms():
         state = "expired"
-    if state == "sending" and file is not None:
-        left = len(open_store(province).missing(row.clip, row.upload or "", file))
-        share = 100 * (len(file.parts) - left) // len(file.parts)
+    share = shares.of(row, file) if state == "sending" and file is not None else 100 * (state == "received")
     size, sha256 = (None, None) if file is None else (file.size, file.sha256)
     facts = {"state": state, "reason": row.reason, "size": size, "sha256": sha256, "share": share}
     return {**request, **facts, "ended_ms": row.ended_ms}

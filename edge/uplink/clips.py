@@ -13,7 +13,7 @@ import sqlite3
 from pathlib import Path
 
 from edge import clock
-from edge.errors import BadInput, ExamroomError, Refused, Unavailable
+from edge.errors import BadInput, ExamroomError, NotSignedIn, Refused, Unavailable
 from edge.store import clips, ledger
 from edge.store.clips import ClipRow
 from edge.store.db import transaction
@@ -26,6 +26,15 @@ A_DAY, REFUSED_A_DAY = 1000, 100
 """So many requests are entered in a day, and so many of them that are refused at once."""
 TOO_MANY = "clip_too_many"
 _COUNTED = 100_000
+_LINE = {
+    "gateway_unreachable",
+    "gateway_untrusted",
+    "gateway_unset",
+    "gateway_store",
+    "ca_unreadable",
+    "room_not_enrolled",
+    "uplink_stopping",
+}
 
 
 def hear(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, identity: Identity) -> str | None:
@@ -45,7 +54,11 @@ def hear(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, i
                 entered, refused = entered + 1, refused + (known.state == "refused")
         if known.state == "refused" and known.id:
             first = first or known.why_not
-            client.refuse_clip(known.id, known.why_not or "")
+            try:
+                client.refuse_clip(known.id, known.why_not or "")
+            except ExamroomError as error:
+                if _is_of_the_line(error):
+                    raise
     for row in (*clips.standing(connection, "waiting"), *clips.standing(connection, "ready")):
         if request_of(row).not_after_ms <= client.now_ms():
             refuse(memory.folder, connection, row, "clip_expired")
@@ -122,13 +135,20 @@ def _checked(connection: sqlite3.Connection, identity: Identity, envelope: bytes
 
 
 def send_part(memory: Clips, connection: sqlite3.Connection, client: GatewayClient) -> bool:
-    """Send the next part of the next file, or end it; whether there was something to do. Raises what the line raises.
+    """Send the next part of the next file, or end it; whether there was something to do.
 
-    NotFound from the gateway, where the request was taken back, ends it on our side too.
+    A file whose turn went wrong rests for a while (`memory.rests`) and holds up none of the others; one that the
+    gateway no longer wants is ended on our side too. Raises what the line raises, and what went wrong with the first
+    file where nothing could be done for any.
     """
-    for row in clips.standing(connection, "ready"):
+    first: ExamroomError | None = None
+    ready = clips.standing(connection, "ready")
+    memory.rests.keep(row.sha256 for row in ready)
+    for row in ready:
         if not may_send(connection):
             return False
+        if memory.rests.has(row.sha256):
+            continue
         path = memory.folder / (row.file or "")
         if not path.is_file() or path.stat().st_size != row.size:
             make_again(connection, row)
@@ -136,19 +156,30 @@ def send_part(memory: Clips, connection: sqlite3.Connection, client: GatewayClie
             continue
         try:
             _next_part(memory, connection, client, row, path)
-        except Unavailable:
-            memory.plans.pop(row.sha256, None)
-            raise
         except ExamroomError as error:
             memory.plans.pop(row.sha256, None)
+            if _is_of_the_line(error):
+                raise
             if error.code == "clip_unknown":
                 refuse(memory.folder, connection, row, "clip_withdrawn")
                 continue
             if error.code in ("clip_part_wrong", "clip_content_wrong"):
                 path.unlink(missing_ok=True)  # no longer what it was when it was written: it is made again
-            raise
-        return True
+            else:
+                memory.rests.add(row.sha256, error.code)
+            first = first or error
+        else:
+            memory.rests.end(row.sha256)
+            return True
+    if first is not None:
+        raise first
     return False
+
+
+def _is_of_the_line(error: ExamroomError) -> bool:
+    """Whether the next file would fare no better: no line, no trust, or a room that is not heard."""
+    of_room = isinstance(error, (NotSignedIn, Refused)) and error.code != "clip_address"
+    return of_room or error.code in _LINE
 
 
 def _next_part(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, row: ClipRow, path: Path) -> None:

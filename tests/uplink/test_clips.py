@@ -32,13 +32,15 @@ from edge.services import clipping
 from edge.store import clips, ledger, segments
 from edge.store.clips import KEEP_MS
 from edge.store.db import transaction
-from edge.trust.remote import ClipRequest, PartAddress, sign_request
+from edge.trust.remote import ClipFile, ClipPlan, ClipRequest, PartAddress, sign_request
 from edge.trust.signer import Ed25519Signer
 from edge.trust.verifier import verify_file
 from edge.uplink import clipfiles
+from edge.uplink.client import GatewayClient
 from edge.uplink.clipfiles import Clips, tidy
 from edge.uplink.clips import hear, send_part
 from edge.uplink.pace import Pace, Paced
+from edge.uplink.rests import Rests
 from support.cameras import make_packets
 from support.gateways import RealRoom
 from support.serving import until, write_config
@@ -453,6 +455,57 @@ def test_the_thread_outlives_what_nobody_foresaw(
     stop.set()
     worker.join()
     assert len(turns) >= 2 and "unforeseen" in caplog.text
+
+
+def test_one_file_that_fails_holds_up_no_other(
+    province: Province, filmed: RealRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = ask(province, filmed), ask(province, filmed)
+    mine, asked_for, codes = memory(filmed), list[str](), {"code": "clip_store"}
+    announce = type(filmed.client).clip_file
+
+    def failing(client: GatewayClient, clip: str, file: ClipFile) -> ClipPlan:
+        if clip == bad.id:
+            asked_for.append(clip)
+            raise Unavailable(codes["code"], detail="HTTP 404")
+        return announce(client, clip, file)
+
+    monkeypatch.setattr(type(filmed.client), "clip_file", failing)
+    for _ in range(2):
+        listen(filmed, mine)
+    mine.rests = Rests(60.0)
+    assert send_all(filmed, mine) >= 4 and state(province, good)["state"] == "received"
+    assert (len(asked_for), mine.rests.code) == (1, "clip_store"), "asked once, not with each part of the other"
+    mine.rests = Rests(0.0)
+    with pytest.raises(Unavailable):
+        send_part(mine, filmed.db, filmed.client)
+    codes["code"] = "gateway_unreachable"
+    another = ask(province, filmed)
+    listen(filmed, mine)
+    with pytest.raises(Unavailable):
+        send_all(filmed, mine)
+    assert state(province, another)["state"] == "asked", "without a line nothing else is tried"
+    monkeypatch.undo()
+    send_all(filmed, mine)
+    assert state(province, bad)["state"] == "received" and mine.rests.code is None
+
+
+def test_rests_grow_and_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    rests = Rests(10.0)
+    for pause in (10, 20, 40):
+        rests.add("a", "clip_store")
+        now[0] += pause - 1
+        assert rests.has("a") and not rests.has("b")
+        now[0] += 1
+        assert not rests.has("a") and rests.code == "clip_store"
+    for _ in range(3):
+        rests.add("b", None)
+        now[0] += 10
+        assert not rests.has("b")
+    rests.keep(["b"])
+    assert rests.code is None
 
 
 def test_sending_is_paced_and_stops_when_told() -> None:
