@@ -214,7 +214,7 @@ class FolderStore:
 
 @dataclass(frozen=True)
 class S3Store:
-    """An S3 bucket at `url`, addressed by path. Whether a finished file is the one announced shows when it is saved."""
+    """An S3 bucket at `url`, addressed by path. What it put together is read back once: it checks sizes alone."""
 
     url: str
     bucket: str
@@ -247,6 +247,15 @@ class S3Store:
             answer = self._ask("POST", clip, {"uploadId": upload}, body, seconds=_S3_SECONDS)
             if self._found(answer.content, "Code"):  # S3 may say 200 and then fail
                 raise Unavailable("clip_store", detail=words("clip_store_answer"))
+        digest, got = hashlib.sha256(), 0
+        for block in self.blocks(clip):
+            digest.update(block)
+            got += len(block)
+        if got < file.size == self._size(clip):  # the line broke
+            raise Unavailable("clip_store", detail=words("clip_store_answer"))
+        if (got, digest.hexdigest()) != (file.size, file.sha256):
+            self.delete(clip, upload)
+            raise VerificationFailed("clip_content_wrong")
 
     def blocks(self, clip: str) -> Iterator[bytes]:
         try:

@@ -13,7 +13,7 @@ import sqlite3
 from pathlib import Path
 
 from edge import clock
-from edge.errors import BadInput, ExamroomError, NotSignedIn, Refused, Unavailable
+from edge.errors import BadInput, ExamroomError, NotSignedIn, Refused, Unavailable, VerificationFailed
 from edge.store import clips, ledger
 from edge.store.clips import ClipRow
 from edge.store.db import transaction
@@ -198,6 +198,8 @@ def _next_part(memory: Clips, connection: sqlite3.Connection, client: GatewayCli
         except OSError:
             path.unlink(missing_ok=True)  # the disk lost it: it is made again
             return
+        if _sha256(data) != row.parts[part.number - 1]:  # a bucket would take it
+            raise VerificationFailed("clip_part_wrong")
         client.put_part(part, data, memory.pace)
         memory.plans[row.sha256] = ClipPlan(received=plan.received, missing=rest)
         return

@@ -286,6 +286,17 @@ def test_a_moment_lost_at_the_end_of_an_upload_holds_nothing_up(
         assert shown.exit_code == 0 and "None" not in shown.output
 
 
+def test_what_a_bucket_holds_is_read_before_the_room_may_delete_it(province: Province, room: FakeRoom) -> None:
+    caller, good = caller_of(room), b"x" * 9
+    with bucket_of(province) as bucket:
+        clip, file = sent(province, room, b"!" * 9, file_of(good, 5 << 20))
+        assert code(lambda: clips.finish(province, caller, clip, file.sha256, "r")) == "clip_content_wrong"
+        assert not bucket.objects and clips.listed(province)[0]["state"] == "sending"
+        [part] = clips.plan(province, caller, clip, file, "r").missing
+        requests.put(part.url, data=good, timeout=5)
+        assert clips.finish(province, caller, clip, file.sha256, "r").state == "received"
+
+
 @pytest.mark.parametrize("lists", [True, False])
 def test_parts_of_an_upload_that_a_killed_gateway_never_noted_go_with_the_clip(lists: bool) -> None:
     """Where the bucket lets us ask for them; else its own rules have to."""
