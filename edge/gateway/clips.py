@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,6 +32,7 @@ from edge.errors import (
     Unavailable,
     VerificationFailed,
 )
+from edge.gateway import joining
 from edge.gateway.alarms import log_request
 from edge.gateway.database import Record, reading
 from edge.gateway.objects import FolderStore, ObjectStore, S3Store, own_secret
@@ -135,7 +137,10 @@ def refuse(province: Province, caller: Caller, clip: str, reason: str, route: st
 
 
 def plan(province: Province, caller: Caller, clip: str, file: ClipFile, route: str) -> ClipPlan:
-    """What of `file` is not here yet, and where each of its parts goes; another file than before begins anew."""
+    """What of `file` is not here yet, and where each of its parts goes; another file than before begins anew.
+
+    VerificationFailed (`clip_content_wrong`) once, where its parts have come to another whole meanwhile.
+    """
     store = open_store(province)
     with reading(province.engine).connect() as connection:
         row = _mine(connection, caller, clip)
@@ -146,6 +151,8 @@ def plan(province: Province, caller: Caller, clip: str, file: ClipFile, route: s
         if known != file:
             raise Conflict("clip_ended", clip=clip, state=row.state)
         return ClipPlan(received=True, missing=[])
+    if joining.is_going_on(_joined(province, clip, file.sha256)):
+        return ClipPlan(received=False, missing=[])
     upload = row.upload or ""
     left = store.missing(clip, upload, file) if known == file else None
     anew = left is None
@@ -163,21 +170,40 @@ def plan(province: Province, caller: Caller, clip: str, file: ClipFile, route: s
 
 
 def finish(province: Province, caller: Caller, clip: str, sha256: str, route: str) -> ClipState:
-    """All parts are here: put them together. Conflict `clip_part_missing` where one is not."""
+    """All parts are here: put them together, and compare the whole. Conflict `clip_part_missing` where one is not.
+
+    What takes long is answered with `joining`: the room asks again.
+    """
     store = open_store(province)
     with reading(province.engine).connect() as connection:
         row = _mine(connection, caller, clip)
     file = None if row.file is None else ClipFile.model_validate_json(row.file)
     if file is None or row.state == "refused" or file.sha256 != sha256:
         raise NotFound("clip_unknown")
-    if row.state != "received":
-        if store.missing(clip, row.upload or "", file) != []:
-            raise Conflict("clip_part_missing")
-        store.finish(clip, row.upload or "", file)
-        with province.engine.begin() as connection:
-            _set(connection, clip, state="received", ended_ms=clock.wall_ms())
-            log_request(connection, caller.room, "POST", route, 200, 1, [sha256])
-    return _state(clip, "received")
+    if row.state == "received":
+        return _state(clip, "received")
+    name = _joined(province, clip, sha256)
+    if not joining.is_going_on(name) and store.missing(clip, row.upload or "", file) != []:
+        raise Conflict("clip_part_missing")
+    done = joining.finished(name, partial(_join, province, store, row, file))
+    with province.engine.begin() as connection:
+        log_request(connection, caller.room, "POST", route, 200, 1, [sha256])
+    return _state(clip, "received" if done else "joining")
+
+
+def _joined(province: Province, clip: str, sha256: str) -> tuple[Path, str, str]:
+    return province.folder, clip, sha256
+
+
+def _join(province: Province, store: ObjectStore, row: Record, file: ClipFile) -> None:
+    """Put the parts together and note it, unless the request was taken back meanwhile or has another file by now."""
+    store.finish(row.clip, row.upload or "", file)
+    same = and_(clips.c.clip == row.clip, clips.c.state == "sending", clips.c.file == row.file)
+    with province.engine.begin() as connection:
+        noted = connection.execute(update(clips).where(same).values(state="received", ended_ms=clock.wall_ms()))
+        now = connection.execute(select(clips.c.state).where(clips.c.clip == row.clip)).first()
+    if not noted.rowcount and (now is None or now.state == "refused"):
+        store.delete(row.clip, row.upload)
 
 
 def listed(province: Province) -> list[dict[str, Any]]:

@@ -155,7 +155,7 @@ def send_part(memory: Clips, connection: sqlite3.Connection, client: GatewayClie
             memory.plans.pop(row.sha256, None)
             continue
         try:
-            _next_part(memory, connection, client, row, path)
+            done = _next_part(memory, connection, client, row, path)
         except ExamroomError as error:
             memory.plans.pop(row.sha256, None)
             if _is_of_the_line(error):
@@ -169,8 +169,10 @@ def send_part(memory: Clips, connection: sqlite3.Connection, client: GatewayClie
                 memory.rests.add(row.sha256, error.code)
             first = first or error
         else:
-            memory.rests.end(row.sha256)
-            return True
+            if done:
+                memory.rests.end(row.sha256)
+                return True
+            memory.rests.add(row.sha256, None)
     if first is not None:
         raise first
     return False
@@ -182,7 +184,8 @@ def _is_of_the_line(error: ExamroomError) -> bool:
     return of_room or error.code in _LINE
 
 
-def _next_part(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, row: ClipRow, path: Path) -> None:
+def _next_part(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, row: ClipRow, path: Path) -> bool:
+    """False while the gateway puts the file together: it stays until the whole was compared."""
     file = ClipFile(
         size=row.size or 0, sha256=row.file_sha256 or "", part_bytes=memory.part_bytes, parts=list(row.parts)
     )
@@ -197,19 +200,20 @@ def _next_part(memory: Clips, connection: sqlite3.Connection, client: GatewayCli
                 data = source.read(file.part_size(part.number))
         except OSError:
             path.unlink(missing_ok=True)  # the disk lost it: it is made again
-            return
+            return True
         if _sha256(data) != row.parts[part.number - 1]:  # a bucket would take it
             raise VerificationFailed("clip_part_wrong")
         client.put_part(part, data, memory.pace)
         memory.plans[row.sha256] = ClipPlan(received=plan.received, missing=rest)
-        return
-    if not plan.received:
-        client.end_clip(row.id, file.sha256)
+        return True
     memory.plans.pop(row.sha256, None)
+    if not plan.received and client.end_clip(row.id, file.sha256).state != "received":
+        return False
     with transaction(connection):
         clips.end(connection, row.sha256)
         ledger.append(connection, "clip_sent", {"clip": row.id, "sha256": row.file_sha256, "bytes": row.size})
     path.unlink(missing_ok=True)
+    return True
 
 
 def _sha256(data: bytes) -> str:

@@ -21,7 +21,7 @@ from flask.testing import FlaskClient
 from edge import clock
 from edge.cli import main
 from edge.errors import BadInput, ConfigError, Conflict, ExamroomError, NotFound, Unavailable, VerificationFailed
-from edge.gateway import clips, objects
+from edge.gateway import clips, joining, objects
 from edge.gateway.objects import FolderStore, S3Store
 from edge.gateway.rooms import Caller
 from edge.gateway.settings import DAY_MS, Province
@@ -295,6 +295,51 @@ def test_what_a_bucket_holds_is_read_before_the_room_may_delete_it(province: Pro
         [part] = clips.plan(province, caller, clip, file, "r").missing
         requests.put(part.url, data=good, timeout=5)
         assert clips.finish(province, caller, clip, file.sha256, "r").state == "received"
+
+
+def test_a_file_that_takes_long_is_put_together_once_and_asked_for_again(
+    province: Province, room: FakeRoom, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller, data = caller_of(room), b"ab" * 40_000
+    file, go_on, begun = file_of(data, 65_536), threading.Event(), list[str]()
+    real = FolderStore.finish
+
+    def slow(store: FolderStore, clip: str, upload: str, what: ClipFile) -> None:
+        begun.append(clip)
+        assert go_on.wait(20)
+        real(store, clip, upload, what)
+
+    def all_sent(what: ClipFile) -> str:
+        request = clips.ask(province, room.room, "door", 1, 9, "复核", "处长")
+        for part in clips.plan(province, caller, request.id, what, "r").missing:
+            at = (part.number - 1) * 65_536
+            assert client.put(part.url, data=data[at : at + 65_536]).status_code == 200
+        return request.id
+
+    def end(clip: str, what: ClipFile) -> str:
+        return clips.finish(province, caller, clip, what.sha256, "r").state
+
+    monkeypatch.setattr(FolderStore, "finish", slow)
+    good, wrong = all_sent(file), file.model_copy(update={"sha256": "0" * 64})
+    bad, withdrawn = all_sent(wrong), all_sent(file)
+    with monkeypatch.context() as hurry:
+        hurry.setattr(joining, "WAIT_S", 0.01)
+        for _ in range(3):
+            assert (end(good, file), end(bad, wrong), end(withdrawn, file)) == ("joining",) * 3
+        assert clips.plan(province, caller, good, file, "r") == ClipPlan(received=False, missing=[])
+        assert {one["id"]: one["share"] for one in clips.listed(province)} == dict.fromkeys((good, bad, withdrawn), 100)
+        clips.refuse(province, caller, withdrawn, "no_footage", "r")
+        going_on = list(joining._going_on.values())
+        go_on.set()
+        assert all(one.done.wait(10) for one in going_on)
+    assert sorted(begun) == sorted((good, bad, withdrawn)), "once each"
+    assert end(good, file) == "received" and not list((province.folder / "clips" / good).glob("0*"))
+    assert code(lambda: clips.plan(province, caller, bad, wrong, "r")) == "clip_content_wrong"
+    assert len(clips.plan(province, caller, bad, wrong, "r").missing) == 2, "told once, then begun anew"
+    assert not (province.folder / "clips" / withdrawn).exists()
+    set_back(province, good)
+    assert clips.plan(province, caller, good, file, "r").missing == []
+    assert end(good, file) == "received" and b"".join(FolderStore(province.folder / "clips", b"").blocks(good)) == data
 
 
 @pytest.mark.parametrize("lists", [True, False])

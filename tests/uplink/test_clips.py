@@ -32,7 +32,7 @@ from edge.services import clipping
 from edge.store import clips, ledger, segments
 from edge.store.clips import KEEP_MS
 from edge.store.db import transaction
-from edge.trust.remote import ClipFile, ClipPlan, ClipRequest, PartAddress, sign_request
+from edge.trust.remote import ClipFile, ClipPlan, ClipRequest, ClipState, PartAddress, sign_request
 from edge.trust.signer import Ed25519Signer
 from edge.trust.verifier import verify_file
 from edge.uplink import clipfiles
@@ -488,6 +488,32 @@ def test_one_file_that_fails_holds_up_no_other(
     monkeypatch.undo()
     send_all(filmed, mine)
     assert state(province, bad)["state"] == "received" and mine.rests.code is None
+
+
+def test_a_file_stays_until_the_gateway_has_put_it_together(
+    province: Province, filmed: RealRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = ask(province, filmed), ask(province, filmed)
+    mine, end = memory(filmed), type(filmed.client).end_clip
+    held: list[str] = []
+
+    def slow(client: GatewayClient, clip: str, sha256: str) -> ClipState:
+        said = end(client, clip, sha256)
+        if clip == first.id and not held:
+            held.append(clip)
+            return said.model_copy(update={"state": "joining"})
+        return said
+
+    monkeypatch.setattr(type(filmed.client), "end_clip", slow)
+    for _ in range(2):
+        listen(filmed, mine)
+    mine.rests = Rests(60.0)
+    send_all(filmed, mine)
+    assert [e.body["clip"] for e in entries(filmed, "clip_sent")] == [second.id] and held == [first.id]
+    assert len(list(mine.folder.iterdir())) == 1 and mine.rests.code is None
+    mine.rests = Rests(0.0)
+    assert send_all(filmed, mine) == 1
+    assert len(entries(filmed, "clip_sent")) == 2 and not list(mine.folder.iterdir())
 
 
 def test_rests_grow_and_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
