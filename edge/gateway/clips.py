@@ -36,6 +36,7 @@ from edge.gateway import joining
 from edge.gateway.alarms import log_request
 from edge.gateway.database import Record, reading
 from edge.gateway.objects import FolderStore, ObjectStore, S3Store, own_secret
+from edge.gateway.places import Places
 from edge.gateway.rooms import Caller, lock_room
 from edge.gateway.settings import DAY_MS, Province
 from edge.gateway.sigv4 import Signing
@@ -136,10 +137,13 @@ def refuse(province: Province, caller: Caller, clip: str, reason: str, route: st
     return _state(clip, "refused")
 
 
-def plan(province: Province, caller: Caller, clip: str, file: ClipFile, route: str) -> ClipPlan:
+def plan(
+    province: Province, caller: Caller, clip: str, file: ClipFile, route: str, places: Places | None = None
+) -> ClipPlan:
     """What of `file` is not here yet, and where each of its parts goes; another file than before begins anew.
 
-    VerificationFailed (`clip_content_wrong`) once, where its parts have come to another whole meanwhile.
+    VerificationFailed (`clip_content_wrong`) once, where its parts have come to another whole meanwhile. TooMany where
+    none of the `places` of this gateway's own folder is free for it.
     """
     store = open_store(province)
     with reading(province.engine).connect() as connection:
@@ -155,6 +159,8 @@ def plan(province: Province, caller: Caller, clip: str, file: ClipFile, route: s
         return ClipPlan(received=False, missing=[])
     upload = row.upload or ""
     left = store.missing(clip, upload, file) if known == file else None
+    if left != [] and places is not None and isinstance(store, FolderStore):
+        places.keep(clip)
     anew = left is None
     if left is None:
         if known is not None:
@@ -278,10 +284,10 @@ def sweep(province: Province) -> None:
             return
 
 
-def take(province: Province, clip: str, number: int, query: Mapping[str, str], body: IO[bytes]) -> None:
+def take(province: Province, clip: str, number: int, query: Mapping[str, str], body: IO[bytes], places: Places) -> None:
     """A part for the folder of this gateway, where its request still stands; else it would lie there for ever.
 
-    Errors as `FolderStore.take`, and NotFound where this gateway has no folder.
+    Errors as `FolderStore.take`, NotFound where this gateway has no folder, and TooMany as `Places`.
     """
     store = open_store(province)
     if not isinstance(store, FolderStore):
@@ -291,7 +297,8 @@ def take(province: Province, clip: str, number: int, query: Mapping[str, str], b
         found = connection.execute(select(clips.c.state).where(clips.c.clip == clip)).first()
     if found is None or found.state != "sending":
         raise Refused("clip_address")
-    store.take(clip, number, query, body)
+    with places.reading(clip):
+        store.take(clip, number, query, body)
 
 
 def tidy(province: Province) -> None:

@@ -57,6 +57,8 @@ class Clips:
     part_bytes: int = PART_BYTES
     plans: dict[str, ClipPlan] = field(default_factory=dict)
     next_tidy: float = 0.0
+    busy_until: float = 0.0
+    """When the gateway, which has asked for a pause, is sent parts again (monotonic seconds)."""
     left_out: set[str] = field(default_factory=set)
     left_out_said: int = 0
     """`left_out`: the SHA-256 of requests that were too many for a day and not entered; entries have said so many."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import time
 from pathlib import Path
 
 from edge import clock
-from edge.errors import BadInput, ExamroomError, NotSignedIn, Refused, Unavailable, VerificationFailed
+from edge.errors import BadInput, ExamroomError, NotSignedIn, Refused, TooMany, Unavailable, VerificationFailed
 from edge.store import clips, ledger
 from edge.store.clips import ClipRow
 from edge.store.db import transaction
@@ -21,11 +22,13 @@ from edge.trust.enrolment import Identity
 from edge.trust.remote import ClipFile, ClipPlan, ClipRequest, open_request
 from edge.uplink.client import GatewayClient
 from edge.uplink.clipfiles import Clips, by_of, export_waiting, make_again, may_send, refuse, request_of, tidy
+from edge.uplink.rests import LONGEST_S
 
 A_DAY, REFUSED_A_DAY = 1000, 100
 """So many requests are entered in a day, and so many of them that are refused at once."""
 TOO_MANY = "clip_too_many"
 _COUNTED = 100_000
+_BUSY_S = 15
 _LINE = {
     "gateway_unreachable",
     "gateway_untrusted",
@@ -139,8 +142,10 @@ def send_part(memory: Clips, connection: sqlite3.Connection, client: GatewayClie
 
     A file whose turn went wrong rests for a while (`memory.rests`) and holds up none of the others; one that the
     gateway no longer wants is ended on our side too. Raises what the line raises, and what went wrong with the first
-    file where nothing could be done for any.
+    file where nothing could be done for any. A gateway that is busy is left in peace as long as it asks for.
     """
+    if time.monotonic() < memory.busy_until:
+        return False
     first: ExamroomError | None = None
     ready = clips.standing(connection, "ready")
     memory.rests.keep(row.sha256 for row in ready)
@@ -156,6 +161,11 @@ def send_part(memory: Clips, connection: sqlite3.Connection, client: GatewayClie
             continue
         try:
             done = _next_part(memory, connection, client, row, path)
+        except TooMany as error:
+            seconds = error.facts.get("seconds")
+            pause = seconds if isinstance(seconds, int) else _BUSY_S
+            memory.busy_until = time.monotonic() + min(max(pause, 1), LONGEST_S)
+            return False
         except ExamroomError as error:
             memory.plans.pop(row.sha256, None)
             if _is_of_the_line(error):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,10 +25,11 @@ from edge.clock import Instant, TimeQuality
 from edge.demo import people as cast
 from edge.domain.canonical import canonical
 from edge.domain.footage import Cause
-from edge.errors import NotFound, Unavailable, VerificationFailed
+from edge.errors import NotFound, TooMany, Unavailable, VerificationFailed
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.gateway import clips as asked
+from edge.gateway.places import Places
 from edge.gateway.settings import Province
 from edge.recording.writer import Place, SegmentWriter
 from edge.services import clipping
@@ -42,7 +46,7 @@ from edge.uplink.clips import hear, send_part
 from edge.uplink.pace import Pace, Paced
 from edge.uplink.rests import Rests
 from support.cameras import make_packets
-from support.gateways import RealRoom
+from support.gateways import GatewayProcess, RealRoom
 from support.serving import until, write_config
 
 PART = 64 * 1024
@@ -514,6 +518,75 @@ def test_a_file_stays_until_the_gateway_has_put_it_together(
     mine.rests = Rests(0.0)
     assert send_all(filmed, mine) == 1
     assert len(entries(filmed, "clip_sent")) == 2 and not list(mine.folder.iterdir())
+
+
+def test_rooms_that_send_footage_leave_the_gateway_to_the_others(
+    province: Province, filmed: RealRoom, make_room: Callable[..., RealRoom], gateway: GatewayProcess
+) -> None:
+    film(other := make_room(upload_mbit=1000))
+    first, request = ask(province, filmed), ask(province, other)
+    mine, its = memory(filmed), memory(other)
+    listen(filmed, mine)
+    listen(other, its)
+    send_part(mine, filmed.db, filmed.client)
+    [plan] = mine.plans.values()
+    head = f"PUT {plan.missing[0].url} HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n".encode()
+    announced = ClipFile(size=1, sha256="0" * 64, part_bytes=PART, parts=["0" * 64])
+
+    def is_busy() -> bool:
+        try:
+            other.client.clip_file(request.id, announced)
+        except TooMany:
+            return True
+        return False
+
+    def is_sent() -> bool:
+        its.busy_until = 0.0
+        with suppress(Unavailable):  # until the places of the broken lines are free
+            send_part(its, other.db, other.client)
+        return state(province, request)["state"] == "received"
+
+    with ExitStack() as slow:
+        context = ssl.create_default_context(cafile=gateway.ca)
+        for _ in range(8):
+            line = slow.enter_context(socket.create_connection(("127.0.0.1", gateway.port), 5))
+            line = slow.enter_context(context.wrap_socket(line, server_hostname="127.0.0.1"))
+            line.sendall(head + b"x" * 1000)
+        until(is_busy, 10, "no place is left")
+        assert not send_part(its, other.db, other.client)
+        assert its.busy_until > time.monotonic() + 10, "it is left in peace"
+        assert other.client.status().room == other.name and listen(other, its) is None
+        with pytest.raises(Unavailable) as caught:
+            filmed.client.put_part(plan.missing[0], bytes(8 << 20), Pace(500_000, threading.Event()))
+        assert caught.value.code == "gateway_unreachable", "what is not read to its end breaks the line"
+    until(is_sent, 20, "it goes on")
+    send_all(filmed, mine)
+    assert state(province, first)["state"] == "received"
+
+
+def test_places_are_kept_from_part_to_part_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    places = Places(2)
+    places.keep("a")
+    with places.reading("a"), places.reading("b"):
+        for refused in ("a", "c"):
+            with pytest.raises(TooMany), places.reading(refused):
+                pass
+        now[0] += 60
+        places.keep("a")
+        with pytest.raises(TooMany):
+            places.keep("c")
+    now[0] += 4
+    with pytest.raises(TooMany):
+        places.keep("c")
+    places.keep("b")
+    now[0] += 2
+    places.keep("c")
+    places.give_back("b")
+    places.keep("b")
+    with places.reading("c"), pytest.raises(TooMany):
+        places.keep("a")
 
 
 def test_rests_grow_and_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
