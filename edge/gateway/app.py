@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from edge.errors import BadInput, ExamroomError, NotFound
 from edge.gateway.database import unavailable
 from edge.gateway.page import pages
+from edge.gateway.places import Places
 from edge.gateway.results import error_body
 from edge.gateway.routes import api
 from edge.gateway.settings import Province
@@ -19,6 +20,7 @@ from edge.trust.protocol import MAX_BODY
 
 log = logging.getLogger("examroom.gateway")
 
+THREADS = 16
 _POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; form-action 'none'; base-uri 'none'"
 _BY_STATUS = {404: "page_missing", 405: "page_method", 413: "page_too_large"}
 
@@ -29,11 +31,14 @@ class Fault(ExamroomError):
     status = 500
 
 
-def create_gateway(province: Province) -> Flask:
-    """The application over an open province, which the caller closes."""
+def create_gateway(province: Province, threads: int = THREADS) -> Flask:
+    """The application over an open province, which the caller closes. `threads` serve it: at most half of them take
+    footage, so that results and checkpoints find one free however many rooms send.
+    """
     app = Flask("edge.gateway")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.extensions["province"] = province
+    app.extensions["places"] = Places(threads // 2)
     app.register_blueprint(api)
     app.register_blueprint(pages)
     app.register_error_handler(Exception, _answer)
@@ -46,6 +51,8 @@ def _answer(error: Exception) -> Response:
     response = Response(error_body(known).model_dump_json(), known.status, mimetype="application/json")
     if known.status == 401:
         response.headers["WWW-Authenticate"] = "Examroom"
+    if known.status == 429 and "seconds" in known.facts:
+        response.headers["Retry-After"] = str(known.facts["seconds"])
     return response
 
 

@@ -82,7 +82,7 @@ def list_command(folder: Path, as_json: bool) -> None:
 
 def _lines(one: dict[str, Any]) -> list[str]:
     span = f"{clock.iso(one['from_ms'])} - {clock.iso(one['until_ms'])}"
-    share = f" {one['share']} %" if one["state"] == "sending" else ""
+    share = f" {one['share']} %" if one["state"] == "sending" and one["share"] is not None else ""
     lines = [f"{one['id']}  {one['room']}/{one['camera']}  {span}  {_STATES[one['state']]}{share}"]
     if one["reason"] in REASONS:
         lines.append(f"  {sentence(one['reason'], 'zh')} / {sentence(one['reason'], 'en')}")

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,9 +32,11 @@ from edge.errors import (
     Unavailable,
     VerificationFailed,
 )
+from edge.gateway import joining
 from edge.gateway.alarms import log_request
 from edge.gateway.database import Record, reading
 from edge.gateway.objects import FolderStore, ObjectStore, S3Store, own_secret
+from edge.gateway.places import Places
 from edge.gateway.rooms import Caller, lock_room
 from edge.gateway.settings import DAY_MS, Province
 from edge.gateway.sigv4 import Signing
@@ -134,8 +137,14 @@ def refuse(province: Province, caller: Caller, clip: str, reason: str, route: st
     return _state(clip, "refused")
 
 
-def plan(province: Province, caller: Caller, clip: str, file: ClipFile, route: str) -> ClipPlan:
-    """What of `file` is not here yet, and where each of its parts goes; another file than before begins anew."""
+def plan(
+    province: Province, caller: Caller, clip: str, file: ClipFile, route: str, places: Places | None = None
+) -> ClipPlan:
+    """What of `file` is not here yet, and where each of its parts goes; another file than before begins anew.
+
+    VerificationFailed (`clip_content_wrong`) once, where its parts have come to another whole meanwhile. TooMany where
+    none of the `places` of this gateway's own folder is free for it.
+    """
     store = open_store(province)
     with reading(province.engine).connect() as connection:
         row = _mine(connection, caller, clip)
@@ -146,47 +155,72 @@ def plan(province: Province, caller: Caller, clip: str, file: ClipFile, route: s
         if known != file:
             raise Conflict("clip_ended", clip=clip, state=row.state)
         return ClipPlan(received=True, missing=[])
+    if joining.is_going_on(_joined(province, clip, file.sha256)):
+        return ClipPlan(received=False, missing=[])
     upload = row.upload or ""
-    if known != file:
+    left = store.missing(clip, upload, file) if known == file else None
+    if left != [] and places is not None and isinstance(store, FolderStore):
+        places.keep(clip)
+    anew = left is None
+    if left is None:
         if known is not None:
             store.delete(clip, upload)
         upload = store.begin(clip, file)
+        left = list(range(1, len(file.parts) + 1))
     with province.engine.begin() as connection:
-        if known != file:
+        if anew:
             _set(connection, clip, state="sending", file=file.model_dump_json(), upload=upload)
         log_request(connection, caller.room, "POST", route, 200, 1, [file.sha256])
-    numbers = store.missing(clip, upload, file)[:_AT_ONCE]
-    return ClipPlan(
-        received=False, missing=[PartAddress(number=n, url=store.address(clip, upload, file, n)) for n in numbers]
-    )
+    addresses = [PartAddress(number=n, url=store.address(clip, upload, file, n)) for n in left[:_AT_ONCE]]
+    return ClipPlan(received=False, missing=addresses)
 
 
 def finish(province: Province, caller: Caller, clip: str, sha256: str, route: str) -> ClipState:
-    """All parts are here: put them together. Conflict `clip_part_missing` where one is not."""
+    """All parts are here: put them together, and compare the whole. Conflict `clip_part_missing` where one is not.
+
+    What takes long is answered with `joining`: the room asks again.
+    """
     store = open_store(province)
     with reading(province.engine).connect() as connection:
         row = _mine(connection, caller, clip)
     file = None if row.file is None else ClipFile.model_validate_json(row.file)
     if file is None or row.state == "refused" or file.sha256 != sha256:
         raise NotFound("clip_unknown")
-    if row.state != "received":
-        if store.missing(clip, row.upload or "", file):
-            raise Conflict("clip_part_missing")
-        store.finish(clip, row.upload or "", file)
-        with province.engine.begin() as connection:
-            _set(connection, clip, state="received", ended_ms=clock.wall_ms())
-            log_request(connection, caller.room, "POST", route, 200, 1, [sha256])
-    return _state(clip, "received")
+    if row.state == "received":
+        return _state(clip, "received")
+    name = _joined(province, clip, sha256)
+    if not joining.is_going_on(name) and store.missing(clip, row.upload or "", file) != []:
+        raise Conflict("clip_part_missing")
+    done = joining.finished(name, partial(_join, province, store, row, file))
+    with province.engine.begin() as connection:
+        log_request(connection, caller.room, "POST", route, 200, 1, [sha256])
+    return _state(clip, "received" if done else "joining")
+
+
+def _joined(province: Province, clip: str, sha256: str) -> tuple[Path, str, str]:
+    return province.folder, clip, sha256
+
+
+def _join(province: Province, store: ObjectStore, row: Record, file: ClipFile) -> None:
+    """Put the parts together and note it, unless the request was taken back meanwhile or has another file by now."""
+    store.finish(row.clip, row.upload or "", file)
+    same = and_(clips.c.clip == row.clip, clips.c.state == "sending", clips.c.file == row.file)
+    with province.engine.begin() as connection:
+        noted = connection.execute(update(clips).where(same).values(state="received", ended_ms=clock.wall_ms()))
+        now = connection.execute(select(clips.c.state).where(clips.c.clip == row.clip)).first()
+    if not noted.rowcount and (now is None or now.state == "refused"):
+        store.delete(row.clip, row.upload)
 
 
 def listed(province: Province) -> list[dict[str, Any]]:
     """Every request that is still known, newest first: its terms, `state` (also `expired`), size and share that is
-    here (per cent).
+    here (per cent; None of what is being sent while the store does not say).
     """
     sweep(province)
     with reading(province.engine).connect() as connection:
         rows = connection.execute(select(clips).order_by(clips.c.made_ms.desc(), clips.c.clip)).all()
-    return [_told(province, row) for row in rows]
+    shares = _Shares(province)
+    return [_told(row, shares) for row in rows]
 
 
 def save(province: Province, clip: str, out: Path) -> ClipFile:
@@ -250,10 +284,10 @@ def sweep(province: Province) -> None:
             return
 
 
-def take(province: Province, clip: str, number: int, query: Mapping[str, str], body: IO[bytes]) -> None:
+def take(province: Province, clip: str, number: int, query: Mapping[str, str], body: IO[bytes], places: Places) -> None:
     """A part for the folder of this gateway, where its request still stands; else it would lie there for ever.
 
-    Errors as `FolderStore.take`, and NotFound where this gateway has no folder.
+    Errors as `FolderStore.take`, NotFound where this gateway has no folder, and TooMany as `Places`.
     """
     store = open_store(province)
     if not isinstance(store, FolderStore):
@@ -263,7 +297,8 @@ def take(province: Province, clip: str, number: int, query: Mapping[str, str], b
         found = connection.execute(select(clips.c.state).where(clips.c.clip == clip)).first()
     if found is None or found.state != "sending":
         raise Refused("clip_address")
-    store.take(clip, number, query, body)
+    with places.reading(clip):
+        store.take(clip, number, query, body)
 
 
 def tidy(province: Province) -> None:
@@ -275,15 +310,32 @@ def tidy(province: Province) -> None:
         store.tidy(known)
 
 
-def _told(province: Province, row: Record) -> dict[str, Any]:
+class _Shares:
+    """How much of a file is here, in per cent. A store that did not say once is not asked again: each time may last."""
+
+    def __init__(self, province: Province) -> None:
+        self._province = province
+        self._silent = False
+
+    def of(self, row: Record, file: ClipFile) -> int | None:
+        if self._silent:
+            return None
+        try:
+            left = open_store(self._province).missing(row.clip, row.upload or "", file)
+        except ExamroomError as error:
+            log.warning("footage %s: %s", row.clip, error.code)
+            self._silent = True
+            return None
+        return 0 if left is None else 100 * (len(file.parts) - len(left)) // len(file.parts)
+
+
+def _told(row: Record, shares: _Shares) -> dict[str, Any]:
     request = dsse.peek(bytes(row.envelope)).payload
     file = None if row.file is None else ClipFile.model_validate_json(row.file)
-    state, share = row.state, 100 if row.state == "received" else 0
+    state = row.state
     if state in _OPEN and row.not_after_ms < clock.wall_ms():
         state = "expired"
-    if state == "sending" and file is not None:
-        left = len(open_store(province).missing(row.clip, row.upload or "", file))
-        share = 100 * (len(file.parts) - left) // len(file.parts)
+    share = shares.of(row, file) if state == "sending" and file is not None else 100 * (state == "received")
     size, sha256 = (None, None) if file is None else (file.size, file.sha256)
     facts = {"state": state, "reason": row.reason, "size": size, "sha256": sha256, "share": share}
     return {**request, **facts, "ended_ms": row.ended_ms}

@@ -37,7 +37,8 @@ ADDRESS_S = 3600
 _BLOCK = 1 << 20
 _SPARE = 256 << 20
 _S3_PART = 5 << 20
-_S3_SECONDS = 60
+_S3_SECONDS, _S3_ASKED_S = 60, 8
+"""So long a bucket may take to put together or delete; and for what a room waits for, which has ten seconds itself."""
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 
 
@@ -47,14 +48,19 @@ class ObjectStore(Protocol):
     def begin(self, clip: str, file: ClipFile) -> str:
         """Make ready for the parts of `file`; the store's own name for them."""
 
-    def missing(self, clip: str, upload: str, file: ClipFile) -> list[int]:
-        """The numbers of the parts that are not there, from 1."""
+    def missing(self, clip: str, upload: str, file: ClipFile) -> list[int] | None:
+        """The numbers of the parts that are not there, from 1; none once the whole is. None where the store has neither
+        the whole nor what was begun: it is to be begun anew.
+        """
 
     def address(self, clip: str, upload: str, file: ClipFile, number: int) -> str:
         """Where to PUT one part."""
 
     def finish(self, clip: str, upload: str, file: ClipFile) -> None:
-        """Put the parts together, all of which are there. VerificationFailed where the whole is not `file`."""
+        """Put the parts together, all of which are there, and read the whole; again does no harm. It may take minutes.
+
+        VerificationFailed (`clip_content_wrong`) where the whole is not `file`: then nothing of it is left.
+        """
 
     def blocks(self, clip: str) -> Iterator[bytes]:
         """The bytes of a finished file."""
@@ -74,7 +80,9 @@ class FolderStore:
         self._need_space(2 * file.size)
         return ""
 
-    def missing(self, clip: str, upload: str, file: ClipFile) -> list[int]:
+    def missing(self, clip: str, upload: str, file: ClipFile) -> list[int] | None:
+        if self._is_whole(clip, file):
+            return []
         return [n for n, sha256 in enumerate(file.parts, 1) if not self._part(clip, n, sha256).is_file()]
 
     def address(self, clip: str, upload: str, file: ClipFile, number: int) -> str:
@@ -122,6 +130,9 @@ class FolderStore:
                 part.unlink(missing_ok=True)
 
     def finish(self, clip: str, upload: str, file: ClipFile) -> None:
+        if self._is_whole(clip, file):  # by a process that was killed before it could note it
+            return
+        self._need_space(file.size)
         target = self._file(clip)
         part = target.with_name(f".{secrets.token_hex(8)}")
         digest, left = hashlib.sha256(), file.size
@@ -174,6 +185,13 @@ class FolderStore:
             for half in folder.glob(".*"):
                 half.unlink(missing_ok=True)
 
+    def _is_whole(self, clip: str, file: ClipFile) -> bool:
+        """What has the file's name was compared before it was given it."""
+        try:
+            return self._file(clip).stat().st_size == file.size
+        except OSError:
+            return False
+
     def _file(self, clip: str) -> Path:
         return self.folder / clip / "evidence.zip"
 
@@ -196,7 +214,7 @@ class FolderStore:
 
 @dataclass(frozen=True)
 class S3Store:
-    """An S3 bucket at `url`, addressed by path. Whether a finished file is the one announced shows when it is saved."""
+    """An S3 bucket at `url`, addressed by path. What it put together is read back once: it checks sizes alone."""
 
     url: str
     bucket: str
@@ -210,8 +228,10 @@ class S3Store:
             raise Unavailable("clip_store", detail=words("clip_store_answer"))
         return found[0]
 
-    def missing(self, clip: str, upload: str, file: ClipFile) -> list[int]:
+    def missing(self, clip: str, upload: str, file: ClipFile) -> list[int] | None:
         there = self._listed(clip, upload)
+        if there is None:  # put together, or aborted by the bucket's rules
+            return [] if self._size(clip) == file.size else None
         return [n for n in range(1, len(file.parts) + 1) if there.get(n, ("", 0))[1] != file.part_size(n)]
 
     def address(self, clip: str, upload: str, file: ClipFile, number: int) -> str:
@@ -219,13 +239,23 @@ class S3Store:
 
     def finish(self, clip: str, upload: str, file: ClipFile) -> None:
         there = self._listed(clip, upload)
-        parts = "".join(
-            f"<Part><PartNumber>{n}</PartNumber><ETag>{escape(there[n][0])}</ETag></Part>" for n in sorted(there)
-        )
-        body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
-        answer = self._ask("POST", clip, {"uploadId": upload}, body)
-        if self._found(answer.content, "Code"):  # S3 may say 200 and then fail
+        if there is not None:
+            parts = "".join(
+                f"<Part><PartNumber>{n}</PartNumber><ETag>{escape(there[n][0])}</ETag></Part>" for n in sorted(there)
+            )
+            body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+            answer = self._ask("POST", clip, {"uploadId": upload}, body, seconds=_S3_SECONDS)
+            if self._found(answer.content, "Code"):  # S3 may say 200 and then fail
+                raise Unavailable("clip_store", detail=words("clip_store_answer"))
+        digest, got = hashlib.sha256(), 0
+        for block in self.blocks(clip):
+            digest.update(block)
+            got += len(block)
+        if got < file.size == self._size(clip):  # the line broke
             raise Unavailable("clip_store", detail=words("clip_store_answer"))
+        if (got, digest.hexdigest()) != (file.size, file.sha256):
+            self.delete(clip, upload)
+            raise VerificationFailed("clip_content_wrong")
 
     def blocks(self, clip: str) -> Iterator[bytes]:
         try:
@@ -240,8 +270,8 @@ class S3Store:
 
     def delete(self, clip: str, upload: str | None) -> None:
         for begun in {*self._begun(clip), *([upload] if upload else [])}:
-            self._ask("DELETE", clip, {"uploadId": begun}, good=(200, 204, 404))
-        self._ask("DELETE", clip, {}, good=(200, 204, 404))
+            self._ask("DELETE", clip, {"uploadId": begun}, good=(200, 204, 404), seconds=_S3_SECONDS)
+        self._ask("DELETE", clip, {}, good=(200, 204, 404), seconds=_S3_SECONDS)
 
     def _begun(self, clip: str) -> list[str]:
         """Every upload of the clip that was begun, also by a process that was killed before it could note it; none
@@ -249,13 +279,21 @@ class S3Store:
         listed = self._ask("GET", "", {"uploads": "", "prefix": _key(clip)}, good=(200, 403, 501))
         return self._found(listed.content, "UploadId") if listed.status_code == 200 else []
 
-    def _listed(self, clip: str, upload: str) -> dict[int, tuple[str, int]]:
-        """ETag and size of each part that is there, by number."""
+    def _size(self, clip: str) -> int | None:
+        """Of the finished file; None where there is none (403: to who may not list the bucket)."""
+        answer = self._ask("HEAD", clip, {}, good=(200, 403, 404))
+        return int(answer.headers.get("Content-Length", 0)) if answer.status_code == 200 else None
+
+    def _listed(self, clip: str, upload: str) -> dict[int, tuple[str, int]] | None:
+        """ETag and size of each part that is there, by number; None of an upload that is over, or never was."""
         there: dict[int, tuple[str, int]] = {}
         after = "0"
-        while True:
+        while upload:
             asked = {"uploadId": upload, "part-number-marker": after}
-            answer = self._ask("GET", clip, asked).content
+            found = self._ask("GET", clip, asked, good=(200, 404))
+            if found.status_code == 404:
+                break
+            answer = found.content
             for part in self._tree(answer).iter():
                 if part.tag.rpartition("}")[2] == "Part":
                     facts = {one.tag.rpartition("}")[2]: one.text or "" for one in part}
@@ -263,13 +301,20 @@ class S3Store:
             if self._found(answer, "IsTruncated") != ["true"]:
                 return there
             [after] = self._found(answer, "NextPartNumberMarker")
+        return None
 
     def _ask(
-        self, method: str, clip: str, query: Mapping[str, str], body: bytes = b"", good: tuple[int, ...] = (200,)
+        self,
+        method: str,
+        clip: str,
+        query: Mapping[str, str],
+        body: bytes = b"",
+        good: tuple[int, ...] = (200,),
+        seconds: int = _S3_ASKED_S,
     ) -> requests.Response:
         try:
             address = self._signed(method, clip, query, _S3_SECONDS)
-            answer = requests.request(method, address, data=body, timeout=_S3_SECONDS, allow_redirects=False)
+            answer = requests.request(method, address, data=body, timeout=seconds, allow_redirects=False)
         except requests.RequestException as error:
             raise Unavailable("clip_store", detail=why(error)) from error
         if answer.status_code not in good:

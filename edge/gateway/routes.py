@@ -15,6 +15,7 @@ from edge.gateway import bundles, clips, releasing, results, rooms
 from edge.gateway import witness as witnessing
 from edge.gateway.alarms import log_request
 from edge.gateway.objects import part_number
+from edge.gateway.places import Places
 from edge.gateway.rooms import Caller
 from edge.gateway.settings import Province
 from edge.trust.protocol import (
@@ -31,6 +32,7 @@ from edge.trust.protocol import (
 from edge.trust.remote import ClipEnd, ClipFile, ClipRefusal
 
 Said = TypeVar("Said", bound=BaseModel)
+_SILENT_S = 30.0
 api = Blueprint("api", __name__, url_prefix="/v1")
 
 
@@ -128,19 +130,29 @@ def refuse_clip(room: str, clip: str) -> Response:
 
 @api.post("/rooms/<room>/clips/<clip>/file")
 def clip_file(room: str, clip: str) -> Response:
-    return _of_clip(room, ClipFile, lambda caller, file: clips.plan(province(), caller, clip, file, _route()))
+    return _of_clip(
+        room, ClipFile, lambda caller, file: clips.plan(province(), caller, clip, file, _route(), _places())
+    )
 
 
 @api.post("/rooms/<room>/clips/<clip>/end")
 def end_clip(room: str, clip: str) -> Response:
+    _places().give_back(clip)
     return _of_clip(room, ClipEnd, lambda caller, said: clips.finish(province(), caller, clip, said.sha256, _route()))
 
 
 @api.put("/parts/<clip>/<number>")
 def put_part(clip: str, number: str) -> Response:
     """The address is the right to this one part: whoever has it was given it by `clip_file`."""
-    clips.take(province(), clip, part_number(number), request.args, request.stream)
+    line = request.environ.get("gunicorn.socket")
+    if line is not None:  # a room that lost its power in the middle of a part would hold its place for ever
+        line.settimeout(_SILENT_S)
+    clips.take(province(), clip, part_number(number), request.args, request.stream, _places())
     return Response(status=200)
+
+
+def _places() -> Places:
+    return cast(Places, current_app.extensions["places"])
 
 
 def _of_clip(room: str, model: type[Said], act: Callable[[Caller, Said], BaseModel]) -> Response:

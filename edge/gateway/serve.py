@@ -11,7 +11,7 @@ from gunicorn.app.base import BaseApplication
 
 from edge.errors import ExamroomError
 from edge.gateway import clips
-from edge.gateway.app import create_gateway
+from edge.gateway.app import THREADS, create_gateway
 from edge.gateway.settings import Province, open_province
 
 log = logging.getLogger("examroom.gateway")
@@ -22,6 +22,7 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, folder: Path, host: str, port: int, threads: int) -> None:
         self._folder = folder
+        self._threads = threads
         self._province: Province | None = None
         self._settings: dict[str, Any] = {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
@@ -52,14 +53,14 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]
             clips.tidy(self._province)
         except ExamroomError as error:
             log.warning("footage is not tidied: %s", error.code)
-        return create_gateway(self._province)
+        return create_gateway(self._province, self._threads)
 
     def _exit(self, _server: object, _worker: object) -> None:
         if self._province is not None:
             self._province.close()
 
 
-def serve(folder: Path, host: str, port: int, threads: int = 16) -> None:
+def serve(folder: Path, host: str, port: int, threads: int = THREADS) -> None:
     """Serve the gateway in `folder` over HTTPS until SIGTERM. ConfigError when there is no gateway there."""
     open_province(folder).close()
     GatewayServer(folder, host, port, threads).run()

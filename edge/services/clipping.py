@@ -103,6 +103,7 @@ class ClipWorker:
         self.error = hear(memory, connection, client, link.identity)
         while self._link is not None and send_part(memory, connection, client):
             tidy(memory, connection)
+        self.error = self.error or memory.rests.code
 
     def _client_for(self, link: Link) -> GatewayClient:
         if self._client is None or self._made_for is None or not link.same_as(self._made_for):

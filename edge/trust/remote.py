@@ -90,7 +90,10 @@ class PartAddress(Body):
 
 
 class ClipPlan(Body):
-    """What is still to be sent; `received` once the whole file is there and `missing` is empty for good."""
+    """What is still to be sent; `received` once the whole file is there and `missing` is empty for good.
+
+    Where neither, every part is there: the room ends the file, and asks again until it is received.
+    """
 
     received: bool
     missing: Annotated[list[PartAddress], Field(max_length=10_000)]
@@ -101,8 +104,10 @@ class ClipEnd(Body):
 
 
 class ClipState(Body):
+    """How far a request is; `joining`: every part is here, and the gateway puts them together. The room asks again."""
+
     id: ClipId
-    state: Literal["asked", "sending", "received", "refused"]
+    state: Literal["asked", "sending", "joining", "received", "refused"]
     time_ms: Count
 
 

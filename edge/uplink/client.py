@@ -316,7 +316,8 @@ def _network_errors() -> Iterator[None]:
     try:
         yield
     except requests.exceptions.SSLError as error:
-        raise Unavailable("gateway_untrusted") from error
+        broken = "EOF occurred" in str(error)  # the line ended in the middle, which says nothing of the certificate
+        raise Unavailable("gateway_unreachable" if broken else "gateway_untrusted") from error
     except requests.exceptions.RequestException as error:
         raise Unavailable("gateway_unreachable") from error
     except OSError as error:

@@ -30,6 +30,7 @@ from edge.trust import dsse
 from edge.trust.enrolment import Identity
 from edge.trust.remote import PART_BYTES, ClipPlan, ClipRequest
 from edge.uplink.pace import Pace
+from edge.uplink.rests import Rests
 from edge.why import why
 
 CLOSED_MS = 120_000
@@ -56,15 +57,19 @@ class Clips:
     part_bytes: int = PART_BYTES
     plans: dict[str, ClipPlan] = field(default_factory=dict)
     next_tidy: float = 0.0
+    busy_until: float = 0.0
+    """When the gateway, which has asked for a pause, is sent parts again (monotonic seconds)."""
     left_out: set[str] = field(default_factory=set)
     left_out_said: int = 0
     """`left_out`: the SHA-256 of requests that were too many for a day and not entered; entries have said so many."""
     pace: Pace = field(init=False)
     disk: Pace = field(init=False)
+    rests: Rests = field(init=False)
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.config.gateway.upload_mbit * 1_000_000 / 8, self.stop)
         self.disk = Pace(EXAM_BITS / 8, self.stop)
+        self.rests = Rests(self.config.gateway.poll_seconds)
 
     @property
     def folder(self) -> Path:

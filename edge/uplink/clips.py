@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import time
 from pathlib import Path
 
 from edge import clock
-from edge.errors import BadInput, ExamroomError, Refused, Unavailable
+from edge.errors import BadInput, ExamroomError, NotSignedIn, Refused, TooMany, Unavailable, VerificationFailed
 from edge.store import clips, ledger
 from edge.store.clips import ClipRow
 from edge.store.db import transaction
@@ -21,11 +22,22 @@ from edge.trust.enrolment import Identity
 from edge.trust.remote import ClipFile, ClipPlan, ClipRequest, open_request
 from edge.uplink.client import GatewayClient
 from edge.uplink.clipfiles import Clips, by_of, export_waiting, make_again, may_send, refuse, request_of, tidy
+from edge.uplink.rests import LONGEST_S
 
 A_DAY, REFUSED_A_DAY = 1000, 100
 """So many requests are entered in a day, and so many of them that are refused at once."""
 TOO_MANY = "clip_too_many"
 _COUNTED = 100_000
+_BUSY_S = 15
+_LINE = {
+    "gateway_unreachable",
+    "gateway_untrusted",
+    "gateway_unset",
+    "gateway_store",
+    "ca_unreadable",
+    "room_not_enrolled",
+    "uplink_stopping",
+}
 
 
 def hear(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, identity: Identity) -> str | None:
@@ -45,7 +57,11 @@ def hear(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, i
                 entered, refused = entered + 1, refused + (known.state == "refused")
         if known.state == "refused" and known.id:
             first = first or known.why_not
-            client.refuse_clip(known.id, known.why_not or "")
+            try:
+                client.refuse_clip(known.id, known.why_not or "")
+            except ExamroomError as error:
+                if _is_of_the_line(error):
+                    raise
     for row in (*clips.standing(connection, "waiting"), *clips.standing(connection, "ready")):
         if request_of(row).not_after_ms <= client.now_ms():
             refuse(memory.folder, connection, row, "clip_expired")
@@ -122,36 +138,64 @@ def _checked(connection: sqlite3.Connection, identity: Identity, envelope: bytes
 
 
 def send_part(memory: Clips, connection: sqlite3.Connection, client: GatewayClient) -> bool:
-    """Send the next part of the next file, or end it; whether there was something to do. Raises what the line raises.
+    """Send the next part of the next file, or end it; whether there was something to do.
 
-    NotFound from the gateway, where the request was taken back, ends it on our side too.
+    A file whose turn went wrong rests for a while (`memory.rests`) and holds up none of the others; one that the
+    gateway no longer wants is ended on our side too. Raises what the line raises, and what went wrong with the first
+    file where nothing could be done for any. A gateway that is busy is left in peace as long as it asks for.
     """
-    for row in clips.standing(connection, "ready"):
+    if time.monotonic() < memory.busy_until:
+        return False
+    first: ExamroomError | None = None
+    ready = clips.standing(connection, "ready")
+    memory.rests.keep(row.sha256 for row in ready)
+    for row in ready:
         if not may_send(connection):
             return False
+        if memory.rests.has(row.sha256):
+            continue
         path = memory.folder / (row.file or "")
         if not path.is_file() or path.stat().st_size != row.size:
             make_again(connection, row)
             memory.plans.pop(row.sha256, None)
             continue
         try:
-            _next_part(memory, connection, client, row, path)
-        except Unavailable:
-            memory.plans.pop(row.sha256, None)
-            raise
+            done = _next_part(memory, connection, client, row, path)
+        except TooMany as error:
+            seconds = error.facts.get("seconds")
+            pause = seconds if isinstance(seconds, int) else _BUSY_S
+            memory.busy_until = time.monotonic() + min(max(pause, 1), LONGEST_S)
+            return False
         except ExamroomError as error:
             memory.plans.pop(row.sha256, None)
+            if _is_of_the_line(error):
+                raise
             if error.code == "clip_unknown":
                 refuse(memory.folder, connection, row, "clip_withdrawn")
                 continue
             if error.code in ("clip_part_wrong", "clip_content_wrong"):
                 path.unlink(missing_ok=True)  # no longer what it was when it was written: it is made again
-            raise
-        return True
+            else:
+                memory.rests.add(row.sha256, error.code)
+            first = first or error
+        else:
+            if done:
+                memory.rests.end(row.sha256)
+                return True
+            memory.rests.add(row.sha256, None)
+    if first is not None:
+        raise first
     return False
 
 
-def _next_part(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, row: ClipRow, path: Path) -> None:
+def _is_of_the_line(error: ExamroomError) -> bool:
+    """Whether the next file would fare no better: no line, no trust, or a room that is not heard."""
+    of_room = isinstance(error, (NotSignedIn, Refused)) and error.code != "clip_address"
+    return of_room or error.code in _LINE
+
+
+def _next_part(memory: Clips, connection: sqlite3.Connection, client: GatewayClient, row: ClipRow, path: Path) -> bool:
+    """False while the gateway puts the file together: it stays until the whole was compared."""
     file = ClipFile(
         size=row.size or 0, sha256=row.file_sha256 or "", part_bytes=memory.part_bytes, parts=list(row.parts)
     )
@@ -166,17 +210,20 @@ def _next_part(memory: Clips, connection: sqlite3.Connection, client: GatewayCli
                 data = source.read(file.part_size(part.number))
         except OSError:
             path.unlink(missing_ok=True)  # the disk lost it: it is made again
-            return
+            return True
+        if _sha256(data) != row.parts[part.number - 1]:  # a bucket would take it
+            raise VerificationFailed("clip_part_wrong")
         client.put_part(part, data, memory.pace)
         memory.plans[row.sha256] = ClipPlan(received=plan.received, missing=rest)
-        return
-    if not plan.received:
-        client.end_clip(row.id, file.sha256)
+        return True
     memory.plans.pop(row.sha256, None)
+    if not plan.received and client.end_clip(row.id, file.sha256).state != "received":
+        return False
     with transaction(connection):
         clips.end(connection, row.sha256)
         ledger.append(connection, "clip_sent", {"clip": row.id, "sha256": row.file_sha256, "bytes": row.size})
     path.unlink(missing_ok=True)
+    return True
 
 
 def _sha256(data: bytes) -> str:

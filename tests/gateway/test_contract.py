@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -250,6 +251,16 @@ def _clips_answer(client: FlaskClient, province: Province, room: FakeRoom) -> No
         assert answer.status_code == status, answer.text
         check_answer(answer, "/v1/parts/{clip}/{number}", "put")
     assert [part["number"] for part in post("file", file, 200)["missing"]] == [2]
+    with ExitStack() as busy:
+        for _ in range(8):
+            busy.enter_context(client.application.extensions["places"].reading(made.id))
+        answer = client.put(addresses[1], data=parts[1])
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, str(answer.get_json()["facts"]["seconds"]))
+        check_answer(answer, "/v1/parts/{clip}/{number}", "put")
+        third = clips.ask(province, room.room, "door", 1, 60_000, "复核", "处长", 1)
+        one = f"clips/{third.id}"
+        assert post("file", file, 429)["error"] == "clip_busy"
+        one = f"clips/{made.id}"
     assert client.put(addresses[1], data=parts[1]).status_code == 200
     for _ in range(2):
         assert post("end", {"sha256": file["sha256"]}, 200)["state"] == "received"

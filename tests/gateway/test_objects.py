@@ -15,16 +15,18 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from edge import clock
+from edge.cli import main
 from edge.errors import BadInput, ConfigError, Conflict, ExamroomError, NotFound, Unavailable, VerificationFailed
-from edge.gateway import clips, objects
+from edge.gateway import clips, joining, objects
 from edge.gateway.objects import FolderStore, S3Store
 from edge.gateway.rooms import Caller
 from edge.gateway.settings import DAY_MS, Province
 from edge.gateway.sigv4 import UNSIGNED, Signing, presign, signature
-from edge.trust.remote import ClipFile
+from edge.trust.remote import ClipFile, ClipPlan
 from support.gateways import FakeRoom
 
 # the example credentials of Amazon's documentation of S3, and of its signing keys
@@ -143,9 +145,10 @@ def serving(bucket: Bucket) -> Iterator[str]:
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            if self.command != "HEAD":
+                self.wfile.write(content)
 
-        do_GET = do_PUT = do_POST = do_DELETE = _all
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _all
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -160,6 +163,22 @@ def serving(bucket: Bucket) -> Iterator[str]:
             thread.join(5)
 
 
+@contextmanager
+def bucket_of(province: Province) -> Iterator[Bucket]:
+    """The bucket in which the province keeps footage from now on."""
+    bucket = Bucket()
+    with serving(bucket) as url:
+        (province.folder / "keys" / "s3.secret").write_text(EXAMPLE.secret + "\n")
+        wanted = {"s3_url": url, "s3_bucket": "films", "s3_access_key": EXAMPLE.access_key}
+        object.__setattr__(province, "settings", province.settings.model_copy(update=wanted))
+        yield bucket
+
+
+def caller_of(room: FakeRoom) -> Caller:
+    assert room.certificate is not None
+    return Caller(room.room, 1, room.certificate, False)
+
+
 def file_of(data: bytes, size: int) -> ClipFile:
     parts = [data[at : at + size] for at in range(0, len(data), size)]
     hashes = [hashlib.sha256(part).hexdigest() for part in parts]
@@ -171,13 +190,8 @@ def test_a_file_goes_through_a_bucket_in_parts(
 ) -> None:
     data = bytes(range(256)) * (5 << 14)  # 20 MiB and then some, in parts of the smallest size S3 takes
     file = file_of(data + b"end", 5 << 20)
-    bucket = Bucket()
-    with serving(bucket) as url:
-        (province.folder / "keys" / "s3.secret").write_text(EXAMPLE.secret + "\n")
-        wanted = {"s3_url": url, "s3_bucket": "films", "s3_access_key": EXAMPLE.access_key}
-        object.__setattr__(province, "settings", province.settings.model_copy(update=wanted))
-        assert room.certificate is not None
-        caller = Caller(room.room, 1, room.certificate, False)
+    with bucket_of(province) as bucket:
+        caller = caller_of(room)
         request = clips.ask(province, room.room, "door", 1, 9, "复核", "处长")
         plan = clips.plan(province, caller, request.id, file, "r")
         assert [part.number for part in plan.missing] == [1, 2, 3, 4, 5]
@@ -227,6 +241,105 @@ def test_a_file_goes_through_a_bucket_in_parts(
         with pytest.raises(Unavailable) as refused:
             clips.plan(province, caller, third.id, file, "r")
         assert refused.value.code == "clip_store"
+
+
+def sent(province: Province, room: FakeRoom, data: bytes, file: ClipFile | None = None) -> tuple[str, ClipFile]:
+    """A request whose file of one part has been sent and not ended."""
+    file = file or file_of(data, 5 << 20)
+    request = clips.ask(province, room.room, "door", 1, 9, "复核", "处长")
+    [part] = clips.plan(province, caller_of(room), request.id, file, "r").missing
+    assert requests.put(part.url, data=data, timeout=5).status_code == 200
+    return request.id, file
+
+
+def set_back(province: Province, clip: str) -> None:
+    """As a gateway leaves it that was killed before it could note what the store had done."""
+    with province.engine.begin() as connection:
+        clips._set(connection, clip, state="sending", ended_ms=None)
+
+
+def test_a_moment_lost_at_the_end_of_an_upload_holds_nothing_up(
+    province: Province, room: FakeRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = caller_of(room)
+    with bucket_of(province) as bucket:
+        ended, file = sent(province, room, b"x" * 9)
+        clips.finish(province, caller, ended, file.sha256, "r")
+        set_back(province, ended)
+        assert clips.listed(province)[0]["share"] == 100
+        assert clips.plan(province, caller, ended, file, "r") == ClipPlan(received=False, missing=[])
+        assert clips.finish(province, caller, ended, file.sha256, "r").state == "received"
+        assert list(bucket.objects.values()) == [b"x" * 9]
+        # a bucket's own rules throw old uploads away
+        aborted, file = sent(province, room, b"y" * 9)
+        bucket.uploads.clear()
+        assert next(one for one in clips.listed(province) if one["id"] == aborted)["share"] == 0
+        assert code(lambda: clips.finish(province, caller, aborted, file.sha256, "r")) == "clip_part_missing"
+        [part] = clips.plan(province, caller, aborted, file, "r").missing
+        requests.put(part.url, data=b"y" * 9, timeout=5)
+        assert clips.finish(province, caller, aborted, file.sha256, "r").state == "received"
+        # while the bucket is down, the list says what it knows
+        sent(province, room, b"z" * 9)
+        bucket.fails = True
+        assert sorted(str(one["share"]) for one in clips.listed(province)) == ["100", "100", "None"]
+        shown = CliRunner().invoke(main, ["gateway", "clip", "list", "--dir", str(province.folder)])
+        assert shown.exit_code == 0 and "None" not in shown.output
+
+
+def test_what_a_bucket_holds_is_read_before_the_room_may_delete_it(province: Province, room: FakeRoom) -> None:
+    caller, good = caller_of(room), b"x" * 9
+    with bucket_of(province) as bucket:
+        clip, file = sent(province, room, b"!" * 9, file_of(good, 5 << 20))
+        assert code(lambda: clips.finish(province, caller, clip, file.sha256, "r")) == "clip_content_wrong"
+        assert not bucket.objects and clips.listed(province)[0]["state"] == "sending"
+        [part] = clips.plan(province, caller, clip, file, "r").missing
+        requests.put(part.url, data=good, timeout=5)
+        assert clips.finish(province, caller, clip, file.sha256, "r").state == "received"
+
+
+def test_a_file_that_takes_long_is_put_together_once_and_asked_for_again(
+    province: Province, room: FakeRoom, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller, data = caller_of(room), b"ab" * 40_000
+    file, go_on, begun = file_of(data, 65_536), threading.Event(), list[str]()
+    real = FolderStore.finish
+
+    def slow(store: FolderStore, clip: str, upload: str, what: ClipFile) -> None:
+        begun.append(clip)
+        assert go_on.wait(20)
+        real(store, clip, upload, what)
+
+    def all_sent(what: ClipFile) -> str:
+        request = clips.ask(province, room.room, "door", 1, 9, "复核", "处长")
+        for part in clips.plan(province, caller, request.id, what, "r").missing:
+            at = (part.number - 1) * 65_536
+            assert client.put(part.url, data=data[at : at + 65_536]).status_code == 200
+        return request.id
+
+    def end(clip: str, what: ClipFile) -> str:
+        return clips.finish(province, caller, clip, what.sha256, "r").state
+
+    monkeypatch.setattr(FolderStore, "finish", slow)
+    good, wrong = all_sent(file), file.model_copy(update={"sha256": "0" * 64})
+    bad, withdrawn = all_sent(wrong), all_sent(file)
+    with monkeypatch.context() as hurry:
+        hurry.setattr(joining, "WAIT_S", 0.01)
+        for _ in range(3):
+            assert (end(good, file), end(bad, wrong), end(withdrawn, file)) == ("joining",) * 3
+        assert clips.plan(province, caller, good, file, "r") == ClipPlan(received=False, missing=[])
+        assert {one["id"]: one["share"] for one in clips.listed(province)} == dict.fromkeys((good, bad, withdrawn), 100)
+        clips.refuse(province, caller, withdrawn, "no_footage", "r")
+        going_on = list(joining._going_on.values())
+        go_on.set()
+        assert all(one.done.wait(10) for one in going_on)
+    assert sorted(begun) == sorted((good, bad, withdrawn)), "once each"
+    assert end(good, file) == "received" and not list((province.folder / "clips" / good).glob("0*"))
+    assert code(lambda: clips.plan(province, caller, bad, wrong, "r")) == "clip_content_wrong"
+    assert len(clips.plan(province, caller, bad, wrong, "r").missing) == 2, "told once, then begun anew"
+    assert not (province.folder / "clips" / withdrawn).exists()
+    set_back(province, good)
+    assert clips.plan(province, caller, good, file, "r").missing == []
+    assert end(good, file) == "received" and b"".join(FolderStore(province.folder / "clips", b"").blocks(good)) == data
 
 
 @pytest.mark.parametrize("lists", [True, False])
@@ -311,8 +424,7 @@ def test_what_has_had_its_days_is_deleted(
 def test_footage_of_no_request_does_not_stay(
     province: Province, room: FakeRoom, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert room.certificate is not None
-    caller, data = Caller(room.room, 1, room.certificate, False), b"a" * 70_000
+    caller, data = caller_of(room), b"a" * 70_000
     request = clips.ask(province, room.room, "door", 1, 9, "复核", "处长")
     plan = clips.plan(province, caller, request.id, file_of(data, 65_536), "r")
     assert client.put(plan.missing[0].url, data=data[:65_536]).status_code == 200

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,25 +25,28 @@ from edge.clock import Instant, TimeQuality
 from edge.demo import people as cast
 from edge.domain.canonical import canonical
 from edge.domain.footage import Cause
-from edge.errors import NotFound, Unavailable, VerificationFailed
+from edge.errors import NotFound, TooMany, Unavailable, VerificationFailed
 from edge.exam.documents import parse_policy, parse_roster
 from edge.exam.intake import take_in
 from edge.gateway import clips as asked
+from edge.gateway.places import Places
 from edge.gateway.settings import Province
 from edge.recording.writer import Place, SegmentWriter
 from edge.services import clipping
 from edge.store import clips, ledger, segments
 from edge.store.clips import KEEP_MS
 from edge.store.db import transaction
-from edge.trust.remote import ClipRequest, PartAddress, sign_request
+from edge.trust.remote import ClipFile, ClipPlan, ClipRequest, ClipState, PartAddress, sign_request
 from edge.trust.signer import Ed25519Signer
 from edge.trust.verifier import verify_file
 from edge.uplink import clipfiles
+from edge.uplink.client import GatewayClient
 from edge.uplink.clipfiles import Clips, tidy
 from edge.uplink.clips import hear, send_part
 from edge.uplink.pace import Pace, Paced
+from edge.uplink.rests import Rests
 from support.cameras import make_packets
-from support.gateways import RealRoom
+from support.gateways import GatewayProcess, RealRoom
 from support.serving import until, write_config
 
 PART = 64 * 1024
@@ -453,6 +459,152 @@ def test_the_thread_outlives_what_nobody_foresaw(
     stop.set()
     worker.join()
     assert len(turns) >= 2 and "unforeseen" in caplog.text
+
+
+def test_one_file_that_fails_holds_up_no_other(
+    province: Province, filmed: RealRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = ask(province, filmed), ask(province, filmed)
+    mine, asked_for, codes = memory(filmed), list[str](), {"code": "clip_store"}
+    announce = type(filmed.client).clip_file
+
+    def failing(client: GatewayClient, clip: str, file: ClipFile) -> ClipPlan:
+        if clip == bad.id:
+            asked_for.append(clip)
+            raise Unavailable(codes["code"], detail="HTTP 404")
+        return announce(client, clip, file)
+
+    monkeypatch.setattr(type(filmed.client), "clip_file", failing)
+    for _ in range(2):
+        listen(filmed, mine)
+    mine.rests = Rests(60.0)
+    assert send_all(filmed, mine) >= 4 and state(province, good)["state"] == "received"
+    assert (len(asked_for), mine.rests.code) == (1, "clip_store"), "asked once, not with each part of the other"
+    mine.rests = Rests(0.0)
+    with pytest.raises(Unavailable):
+        send_part(mine, filmed.db, filmed.client)
+    codes["code"] = "gateway_unreachable"
+    another = ask(province, filmed)
+    listen(filmed, mine)
+    with pytest.raises(Unavailable):
+        send_all(filmed, mine)
+    assert state(province, another)["state"] == "asked", "without a line nothing else is tried"
+    monkeypatch.undo()
+    send_all(filmed, mine)
+    assert state(province, bad)["state"] == "received" and mine.rests.code is None
+
+
+def test_a_file_stays_until_the_gateway_has_put_it_together(
+    province: Province, filmed: RealRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = ask(province, filmed), ask(province, filmed)
+    mine, end = memory(filmed), type(filmed.client).end_clip
+    held: list[str] = []
+
+    def slow(client: GatewayClient, clip: str, sha256: str) -> ClipState:
+        said = end(client, clip, sha256)
+        if clip == first.id and not held:
+            held.append(clip)
+            return said.model_copy(update={"state": "joining"})
+        return said
+
+    monkeypatch.setattr(type(filmed.client), "end_clip", slow)
+    for _ in range(2):
+        listen(filmed, mine)
+    mine.rests = Rests(60.0)
+    send_all(filmed, mine)
+    assert [e.body["clip"] for e in entries(filmed, "clip_sent")] == [second.id] and held == [first.id]
+    assert len(list(mine.folder.iterdir())) == 1 and mine.rests.code is None
+    mine.rests = Rests(0.0)
+    assert send_all(filmed, mine) == 1
+    assert len(entries(filmed, "clip_sent")) == 2 and not list(mine.folder.iterdir())
+
+
+def test_rooms_that_send_footage_leave_the_gateway_to_the_others(
+    province: Province, filmed: RealRoom, make_room: Callable[..., RealRoom], gateway: GatewayProcess
+) -> None:
+    film(other := make_room(upload_mbit=1000))
+    first, request = ask(province, filmed), ask(province, other)
+    mine, its = memory(filmed), memory(other)
+    listen(filmed, mine)
+    listen(other, its)
+    send_part(mine, filmed.db, filmed.client)
+    [plan] = mine.plans.values()
+    head = f"PUT {plan.missing[0].url} HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n".encode()
+    announced = ClipFile(size=1, sha256="0" * 64, part_bytes=PART, parts=["0" * 64])
+
+    def is_busy() -> bool:
+        try:
+            other.client.clip_file(request.id, announced)
+        except TooMany:
+            return True
+        return False
+
+    def is_sent() -> bool:
+        its.busy_until = 0.0
+        with suppress(Unavailable):  # until the places of the broken lines are free
+            send_part(its, other.db, other.client)
+        return state(province, request)["state"] == "received"
+
+    with ExitStack() as slow:
+        context = ssl.create_default_context(cafile=gateway.ca)
+        for _ in range(8):
+            line = slow.enter_context(socket.create_connection(("127.0.0.1", gateway.port), 5))
+            line = slow.enter_context(context.wrap_socket(line, server_hostname="127.0.0.1"))
+            line.sendall(head + b"x" * 1000)
+        until(is_busy, 10, "no place is left")
+        assert not send_part(its, other.db, other.client)
+        assert its.busy_until > time.monotonic() + 10, "it is left in peace"
+        assert other.client.status().room == other.name and listen(other, its) is None
+        with pytest.raises(Unavailable) as caught:
+            filmed.client.put_part(plan.missing[0], bytes(8 << 20), Pace(500_000, threading.Event()))
+        assert caught.value.code == "gateway_unreachable", "what is not read to its end breaks the line"
+    until(is_sent, 20, "it goes on")
+    send_all(filmed, mine)
+    assert state(province, first)["state"] == "received"
+
+
+def test_places_are_kept_from_part_to_part_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    places = Places(2)
+    places.keep("a")
+    with places.reading("a"), places.reading("b"):
+        for refused in ("a", "c"):
+            with pytest.raises(TooMany), places.reading(refused):
+                pass
+        now[0] += 60
+        places.keep("a")
+        with pytest.raises(TooMany):
+            places.keep("c")
+    now[0] += 4
+    with pytest.raises(TooMany):
+        places.keep("c")
+    places.keep("b")
+    now[0] += 2
+    places.keep("c")
+    places.give_back("b")
+    places.keep("b")
+    with places.reading("c"), pytest.raises(TooMany):
+        places.keep("a")
+
+
+def test_rests_grow_and_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    rests = Rests(10.0)
+    for pause in (10, 20, 40):
+        rests.add("a", "clip_store")
+        now[0] += pause - 1
+        assert rests.has("a") and not rests.has("b")
+        now[0] += 1
+        assert not rests.has("a") and rests.code == "clip_store"
+    for _ in range(3):
+        rests.add("b", None)
+        now[0] += 10
+        assert not rests.has("b")
+    rests.keep(["b"])
+    assert rests.code is None
 
 
 def test_sending_is_paced_and_stops_when_told() -> None:
