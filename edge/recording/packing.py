@@ -30,7 +30,8 @@ from edge.trust.evidence_format import FragmentFact, FragmentTable, InitFact, Ma
 from edge.why import why
 
 _log = logging.getLogger(__name__)
-_PART = re.compile(r"\..+\.([0-9]+)\.part")
+_PART = re.compile(r"\..+\.([0-9a-f]{8})-([0-9a-f]{8})-([0-9]+)\.part")
+_MACHINE_ID = Path("/etc/machine-id")
 MB = 1_000_000
 FLUSHED_EVERY = 16 * MB
 """So little of an export waits for the disk at a time that no fragment being recorded waits long behind it."""
@@ -119,7 +120,7 @@ def write_file(
     """Write beside `out`, put it on disk, then give it its name; on any error nothing is left, and what a process that
     was killed has left in this folder goes."""
     path = out.path
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{_machine()}-{clock.boot_id()[:8]}-{os.getpid()}.part")
     _sweep(path.parent)
     try:
         with part.open("xb") as file:
@@ -136,12 +137,27 @@ def write_file(
         raise
 
 
+def _machine() -> str:
+    """Eight hex digits of this machine's: a folder may be shared, and another's processes are not seen from here."""
+    try:
+        machine = _MACHINE_ID.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeError):
+        machine = ""
+    return hashlib.sha256(b"evidence\n" + (machine or clock.boot_id()).encode()).hexdigest()[:8]
+
+
+def _is_gone(machine: str, boot: str, process: str) -> bool:
+    """Whether that process was one of this machine's, and has ended."""
+    ended = boot != clock.boot_id()[:8] or not Path("/proc", process).exists()
+    return machine == _machine() and ended
+
+
 def _sweep(folder: Path) -> None:
-    """Remove evidence half written by processes that are gone. Whatever else is called so stays."""
+    """Remove evidence half written by processes of this machine that are gone. Whatever else is called so stays."""
     with suppress(OSError):
         for part in folder.glob(".*.part"):
             named = _PART.fullmatch(part.name)
-            if named and not Path("/proc", named[1]).exists():
+            if named and _is_gone(*named.groups()):
                 with part.open("rb") as file:
                     head = file.read(NAME_AT + len(form.README))
                 if head.startswith(LOCAL_MARK) and head.endswith(form.README.encode()):

@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from edge import clock
 from edge.cli import main
 from edge.errors import BadInput, Conflict, ExamroomError, NotFound, Unavailable, VerificationFailed
-from edge.recording import editlist, evidence
+from edge.recording import editlist, evidence, packing
 from edge.store import ledger, segments
 from edge.store.db import transaction
 from edge.trust.verifier import verify_file
@@ -364,13 +365,22 @@ def test_no_room_on_the_way_out_leaves_no_half_file(room: Any, tmp_path: Path) -
 def test_what_a_killed_export_left_goes_with_the_next_one_and_nothing_else_does(room: Any, tmp_path: Path) -> None:
     whole = room.export(tmp_path / "first.zip").read_bytes()
     own, gone = os.getpid(), int(Path("/proc/sys/kernel/pid_max").read_text()) + 1
-    killed, living = tmp_path / f".x.zip.{gone}.part", tmp_path / f".x.zip.{own}.part"
-    others = [living, tmp_path / f".notes.{gone}.part", tmp_path / ".x.zip.part"]
-    for file in (killed, living, others[2]):
+    here, boot = packing._machine(), clock.boot_id()[:8]
+    killed, before = tmp_path / f".x.zip.{here}-{boot}-{gone}.part", tmp_path / f".x.zip.{here}-00000000-{own}.part"
+    others = [
+        tmp_path / f".x.zip.{here}-{boot}-{own}.part",
+        tmp_path / ".x.zip.part",
+        # by another machine, in a folder that both have mounted
+        tmp_path / f".x.zip.00000000-{boot}-{gone}.part",
+        tmp_path / f".x.zip.00000000-00000000-{gone}.part",
+    ]
+    notes = tmp_path / f".notes.{here}-{boot}-{gone}.part"
+    for file in (killed, before, *others):
         file.write_bytes(whole[:9000])
-    others[1].write_bytes(b"PK\x03\x04 somebody else's")
+    notes.write_bytes(b"PK\x03\x04 somebody else's")
     room.export(tmp_path / "second.zip")
-    assert not killed.exists() and all(file.exists() for file in others)
+    assert not killed.exists() and not before.exists(), "of this machine, also before it was switched off"
+    assert all(file.exists() for file in (notes, *others))
 
 
 def test_an_expired_certificate_exports_nothing(room: Any, tmp_path: Path) -> None:
