@@ -143,8 +143,9 @@ def test_a_ticket_beside_another_code_is_read(
     menu = "https://example.com/menu"
     steps = (2, 0, 4, 6, 8, 10)  # a hand is never quite still
     pictures = (beside(menu, side, at, TEXT, (ticket_at[0] + step, ticket_at[1] - step)) for step in steps)
-    found = [tap.ticket for picture in pictures for tap in told(reader, camera, picture)]
-    assert found == [TEXT]
+    found = [tap for picture in pictures for tap in told(reader, camera, picture)]
+    assert [tap.ticket for tap in found if tap.ticket] == [TEXT]
+    assert {tap.reason for tap in found if not tap.ticket} <= {"ticket_other_code"}  # the other one may be read first
 
 
 def test_codes_that_are_no_tickets_are_one_reason(camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
