@@ -16,7 +16,7 @@ from edge.store import faces, ledger, people
 from edge.store.db import transaction
 from edge.store.meta import get_meta, set_meta
 from edge.trust.roomkeys import DataKey
-from edge.vision.face import NETWORK_ERRORS
+from edge.vision.face import NETWORK_ERRORS, PICTURE_ERRORS
 from edge.vision.face_pack import LARGEST_SIDE, FacePack
 from edge.vision.header import picture_size
 from edge.vision.quality import judge
@@ -27,8 +27,6 @@ DEATHS = 2
 """So many processes have to end at a photograph before it is blamed: once it may have been the power. So many times a
 network, too, or the memory for it."""
 AT_WORK, AT_WORK_COMMAND = "enrolling", "enrolling_by_command"
-_NO_PHOTOGRAPH: tuple[type[Exception], ...] = (cv2.error, MemoryError, RuntimeError, ValueError, *NETWORK_ERRORS)
-"""A file may hold anything behind its header."""
 _RUN = secrets.token_hex(8)
 """This process: what is marked by it is merely under way, or waits for the store."""
 
@@ -138,5 +136,5 @@ def template_of(pack: FacePack, photograph: bytes) -> Template:
         if codes := judge(bgr, found, pack.fit):
             raise BadInput(codes[0])
         return pack.embed(bgr, found[0])
-    except _NO_PHOTOGRAPH as error:
+    except PICTURE_ERRORS as error:
         raise BadInput("picture_invalid") from error

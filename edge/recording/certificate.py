@@ -35,7 +35,7 @@ SILENT_MS = 5 * 60_000
 _SOON_MS = 10 * 60_000
 _DAY_MS = 86_400_000
 _EVER = 1 << 62
-_SOON = 20  # entries after the close that may tell of moments before it
+_LATE_ENTRIES = 20  # so many after the close may tell of moments before it
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,9 @@ def _blind(connection: sqlite3.Connection, camera: str, found: _Session) -> list
         facts += _blindness(since, at, reason)
         since, reason = at, str(entry.body["reason"]) if entry.body.get("state") == "trouble" else ""
     facts += _blindness(since, end, reason)
-    after = ledger.entries(connection, kinds=("camera",), since=found.last_seq, limit=_SOON) if end.mono_ms else []
+    after = (
+        ledger.entries(connection, kinds=("camera",), since=found.last_seq, limit=_LATE_ENTRIES) if end.mono_ms else []
+    )
     after = [one for one in after if one.content["boot_id"] == end.boot_id]
     for entry in (one for one in (*within, *after) if one.body.get("camera") == camera):
         facts += _unseen(entry, start, end)

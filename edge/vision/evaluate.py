@@ -18,7 +18,7 @@ import numpy as np
 from edge.domain.faces import FULL_AREA, Evidence, Threshold, decide
 from edge.errors import BadInput, ExamroomError
 from edge.vision import rates
-from edge.vision.face import LARGEST_SIDE, NETWORK_ERRORS, Face, Picture
+from edge.vision.face import LARGEST_SIDE, PICTURE_ERRORS, Face, Picture
 from edge.vision.face_pack import FacePack
 from edge.vision.header import picture_size
 from edge.vision.liveness import Liveness
@@ -32,15 +32,7 @@ PEOPLE = {"bonafide", "live", "real", "genuine", "client"}
 FARS = (1e-2, 1e-3)
 STAGES = ("detect", "landmarks", "embed", "frame")
 LARGEST_PIXELS = 50_000_000  # decoded, 150 MB
-NO_PICTURE: tuple[type[Exception], ...] = (
-    OSError,
-    cv2.error,
-    MemoryError,
-    RuntimeError,
-    ValueError,
-    *NETWORK_ERRORS,
-)
-"""What a file cannot give, and what cv2, dlib and onnxruntime raise at pictures of odd shapes."""
+NO_PICTURE: tuple[type[Exception], ...] = (OSError, *PICTURE_ERRORS)
 
 Told = Callable[[int, int], None]
 """Pictures done, pictures in all."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
@@ -21,6 +22,8 @@ NETWORK_ERRORS: tuple[type[Exception], ...] = tuple(
     kind for kind in vars(onnxruntime_pybind11_state).values() if isinstance(kind, type) and issubclass(kind, Exception)
 )
 """What a network raises that fails while it runs: onnxruntime's own classes, each straight from Exception."""
+PICTURE_ERRORS: tuple[type[Exception], ...] = (cv2.error, MemoryError, RuntimeError, ValueError, *NETWORK_ERRORS)
+"""What cv2, dlib and onnxruntime raise at a picture of odd shape: a file may hold anything behind its header."""
 # Of the chips that the landmarks' places below are given in.
 CHIP = 150
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,7 +91,7 @@ def firefox(folder: Path) -> Iterator[Firefox]:
     with (folder / "firefox.log").open("wb") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log, env={"HOME": str(folder), "PATH": "/usr/bin:/bin"})
     try:
-        made = _reached(port)
+        made: Firefox = until(lambda: _reached(port), 60, "Firefox listens")
         try:
             yield made
         finally:
@@ -102,12 +101,8 @@ def firefox(folder: Path) -> Iterator[Firefox]:
         process.wait(30)
 
 
-def _reached(port: int) -> Firefox:
-    end = time.monotonic() + 60
-    while True:
-        try:
-            return Firefox(port)
-        except ConnectionRefusedError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.2)
+def _reached(port: int) -> Firefox | None:
+    try:
+        return Firefox(port)
+    except ConnectionRefusedError:
+        return None
