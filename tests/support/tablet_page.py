@@ -12,6 +12,7 @@ import axe_playwright_python
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from edge.store.db import connect
+from support import pictures
 from support.rooms import DeskRoom
 
 CHROMIUM = "/usr/bin/chromium"
@@ -81,9 +82,13 @@ def chromium(playwright: Playwright, *more: str) -> Browser:
 
 @contextmanager
 def tablet(
-    browser: Browser, base: str, size: tuple[int, int] = PORTRAIT, lang: str = "zh", **options: Any
+    browser: Browser, base: str, size: tuple[int, int] = PORTRAIT, lang: str = "zh", keeps: bool = False, **options: Any
 ) -> Iterator[Page]:
-    """A page in a browser context of its own; any script error on it fails the test."""
+    """A page in a browser context of its own; any script error on it fails the test.
+
+    `keeps`: the browser keeps the page itself, to be loaded again without the room, and asks for every file twice.
+    """
+    options["service_workers"] = "allow" if keeps or pictures.WANTED else "block"
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN", **options)
     context.add_cookies([{"name": "lang", "value": lang, "url": base}])
     context.set_default_timeout(10_000)

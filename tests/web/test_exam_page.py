@@ -392,7 +392,7 @@ def test_text_size_contrast_and_second_language_survive_a_reload(
 def test_after_a_confirmed_hand_in_nothing_of_the_paper_is_left(
     browser: Browser, room: DeskRoom, tmp_path: Path
 ) -> None:
-    with opened(room, tmp_path) as (base, codes), tablet(browser, base) as page:
+    with opened(room, tmp_path) as (base, codes), tablet(browser, base, keeps=True) as page:
         seat(page, base, codes[0])
         n = steps(page)
         go_to(page, n["K005"])

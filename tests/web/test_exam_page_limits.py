@@ -149,7 +149,7 @@ def test_how_a_person_needs_the_paper_goes_with_them(browser: Browser, tmp_path:
         person = person_of(proctor, room.session, codes[0])
         wanted = {"size": 2, "contrast": True}
         proctor.post(f"/console/api/{room.session}/set-settings", person=person, settings=wanted, reason="视力不便")
-        with tablet(browser, base) as first, tablet(browser, base) as other, tablet(browser, base) as second:
+        with tablet(browser, base) as other:
             seat(other, base, codes[1])
             assert other.evaluate("() => ({ ...document.documentElement.dataset })")["size"] == "0"
             # what staff set reaches a page that is open, and that one only
@@ -167,16 +167,17 @@ def test_how_a_person_needs_the_paper_goes_with_them(browser: Browser, tmp_path:
             clock = {"s": "running", "now": 0, "v": 1}
             other.route("**/exam/api/clock*", lambda route: route.fulfill(json={**clock, "left": left[0]}))
 
-            def told(words: str) -> None:
+            def warned(words: str) -> None:
                 expect(other.locator("#toasts .notice", has_text=words)).to_be_visible(timeout=8000)
 
-            told("还剩 5 分钟")
+            warned("还剩 5 分钟")
             left[0] = 900_000
             expect(other.locator(".timer")).to_contain_text("15:00", timeout=8000)
             left[0] = 200_000
-            told("快结束了，还剩 03:")
+            warned("快结束了，还剩 03:")
             other.reload()
-            told("快结束了，还剩 03:")
+            warned("快结束了，还剩 03:")
+        with tablet(browser, base) as first, tablet(browser, base) as second:
             seat(first, base, codes[0])
             shown = first.evaluate("() => ({ ...document.documentElement.dataset })")
             assert (shown["size"], shown["contrast"]) == ("2", "1")

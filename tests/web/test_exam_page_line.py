@@ -70,6 +70,20 @@ def answer(page: Page, at: int) -> str:
     return str(item)
 
 
+@contextmanager
+def explained(page: Page, room: DeskRoom) -> Iterator[None]:
+    """What fails in here says what went over the line, what the room has, and what the tablet still has."""
+    line: list[str] = []
+    page.on("request", lambda request: line.append(f"-> {request.method} {request.url} {request.post_data}"))
+    page.on("response", lambda response: line.append(f"<- {response.status} {response.url}"))
+    page.on("requestfailed", lambda request: line.append(f"!! {request.url} {request.failure}"))
+    try:
+        yield
+    except AssertionError as failed:
+        told = [f"journal {[dict(row) for row in journal_of(room)]}", f"tablet {stored(page)['ops']}"]
+        raise AssertionError("\n".join([str(failed), *(one for one in line if "/api/" in one), *told])) from failed
+
+
 def confirm_hand_in(page: Page) -> None:
     page.locator(".map-open").click()
     page.locator(".handin").click()
@@ -140,7 +154,7 @@ def test_without_trust_the_queue_is_the_same_and_the_page_says_what_it_cannot(
     certificate = Certificate(tmp_path / "tls") if tls else None
     with opened(room, tmp_path) as (_, _, _, codes):
         front = Front(room.config.web.port, certificate)
-        with tablet(browser, front.base, ignore_https_errors=tls) as page:
+        with tablet(browser, front.base, keeps=True, ignore_https_errors=tls) as page:
             seat(page, front.base, codes[0])
             assert page.evaluate("() => location.hostname") == NAME
             expect(page.locator(".banners")).to_contain_text("断网时请不要刷新或关闭页面")
@@ -270,7 +284,7 @@ def test_a_replaced_tablet_hands_what_it_could_not_send_to_the_proctor_and_keeps
     """Whether it hears of that by an answer it sends or by the clock; the other does not come through at first."""
     with (
         opened(room, tmp_path) as (_, base, proctor, codes),
-        tablet(browser, base) as old,
+        tablet(browser, base, keeps=True) as old,
         tablet(browser, base) as new,
     ):
         seat(old, base, codes[0])
@@ -325,7 +339,7 @@ def test_a_replaced_tablet_hands_what_it_could_not_send_to_the_proctor_and_keeps
 def test_handing_in_without_the_room_is_kept_over_a_reload_and_arrives(
     browser: Browser, room: DeskRoom, tmp_path: Path
 ) -> None:
-    with opened(room, tmp_path) as (_, base, _, codes), tablet(browser, base) as page:
+    with opened(room, tmp_path) as (_, base, _, codes), tablet(browser, base, keeps=True) as page:
         seat(page, base, codes[0])
         until(lambda: "/exam/" in cached(page), 15, "the worker keeps the page")
         page.context.set_offline(True)
@@ -419,8 +433,9 @@ def test_answers_left_on_a_tablet_that_was_off_at_the_end_still_reach_the_room(
         told(page, "clock*", {"s": "closed", "left": 0, "v": 1}, {"s": "done", "left": 0, "v": 1})
         # A slow line: the page looks for the paper once more while an answer is on its way.
         page.route("**/exam/api/answers", lambda route: (page.wait_for_timeout(1600), route.continue_()))
-        page.goto(f"{base}/exam/")
-        expect(page.locator(".screen.done")).to_contain_text("有 2 个答案在时间到后才送达", timeout=20_000)
+        with explained(page, room):
+            page.goto(f"{base}/exam/")
+            expect(page.locator(".screen.done")).to_contain_text("有 2 个答案在时间到后才送达", timeout=60_000)
         late = [(row["item_id"], row["outcome"]) for row in journal_of(room) if row["kind"] == "answer"]
         assert late == [(item, "late") for item in items]
         until(lambda: stored(page)["ops"] == [], 5, "nothing is left on the tablet")

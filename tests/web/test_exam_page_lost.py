@@ -88,7 +88,7 @@ def test_minutes_without_network_and_a_reload_lose_nothing(
 ) -> None:
     """The page's own clocks are moved on; the operations say how old they are, and the room takes every age."""
     room.db.execute("UPDATE sessions SET minutes = 240")
-    with opened(room, tmp_path) as (base, _, codes), tablet(browser, base) as page:
+    with opened(room, tmp_path) as (base, _, codes), tablet(browser, base, keeps=True) as page:
         page.clock.install()
         seat(page, base, codes[0])
         until(lambda: "/exam/" in cached(page), 15, "the worker keeps the page")
@@ -131,7 +131,7 @@ def answer_third(page: Page, done: set[str]) -> str:
 def test_a_tablet_whose_clock_jumps_over_a_reload_loses_nothing(
     browser: Browser, room: DeskRoom, tmp_path: Path, hours: int
 ) -> None:
-    with opened(room, tmp_path) as (base, _, codes), tablet(browser, base) as page:
+    with opened(room, tmp_path) as (base, _, codes), tablet(browser, base, keeps=True) as page:
         seat(page, base, codes[0])
         until(lambda: "/exam/" in cached(page), 15, "the worker keeps the page")
         page.context.set_offline(True)
