@@ -1,4 +1,4 @@
-"""How many examples hypothesis makes up: a third of what is wanted in `make test`, all of them in `make soak`."""
+"""How many examples hypothesis makes up: a fifth of what is wanted in `make test`, all of them in `make soak`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FEWEST = 15
 
 
 def examples(wanted: int) -> int:
-    return wanted if os.environ.get(FULL) else max(min(wanted, FEWEST), wanted // 3)
+    return wanted if os.environ.get(FULL) else max(min(wanted, FEWEST), wanted // 5)
 
 
-def fuzzed(test: Test, few: int = 200) -> Test:
+def fuzzed(test: Test, few: int = 100) -> Test:
     """For a decoder: 100,000 frames in `make soak`, which take their minutes; a handful in `make test`."""
     often = settings(max_examples=100_000 if os.environ.get(FULL) else few, deadline=None, database=None)
     timed: Test = pytest.mark.timeout(7200)(often(test))

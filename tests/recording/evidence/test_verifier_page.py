@@ -305,7 +305,7 @@ STAMPED = """async ({ files, root, ca }) => {
 }"""
 
 
-@pytest.mark.parametrize("use_rsa", [False, True])
+@pytest.mark.parametrize("use_rsa", [pytest.param(False, marks=pytest.mark.long), True])
 def test_time_stamps_are_judged_as_the_verifier_in_python_does(
     page: Page, original: Any, tmp_path: Path, use_rsa: bool
 ) -> None:
