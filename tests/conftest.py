@@ -19,7 +19,7 @@ from edge.store.answers_schema import ANSWERS_MIGRATIONS
 from edge.store.room_schema import ROOM_MIGRATIONS
 from support.examples import examples
 from support.rooms import DeskRoom, make_desk_room
-from support.tablet_page import CHROMIUM, chromium
+from support.tablet_page import CHROMIUM, STILL, chromium
 from support.tls_front import NAME
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """The system's Chromium: every tablet is a context of its own, and finds `room.test` here."""
-    running = chromium(playwright, f"--host-resolver-rules=MAP {NAME} 127.0.0.1")
+    running = chromium(playwright, *STILL, f"--host-resolver-rules=MAP {NAME} 127.0.0.1")
     yield running
     running.close()
 

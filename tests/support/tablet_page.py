@@ -76,6 +76,10 @@ _READ_CACHES = """async () => {
 }"""
 
 
+# What moves on a page and around it is drawn for nobody in a test, but in pictures.
+STILL = () if pictures.WANTED else ("--force-prefers-reduced-motion", "--animation-duration-scale=0")
+
+
 def chromium(playwright: Playwright, *more: str) -> Browser:
     return playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *more])
 

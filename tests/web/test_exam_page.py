@@ -214,11 +214,11 @@ def test_pictures_and_sound_come_when_asked_for_and_only_once(browser: Browser, 
         assert page.locator("audio").get_attribute("aria-label") == "现场信号的录音"
         page.locator(".media button", has_text="图片").click()
         expect(page.locator(".media img")).to_be_visible()
-        assert page.evaluate("() => document.querySelector('.media img').naturalWidth") > 0
+        page.wait_for_function("() => document.querySelector('.media img').naturalWidth > 0")
         go_to(page, n["K003"])
         page.locator(".media button").click()
         expect(page.locator(".slot img")).to_have_count(2)
-        assert page.evaluate("() => document.querySelector('.slot img').naturalWidth") > 0
+        page.wait_for_function("() => document.querySelector('.slot img').naturalWidth > 0")
         go_to(page, n["K008"])
         page.locator(".spot-picture.there").wait_for()  # it is the option's picture, which is here
         go_to(page, n["K010"])
