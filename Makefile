@@ -43,9 +43,9 @@ demo: $(VENV)/.demo ## run a whole session, with its faults, and check every fig
 dev: $(VENV)/.demo ## a desk room that restarts its services when the code changes
 	$(BIN)/examroom demo --out build/dev --only-room --reload
 
-# Four workers share two cores: threads of a product of matrices would only spin for each other.
+# Five workers share two cores: threads of a product of matrices would only spin for each other.
 test: $(VENV)/.dev $(VENV)/.system ## the test suite
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 5 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 pictures: $(VENV)/.dev $(VENV)/.system ## build/screens: every page in both languages, to be looked at
 	EXAMROOM_PICTURES=1 $(BIN)/python -m pytest -n 5 --dist loadgroup --no-loadscope-reorder -m browser

@@ -30,8 +30,9 @@ settings.register_profile("suite", deadline=None, max_examples=examples(100))
 settings.load_profile("suite")
 
 # Begun in this order, the demo first since it takes longest and the many small tests last: they fill up the workers at
-# the end. What measures time itself does not begin while most of the demo is still to come.
-_IN_LINE = ("checkin", "docs", "uplink", "vision", "services", "ops", "web")
+# the end, when whole files that one worker has to itself are over. What measures time itself does not begin while most
+# of the demo is still to come.
+_IN_LINE = ("checkin", "docs", "uplink", "vision", "services", "ops", "web", "recording", "hardware", "exam")
 
 
 @pytest.hookimpl(tryfirst=True)

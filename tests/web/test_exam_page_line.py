@@ -70,6 +70,11 @@ def answer(page: Page, at: int) -> str:
     return str(item)
 
 
+def taken(page: Page, room: DeskRoom, item: str) -> None:
+    """The first answer is in the room, and the tablet has heard so."""
+    until(lambda: item in answers_of(room) and not stored(page)["ops"], 10, "both know of the answer")
+
+
 @contextmanager
 def explained(page: Page, room: DeskRoom) -> Iterator[None]:
     """What fails in here says what went over the line, what the room has, and what the tablet still has."""
@@ -122,7 +127,7 @@ def test_over_trusted_tls_the_paper_survives_reload_and_reboot_without_network(
         page = context.pages[0]
         seat(page, front.base, codes[0])
         first = answer(page, 0)
-        until(lambda: first in answers_of(room), 10, "the first answer is in the room")
+        taken(page, room, first)
         until(lambda: "/exam/" in cached(page), 15, "the worker keeps the page")
         assert page.locator(".banners").inner_text() == ""
         front.cut()
@@ -160,7 +165,7 @@ def test_without_trust_the_queue_is_the_same_and_the_page_says_what_it_cannot(
             expect(page.locator(".banners")).to_contain_text("断网时请不要刷新或关闭页面")
             assert cached(page) == {}
             first = answer(page, 0)
-            until(lambda: first in answers_of(room) and not stored(page)["ops"], 10, "both know of the first answer")
+            taken(page, room, first)
             front.cut()
             second = answer(page, 0)
             third = answer(page, 0)
@@ -234,7 +239,7 @@ def test_a_second_page_is_told_and_takes_over_without_losing_anything(
     with opened(room, tmp_path) as (_, base, _, codes), tablet(browser, base) as first:
         seat(first, base, codes[0])
         one = answer(first, 0)
-        until(lambda: one in answers_of(room), 10, "the first answer is in the room")
+        taken(first, room, one)
         second = first.context.new_page()
         second.goto(f"{base}/exam/")
         expect(second.locator(".other-tab")).to_contain_text("另一个页面")
@@ -289,7 +294,7 @@ def test_a_replaced_tablet_hands_what_it_could_not_send_to_the_proctor_and_keeps
     ):
         seat(old, base, codes[0])
         one = answer(old, 0)
-        until(lambda: one in answers_of(room), 10, "the first answer is in the room")
+        taken(old, room, one)
         old.context.set_offline(True)
         two = answer(old, 1)
         new.goto(f"{base}/exam/")
@@ -404,7 +409,7 @@ def test_at_the_sessions_end_the_page_says_so_and_sends_what_it_has(
     with opened(room, tmp_path) as (_, base, proctor, codes), tablet(browser, base) as page:
         seat(page, base, codes[0])
         one = answer(page, 0)
-        until(lambda: one in answers_of(room), 10, "the first answer is in the room")
+        taken(page, room, one)
         page.context.set_offline(True)
         answer(page, 1)
         proctor.post(f"/console/api/{room.session}/close", reason="时间到")
