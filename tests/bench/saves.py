@@ -246,10 +246,17 @@ class Bench:
     candidates: list[Candidate]
     acknowledged: set[str] = field(default_factory=set)
 
+    def _settled(self, clients: int) -> str:
+        """Every candidate's lines, once they stand still: wrk ends a round in the midst of its last saves."""
+        before, lines = "", "-"
+        while lines != before:
+            before, lines = lines, "".join(who.line(self.web.base) for who in self.candidates[:clients])
+        return lines
+
     def run(self, kind: str, server: Measured, seconds: int, seen: Seen, clients: int, pace_s: float = 0) -> None:
         """One round of wrk; every answer is a 200, and every save applied."""
         file = self.folder / "candidates"
-        file.write_text("".join(who.line(self.web.base) for who in self.candidates[:clients]))
+        file.write_text(self._settled(clients))
         path = {"noop": "/exam/api/noop", "save": "/exam/api/answers", "bare": "/noop"}[kind]
         command = ["taskset", "-c", str(cores()[0]), "wrk", "-t1", f"-c{clients}", f"-d{seconds}", "--timeout", "30"]
         command += ["-s", str(HERE / "saves.lua"), server.base, "--", str(file), path, kind]

@@ -25,7 +25,7 @@ from support.kills import keep_answering
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import answers, claimed, open_exam, serving, until, write_config
 
-KILLS = 3
+KILLS = 4
 
 
 def restored(room: DeskRoom, folder: Path, name: str) -> tuple[set[str], dict[str, object]]:

@@ -19,7 +19,7 @@ def examples(wanted: int) -> int:
     return wanted if os.environ.get(FULL) else max(min(wanted, FEWEST), wanted // 5)
 
 
-def fuzzed(test: Test, few: int = 100) -> Test:
+def fuzzed(test: Test, few: int = 200) -> Test:
     """For a decoder: 100,000 frames in `make soak`, which take their minutes; a handful in `make test`."""
     often = settings(max_examples=100_000 if os.environ.get(FULL) else few, deadline=None, database=None)
     timed: Test = pytest.mark.timeout(7200)(often(test))

@@ -460,7 +460,7 @@ def test_what_is_printed_fits_its_pages(browser: Browser, room: DeskRoom, tmp_pa
     """No page of any form is longer than A4, and a printer makes as many pages as the form says."""
     with serving(room, tmp_path) as (_, base), page_of(browser, base, DESK, lang) as page:
         proctor = signed_in(base)
-        session = proctor.post("/console/api/practice", candidates=24)["session"]
+        session = proctor.post("/console/api/practice", candidates=45)["session"]
         board = proctor.post(f"/console/api/{session}/open-checkin", reason="开考")["board"]
         for tile in [tile for tile in board["seats"] if tile["person"]][:3]:
             proctor.post(f"/console/api/{session}/admit", person=tile["person"], reason="已核验证件")

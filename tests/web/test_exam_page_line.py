@@ -71,7 +71,7 @@ def answer(page: Page, at: int) -> str:
 
 
 def taken(page: Page, room: DeskRoom, item: str) -> None:
-    """The first answer is in the room, and the tablet has heard so."""
+    """Wait until an answer is in the room and the tablet, with nothing else to send, has heard so."""
     until(lambda: item in answers_of(room) and not stored(page)["ops"], 10, "both know of the answer")
 
 
