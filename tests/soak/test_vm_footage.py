@@ -32,7 +32,7 @@ from edge.store import ledger, segments
 from edge.store.db import connect
 from soak.test_vm_kills import VM, Machine, copy_of_disk, mounted
 from support.certified import certified
-from support.logwrites import replay
+from support.logwrites import SECTOR, replay, unflushed
 
 pytestmark = [pytest.mark.soak, pytest.mark.vm]
 
@@ -113,6 +113,8 @@ def cut(disk: Path, chance: random.Random, *, drop: bool) -> Cut:
     try:
         machine.power_on()
         time.sleep(RECORDING_S + chance.uniform(2, 20))
+        if drop:
+            stand_still_in_a_write(machine, log)
     finally:
         machine.pull_the_plug()
     said = machine.console.read_text(errors="replace")
@@ -123,6 +125,19 @@ def cut(disk: Path, chance: random.Random, *, drop: bool) -> Cut:
         before.replace(disk)
         log.unlink()
     return Cut(last[1], int(last[2]) * 1000 + int(last[3]) * 10, left_out, frozenset(FOUND.findall(said)))
+
+
+def stand_still_in_a_write(machine: Machine, log: Path) -> None:
+    """Stop the machine where something is written and not yet flushed: at most moments nothing is, and a disk that
+    drops what was not flushed would drop nothing. The machine goes on for a moment where it is not so, for 10 s."""
+    at = SECTOR
+    for _ in range(500):
+        machine.stand_still()
+        at, writes = unflushed(log, at)
+        if writes:
+            return
+        machine.go_on()
+        time.sleep(0.02)
 
 
 def test_a_power_cut_loses_no_more_than_two_seconds_and_no_file(disk: Path, tmp_path: Path) -> None:

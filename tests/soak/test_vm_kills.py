@@ -110,6 +110,15 @@ class Machine:
             time.sleep(0.5)
         raise AssertionError(f"no answer in {BOOT_SECONDS} s")
 
+    def stand_still(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def pull_the_plug(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
