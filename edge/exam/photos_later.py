@@ -51,7 +51,7 @@ def add_photos(
             whole = "".join(sorted(hashlib.sha256(photo).hexdigest() for photo in sealed.values()))
             body = {"photos": len(sealed), "sha256": hashlib.sha256(whole.encode()).hexdigest()}
             ledger.append(connection, "photos_added", body, session=session)
-    return len(owners), problems.found
+    return len(owners), problems.told()
 
 
 def _wanted(connection: sqlite3.Connection, who: people.Candidate) -> Wanted:

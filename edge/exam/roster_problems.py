@@ -14,7 +14,7 @@ _WHOLE = ("roster_broken", "roster_unreadable", "photos_unreadable")
 """Reasons that say by themselves that nothing was imported."""
 Severity = Literal["error", "warning", "mended"]
 MOST = 5000
-"""So many are told one by one; a file that is wrong all over needs no more."""
+"""So many errors, and so many notes, are told one by one; of a file that is wrong all over the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,10 @@ class Problem:
 
 
 class RosterProblems(BadInput):
-    """`problems` are all of them; the sentence is the only one's, or says how many there are."""
+    """`problems` are all that are told, of `count` errors; the sentence is the only one's, or says how many there
+    are."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], count: int) -> None:
         self.problems = problems
         errors = [one for one in problems if one.severity == "error"]
         first = errors[0]
@@ -47,14 +48,16 @@ class RosterProblems(BadInput):
         else:
             told = {language: bare(first.sentence(language)) for language in LANGUAGES}
             code, facts = "roster_broken", {"where": first.where, "detail": told}
-        super().__init__(code if len(errors) == 1 else "roster_problems", **facts, count=len(errors))
+        super().__init__(code if count == 1 else "roster_problems", **facts, count=count)
 
 
 @dataclass
 class Problems:
-    """Collected in the order they are found."""
+    """Collected in the order they are found; errors and notes are counted apart, so that neither hides the other."""
 
     found: list[Problem] = field(default_factory=list)
+    _errors: int = 0
+    _notes: int = 0
 
     def add(
         self,
@@ -65,18 +68,30 @@ class Problems:
         severity: Severity = "error",
         row: int | None = None,
     ) -> None:
-        if len(self.found) < MOST:
+        if severity == "error":
+            self._errors += 1
+        else:
+            self._notes += 1
+        if (self._errors if severity == "error" else self._notes) <= MOST:
             self.found.append(Problem(where, code, facts or {}, severity, row))
 
     def take(self, error: BadInput, row: int | None = None) -> None:
         """One that was raised, as `roster_broken` with its place."""
-        where = str(error.facts.get("where", "-"))
-        self.found.append(Problem(where, error.code, dict(error.facts), "error", row))
+        self.add(str(error.facts.get("where", "-")), error.code, dict(error.facts), row=row)
+
+    def told(self) -> list[Problem]:
+        """All that is told one by one, and how many more there are."""
+        more: list[Problem] = []
+        if self._errors > MOST:
+            more.append(Problem("-", "roster_more_errors", {"count": self._errors - MOST}))
+        if self._notes > MOST:
+            more.append(Problem("-", "roster_more_notes", {"count": self._notes - MOST}, "warning"))
+        return self.found + more
 
     def errors(self) -> bool:
-        return any(one.severity == "error" for one in self.found)
+        return self._errors > 0
 
     def need_none(self) -> None:
         """RosterProblems with everything found, where any of it is an error."""
         if self.errors():
-            raise RosterProblems(self.found)
+            raise RosterProblems(self.told(), self._errors)

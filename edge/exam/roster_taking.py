@@ -62,7 +62,7 @@ def check(source: Source, judge: Judge | None, step: Step = lambda _done, _total
         problems.add("照片", "photos_unjudged", severity="warning")
     problems.need_none()
     photos = {number: pictures[name] for number, name in owners.items()}
-    return Taken(sheets.document, photos, problems.found)
+    return Taken(sheets.document, photos, problems.told())
 
 
 def show(problems: list[Problem]) -> None:

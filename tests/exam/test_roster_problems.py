@@ -23,7 +23,7 @@ from edge.demo import people as cast
 from edge.domain import consents, idcards
 from edge.domain.reasons import REASONS
 from edge.errors import BadInput
-from edge.exam import roster_photos
+from edge.exam import roster_photos, roster_problems
 from edge.exam.roster_problems import Problems, RosterProblems
 from edge.exam.roster_taking import Source, check
 from edge.exam.roster_xlsx import read_roster
@@ -205,6 +205,19 @@ def test_a_child_is_taken_in_without_a_face(tmp_path: Path) -> None:
     found = read_roster(made(tmp_path, [who(1, 证件号码=number, **yes)]), problems)
     assert [one.code for one in problems.found] == ["consent_minor"] and not problems.errors()
     assert found.document["candidates"][0]["consent"]["face"] is None and found.wanted[0].minor
+
+
+def test_no_number_of_notes_hides_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster_problems, "MOST", 5)
+    rows = [who(n, 证件号码=f"{ID(n)[:6]} {ID(n)[6:]}") for n in range(1, 9)]
+    taken = check(Source(made(tmp_path, rows), photos=archive(tmp_path, {}), photos_optional=True), fit)
+    assert [one.code for one in taken.notes] == ["roster_cell_mended"] * 5 + ["roster_more_notes"]
+    assert taken.notes[-1].facts == {"count": 8 + 8 - 5}
+    with pytest.raises(RosterProblems) as refused:  # told after more notes than are listed, and too many itself
+        check(Source(made(tmp_path, rows), photos=archive(tmp_path, {})), fit)
+    errors = [one for one in refused.value.problems if one.severity == "error"]
+    assert [one.code for one in errors] == ["photo_missing"] * 5 + ["roster_more_errors"]
+    assert errors[-1].facts == {"count": 3} and refused.value.facts["count"] == 8
 
 
 # ---- photographs
