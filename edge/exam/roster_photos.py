@@ -221,17 +221,17 @@ def _owners(name: str, keys: Mapping[str, set[int]], people: list[Wanted]) -> tu
     """Everybody a file's name speaks of: by number, document or badge, and among these by a name if it has one; and
     whether a number stands there that may be a camera's.
 
-    A candidate number may be any small number, so it counts where neither document nor badge stands there. What speaks
-    of two people is not guessed between.
+    A candidate number may be any small number, so it counts where no document or long badge stands there. What speaks
+    of two people is not guessed between: 0001 may be one's badge and another's number.
     """
     stem = PurePosixPath(name.replace("\\", "/")).stem.strip()
     # letters and digits, with what is Chinese between them
     words = [idcards.tidy(word) for word in re.findall(_WORD, stem)]
     found = {at for word in words if not _SHORT.fullmatch(word) for at in keys.get(word, ())}
     numbered = {at for word in words if _SHORT.fullmatch(word) for at in keys.get(word, ())}
-    if not found and not numbered:
+    if not found:
         small = (int(word) for word in words if re.fullmatch(r"[0-9]{1,6}", word))
-        numbered = {at for number in small for at in keys.get(f"#{number}", ())}
+        numbered |= {at for number in small for at in keys.get(f"#{number}", ())}
     if found or re.fullmatch(_WORD, stem):
         found |= numbered
     else:

@@ -294,6 +294,28 @@ def test_a_number_beside_another_persons_name_is_nobodys() -> None:
     assert told_of("DSC00012.jpg") == ([], {"photo_nobody"})
 
 
+def test_a_number_that_is_also_another_candidates_badge_is_not_guessed_at() -> None:
+    people = [
+        roster_photos.Wanted(1, "张三", ID(1), "0057", 2, "考生!2", "", False, False),
+        roster_photos.Wanted(23, "李四", ID(2), "0001", 3, "考生!3", "", False, False),
+        roster_photos.Wanted(4, "王五", ID(3), "0004", 4, "考生!4", "", False, False),
+    ]
+    names = ["0001.jpg", "57.jpg", "0004.jpg", f"{ID(2)}_1.jpg", "0001张三.jpg", "0057_张三_4.jpg"]
+    found = {}
+    for name in names:
+        problems = Problems()
+        owners = roster_photos.match(people, {name: b""}, False, problems)
+        found[name] = (list(owners), [one.code for one in problems.found if one.where == name])
+    assert found == {
+        "0001.jpg": ([], ["photo_ambiguous"]),  # the badge of 23, the number of 1
+        "57.jpg": ([], ["photo_nobody"]),
+        "0004.jpg": ([4], []),
+        f"{ID(2)}_1.jpg": ([23], []),
+        "0001张三.jpg": ([1], []),
+        "0057_张三_4.jpg": ([1], []),
+    }
+
+
 def test_everything_wrong_with_photographs(tmp_path: Path) -> None:
     rows = [who(n, 姓名=f"王国{'一二三四五六七八'[n]}") for n in range(1, 8)]
     files = {
