@@ -10,10 +10,10 @@ import unicodedata
 from collections.abc import Hashable, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from edge.bank.model import Blueprint, Id, Rubric
-from edge.domain import consents, idcards
+from edge.domain import consents, idcards, names
 from edge.domain.acts import Act, OneRoute
 from edge.domain.facerules import Liveness, WeakBadge
 from edge.domain.reasons import words
@@ -21,7 +21,19 @@ from edge.errors import BadInput, Wrong
 from edge.why import where
 
 Words = Annotated[str, Field(max_length=2000, pattern=r"\S")]
-Name = Annotated[str, Field(max_length=100, pattern=r"^[^\r\n\t]*\S[^\r\n\t]*$")]
+
+
+def _tidied(name: object) -> object:
+    """As in a spreadsheet: one rule for both ways in."""
+    if not isinstance(name, str):
+        return name
+    tidied = names.tidy(name)
+    if (sign := names.odd_sign(tidied)) is not None:
+        raise Wrong("check_name_sign", sign=sign)
+    return tidied
+
+
+Name = Annotated[str, Field(max_length=names.LONGEST, pattern=r"\S"), BeforeValidator(_tidied)]
 Version = Annotated[int, Field(ge=1, le=2**53)]
 # up to 2100: no page could show a time in microseconds, and the store could not hold a larger one
 WallMs = Annotated[int, Field(ge=0, le=4_102_444_800_000)]

@@ -46,6 +46,10 @@ class Row:
         told = {"column": column, **facts}
         self.problems.add(self.cell(column), code, told, severity="warning", row=self.number)
 
+    def mended(self, column: str) -> None:
+        told = {"column": column}
+        self.problems.add(self.cell(column), "roster_cell_mended", told, severity="mended", row=self.number)
+
     def shows(self, column: str) -> bool:
         return bool(text(self.cells.get(column)))
 
@@ -65,8 +69,7 @@ class Row:
             self.tell(column, "roster_cell_rounded")
             return None
         if isinstance(value, str) and found != before:
-            told = {"column": column}
-            self.problems.add(self.cell(column), "roster_cell_mended", told, severity="mended", row=self.number)
+            self.mended(column)
         return found
 
     def number_in(self, column: str, least: int, most: int, empty: int | None = None) -> int | None:

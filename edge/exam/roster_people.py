@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from datetime import date
 from typing import Any
 
-from edge.domain import consents, idcards
+from edge.domain import consents, idcards, names
 from edge.domain.reasons import words
 from edge.exam.roster_cells import Row
 from edge.exam.roster_photos import Wanted
@@ -106,11 +106,16 @@ class People:
             row.tell(column, "roster_row_twice", row=before)
 
     def _name(self, row: Row) -> str:
-        name = re.sub(r"[\u200b-\u200f\ufeff]", "", row.text("姓名"))
+        given = row.text("姓名")
+        name = names.tidy(given)
         if not name:
             row.tell("姓名", "roster_cell_empty")
-        elif len(name) > 100 or not name.isprintable():
-            row.tell("姓名", "roster_cell_form", given=f"{len(name)} 字", wanted="1-100")
+        elif len(name) > names.LONGEST:
+            row.tell("姓名", "roster_cell_form", given=f"{len(name)} 字", wanted=f"1-{names.LONGEST}")
+        elif (sign := names.odd_sign(name)) is not None:
+            row.tell("姓名", "roster_name_sign", sign=sign)
+        elif name != given:
+            row.mended("姓名")
         return name
 
     def _document(self, row: Row) -> tuple[str | None, str | None, date | None]:

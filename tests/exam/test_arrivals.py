@@ -141,11 +141,18 @@ BAD = [
     ("candidates.0.name", "张\x00三", ""),
     ("candidates.1.name", "   ", "candidates.1.name"),
     ("candidates.1.name", "\u3000", "candidates.1.name"),
+    ("candidates.1.name", "张\u2028三", "candidates.1.name"),
     ("staff.0.name", "", "staff.0.name"),
     ("candidates.0.document.number", "110105194912310021", "candidates.0.document.number"),
     ("blueprint.title.zh", "\x1b[31m", ""),
     ("candidates.0.张三", 1, "candidates.0"),
 ]
+
+
+def test_a_name_is_tidied_as_in_a_spreadsheet() -> None:
+    made = changed("S-41", "candidates.0.name", "张\u3000\u200b三")
+    made["candidates"][1]["name"] = "刘\ue815"
+    assert [one.name for one in parse_roster(canonical(made)).candidates] == ["张三", "刘\ue815"]
 
 
 def test_every_wrong_roster_is_refused_by_itself_and_the_next_good_one_comes(box: Box) -> None:

@@ -10,6 +10,7 @@ import stat
 import tempfile
 import zipfile
 from contextlib import suppress
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from edge.domain import consents, idcards
 from edge.domain.reasons import REASONS
 from edge.errors import BadInput
 from edge.exam import roster_photos, roster_problems
+from edge.exam.roster_cells import Row
+from edge.exam.roster_people import People
 from edge.exam.roster_problems import Problems, RosterProblems
 from edge.exam.roster_taking import Source, check
 from edge.exam.roster_xlsx import read_roster
@@ -161,6 +164,36 @@ def test_what_excel_does_to_numbers_is_mended_where_it_has_one_reading(tmp_path:
     assert [one["document"]["number"] for one in found] == [ID(1), ID(2), ID(mended), ID(4)]
     assert [one["badge"] for one in found] == ["10000001", "10000002", "00123456", None]
     assert {one.code for one in problems.found} == {"roster_cell_mended"} and not problems.errors()
+
+
+NAMES = {
+    "张\u3000三": "张三",
+    "张  三": "张三",
+    "\u202d欧\u00a0阳\u202c": "欧阳",
+    "买买提\u3000艾力": "买买提 艾力",
+    "John\u00a0 Smith": "John Smith",
+    "李\u00ad四": "李四",
+}
+
+
+def test_a_name_s_spaces_and_rare_characters_are_no_fault(tmp_path: Path) -> None:
+    rare = ["刘\ue815", "刘\U0003ffa1", "刘\ufe0f"]  # private use, not known to this Python, a variant of a glyph
+    rows = [who(n, 姓名=name) for n, name in enumerate([*NAMES, *rare], start=1)]
+    problems = Problems()
+    found = read_roster(made(tmp_path, rows), problems).document["candidates"]
+    assert [one["name"] for one in found] == [*NAMES.values(), *rare]
+    assert [(one.severity, one.where) for one in problems.found] == [
+        ("mended", f"考生!B{FIRST + n}") for n in range(len(NAMES))
+    ]
+
+
+@pytest.mark.parametrize(("name", "sign"), [("张\u2028三", "U+2028"), ("张\uffff三", "U+FFFF"), ("张\x07三", "U+0007")])
+def test_what_no_name_can_have_is_told_by_its_number(tmp_path: Path, name: str, sign: str) -> None:
+    problems = Problems()
+    people = People(date(2026, 12, 1), None, {}, problems)
+    people.candidate(Row("考生", 2, dict(zip(HEAD, who(1, 姓名=name), strict=True)), {"姓名": "B"}, problems))
+    [one] = problems.found
+    assert (one.where, one.code) == ("考生!B2", "roster_name_sign") and sign in one.sentence("en")
 
 
 @pytest.mark.parametrize(
