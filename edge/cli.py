@@ -65,9 +65,10 @@ class Context:
     def check_document(self, kind: str, content: bytes) -> None:
         """BadInput where a room could not take this bank, roster or policy: the gateway itself knows no exam."""
         from edge.bank.model import parse_bank
-        from edge.exam.documents import parse_policy, parse_roster
+        from edge.exam.documents import parse_policy
+        from edge.exam.roster_taking import need_good
 
-        {"bank": parse_bank, "roster": parse_roster, "policy": parse_policy}[kind](content)
+        {"bank": parse_bank, "roster": need_good, "policy": parse_policy}[kind](content)
 
     def photo_judge(self) -> Callable[[bytes], tuple[str, ...]] | None:
         """Says what keeps a photograph from being enrolled here; None while no face pack is installed."""

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edge.domain.reasons import LANGUAGES, Words, bare, sentence, words
 
 
@@ -105,3 +107,11 @@ class Wrong(ValueError):
     @property
     def words(self) -> Words:
         return words(self.code, **self.facts)
+
+
+class Wrongs(Wrong):
+    """Several at once, from a check that looks on: all are `found`, the words are the first's."""
+
+    def __init__(self, found: Sequence[Wrong]) -> None:
+        self.found = tuple(found)
+        super().__init__(found[0].code, **found[0].facts)

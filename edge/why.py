@@ -15,12 +15,13 @@ import re
 import sqlite3
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from edge.domain.reasons import REASONS, Words, words
-from edge.errors import BadInput, ExamroomError, Unavailable, Wrong
+from edge.errors import BadInput, ExamroomError, Unavailable, Wrong, Wrongs
 
 # pydantic's kinds of error -> ours, which is a code `input_*` here and `bank_field_*` in a bank's import
 KINDS = {
@@ -123,6 +124,29 @@ def where(error: BaseException) -> dict[str, object]:
     return {"where": "-", "detail": why(error)}
 
 
+@dataclass(frozen=True)
+class Found:
+    """One problem of a failed check: its place (as `place` gives it), what it is, and the check of our own it is of."""
+
+    where: str
+    detail: Words
+    own: Wrong | None
+
+
+def every(error: BaseException) -> list[Found]:
+    """All problems of a failed check, in the order of the document; of what is no document at all the one."""
+    if not isinstance(error, ValidationError):
+        return [Found("-", why(error), None)]
+    found: list[Found] = []
+    for one in error.errors(include_url=False):
+        ours = one.get("ctx", {}).get("error")
+        if isinstance(ours, Wrongs):
+            found += [Found(str(each.facts.get("at", place(one))), each.words, each) for each in ours.found]
+        else:
+            found.append(Found(place(one), detail(one), ours if isinstance(ours, Wrong) else None))
+    return found
+
+
 def place(error: Mapping[str, Any]) -> str:
     """Where one of pydantic's errors is: keys and numbers with dots between, "-" for the whole.
 
@@ -146,14 +170,6 @@ def detail(error: Mapping[str, Any]) -> Words:
     form = _FORMS.get(str(context.get("pattern"))) if known == "form" else None
     code = f"input_form_{form}" if form else f"input_{known or 'other'}"
     return words(code, kind=kind, **limits(error))
-
-
-def own(error: BaseException | None) -> Wrong | None:
-    """The check of our own that an error of pydantic's tells of first."""
-    if not isinstance(error, ValidationError):
-        return None
-    found = error.errors(include_url=False)[0].get("ctx", {}).get("error")
-    return found if isinstance(found, Wrong) else None
 
 
 def limits(error: Mapping[str, Any]) -> dict[str, object]:

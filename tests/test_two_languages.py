@@ -101,6 +101,8 @@ ROSTERS: list[Any] = [
     roster(candidates=[PERSON | {"seat": "Z9"}]),
     roster(candidates=[PERSON | {"photo": "?"}]),
     roster(candidates=[PERSON | {"photo": ""}]),
+    roster(candidates=[PERSON | {"photo": "bm90IGEgcGljdHVyZQ=="}]),
+    roster(candidates=[PERSON | {"name": "a\u2028b"}]),
     roster(candidates=[PERSON | {"document": {"type": "resident-id", "number": "123456"}}]),
     roster(candidates=[PERSON | {"document": {"type": "card", "number": "123456"}}]),
     roster(candidates=[PERSON | {"consent": {"face": "maybe"}}]),

@@ -11,18 +11,17 @@ import numpy as np
 
 from edge.checkin.templates import context
 from edge.domain.consents import ONE_TO_ONE
+from edge.domain.pictures import picture_size, size_fits
 from edge.errors import BadInput, ExamroomError
 from edge.store import faces, ledger, people
 from edge.store.db import transaction
 from edge.store.meta import get_meta, set_meta
 from edge.trust.roomkeys import DataKey
 from edge.vision.face import NETWORK_ERRORS, PICTURE_ERRORS
-from edge.vision.face_pack import LARGEST_SIDE, FacePack
-from edge.vision.header import picture_size
+from edge.vision.face_pack import FacePack
 from edge.vision.quality import judge
 from edge.vision.template import Template, to_bytes
 
-LARGEST_PIXELS = 50_000_000  # decoded, 150 MB
 DEATHS = 2
 """So many processes have to end at a photograph before it is blamed: once it may have been the power. So many times a
 network, too, or the memory for it."""
@@ -124,8 +123,7 @@ def photo_faults(pack: FacePack, photograph: bytes) -> tuple[str, ...]:
 
 def template_of(pack: FacePack, photograph: bytes) -> Template:
     """The template of the one face in an encoded picture (JPEG or PNG). BadInput: no face, several, or not fit."""
-    columns, rows = picture_size(photograph) or (0, 0)
-    if not 0 < columns * rows <= LARGEST_PIXELS or max(columns, rows) > LARGEST_SIDE:
+    if not size_fits(picture_size(photograph)):
         raise BadInput("picture_invalid")
     try:
         picture = cv2.imdecode(np.frombuffer(photograph, np.uint8), cv2.IMREAD_COLOR)

@@ -18,6 +18,7 @@ KINDS = (
 )
 MINOR_BELOW = 14
 """Below this age a guardian decides about biometric data (PIPL, article 31): no face is processed here."""
+OLDEST = 120
 _EIGHTEEN = re.compile(r"[1-9][0-9]{16}[0-9X]")
 _FORMS = {
     "passport": re.compile(r"(?=.*[0-9])[A-Z0-9]{5,20}"),

@@ -7,18 +7,19 @@ import binascii
 import datetime
 import json
 import unicodedata
-from collections.abc import Hashable, Sequence
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from edge.bank.model import Blueprint, Id, Rubric
-from edge.domain import consents, idcards, names
+from edge.domain import consents, idcards, names, pictures
 from edge.domain.acts import Act, OneRoute
 from edge.domain.facerules import Liveness, WeakBadge
 from edge.domain.reasons import words
-from edge.errors import BadInput, Wrong
-from edge.why import where
+from edge.errors import BadInput, Wrong, Wrongs
+from edge.exam import roster_rules
+from edge.why import Found, every, where
 
 Words = Annotated[str, Field(max_length=2000, pattern=r"\S")]
 
@@ -158,6 +159,8 @@ class CandidateRow(Part):
                 raise Wrong("input_base64") from error
             if not 0 < len(decoded) <= PHOTO_LIMIT:
                 raise Wrong("check_photo")
+            if not pictures.size_fits(pictures.picture_size(decoded)):
+                raise Wrong("check_photo_picture")
         return value
 
 
@@ -206,71 +209,14 @@ class RosterDocument(Part):
     staff: Annotated[list[StaffRow], Field(min_length=1, max_length=200)]
 
     @model_validator(mode="after")
-    def nothing_twice(self) -> RosterDocument:
-        seats = [seat.seat for seat in self.seats]
-        _once("seats", _each("seats", seats, "seat"))
-        _once("places", _each("seats", [(seat.row, seat.column) for seat in self.seats], "row"))
-        _once("numbers", _each("candidates", [c.number for c in self.candidates], "number"))
-        documents = [(c.document.type, c.document.number) for c in self.candidates]
-        _once("documents", _each("candidates", documents, "document"))
-        badges = _each("candidates", [c.badge for c in self.candidates], "badge")
-        _once("badges", badges + _each("staff", [s.badge for s in self.staff], "badge"))
-        _once("assigned", _each("candidates", [c.seat for c in self.candidates], "seat"))
-        _once("staff", _each("staff", [s.id for s in self.staff], "id"))
-        for at, c in enumerate(self.candidates):
-            if c.seat and c.seat not in seats:
-                raise Wrong("check_seat_unknown", seat=c.seat, at=f"candidates.{at}.seat")
-        if len(self.candidates) > len(seats):
-            raise Wrong("check_seats_few")
-        if self.local_bank is not None and self.local_bank.name == self.bank.name:
-            raise Wrong("check_local_name")
-        roles = {member.role for member in self.staff}
-        if "proctor" not in roles:
-            raise Wrong("check_no_proctor")
-        if self.all_rubrics and "examiner" not in roles:
-            raise Wrong("check_no_examiner")
+    def rules_hold(self) -> RosterDocument:
+        if found := list(roster_rules.broken(self)):
+            raise Wrongs(found)
         return self
 
     @property
     def all_rubrics(self) -> list[Rubric]:
         return [*([self.rubric] if self.rubric else []), *self.rubrics]
-
-    @model_validator(mode="after")
-    def rubrics_and_stations_fit(self) -> RosterDocument:
-        ids = [rubric.id for rubric in self.all_rubrics]
-        _once("rubrics", _each("rubrics", ids, "id"))
-        _once("stations", _each("stations", [station.id for station in self.stations], "id"))
-        if unknown := sorted({station.rubric for station in self.stations} - set(ids)):
-            raise Wrong("check_station_rubric", rubric=unknown[0])
-        idle = set(ids) - {station.rubric for station in self.stations}
-        if taken := sorted(idle & {station.id for station in self.stations}):
-            raise Wrong("check_station_taken", rubric=taken[0])
-        on_paper = {part.test for part in self.blueprint.parts}
-        if any(rubric.test in on_paper for rubric in self.all_rubrics):
-            raise Wrong("check_safety_twice")
-        return self
-
-
-def _each(part: str, values: Sequence[Hashable], field: str) -> list[tuple[str, Hashable]]:
-    """Each value that is there with its place in the document."""
-    return [(f"{part}.{at}.{field}", value) for at, value in enumerate(values) if value is not None]
-
-
-def _once(what: str, values: list[tuple[str, Hashable]]) -> None:
-    """Says which places are the same, not what stands there: it may be somebody's document number.
-
-    `at` and `other` are the places as a document has them, for whoever knows a better name for them.
-    """
-    seen: dict[Hashable, str] = {}
-    for place, value in values:
-        if (other := seen.setdefault(value, place)) != place:
-            rows = {"first": _row(other), "second": _row(place)}
-            raise Wrong("check_same", what=words(f"what_{what}"), **rows, at=place, other=other)
-
-
-def _row(place: str) -> dict[str, str]:
-    part, at, _ = place.split(".")
-    return words("check_row", list=words(f"list_{part}"), at=int(at) + 1)
 
 
 class PassMarks(Part):
@@ -384,6 +330,20 @@ def parse_roster(content: bytes) -> RosterDocument:
     return _parse(RosterDocument, content, "roster_broken")
 
 
+def roster_faults(content: bytes) -> list[Found]:
+    """All that keeps a roster from being taken; none of a good one. Rules between its parts are looked at once the
+    parts are right by themselves."""
+    found: list[Found] = []
+    try:
+        document = json.loads(content)
+        found += [Found(place, words("input_character"), None) for place in _unwritable(document)]
+        RosterDocument.model_validate(document)
+    except (ValueError, OverflowError, RecursionError) as error:
+        told = {one.where for one in found}
+        found += [one for one in every(error) if one.where not in told]
+    return found
+
+
 def parse_policy(content: bytes) -> PolicyDocument:
     """BadInput names the first place that is wrong."""
     return _parse(PolicyDocument, content, "policy_broken")
@@ -395,15 +355,15 @@ Model = TypeVar("Model", bound=Part)
 def _parse(model: type[Model], content: bytes, code: str) -> Model:
     try:
         document = json.loads(content)
-        if (place := _unwritable(document)) is not None:
+        if (place := next(_unwritable(document), None)) is not None:
             raise BadInput(code, where=place, detail=words("input_character"))
         return model.model_validate(document)
     except (ValueError, OverflowError, RecursionError) as error:
         raise BadInput(code, **where(error)) from error
 
 
-def _unwritable(document: Any) -> str | None:
-    """Where the first text stands that no store, page or printer can take: control characters, half a surrogate pair.
+def _unwritable(document: Any) -> Iterator[str]:
+    """Where texts stand that no store, page or printer can take: control characters, half a surrogate pair.
 
     A key that is such a text is told by the place it stands in.
     """
@@ -411,14 +371,13 @@ def _unwritable(document: Any) -> str | None:
     while waiting:
         place, value = waiting.pop()
         if isinstance(value, str) and _odd(value):
-            return place or "-"
+            yield place or "-"
         if isinstance(value, dict):
             if any(_odd(key) for key in value):
-                return place or "-"
+                yield place or "-"
             waiting += [(f"{place}.{key}".lstrip("."), one) for key, one in reversed(value.items())]
         elif isinstance(value, list):
             waiting += [(f"{place}.{at}".lstrip("."), one) for at, one in reversed(list(enumerate(value)))]
-    return None
 
 
 def _odd(text: str) -> bool:

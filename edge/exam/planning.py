@@ -15,12 +15,13 @@ from edge.domain.paper import ItemFacts, shortages
 from edge.domain.reasons import words
 from edge.errors import BadInput, ExamroomError
 from edge.exam.banks import stock_of
-from edge.exam.documents import RosterDocument, TrainingClass, parse_roster
+from edge.exam.documents import RosterDocument, TrainingClass, parse_roster, roster_faults
 from edge.exam.papers import local_share
+from edge.exam.roster_problems import Problems
 from edge.store import sessions
 from edge.store.db import transaction
 from edge.trust.enrolment import Identity
-from edge.why import own
+from edge.why import Found
 
 log = logging.getLogger("examroom.planning")
 CELLS = "cells"
@@ -57,18 +58,28 @@ def roster_for(
 
 
 def _parsed(document: Mapping[str, Any], cells: Mapping[str, str]) -> RosterDocument:
-    """`parse_roster`; where that refuses, its BadInput names sheet and cell in the place of the document's path."""
+    """`parse_roster`; where that refuses, RosterProblems names each problem by sheet and cell."""
+    content = canonical(document)
     try:
-        return parse_roster(canonical(document))
-    except BadInput as error:
-        facts = error.facts | {"where": _cell(str(error.facts["where"]), cells)}
-        if (found := own(error.__cause__)) is not None and "other" in found.facts:
-            rows = {"first": _cell(str(found.facts["other"]), cells), "second": facts["where"]}
-            facts["detail"] = words(found.code, **found.facts | rows)
-        raise BadInput(error.code, **facts) from error
+        return parse_roster(content)
+    except BadInput:
+        problems = Problems()
+        for found in roster_faults(content):
+            problems.take(in_cells(found, cells))
+        problems.need_none()
+        raise
 
 
-def _cell(path: str, cells: Mapping[str, str]) -> str:
+def in_cells(found: Found, cells: Mapping[str, str]) -> BadInput:
+    """A problem of a document as `roster_broken`, by sheet and cell in the place of the document's path."""
+    where = cell(found.where, cells)
+    if found.own is None or "other" not in found.own.facts:
+        return BadInput("roster_broken", where=where, detail=found.detail)
+    rows = {"first": cell(str(found.own.facts["other"]), cells), "second": where}
+    return BadInput("roster_broken", where=where, detail=words(found.own.code, **found.own.facts | rows))
+
+
+def cell(path: str, cells: Mapping[str, str]) -> str:
     """The cell of a place in the document, or of the nearest thing around it that has one; else the place itself."""
     parts = path.split(".")
     around = (".".join(parts[:end]) for end in range(len(parts), 0, -1))

@@ -41,7 +41,6 @@ DOCUMENTS = {
 }
 ANSWERS = {"是": True, "否": False, "": None}
 MORE = {"同意检索": "search", "同意查重": "duplicates", "同意留存画面": "still"}
-OLDEST = 120
 EXAMPLE = ("张三", "身份证", "11010519491231002X")
 """Who stands in the template: name, kind and number of the document."""
 
@@ -140,7 +139,7 @@ class People:
         if said is not None and stated is not None and said != stated:
             row.tell("出生日期", "document_born_differs")
         birth = said or stated
-        if birth is not None and not 0 <= idcards.age(birth, self._day) <= OLDEST:
+        if birth is not None and not 0 <= idcards.age(birth, self._day) <= idcards.OLDEST:
             row.tell("证件号码" if said else "出生日期", "document_born_future")
         return kind, number, stated
 

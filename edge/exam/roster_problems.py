@@ -53,10 +53,11 @@ class RosterProblems(BadInput):
 
 @dataclass
 class Problems:
-    """Collected in the order they are found; errors and notes are counted apart, so that neither hides the other."""
+    """Collected in the order they are found; errors (`count`) and notes are counted apart, so that neither hides the
+    other."""
 
     found: list[Problem] = field(default_factory=list)
-    _errors: int = 0
+    count: int = 0
     _notes: int = 0
 
     def add(
@@ -69,10 +70,10 @@ class Problems:
         row: int | None = None,
     ) -> None:
         if severity == "error":
-            self._errors += 1
+            self.count += 1
         else:
             self._notes += 1
-        if (self._errors if severity == "error" else self._notes) <= MOST:
+        if (self.count if severity == "error" else self._notes) <= MOST:
             self.found.append(Problem(where, code, facts or {}, severity, row))
 
     def take(self, error: BadInput, row: int | None = None) -> None:
@@ -82,16 +83,16 @@ class Problems:
     def told(self) -> list[Problem]:
         """All that is told one by one, and how many more there are."""
         more: list[Problem] = []
-        if self._errors > MOST:
-            more.append(Problem("-", "roster_more_errors", {"count": self._errors - MOST}))
+        if self.count > MOST:
+            more.append(Problem("-", "roster_more_errors", {"count": self.count - MOST}))
         if self._notes > MOST:
             more.append(Problem("-", "roster_more_notes", {"count": self._notes - MOST}, "warning"))
         return self.found + more
 
     def errors(self) -> bool:
-        return self._errors > 0
+        return self.count > 0
 
     def need_none(self) -> None:
         """RosterProblems with everything found, where any of it is an error."""
         if self.errors():
-            raise RosterProblems(self.told(), self._errors)
+            raise RosterProblems(self.told(), self.count)

@@ -22,6 +22,7 @@ from edge.exam.roster_cells import moment_ms, readable, tell_over, unfit
 from edge.exam.roster_files import EXACT, Book, Part, text
 from edge.exam.roster_people import ANSWERS
 from edge.exam.roster_problems import Problems
+from edge.exam.roster_rules import EARLIEST_MS
 
 SESSION, CANDIDATES, STAFF = "考场", "考生", "工作人员"
 SESSION_KEYS = {
@@ -42,7 +43,7 @@ SESSION_KEYS = {
 REGIMES = {"技能人员": "skilled-worker", "施工现场专业人员": "site-professional"}
 CHIEF = "主考评员"
 # 2020 to 2100: whoever types another year has mistyped
-EARLIEST_MS, LATEST_MS = 1_577_836_800_000, 4_102_444_800_000
+LATEST_MS = 4_102_444_800_000
 STAFF_COLUMNS = ("编号", "姓名", "角色", "工牌号", "PIN", CHIEF)
 STATION_COLUMNS = ("编号", "名称", "摄像机", "评分表")
 ROLES = {"监考员": "proctor", "考评员": "examiner", "检查员": "supervisor", "技术员": "technician"}

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from edge.errors import BadInput
+from edge.exam.documents import roster_faults
 from edge.exam.roster_photos import Judge, judged, match, read_archive
 from edge.exam.roster_problems import Problem, Problems
 from edge.exam.roster_xlsx import read_roster
@@ -63,6 +64,16 @@ def check(source: Source, judge: Judge | None, step: Step = lambda _done, _total
     problems.need_none()
     photos = {number: pictures[name] for number, name in owners.items()}
     return Taken(sheets.document, photos, problems.told())
+
+
+def need_good(content: bytes) -> None:
+    """RosterProblems with everything that is wrong with a roster's document, shown first where it is several."""
+    problems = Problems()
+    for found in roster_faults(content):
+        problems.take(BadInput("roster_broken", where=found.where, detail=found.detail))
+    if problems.count > 1:
+        show(problems.told())
+    problems.need_none()
 
 
 def show(problems: list[Problem]) -> None:

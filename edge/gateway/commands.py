@@ -233,6 +233,8 @@ def _check_form(context: Any, kind: Kind, data: bytes) -> None:
     try:
         context.check_document(kind, data)
     except BadInput as error:
+        if error.code == "roster_problems":
+            raise BadInput("content_problems", count=error.facts["count"]) from error
         detail = words("input_at", where=error.facts.get("where"), detail=error.facts.get("detail"))
         raise BadInput("content_form", kind=words(f"kind_{kind}"), detail=detail) from error
 

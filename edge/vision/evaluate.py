@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 
 from edge.domain.faces import FULL_AREA, Evidence, Threshold, decide
+from edge.domain.pictures import LARGEST_PIXELS, LARGEST_SIDE, picture_size
 from edge.errors import BadInput, ExamroomError
 from edge.vision import rates
-from edge.vision.face import LARGEST_SIDE, PICTURE_ERRORS, Face, Picture
+from edge.vision.face import PICTURE_ERRORS, Face, Picture
 from edge.vision.face_pack import FacePack
-from edge.vision.header import picture_size
 from edge.vision.liveness import Liveness
 from edge.vision.pairs import KINDS, Image, Pairs, Pictures, person_folds
 from edge.vision.quality import Zone, choose, measure
@@ -31,7 +31,6 @@ BONAFIDE = "bonafide"
 PEOPLE = {"bonafide", "live", "real", "genuine", "client"}
 FARS = (1e-2, 1e-3)
 STAGES = ("detect", "landmarks", "embed", "frame")
-LARGEST_PIXELS = 50_000_000  # decoded, 150 MB
 NO_PICTURE: tuple[type[Exception], ...] = (OSError, *PICTURE_ERRORS)
 
 Told = Callable[[int, int], None]

@@ -12,12 +12,12 @@ import numpy.typing as npt
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state
 
+from edge.domain.pictures import LARGEST_SIDE
 from edge.errors import BadInput
 
 Picture = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
 
-LARGEST_SIDE = 8192
 NETWORK_ERRORS: tuple[type[Exception], ...] = tuple(
     kind for kind in vars(onnxruntime_pybind11_state).values() if isinstance(kind, type) and issubclass(kind, Exception)
 )

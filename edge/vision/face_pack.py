@@ -16,10 +16,10 @@ from edge.domain.liveness import ChallengeLimits
 from edge.domain.search import SearchThreshold
 from edge.errors import BadInput
 from edge.vision.align import cut_chip
-from edge.vision.face import CHIP, LARGEST_SIDE, Detector, Embedder, Face, Picture, check_picture
+from edge.vision.face import CHIP, Detector, Embedder, Face, Picture, check_picture
 from edge.vision.template import Template, check_template
 
-__all__ = ["LARGEST_SIDE", "Face", "FacePack", "Picture", "check_picture"]
+__all__ = ["Face", "FacePack", "Picture", "check_picture"]
 
 # Where the eyes' centres, the nose's tip and the mouth's corners lie in a chip of 112 pixels, in YuNet's order: the
 # places that face networks of the ArcFace line, SFace among them, are trained on.

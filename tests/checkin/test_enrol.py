@@ -17,6 +17,7 @@ from edge.checkin import enrol
 from edge.checkin.enrol import enrol_next, enrol_person, template_of
 from edge.checkin.templates import read_template
 from edge.demo.people import ASTRONAUT, HOPPER, portrait_file
+from edge.domain.pictures import picture_size
 from edge.errors import BadInput, Unavailable, VerificationFailed
 from edge.exam import consent
 from edge.store import faces, ledger, people
@@ -24,7 +25,6 @@ from edge.store.db import connect, patience, transaction
 from edge.store.meta import get_meta, set_meta
 from edge.vision.face import NETWORK_ERRORS
 from edge.vision.face_pack import FacePack
-from edge.vision.header import picture_size
 from support.examples import fuzzed
 from support.rooms import DeskRoom, make_desk_room
 

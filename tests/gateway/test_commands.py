@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import tomllib
 from pathlib import Path
@@ -15,6 +16,7 @@ from flask.testing import FlaskClient
 from edge.bank.build import sample_bank
 from edge.cli import main
 from edge.demo import people as cast
+from edge.domain import consents
 from edge.gateway.app import create_gateway
 from edge.gateway.bundles import publish
 from edge.gateway.rooms import suspend
@@ -115,6 +117,34 @@ def test_a_document_no_room_could_use_is_not_published(folder: Path, tmp_path: P
     publishing = ("publish", "--dir", folder, "--kind", "roster", "--name", "x", "--content", content)
     assert run(*publishing, "--version", 10**30).exit_code == 2
     assert facts(*publishing)["version"] == 1
+
+
+def test_all_that_is_wrong_with_a_roster_is_told_before_it_is_published(folder: Path, tmp_path: Path) -> None:
+    content = tmp_path / "content.json"
+    roster = cast.roster("S-1", 1_790_000_000_000, size=5, photos=False)
+    people = roster["candidates"]
+    people[0]["document"]["number"] = "110105194912310021"
+    people[1]["photo"] = base64.b64encode(b"this is no picture").decode()
+    people[2]["name"] = " "
+    publishing = ("publish", "--dir", folder, "--kind", "roster", "--name", "x", "--content", content)
+    content.write_text(json.dumps(roster))
+    result = run(*publishing)
+    assert result.exit_code == 2 and "has 3 problems" in result.output
+    for place in ("candidates.0.document.number", "candidates.1.photo", "candidates.2.name"):
+        assert f"({place})" in result.output
+    # and of what is right by itself, what does not go together, or with the day
+    roster = cast.roster("S-1", 1_790_000_000_000, size=5, photos=False)
+    people = roster["candidates"]
+    born = "11010520491231001"
+    people[0]["document"] = {"type": "resident-id", "number": born + cast.check_character(born)}
+    people[1]["consent"] = {"face": True, "notice": consents.VERSION, "date": "2099-01-01"}
+    people[2]["number"] = people[3]["number"]
+    content.write_text(json.dumps(roster))
+    result = run(*publishing)
+    assert result.exit_code == 2 and "has 3 problems" in result.output
+    for place in ("candidates.0.document", "candidates.1.consent.date", "candidates.3.number"):
+        assert f"({place})" in result.output
+    assert facts("report", "--dir", folder)["publications"] == []
 
 
 def test_wrong_settings_are_named(folder: Path) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import struct
 
+LARGEST_PIXELS = 50_000_000
+"""Decoded, 150 MB."""
+LARGEST_SIDE = 8192
 _PNG = b"\x89PNG\r\n\x1a\n"
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}
 _NOT_FRAMES = {0xC4, 0xC8, 0xCC}
@@ -14,6 +17,12 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
     if data.startswith(_PNG):
         return struct.unpack_from(">II", data, 16) if data[12:16] == b"IHDR" and len(data) >= 24 else None
     return _jpeg_size(data) if data.startswith(b"\xff\xd8") else None
+
+
+def size_fits(size: tuple[int, int] | None) -> bool:
+    """Whether a picture of this size may be decoded."""
+    columns, rows = size or (0, 0)
+    return 0 < columns * rows <= LARGEST_PIXELS and max(columns, rows) <= LARGEST_SIDE
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
