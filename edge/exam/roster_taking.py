@@ -14,6 +14,7 @@ from edge.errors import BadInput
 from edge.exam.documents import roster_faults
 from edge.exam.roster_photos import Judge, judged, match, read_archive
 from edge.exam.roster_problems import Problem, Problems
+from edge.exam.roster_whole import tell_rules
 from edge.exam.roster_xlsx import read_roster
 
 Step = Callable[[int, int], None]
@@ -46,6 +47,7 @@ def check(source: Source, judge: Judge | None, step: Step = lambda _done, _total
     if not problems.errors() and len(sheets.document["candidates"]) > len(sheets.document["seats"]):
         seats = len(sheets.document["seats"])
         problems.add("考生", "roster_seats_few", {"candidates": len(sheets.document["candidates"]), "seats": seats})
+    tell_rules(sheets.document, problems)
     pictures: Mapping[str, bytes] = {}
     owners: dict[int, str] = {}
     if source.photos is not None:

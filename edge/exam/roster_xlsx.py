@@ -181,6 +181,7 @@ def _cells(facts: Mapping[str, Any], **parts: list[Callable[[str], str]]) -> dic
     A part's rows each give the cell of a column, and for "" the row.
     """
     found = {name: str(facts[f"{name}@"]) for name in SESSION_KEYS.values() if f"{name}@" in facts}
+    found |= {"seats": SESSION, "candidates": CANDIDATES, "staff": STAFF, "stations": STATIONS}
     found["session.planned_ms"] = found.get("session.planned", SESSION)
     for part, rows in parts.items():
         for at, row in enumerate(rows):

@@ -253,6 +253,49 @@ def test_no_number_of_notes_hides_an_error(tmp_path: Path, monkeypatch: pytest.M
     assert errors[-1].facts == {"count": 3} and refused.value.facts["count"] == 8
 
 
+STAFF_LINE = "P-1,李四,监考员,90000001,135790,\r\n"
+
+
+def details(folder: Path, text: str) -> set[tuple[str, str]]:
+    """Where, and what in English, of a roster that is checked without a bank."""
+    file = folder / "roster.csv"
+    file.write_text(text, encoding="utf-8", newline="")
+    with pytest.raises(RosterProblems) as refused:
+        check(Source(file, photos_optional=True), fit)
+    return {(one.where, one.facts.get("detail", {}).get("en", one.code)) for one in refused.value.problems}
+
+
+def test_the_rules_of_a_session_are_checked_without_its_bank(tmp_path: Path) -> None:
+    whole = sheet([who(1), who(2, 卡号="70000002")])
+    end = whole.index(STAFF_LINE)
+    line = whole[:end].count("\n") + 1
+    assert whole.endswith(STAFF_LINE)
+    staff = "坏号,王五,技术员,a,135790,\r\nP-3,赵六,技术员,,135790,\r\n"
+    found = details(tmp_path, whole.replace("S-1", "场 次/1") + staff)
+    assert {where for where, _ in found} == {
+        "考场!B2", f"工作人员!A{line + 1}", f"工作人员!D{line + 1}", f"工作人员!D{line + 2}"
+    }  # fmt: skip
+    # what is of a row that is wrong already, or may follow from one, is not told besides
+    wrong = sheet([who(1, 卡号="90000001"), who(2, 卡号="x")]) + staff
+    assert {where for where, _ in details(tmp_path, wrong)} == {
+        f"考生!E{FIRST}", f"考生!E{FIRST + 1}", f"工作人员!A{line + 1}", f"工作人员!D{line + 1}",
+        f"工作人员!D{line + 2}",
+    }  # fmt: skip
+    twice = (
+        whole[:end]
+        + STAFF_LINE.replace("监考员", "技术员") * 2
+        + "[工位]\r\n编号,名称,摄像机,评分表\r\nW-1,一号,,R-1\r\n"
+    )
+    assert details(tmp_path, twice) == {
+        (f"工作人员!D{line + 1}", f"badges: 工作人员!D{line} and 工作人员!D{line + 1} are the same"),
+        (f"工作人员!A{line + 1}", f"staff ids: 工作人员!A{line} and 工作人员!A{line + 1} are the same"),
+        ("工作人员", "no proctor among the staff: nobody could open the session"),
+        ("工作人员", "no examiner among the staff, although there is a practical test"),
+    }
+    many = sheet([who(n, 证件类型="护照", 证件号码=f"E{n:07d}") for n in range(1, 2002)], seats=90)
+    assert {where for where, _ in details(tmp_path, many)} == {"考生"}
+
+
 # ---- photographs
 
 
