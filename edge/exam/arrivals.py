@@ -66,6 +66,7 @@ def take_in_arrivals(connection: sqlite3.Connection, paths: Paths) -> list[str]:
                 )
                 bundles.set_taken(connection, arrival, None, session)
             planned.append(session)
+            _empty(paths, arrival)
             note_short(connection, here, paths.bundles, session)
         except Unavailable:
             continue  # its file is being fetched again, or the store is busy
@@ -136,12 +137,25 @@ def _ready(
 
 
 def _open(connection: sqlite3.Connection, here: enrolment.Identity, paths: Paths, arrival: bundles.BundleRow) -> bytes:
+    file = paths.bundles / arrival.path
     try:
-        data = (paths.bundles / arrival.path).read_bytes()
+        data = file.read_bytes()
+        if not data:  # emptied when it was taken, by a store that has been restored since from before that
+            file.unlink()
+            raise FileNotFoundError(file)
     except OSError as error:
         raise Unavailable("bank_missing", name=arrival.name, version=arrival.version) from error
     at_ms, _ = gatewaytime.best_ms(connection)
     return open_bundle(data, [here.root_public], here.certificate.room, here.keys.seal, at_ms)[1]
+
+
+def _empty(paths: Paths, arrival: bundles.BundleRow) -> None:
+    """All of a roster stands in the store now, where withdrawal and deletion reach it. Its file stays: one that is not
+    there would be fetched again. What fails here is done with the hourly deletion."""
+    try:
+        (paths.bundles / arrival.path).write_bytes(b"")
+    except OSError as error:
+        log.warning("roster bundle %s: its file is not emptied yet: %s", arrival.name, error)
 
 
 def _refuse(

@@ -28,6 +28,8 @@ def purge_due(connection: sqlite3.Connection, journal: AnswerJournal, paths: Pat
     Answers and files go first, the room store says last that all is gone: what a kill cuts off is done the next time.
     """
     done: list[str] = []
+    # what a session was planned from is emptied whatever the clock says: nothing is judged by it
+    _empty_rosters(connection, paths, bundles.used_rosters(connection))
     if not store.clock_is_held(connection, clock.now()):
         return done
     with transaction(connection):
@@ -51,14 +53,18 @@ def purge_due(connection: sqlite3.Connection, journal: AnswerJournal, paths: Pat
         seen = rows.attempts_seen(answers)
     if left := store.purged_attempts(connection, seen):
         _forget(connection, journal, None, left)
-    for roster in bundles.spent_rosters(connection, clock.wall_ms() - REFUSED_ROSTER_MS):
+    _empty_rosters(connection, paths, bundles.refused_rosters(connection, clock.wall_ms() - REFUSED_ROSTER_MS))
+    empty_log(connection)
+    return done
+
+
+def _empty_rosters(connection: sqlite3.Connection, paths: Paths, rosters: list[bundles.BundleRow]) -> None:
+    for roster in rosters:
         file = paths.bundles / roster.path
         if file.exists() and file.stat().st_size:
             file.write_bytes(b"")  # a file that is not there at all would be fetched again
             with transaction(connection):
                 faces.note_deletion(connection)
-    empty_log(connection)
-    return done
 
 
 def empty_log(connection: sqlite3.Connection) -> None:

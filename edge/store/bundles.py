@@ -152,17 +152,20 @@ def _noted(connection: sqlite3.Connection, key: str) -> dict[str, Any]:
     return {} if noted is None else dict(json.loads(noted))
 
 
-def spent_rosters(connection: sqlite3.Connection, refused_before_ms: int) -> list[BundleRow]:
-    """Rosters whose session is planned, so that all of them stands in the store, or that were refused before this time:
-    nobody needs their names and photographs here.
-    """
-    spent = []
-    for row in everything(connection, "roster"):
-        taken = _noted(connection, _taken(row))
-        refused = taken.get("reason") is not None and taken["at_ms"] < refused_before_ms
-        if refused or taken.get("session") is not None:
-            spent.append(row)
-    return spent
+def used_rosters(connection: sqlite3.Connection) -> list[BundleRow]:
+    """Rosters whose session is planned: all of them stands in the store, and nobody needs their names and photographs
+    in a file besides."""
+    return [row for row, taken in _dealt_with(connection) if taken.get("session") is not None]
+
+
+def refused_rosters(connection: sqlite3.Connection, before_ms: int) -> list[BundleRow]:
+    """Rosters that were refused before this time."""
+    return [row for row, taken in _dealt_with(connection) if taken["reason"] is not None and taken["at_ms"] < before_ms]
+
+
+def _dealt_with(connection: sqlite3.Connection) -> list[tuple[BundleRow, dict[str, Any]]]:
+    noted = [(row, _noted(connection, _taken(row))) for row in everything(connection, "roster")]
+    return [(row, taken) for row, taken in noted if taken]
 
 
 def _taken(row: BundleRow) -> str:

@@ -109,6 +109,21 @@ def test_an_early_roster_waits_for_its_time_and_a_lagging_clock_goes_by_the_gate
     assert box.take() == ["S-22"]
 
 
+def test_a_roster_s_file_is_empty_once_its_session_is_planned(box: Box) -> None:
+    folder = box.desk.config.paths.bundles
+    box.roster("S-60", document("S-60"))
+    box.roster("S-61", document("S-61", bank={"name": "sample-safety", "version": 7}))
+    assert box.take() == ["S-60"]
+    assert (folder / "roster-S-60-1.bundle").stat().st_size == 0
+    assert (folder / "roster-S-61-1.bundle").stat().st_size > 0, "what waits is wanted yet"
+    assert box.take() == []
+    # a store restored from before that: the file is fetched again, since it is no longer there
+    with transaction(box.db):
+        box.db.execute("DELETE FROM meta WHERE key = 'bundle_taken:roster:S-60:1'")
+    assert box.take() == [] and box.refusals() == {}
+    assert not (folder / "roster-S-60-1.bundle").exists()
+
+
 def test_the_gateway_s_time_is_written_when_it_is_new(box: Box) -> None:
     gatewaytime.heard(box.db, clock.wall_ms() + 90_000)
     before = box.db.total_changes

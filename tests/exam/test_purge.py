@@ -207,6 +207,21 @@ def test_a_roster_is_emptied_when_its_session_has_gone_and_not_fetched_again(roo
     assert json.loads(room.db.execute("SELECT value FROM meta WHERE key LIKE '%r-1%'").fetchone()[0])["session"]
 
 
+def test_a_roster_that_was_taken_is_emptied_by_any_clock(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = room.desk.config.paths.bundles
+    with transaction(room.db):
+        for name in ("r-1", "r-2"):
+            bundles.put(room.db, "roster", name, 1, f"{name}.bundle", "00")
+            (folder / f"{name}.bundle").write_bytes(b"sealed names")
+        one, two = bundles.everything(room.db, "roster")
+        bundles.set_taken(room.db, one, None, room.session)
+        bundles.set_taken(room.db, two, "roster_broken")
+        room.db.execute("UPDATE meta SET value = json_set(value, '$.at_ms', 1) WHERE key = 'bundle_taken:roster:r-2:1'")
+    monkeypatch.setattr(clock, "quality", lambda: TimeQuality.UNKNOWN)
+    assert room.on_its_date() == [], "no session goes by such a clock"
+    assert [(folder / f"{name}.bundle").stat().st_size for name in ("r-1", "r-2")] == [0, 12]
+
+
 def test_results_that_are_gone_are_not_written_again(room: Room) -> None:
     room.open()
     room.end()
