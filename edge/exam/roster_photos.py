@@ -204,7 +204,12 @@ def _by_name(pictures: Mapping[str, bytes]) -> dict[str, list[str]]:
 
 
 def _folded(name: str) -> str:
-    return name.strip().replace("\\", "/").casefold()
+    return composed(name).strip().replace("\\", "/").casefold()
+
+
+def composed(name: str) -> str:
+    """With each accent in its letter: a Mac writes it as a character of its own, others do not."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _keys(people: list[Wanted]) -> dict[str, set[int]]:
@@ -224,7 +229,7 @@ def _owners(name: str, keys: Mapping[str, set[int]], people: list[Wanted]) -> tu
     A candidate number may be any small number, so it counts where no document or long badge stands there. What speaks
     of two people is not guessed between: 0001 may be one's badge and another's number.
     """
-    stem = PurePosixPath(name.replace("\\", "/")).stem.strip()
+    stem = composed(PurePosixPath(name.replace("\\", "/")).stem.strip())
     # letters and digits, with what is Chinese between them
     words = [idcards.tidy(word) for word in re.findall(_WORD, stem)]
     found = {at for word in words if not _SHORT.fullmatch(word) for at in keys.get(word, ())}
@@ -237,7 +242,9 @@ def _owners(name: str, keys: Mapping[str, set[int]], people: list[Wanted]) -> tu
     else:
         found = {at for at in numbered if _says(stem, people[at].name)}
     written = set(re.findall(r"[\u3400-\u9fff·]{2,}", stem))
-    called = {at for at, one in enumerate(people) if one.name in written} if written and found | numbered else set()
+    called: set[int] = set()
+    if written and found | numbered:
+        called = {at for at, one in enumerate(people) if composed(one.name) in written}
     if called and not called & found:
         found |= called | numbered
     return [people[at] for at in found], bool(numbered)

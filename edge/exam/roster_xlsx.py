@@ -23,7 +23,7 @@ from edge.exam.planning import CELLS, STATIONS
 from edge.exam.roster_cells import Row, rows_under
 from edge.exam.roster_files import SHEETS, Book, Part, open_roster
 from edge.exam.roster_people import CANDIDATE_COLUMNS, NEEDED_COLUMNS, People
-from edge.exam.roster_photos import TOTAL, Wanted
+from edge.exam.roster_photos import TOTAL, Wanted, composed
 from edge.exam.roster_problems import Problems
 from edge.exam.roster_room import (
     CANDIDATES,
@@ -194,8 +194,12 @@ def _photo(folder: Path, name: str, place: str) -> bytes:
     if Path(name).name != name:
         raise BadInput("roster_broken", where=place, detail=words("check_photo_name", name=name[:60]))
     try:
-        if not (folder / name).is_file() or (folder / name).stat().st_size > PHOTO_LIMIT:
+        file = folder / name
+        if not file.is_file() and not name.isascii():
+            alike = [one for one in folder.iterdir() if composed(one.name) == composed(name)]
+            file = alike[0] if len(alike) == 1 else file
+        if not file.is_file() or file.stat().st_size > PHOTO_LIMIT:
             raise BadInput("roster_broken", where=place, detail=words("check_photo_file", name=name))
-        return (folder / name).read_bytes()
+        return file.read_bytes()
     except OSError as error:
         raise BadInput("roster_broken", where=place, detail=words("check_photo_file", name=name)) from error

@@ -8,6 +8,7 @@ import io
 import json
 import stat
 import tempfile
+import unicodedata
 import zipfile
 from contextlib import suppress
 from datetime import date
@@ -390,6 +391,18 @@ def test_a_number_that_is_also_another_candidates_badge_is_not_guessed_at() -> N
         "0001张三.jpg": ([1], []),
         "0057_张三_4.jpg": ([1], []),
     }
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_are_one_however_a_computer_writes_them(tmp_path: Path, forms: tuple[str, str]) -> None:
+    here, there = (unicodedata.normalize(form, "Nguyễn Văn Bình") for form in forms)
+    heading = (*HEAD, "照片文件")
+    rows = [(*who(1), f"{here}.jpg"), (*who(2, 姓名=here), "")]
+    roster = made(tmp_path, rows, heading=heading)
+    files = {f"{there}.jpg": jpeg(1), f"{there} 2.jpg": jpeg(2)}
+    assert check(Source(roster, photos=archive(tmp_path, files)), fit).photos == {1: jpeg(1), 2: jpeg(2)}
+    (tmp_path / f"{there}.jpg").write_bytes(jpeg(1))
+    assert check(Source(roster), fit).photos == {1: jpeg(1)}
 
 
 def test_everything_wrong_with_photographs(tmp_path: Path) -> None:
