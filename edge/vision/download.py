@@ -7,6 +7,7 @@ two packs that share a file share the download. It becomes `HASH` in one rename,
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import time
@@ -35,9 +36,9 @@ def obtain(source: Source, origin: str | None, folder: Path, told: Told | None =
     origin: a folder, an address of one, or None for the manifest's own address. Nothing but the pinned file is taken:
 
     Unavailable `pack_hash_unknown` (nobody has established the hash), `pack_no_origin`, `pack_download_status`,
-    `pack_download_broken` (what came is kept for the next attempt); NotFound `pack_file_missing`; BadInput
-    `pack_origin_invalid`; VerificationFailed `pack_download_page`, `pack_download_size`, `pack_file_differs`. OSError
-    where `folder` cannot be written; what is left of a full disk is removed.
+    `pack_download_broken`; NotFound `pack_file_missing`; BadInput `pack_origin_invalid`; VerificationFailed
+    `pack_download_page`, `pack_download_size`, `pack_file_differs`. What came is kept for the next attempt unless it is
+    of another file. OSError where `folder` cannot be written; what is left of a full disk is removed.
     """
     if source.sha256 is None or source.size is None:
         raise Unavailable("pack_hash_unknown", file=source.file)
@@ -59,11 +60,12 @@ def obtain(source: Source, origin: str | None, folder: Path, told: Told | None =
         else:
             _copy(source, Path(where), part, told)
         if not _is(source, part):
+            part.unlink()
             raise VerificationFailed("pack_file_differs", file=source.file, origin=_plain(where))
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(whole)
-    except (VerificationFailed, OSError):
+    except OSError:
         part.unlink(missing_ok=True)
         raise
     return whole
@@ -160,14 +162,17 @@ def _fetch_on(source: Source, url: str, part: Path, before: int, told: Told | No
         at = _start(answer, before)
         _check_length(source, answer, at)
         done = at
+        blocks = answer.iter_content(BLOCK)
+        first = next(blocks, b"")
+        if at == 0 and _is_page(first):  # known before it takes the place of what came earlier
+            raise VerificationFailed("pack_download_page", file=source.file, url=_plain(url))
         with part.open("r+b" if at else "wb") as file:
             file.truncate(at)
             file.seek(at)
-            for block in answer.iter_content(BLOCK):
-                if done == 0 and _is_page(block):
-                    raise VerificationFailed("pack_download_page", file=source.file, url=_plain(url))
+            for block in itertools.chain([first], blocks):
                 done += len(block)
                 if done > size:
+                    part.unlink()  # what came of it is of another file
                     raise VerificationFailed("pack_download_size", file=source.file, size=done, wanted=size)
                 file.write(block)
                 if told is not None:

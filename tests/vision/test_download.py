@@ -177,6 +177,26 @@ def test_anything_else_is_refused_and_leaves_nothing(server: Server, tmp_path: P
     assert left(tmp_path) == []
 
 
+@pytest.mark.parametrize("how", ["page", "page in disguise", "short", "404"])
+def test_what_is_answered_in_place_of_the_rest_costs_nothing_that_came(
+    server: Server, tmp_path: Path, how: str
+) -> None:
+    part = tmp_path / f"{SOURCE.sha256}.part"
+    part.write_bytes(DATA[:1000])
+    server.how = how
+    with pytest.raises(ExamroomError):
+        obtain(SOURCE, server.url, tmp_path)
+    assert part.read_bytes() == DATA[:1000]
+    other = tmp_path / SOURCE.file
+    other.write_bytes(DATA[:-1])
+    with pytest.raises(VerificationFailed):
+        obtain(SOURCE, str(other), tmp_path)
+    other.unlink()
+    server.how, server.cuts = "whole", 0
+    assert obtain(SOURCE, server.url, tmp_path).read_bytes() == DATA and server.asked[-1] == "bytes=1000-"
+    assert left(tmp_path) == [SOURCE.sha256]
+
+
 def test_a_connection_that_gives_nothing_more_keeps_what_came(server: Server, tmp_path: Path) -> None:
     server.cuts, server.how = 1, "whole"
     original = Handler.do_GET
