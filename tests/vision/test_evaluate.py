@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -202,6 +204,31 @@ def test_pictures_of_every_making_are_read_alike(pack: FacePack, gallery: Path, 
     for number in range(2, 6):
         assert pack.distance(first, seen.templates[("hopper", number)]) < 0.25, number
     assert seen.failures == 1 and [*seen.no_face, *seen.unreadable] == ["hopper 6"]
+
+
+LOOK = """
+import resource, sys
+from pathlib import Path
+from edge.vision.evaluate import read_picture
+small, large = (Path(name) for name in sys.argv[1:])
+assert read_picture(small) is not None
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert read_picture(large) is None
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "how"),
+    [("x.tif", {"compression": "tiff_adobe_deflate"}), ("x.bmp", {}), ("x.webp", {"method": 0}), ("x.pgm", {})],
+)
+def test_a_picture_too_large_is_refused_by_its_header(tmp_path: Path, file: str, how: dict[str, Any]) -> None:
+    small, large = tmp_path / f"small-{file}", tmp_path / file
+    Image.new("L", (60, 50), 90).save(small, **how)
+    Image.new("L", (8100, 8100), 90).save(large, **how)
+    command = [sys.executable, "-c", LOOK, str(small), str(large)]
+    kilobytes = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert kilobytes < 100_000, "decoded it would be 197 MB, beside the file itself"
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, *NETWORK_ERRORS[:2]])
