@@ -231,6 +231,11 @@ def expected_names(
     return [README, CERTIFICATE, *videos, LEDGER, PROOFS, CHECKPOINT, *witness, *timestamp, MANIFEST]
 
 
+def touches(started_ms: int, ended_ms: int, manifest: Manifest) -> bool:
+    """Whether a stretch of wall time is of the span asked: what an export has to hold, or to name as absent."""
+    return started_ms < manifest.until_ms and ended_ms > manifest.from_ms
+
+
 def second_of(fragment: FragmentFact, clip_start_ms: int) -> float:
     """Seconds from the clip's first fragment, by the room's wall clock, to the start of this one."""
     return round((fragment.wall_ms - clip_start_ms) / 1000, 3)

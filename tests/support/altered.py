@@ -207,6 +207,8 @@ def _resigned(original: Any) -> Iterator[tuple[str, bytes]]:
     rest = [one for one in manifest["segments"] if one is not fact]
     yield "segment hidden", original.resign(hidden, segments=rest)
     yield "segment told absent", original.resign(hidden, segments=rest, absent=[fact["segment"]])
+    for kept, data in left_out(original):
+        yield f"fragments but {kept} left out", data
     for change in (
         {}, {"why": "another"}, {"by": "staff-8"}, {"session": None}, {"from_ms": 1}, {"export_seq": 3}, {"version": 2},
         {"camera": 7}, {"until_ms": 0}, {"segments": []}, {"more": 1}, {"clip_ms": 1}, {"others": [9, 3]},
@@ -224,6 +226,22 @@ def _resigned(original: Any) -> Iterator[tuple[str, bytes]]:
         {"init": {"length": 1.5, "sha256": "0"}},
     ):
         yield f"table {list(change)}", original.resign({**members, index: canonical({**segment, **change})})
+
+
+def left_out(original: Any) -> Iterator[tuple[tuple[int, int], bytes]]:
+    """The middle segment, of fragments 0 to 5, with these alone in the file: (first, last) and the file's bytes."""
+    members = original.members
+    for first, last in ((0, 4), (0, 2), (0, 0), (5, 5), (2, 3)):
+        facts = [dict(fact) for fact in original.manifest["segments"]]
+        fact = facts[1]
+        fact.update(first=first, last=last)
+        table, video = json.loads(members[f"segments/{fact['segment']}.json"]), f"video/{fact['segment']}.mp4"
+        pieces = [f for f in table["fragments"] if first <= f["n"] <= last]
+        kept = b"".join(members[video][f["offset"] : f["offset"] + f["length"]] for f in pieces)
+        yield (
+            (first, last),
+            original.resign({**members, video: members[video][: table["init"]["length"]] + kept}, segments=facts),
+        )
 
 
 def ending_late(late: Any) -> Iterator[tuple[str, bytes]]:

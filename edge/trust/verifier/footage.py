@@ -71,6 +71,8 @@ def check_footage(
                 yield Problem("evidence_index_content", Part.INDEX, where)
             elif entries is not None and not _entered(table, fact, entries):
                 yield Problem("evidence_index_ledger", Part.INDEX, {**where, "seq": fact.ledger_seq})
+            elif entries is not None:
+                yield from _left_out(manifest, fact, table)
         if table is not None:
             spans += [(f.wall_ms, f.wall_ms + f.duration_ms) for f in table.chosen(fact)]
         yield from _video(box, small, manifest, fact, table, sizes[form.video_name(fact.segment)])
@@ -124,6 +126,26 @@ def _entered(table: FragmentTable, fact: SegmentFact, entries: ledger_slice.Entr
     started, ended = millis_of(body.get("started")), millis_of(body.get("ended"))
     inside = started is not None and ended is not None and started <= times[0] and times[-1] <= ended
     return same and inside and times == sorted(times)
+
+
+def _left_out(manifest: Manifest, fact: SegmentFact, table: FragmentTable) -> Iterator[Problem]:
+    """Fragments of the asked span that the segment has and this file does not: those before the first, after the last.
+
+    Without this, whoever holds the room's key could cut a segment short, and the verdict would call it a gap.
+    """
+    touching = [f for f in table.fragments if form.touches(f.wall_ms, f.wall_ms + f.duration_ms, manifest)]
+    for gone in ([f for f in touching if f.n < fact.first], [f for f in touching if f.n > fact.last]):
+        if gone:
+            second = form.second_of(gone[0], manifest.clip_ms)
+            facts = {
+                "camera": manifest.camera,
+                "segment": fact.segment,
+                "second": second,
+                "from": clock.iso(gone[0].wall_ms),
+                "until": clock.iso(gone[-1].wall_ms + gone[-1].duration_ms),
+                "count": len(gone),
+            }
+            yield Problem("evidence_fragments_missing", Part.VIDEO, facts, second, fact.ledger_seq)
 
 
 def _video(

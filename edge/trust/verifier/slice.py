@@ -14,7 +14,7 @@ from typing import Any
 from edge.domain import merkle
 from edge.domain.canonical import canonical
 from edge.trust.checkpoint import TreeHead
-from edge.trust.evidence_format import Manifest, Part, export_body
+from edge.trust.evidence_format import Manifest, Part, export_body, touches
 from edge.trust.verifier.signed import millis_of, strict_json
 from edge.trust.verifier.verdict import MOST, Problem, printable
 
@@ -129,7 +129,7 @@ def check_story(entries: Entries, manifest: Manifest, head: TreeHead) -> Iterato
         if entry["kind"] != "segment" or body.get("camera") != manifest.camera or str(body.get("segment")) in present:
             continue
         started, ended = millis_of(body.get("started")), millis_of(body.get("ended"))
-        if started is None or ended is None or (started < manifest.until_ms and ended > manifest.from_ms):
+        if started is None or ended is None or touches(started, ended, manifest):
             facts = {"segment": printable(body.get("segment")), "seq": seq, "camera": manifest.camera}
             yield Problem("evidence_segment_missing", Part.VIDEO, facts, seq=seq)
 

@@ -38,6 +38,7 @@ from support.altered import (
     WITNESS,
     change_line,
     ending_late,
+    left_out,
     pack,
 )
 from support.examples import examples
@@ -336,6 +337,20 @@ def test_the_room_cannot_hide_a_segment_or_call_it_another(original: Any) -> Non
     assert told.ok and told.facts["absent"] == [middle["segment"]]
     moved = [{**fact, "ledger_seq": manifest["segments"][0]["ledger_seq"]} for fact in manifest["segments"]]
     assert verify(original.resign(members, segments=moved), original.root).reason == "evidence_index_ledger"
+
+
+def test_the_room_cannot_leave_seconds_out_of_a_segment_it_gives(original: Any) -> None:
+    """Nor call them a gap; where the last alone is left out there is not even one."""
+    found = {}
+    for kept, data in left_out(original):
+        verdict = verify(data, original.root)
+        assert {(p.reason, p.part) for p in verdict.details} == {("evidence_fragments_missing", "video")}, verdict
+        assert {p.seq for p in verdict.details} == {original.manifest["segments"][1]["ledger_seq"]}
+        found[kept] = [(p.second, p.facts["count"]) for p in verdict.details]
+    assert found == {
+        (0, 4): [(9.0, 1)], (0, 2): [(7.0, 3)], (0, 0): [(5.0, 5)], (5, 5): [(4.0, 5)], (2, 3): [(4.0, 2), (8.0, 2)],
+    }  # fmt: skip
+    assert "第 4.0 秒" in verdict.sentence("zh") and "second 4.0" in verdict.sentence("en")
 
 
 @pytest.mark.parametrize(

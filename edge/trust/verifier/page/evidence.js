@@ -4,7 +4,7 @@
 import { hex, iso, millisOf, printable, unbase64, unhex, utf8, Wrong } from "./bytes.js";
 import { bytesOf, eachBlock, readDirectory } from "./container.js";
 import { altered, asManifest, asTable, asTimestamp, asWitness, CERTIFICATE, CHECKPOINT, chosen, expectedNames, fragmentsRoot, indexName,
-  isPicture, LEDGER, MANIFEST, partOf, PROOFS, README, secondOf, sequences, TIMESTAMP, videoName, viewName, WITNESS } from "./format.js";
+  isPicture, LEDGER, MANIFEST, partOf, PROOFS, README, secondOf, sequences, TIMESTAMP, touches, videoName, viewName, WITNESS } from "./format.js";
 import { crc32, engine, Sha256, sha256Hex } from "./hashes.js";
 import { strictJson } from "./json.js";
 import { consistent } from "./merkle.js";
@@ -226,6 +226,8 @@ async function checkFootage(box, small, manifest, entries, facts) {
         problems.push(problem("evidence_index_content", "segment-index", where));
       } else if (entries && !isEntered(table, fact, entries)) {
         problems.push(problem("evidence_index_ledger", "segment-index", Object.assign({}, where, { seq: fact.ledger_seq })));
+      } else if (entries) {
+        problems.push(...leftOut(manifest, fact, table));
       }
     }
     for (const one of table ? chosen(table, fact) : []) spans.push([one.wall_ms, one.wall_ms + one.duration_ms]);
@@ -290,6 +292,16 @@ function isEntered(table, fact, entries) {
     return after;
   });
   return told && inOrder && ended !== null && at <= ended;
+}
+
+// Fragments of the asked span that the segment has and this file does not: those before the first, after the last.
+function leftOut(manifest, fact, table) {
+  const touching = table.fragments.filter((one) => touches(one.wall_ms, one.wall_ms + one.duration_ms, manifest));
+  return [touching.filter((one) => one.n < fact.first), touching.filter((one) => one.n > fact.last)].filter((gone) => gone.length).map((gone) => {
+    const first = gone[0], last = gone[gone.length - 1], second = secondOf(first, manifest.clip_ms);
+    const facts = { camera: manifest.camera, segment: fact.segment, second, from: iso(first.wall_ms), until: iso(last.wall_ms + last.duration_ms), count: gone.length };
+    return problem("evidence_fragments_missing", "video", facts, { second, seq: fact.ledger_seq });
+  });
 }
 
 // One video member: its whole hash, and each fragment's, to name the second that was altered.

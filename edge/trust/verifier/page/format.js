@@ -118,6 +118,11 @@ export function whyCommitment(salt, why) {
   return hex(sha256(unhex(salt), utf8(why)));
 }
 
+// Whether a stretch of wall time is of the span asked: what an export has to hold, or to name as absent.
+export function touches(startedMs, endedMs, manifest) {
+  return startedMs < manifest.until_ms && endedMs > manifest.from_ms;
+}
+
 // Seconds from the clip's first fragment, by the room's wall clock.
 export function secondOf(fragment, clipMs) {
   return (fragment.wall_ms - clipMs) / 1000;

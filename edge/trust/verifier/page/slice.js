@@ -2,7 +2,7 @@
 
 import { joined, millisOf, printable, unhex } from "./bytes.js";
 import { hasKeys, isObject, strictJson } from "./json.js";
-import { sequences, whyCommitment } from "./format.js";
+import { sequences, touches, whyCommitment } from "./format.js";
 import { included, leafHash } from "./merkle.js";
 import { problem } from "./verdict.js";
 
@@ -113,7 +113,7 @@ export function checkStory(entries, manifest, head) {
   for (const [seq, { kind, body }] of entries) {
     if (kind !== "segment" || body.camera !== manifest.camera || present.has(pythonText(body.segment))) continue;
     const started = millisOf(body.started), ended = millisOf(body.ended);
-    if (started === null || ended === null || (started < manifest.until_ms && ended > manifest.from_ms)) {
+    if (started === null || ended === null || touches(started, ended, manifest)) {
       const facts = { segment: printable(pythonText(body.segment)), seq, camera: manifest.camera };
       problems.push(problem("evidence_segment_missing", "video", facts, { seq }));
     }
