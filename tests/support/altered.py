@@ -147,6 +147,7 @@ def _by_others(original: Any) -> Iterator[tuple[str, bytes]]:
     vouched = sign_gateway_key(key, original.issuer).decode()
     newest = {"note": checkpoint.cosign(whole, "gateway-2", original.stranger), "consistency": [], "gateway": vouched}
     yield "witness of all the footage", original.resign({**original.members, WITNESS: canonical(newest)})
+    yield "witness taken out", original.resign({n: c for n, c in original.members.items() if n != WITNESS})
     stamp = json.loads(original.members[TIMESTAMP])
     for what, changed in (
         ("of all the footage", {"note": whole, "consistency": []}),

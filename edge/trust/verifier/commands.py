@@ -80,12 +80,13 @@ def _show(verdict: Verdict, wants_stamp: bool) -> None:
 
 def _show_evidence(facts: Mapping[str, Any], wants_stamp: bool) -> None:
     """What outsiders vouch for, and how far; and what the file does not show."""
-    if facts.get("witnesses"):
-        names, entries = ", ".join(facts["witnesses"]), facts["witnessed_entries"]
-        if facts["witness_covers"]:
-            click.echo(f"✓ 外部见证（截至台账条数）/ witnessed (up to so many ledger entries): {names}  ({entries})")
-        else:
-            _warn("evidence_witness_before", names=names, entries=entries)
+    names, entries = ", ".join(facts["witnesses"]), facts["witnessed_entries"]
+    if not names:
+        _warn("evidence_no_witness")
+    elif facts["witness_covers"]:
+        click.echo(f"✓ 外部见证（截至台账条数）/ witnessed (up to so many ledger entries): {names}  ({entries})")
+    else:
+        _warn("evidence_witness_before", names=names, entries=entries)
     _show_stamp(facts.get("timestamp"), bool(facts.get("stamp_covers")), wants_stamp)
     for gap in facts["gaps"]:
         click.echo(f"! 无录像 / no footage: {gap['from']} – {gap['until']}")

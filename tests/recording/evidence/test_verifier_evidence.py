@@ -457,6 +457,22 @@ def test_a_witness_line_that_does_not_hold_is_refused(original: Any) -> None:
         assert (verdict.part, verdict.reason) == ("checkpoint", "evidence_witness_differs")
 
 
+def test_a_file_without_a_witness_warns_as_one_with_an_old_witness_does(original: Any, tmp_path: Path) -> None:
+    """The room's key holder gains nothing by taking it out, or the envelope that names the gateway's key."""
+    members = original.members
+    alone = {name: content for name, content in members.items() if name != WITNESS}
+    unnamed = {**members, WITNESS: canonical({**json.loads(members[WITNESS]), "gateway": None})}
+    for number, inside in enumerate((alone, unnamed)):
+        path = tmp_path / f"{number}.zip"
+        path.write_bytes(original.resign(inside))
+        words = ["verify", str(path), "--root", original.root.hex()]
+        said = CliRunner().invoke(main, words)
+        assert said.exit_code == 0 and "✓ 外部见证" not in said.output
+        assert "! 没有可确认的外部见证" in said.output and "the room's own signature alone" in said.output
+        facts = json.loads(CliRunner().invoke(main, [*words, "--json"]).output)["facts"]
+        assert (facts["witnesses"], facts["witnessed_entries"], facts["witness_covers"]) == ([], 0, False)
+
+
 def origin_of(original: Any) -> str:
     return checkpoint.read_note(original.members[CHECKPOINT].decode())[0].origin
 

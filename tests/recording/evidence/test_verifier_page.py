@@ -142,7 +142,9 @@ def test_the_page_says_what_the_verifier_in_python_says(page: Page, original: An
         "container", "certificate", "manifest", "checkpoint", "ledger", "proof", "segment-index", "video", "video-view",
         "readme", "result",
     }  # fmt: skip
-    for what, covers in (("good", False), ("a day later", False), ("witness of all the footage", True)):
+    for what, covers in (
+        ("good", False), ("a day later", False), ("witness of all the footage", True), ("witness taken out", False),
+    ):  # fmt: skip
         assert wanted[what]["facts"]["witness_covers"] is covers
     assert wanted["time stamp of all the footage"]["facts"]["stamp_covers"] is True
     found = ask(page, original.data, [(data, roots) for _, data, roots in vectors])
@@ -267,6 +269,14 @@ def test_a_supervisor_checks_a_file_with_it(page: Page, original: Any, tmp_path:
     assert f"gateway-1（台账前 {entries} 条）" in answer.inner_text()
     assert f"外部见证 gateway-1 只签到台账前 {entries} 条" in answer.inner_text()
     shot(page, "verifier-good", "zh")
+    alone = tmp_path / "alone.zip"
+    alone.write_bytes(original.resign({n: c for n, c in original.members.items() if n != "witness.json"}))
+    page.set_input_files("#file", alone)
+    page.click("#check")
+    page.wait_for_selector("#answer.good h2")
+    page.wait_for_function("() => document.getElementById('answer').textContent.includes('没有可确认的外部见证：除了')")
+    assert "alone.zip" in answer.inner_text() and "外部见证 gateway-1" not in answer.inner_text()
+    page.set_input_files("#file", hostile)
     page.click("summary")
     page.fill("#stamp", "no certificate")
     page.click("#check")

@@ -67,10 +67,11 @@ function witnessed(facts) {
   return facts.witnesses.length ? t("witnessed", { names: facts.witnesses.join(", "), entries: facts.witnessed_entries }) : t("no_witness");
 }
 
-// What outsiders vouch for may be older than the footage.
+// What outsiders vouch for may be older than the footage, or nothing. Only of evidence are there witnesses to tell of.
 function uncovered(facts) {
   const names = (facts.witnesses || []).join(", ");
-  const witness = names && !facts.witness_covers ? [sentence("evidence_witness_before", language, { names, entries: facts.witnessed_entries })] : [];
+  const before = names && !facts.witness_covers ? [sentence("evidence_witness_before", language, { names, entries: facts.witnessed_entries })] : [];
+  const witness = facts.witnesses && !names ? [sentence("evidence_no_witness", language, {})] : before;
   const stamp = facts.timestamp && facts.timestamp.checked && !facts.stamp_covers ? [sentence("evidence_stamp_before", language, facts.timestamp)] : [];
   return witness.concat(stamp);
 }
