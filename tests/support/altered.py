@@ -130,6 +130,13 @@ def _by_others(original: Any) -> Iterator[tuple[str, bytes]]:
     ):
         envelope = certificates.issue(own.model_copy(update=change), original.issuer)
         yield f"certificate {what}", original.resign({**original.members, CERTIFICATE: envelope})
+    ended = original.manifest["from_ms"] - 9_000  # in its time, and before the footage
+    envelope = certificates.issue(own.model_copy(update={"not_after_ms": ended}), original.issuer)
+    yield "made before it ended", original.resign({**original.members, CERTIFICATE: envelope}, made_ms=ended)
+    forever = certificates.issue(own.model_copy(update={"not_before_ms": 0}), original.issuer)
+    for before in (86_400_000, 86_400_001):
+        made = original.manifest["made_ms"] - before
+        yield f"made {before} before", original.resign({**original.members, CERTIFICATE: forever}, made_ms=made)
     witness = json.loads(original.members[WITNESS])
     origin = checkpoint.read_note(original.members[CHECKPOINT].decode())[0].origin
     alone = checkpoint.only_signers(witness["note"], {origin})

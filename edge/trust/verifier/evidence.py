@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from cryptography import x509
 from pydantic import ValidationError
@@ -32,12 +32,14 @@ from edge.trust.verifier.signed import (
     check_envelope,
     check_note,
     check_validity,
+    millis_of,
     peek,
     strict_json,
 )
 from edge.trust.verifier.stamp import check_stamp
 from edge.trust.verifier.verdict import Problem, Verdict, printable, problem_of, refused, verified
 
+CLOCK_STEP_MS = 86_400_000
 _ALTERED = {
     form.README: ("evidence_readme_altered", Part.README),
     form.CERTIFICATE: ("evidence_certificate_altered", Part.CERTIFICATE),
@@ -169,6 +171,7 @@ def _contents(
     if told and head is not None and found.entries:
         last = found.entries[manifest.span.last]
         facts["open_end"] = not ledger_slice.closes(last, manifest.camera, manifest.until_ms)
+        yield from _made_in_time(found.entries[manifest.export_seq], manifest, certificate)
     yield from check_footage(box, small, manifest, found.entries if told and head else None, facts)
     if form.README in small.altered:
         yield Problem("evidence_readme_altered", Part.README)
@@ -201,6 +204,19 @@ def _ledger(found: ledger_slice.Slice, small: Small, manifest: Manifest, head: T
         yield from wrong
         if not wrong:
             yield from ledger_slice.check_story(found.entries, manifest, head)
+
+
+def _made_in_time(exported: dict[str, Any], manifest: Manifest, certificate: Certificate) -> Iterator[Problem]:
+    """When the file was made, by its own ledger entry: `made_ms` alone is a number that the signer chose.
+
+    A clock may be set between the two, which are milliseconds apart; by a day or more, nobody can tell when it was.
+    """
+    at = millis_of(exported["at"])
+    if at is None or manifest.made_ms < at - CLOCK_STEP_MS:
+        facts = {"made": clock.iso(manifest.made_ms), "at": exported["at"], "seq": manifest.export_seq}
+        yield Problem("evidence_made_before", Part.MANIFEST, facts, seq=manifest.export_seq)
+    elif check_validity(certificate, manifest.made_ms) is None and (expired := check_validity(certificate, at)):
+        yield expired
 
 
 def _witness(

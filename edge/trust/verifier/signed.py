@@ -108,9 +108,7 @@ def strict_json(data: bytes) -> Any:
 
 
 def millis_of(moment: object) -> int | None:
-    """Milliseconds of a text as `clock.iso` writes it, or of milliseconds; None for anything else."""
-    if isinstance(moment, int) and not isinstance(moment, bool):
-        return moment
+    """Milliseconds of a text as `clock.iso` writes it; None for anything else."""
     if not isinstance(moment, str) or not _MOMENT.fullmatch(moment):
         return None
     try:

@@ -165,7 +165,7 @@ def _included(line: bytes, seq: int, path: Sequence[bytes], head: TreeHead) -> b
 def _content(line: bytes) -> dict[str, Any] | None:
     try:
         content = strict_json(line)
-        whole = isinstance(content["body"], dict) and isinstance(content["kind"], str) and "at" in content
-        return content if whole and isinstance(content["seq"], int) else None
+        whole = isinstance(content["body"], dict) and isinstance(content["kind"], str)
+        return content if whole and type(content["seq"]) is int and millis_of(content["at"]) is not None else None
     except (ValueError, TypeError, KeyError):
         return None

@@ -209,6 +209,30 @@ def test_a_certificate_out_of_its_time_or_of_another_room(original: Any) -> None
     assert verify(swapped, original.root).part == "certificate"
 
 
+def test_a_certificate_that_ended_is_not_revived_by_the_time_the_file_says_it_was_made(original: Any) -> None:
+    """`made_ms` is a number that the signer chose: the export's own ledger entry is asked too."""
+    own = certificates.check(original.members[CERTIFICATE], original.root)
+    entry = next(
+        e for e in map(json.loads, lines(original.members[LEDGER])) if e["seq"] == original.manifest["export_seq"]
+    )
+    at = millis_of(entry["at"])
+    assert at is not None
+
+    def made(made_ms: int, ended: int) -> Verdict:
+        envelope = certificates.issue(
+            own.model_copy(update={"not_before_ms": 0, "not_after_ms": ended}), original.issuer
+        )
+        return verify(original.resign({**original.members, CERTIFICATE: envelope}, made_ms=made_ms), original.root)
+
+    ended = 1_780_000_000_000 - 1  # before the first second of footage
+    told = made(ended, ended)
+    assert (told.reason, told.part, told.facts["at"]) == ("evidence_certificate_expired", "certificate", entry["at"])
+    assert len(told.details) == 1 and len(made(at, at - 1).details) == 1
+    assert made(at, at).ok and made(at - 86_400_000, at).ok and made(at + 10**9, at + 10**9).ok
+    early = made(at - 86_400_001, at)
+    assert (early.reason, early.part, early.seq) == ("evidence_made_before", "manifest", entry["seq"])
+
+
 @pytest.mark.parametrize("index", [0, 5, -1])
 def test_a_dropped_entry_is_named_missing(original: Any, index: int) -> None:
     at = index % len(lines(original.members[LEDGER]))

@@ -105,9 +105,8 @@ export function iso(milliseconds) {
   return new Date(milliseconds).toISOString();
 }
 
-// Milliseconds of such a text, or of milliseconds; null for anything else.
+// Milliseconds of such a text; null for anything else.
 export function millisOf(moment) {
-  if (Number.isInteger(moment)) return moment;
   if (typeof moment !== "string" || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(moment) || moment.startsWith("0000")) return null;
   const found = Date.parse(moment);
   return Number.isNaN(found) || iso(found) !== moment ? null : found;

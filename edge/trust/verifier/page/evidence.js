@@ -15,6 +15,7 @@ import { problem, refused, verified } from "./verdict.js";
 
 const SMALL = 512 << 20;
 const GAP_MS = 1500;
+const CLOCK_STEP_MS = 86400000;
 // A video up to this size is read whole and hashed by the browser; a longer one in blocks, by our own hash.
 export const limits = { whole: 96 << 20 };
 
@@ -119,7 +120,10 @@ async function checkContents(box, manifest, certificate, known, authorities, fac
   const wrong = checkLedger(found, small, manifest, head);
   problems.push(...wrong);
   const entries = wrong.length === 0 && head ? found.entries : null;
-  if (entries) facts.open_end = !closes(entries.get(manifest.span.last), manifest);
+  if (entries) {
+    facts.open_end = !closes(entries.get(manifest.span.last), manifest);
+    problems.push(...checkMade(entries.get(manifest.export_seq), manifest, certificate));
+  }
   problems.push(...await checkFootage(box, small, manifest, entries, facts));
   if (small.altered.has(README)) problems.push(problem("evidence_readme_altered", "readme"));
   // A header that claims another checksum than its unaltered content has is the container's fault.
@@ -147,6 +151,16 @@ function checkLedger(found, small, manifest, head) {
   if (!intact || head === null) return problems;
   const wrong = checkInclusion(found, head);
   return wrong.length ? wrong : checkStory(found.entries, manifest, head);
+}
+
+// When the file was made, by its own ledger entry: `made_ms` alone is a number that the signer chose.
+function checkMade(exported, manifest, certificate) {
+  const at = millisOf(exported.at), seq = manifest.export_seq;
+  if (at === null || manifest.made_ms < at - CLOCK_STEP_MS) {
+    return [problem("evidence_made_before", "manifest", { made: iso(manifest.made_ms), at: exported.at, seq }, { seq })];
+  }
+  const expired = checkValidity(certificate, manifest.made_ms) === null ? checkValidity(certificate, at) : null;
+  return expired ? [expired] : [];
 }
 
 // The last entry that tells of footage in the file: a tree head of more entries covers all of it.

@@ -93,7 +93,7 @@ export function checkInclusion(found, head) {
 function entryOf(line) {
   try {
     const content = strictJson(line);
-    return isObject(content) && isObject(content.body) && typeof content.kind === "string" && "at" in content ? content : null;
+    return isObject(content) && isObject(content.body) && typeof content.kind === "string" && millisOf(content.at) !== null ? content : null;
   } catch (error) {
     return null;
   }
