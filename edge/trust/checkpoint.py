@@ -84,7 +84,8 @@ def _head(body: str) -> TreeHead:
         head = TreeHead(origin, int(size), base64.b64decode(root, validate=True))
     except (ValueError, binascii.Error) as error:
         raise BadInput("checkpoint_broken") from error
-    if str(head.size) != size or len(head.root) != 32 or head.size < 0 or base64.b64encode(head.root).decode() != root:
+    exact = str(head.size) == size and base64.b64encode(head.root).decode() == root
+    if not exact or len(head.root) != 32 or not 0 <= head.size < 2**53:
         raise BadInput("checkpoint_broken")
     return head
 

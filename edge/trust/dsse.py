@@ -23,14 +23,26 @@ EVIDENCE = PREFIX + "evidence+json"
 COMPLETENESS = PREFIX + "completeness+json"
 
 
+MOST_SIGNATURES = 8
+_MOST_MARKS = 64
+"""More brackets and commas than so many signatures have: such bytes are not parsed at all, whatever their size."""
+_KEYS, _SIGNATURE = {"payload", "payloadType", "signatures"}, {"keyid", "sig"}
+
+
 @dataclass(frozen=True)
-class Peeked:
-    """What an envelope says before anybody has checked it."""
+class Outline:
+    """An envelope before anybody has checked it: its payload is bytes, which cost nobody more than their length."""
 
     payload_type: str
-    payload: dict[str, Any]
     raw: bytes
     signatures: list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Peeked(Outline):
+    """What an envelope says before anybody has checked it."""
+
+    payload: dict[str, Any]
 
 
 def pre_authentication(payload_type: str, payload: bytes) -> bytes:
@@ -47,20 +59,30 @@ def sign_envelope(payload_type: str, payload: Mapping[str, Any], signers: Sequen
     return canonical({"payloadType": payload_type, "payload": _encode(raw), "signatures": signatures})
 
 
-def peek(envelope: bytes) -> Peeked:
-    """Read an envelope without believing it. BadInput when it is not one, or not in canonical form."""
+def outline(envelope: bytes) -> Outline:
+    """Read an envelope without believing it, or looking into its payload. BadInput when it is not one, has keys that
+    nobody signs, more than 8 signatures, or another form than the canonical one."""
     try:
+        if sum(envelope.count(mark) for mark in (b"[", b"{", b",")) > _MOST_MARKS:
+            raise ValueError("more than an envelope has")
         outer = json.loads(envelope)
+        bare = outer.keys() == _KEYS and all(s.keys() == _SIGNATURE for s in outer["signatures"])
         raw = _decode(outer["payload"])
-        signatures = [(str(s["keyid"]), _decode(s["sig"])) for s in outer["signatures"]]
+        signatures = [(s["keyid"], _decode(s["sig"])) for s in outer["signatures"]]
         payload_type = outer["payloadType"]
-        payload = json.loads(raw)
-        same = canonical(outer) == envelope
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        same = bare and canonical(outer) == envelope
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BadInput("envelope_broken") from error
-    if not isinstance(payload_type, str) or not isinstance(payload, dict) or not same:
+    texts = all(isinstance(text, str) for text in (payload_type, *(key_id for key_id, _ in signatures)))
+    if not texts or not same or len(signatures) > MOST_SIGNATURES:
         raise BadInput("envelope_broken")
-    return Peeked(payload_type, payload, raw, signatures)
+    return Outline(payload_type, raw, signatures)
+
+
+def peek(envelope: bytes) -> Peeked:
+    """`outline`, with the payload. BadInput when it is no object."""
+    seen = outline(envelope)
+    return Peeked(seen.payload_type, seen.raw, seen.signatures, _payload(seen.raw))
 
 
 def open_envelope(
@@ -69,22 +91,37 @@ def open_envelope(
     """The payload, once `threshold` different known keys have signed it.
 
     `keys` are raw public keys (or a mapping whose values they are). BadInput for what is no such envelope,
-    VerificationFailed for a signature that does not hold.
+    VerificationFailed for a signature that does not hold. What nobody known has signed is not parsed.
     """
-    peeked = peek(envelope)
-    if peeked.payload_type != payload_type:
-        raise BadInput("envelope_type", found=peeked.payload_type, wanted=payload_type)
+    seen = outline(envelope)
+    check_signatures(seen, payload_type, keys, threshold)
+    return _payload(seen.raw)
+
+
+def check_signatures(
+    seen: Outline, payload_type: str, keys: Mapping[str, bytes] | Sequence[bytes], threshold: int = 1
+) -> None:
+    """BadInput where it is of another type, VerificationFailed unless `threshold` known keys and no other signed it."""
+    if seen.payload_type != payload_type:
+        raise BadInput("envelope_type", found=seen.payload_type, wanted=payload_type)
     publics = list(keys.values()) if isinstance(keys, Mapping) else list(keys)
     known = {key_id_of(public): public for public in publics}
-    message = pre_authentication(payload_type, peeked.raw)
+    message = pre_authentication(payload_type, seen.raw)
     good = {
-        key_id
-        for key_id, signature in peeked.signatures
-        if key_id in known and verify(known[key_id], message, signature)
+        key_id for key_id, signature in seen.signatures if key_id in known and verify(known[key_id], message, signature)
     }
-    if len(good) < threshold or len(good) != len(peeked.signatures):
-        raise VerificationFailed("signature_wrong", signers=", ".join(k for k, _ in peeked.signatures))
-    return peeked.payload
+    if len(good) < threshold or len(good) != len(seen.signatures):
+        raise VerificationFailed("signature_wrong", signers=", ".join(k for k, _ in seen.signatures))
+
+
+def _payload(raw: bytes) -> dict[str, Any]:
+    try:
+        payload = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BadInput("envelope_broken") from error
+    if not isinstance(payload, dict):
+        raise BadInput("envelope_broken")
+    return payload
 
 
 def _encode(data: bytes) -> str:

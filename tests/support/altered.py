@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from edge import clock
+from edge.domain import merkle
 from edge.domain.canonical import canonical
 from edge.trust import certificate as certificates
 from edge.trust import checkpoint, dsse
 from edge.trust.container import ContainerWriter, read_directory
 from edge.trust.protocol import GatewayKey, sign_gateway_key
 from edge.trust.verifier import layout
+from edge.trust.verifier.slice import proof_line
 
 MANIFEST, LEDGER, PROOFS, CHECKPOINT, WITNESS, CERTIFICATE, TIMESTAMP = (
     "manifest.dsse.json",
@@ -215,6 +218,8 @@ def _resigned(original: Any) -> Iterator[tuple[str, bytes]]:
     rest = [one for one in manifest["segments"] if one is not fact]
     yield "segment hidden", original.resign(hidden, segments=rest)
     yield "segment told absent", original.resign(hidden, segments=rest, absent=[fact["segment"]])
+    for what, _, data in odd_entries(original):
+        yield what, data
     for kept, data in left_out(original):
         yield f"fragments but {kept} left out", data
     for change in (
@@ -234,6 +239,78 @@ def _resigned(original: Any) -> Iterator[tuple[str, bytes]]:
         {"init": {"length": 1.5, "sha256": "0"}},
     ):
         yield f"table {list(change)}", original.resign({**members, index: canonical({**segment, **change})})
+
+
+def rewritten(original: Any, change: Callable[[list[dict[str, Any]]], object], **told: Any) -> bytes:
+    """By a room that writes its ledger anew: the entries of the slice, numbered from 0 and with `change` made to them,
+    are all of it. `told` is changed in the manifest."""
+    members, manifest = original.members, original.manifest
+    entries = [json.loads(line) for line in members[LEDGER].splitlines()]
+    number = {entry["seq"]: at for at, entry in enumerate(entries)}
+    for entry in entries:
+        entry["seq"] = number[entry["seq"]]
+    change(entries)
+    lines = [canonical(entry) for entry in entries]
+    leaves = [merkle.leaf_hash(line) for line in lines]
+    tree, count = merkle.tree_of(leaves), len(lines)
+    origin = checkpoint.read_note(members[CHECKPOINT].decode())[0].origin
+    note = checkpoint.sign_note(origin, count, merkle.root(count, tree), origin, original.signer)
+    inside = {name: content for name, content in members.items() if name not in (WITNESS, TIMESTAMP)}
+    inside |= {LEDGER: b"".join(line + b"\n" for line in lines), CHECKPOINT: note.encode()}
+    inside[PROOFS] = b"".join(proof_line(seq, merkle.inclusion_proof(seq, count, tree)) + b"\n" for seq in range(count))
+    facts = [{**fact, "ledger_seq": number[fact["ledger_seq"]]} for fact in manifest["segments"]]
+    numbers = {"span": {"first": 0, "last": count - 1}, "others": [], "export_seq": number[manifest["export_seq"]]}
+    return original.resign(inside, segments=facts, **{**numbers, **told})
+
+
+def odd_entries(original: Any) -> Iterator[tuple[str, bool, bytes]]:
+    """(what an entry holds, whether that is in the form of the format, the file's bytes): one reader may take as equal
+    what another does not, such as 1, true and 1.0."""
+
+    def deep(levels: int) -> Any:
+        value: Any = 7
+        for _ in range(levels):
+            value = [value]
+        return value
+
+    def at(number: int, /, **more: Any) -> Callable[[list[dict[str, Any]]], object]:
+        return lambda entries: entries[number].update(more)
+
+    def body(number: int, /, **more: Any) -> Callable[[list[dict[str, Any]]], object]:
+        return lambda entries: entries[number]["body"].update(more)
+
+    entries = [json.loads(line) for line in original.members[LEDGER].splitlines()]
+    segments = [at for at, entry in enumerate(entries) if entry["kind"] == "segment"]
+    mine = [at for at in segments if entries[at]["body"]["camera"] == original.manifest["camera"]]
+    shown = next(at for at in mine if entries[at]["body"]["segment"] == original.manifest["segments"][1]["segment"])
+    apart = next(at for at in mine if entries[at]["body"]["started"] >= clock.iso(original.manifest["until_ms"]))
+    exported = next(at for at, entry in enumerate(entries) if entry["seq"] == original.manifest["export_seq"])
+    other = next(at for at, entry in enumerate(entries) if entry["kind"] == "checkin")
+    odd: list[tuple[str, bool, Callable[[list[dict[str, Any]]], object]]] = [
+        ("nothing odd", True, lambda _: None),
+        ("number true", False, at(1, seq=True)),
+        ("number with a fraction", False, at(1, seq=1.0)),
+        ("count with a fraction", False, body(shown, fragments=6.0)),
+        ("count true", False, body(shown, fragments=True)),
+        ("export with a fraction", False, body(exported, from_ms=float(original.manifest["from_ms"]))),
+        ("began past 2^53", False, body(shown, started=10**20, ended=10**20)),
+        ("another began past 2^53", False, body(apart, started=10**20)),
+        ("ended at a number", False, body(shown, ended=original.manifest["until_ms"])),
+        ("600 deep", False, body(other, z=deep(600))),
+        ("499 deep", False, body(other, z=deep(499))),
+        ("498 deep", True, body(other, z=deep(498))),
+        ("of 501 digits", False, body(other, z=10**500)),
+        ("2^53", False, body(other, z=2**53)),
+        ("below -2^53", False, body(other, z=-(2**53))),
+        ("2^53 - 1", True, body(other, z=[2**53 - 1, 1 - 2**53])),
+        ("0.1", False, body(other, z=0.1)),
+        ("entered at a number", False, at(other, at=1)),
+        ("entered at no moment", False, at(other, at="2026-05-28T20:26:41Z")),
+        ("a list for a name", False, body(shown, segment=[original.manifest["segments"][1]["segment"]])),
+        ("number for a name", False, body(shown, segment=7)),
+    ]
+    for what, good, change in odd:
+        yield f"entry: {what}", good, rewritten(original, change)
 
 
 def left_out(original: Any) -> Iterator[tuple[tuple[int, int], bytes]]:

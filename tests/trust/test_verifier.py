@@ -209,6 +209,9 @@ def test_other_signers_and_other_results_are_told(world: World) -> None:
     assert (verdict.part, verdict.reason) == ("ledger", "result_not_entered")
     elsewhere = json.loads(dsse.sign_envelope(dsse.RESULT, {**payload, "epoch": 3}, [world.room]))
     assert verify(rebuilt(world, result=elsewhere), world.root.public).reason == "result_other_room"
+    for epoch in (2.0, True):
+        odd = json.loads(dsse.sign_envelope(dsse.RESULT, {**payload, "epoch": epoch}, [world.room]))
+        assert verify(rebuilt(world, result=odd), world.root.public).reason == "result_other_room"
     verdict = verify(world.file, stranger.public)
     assert (verdict.part, verdict.reason) == ("certificate", "evidence_root_unknown")
     sixth = {"entry": world.entries[6].decode(), "leaf": merkle.leaf_hash(world.entries[6]).hex(), "seq": 6}

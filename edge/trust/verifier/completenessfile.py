@@ -30,7 +30,8 @@ def check_completeness_file(data: bytes, roots: Sequence[bytes]) -> Verdict:
 
 
 def _check(envelope: bytes, certificate: Certificate) -> Completeness | Problem:
-    payload = check_envelope(envelope, dsse.COMPLETENESS, certificate, Part.COMPLETENESS, "completeness_altered")
+    told = ("completeness_altered", "completeness_wrong")
+    payload = check_envelope(envelope, dsse.COMPLETENESS, certificate, Part.COMPLETENESS, *told)
     if isinstance(payload, Problem):
         return payload
     try:

@@ -24,17 +24,17 @@ from edge.trust.certificate import Certificate
 from edge.trust.checkpoint import TreeHead
 from edge.trust.container import read_directory
 from edge.trust.evidence_format import Manifest, Part
-from edge.trust.protocol import GatewayKey, open_gateway_key
+from edge.trust.protocol import GATEWAY, GatewayKey, open_gateway_key
 from edge.trust.verifier import slice as ledger_slice
 from edge.trust.verifier.footage import Box, Small, check_footage
+from edge.trust.verifier.reader import strict_json
 from edge.trust.verifier.signed import (
     check_certificate,
     check_envelope,
     check_note,
     check_validity,
     millis_of,
-    peek,
-    strict_json,
+    open_strict,
 )
 from edge.trust.verifier.stamp import check_stamp
 from edge.trust.verifier.verdict import Problem, Verdict, printable, problem_of, refused, verified
@@ -87,7 +87,8 @@ def check_evidence(
 
 
 def _manifest(envelope: bytes, certificate: Certificate) -> Manifest | Problem:
-    payload = check_envelope(envelope, dsse.EVIDENCE, certificate, Part.MANIFEST, "evidence_manifest_altered")
+    told = ("evidence_manifest_altered", "evidence_manifest_content")
+    payload = check_envelope(envelope, dsse.EVIDENCE, certificate, Part.MANIFEST, *told)
     if isinstance(payload, Problem):
         return payload
     try:
@@ -253,7 +254,7 @@ def _gateway_key(envelope: str | None, roots: Sequence[bytes]) -> GatewayKey | N
     for root in roots if envelope is not None else ():
         with suppress(ExamroomError, ValueError):
             data = (envelope or "").encode()
-            peek(data)
+            open_strict(data, GATEWAY, [root])
             return open_gateway_key(data, root)
     return None
 

@@ -18,7 +18,7 @@ from edge.trust.evidence_format import MANIFEST, README, Part
 from edge.trust.verifier.completenessfile import check_completeness_file
 from edge.trust.verifier.evidence import check_evidence
 from edge.trust.verifier.resultfile import check_result_file, looks_like_result_file
-from edge.trust.verifier.signed import check_certificate, peek
+from edge.trust.verifier.signed import check_certificate, open_strict
 from edge.trust.verifier.verdict import Kind, Problem, Verdict, problem_of, refused, verified
 from edge.why import why
 
@@ -115,8 +115,7 @@ def _check_document(data: bytes, roots: Sequence[bytes]) -> Verdict:
 
 def _check_envelope(data: bytes, payload_type: str, kind: Kind, part: Part, roots: Sequence[bytes]) -> Verdict:
     try:
-        peek(data)
-        payload = dsse.open_envelope(data, payload_type, roots)
+        payload = open_strict(data, payload_type, roots, floats=True)
     except ExamroomError as error:
         return refused(kind, [problem_of(error, part)])
     return verified(kind, {"payload": payload})
@@ -124,7 +123,7 @@ def _check_envelope(data: bytes, payload_type: str, kind: Kind, part: Part, root
 
 def _check_bundle(data: bytes, line: bytes, roots: Sequence[bytes]) -> Verdict:
     try:
-        peek(line)
+        open_strict(line, dsse.BUNDLE, roots, floats=True)
         manifest = seal.read_manifest(data, roots)
     except ExamroomError as error:
         part = Part.CONTENT if error.code == "bundle_content" else Part.MANIFEST

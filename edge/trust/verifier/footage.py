@@ -11,11 +11,13 @@ from typing import BinaryIO
 from pydantic import ValidationError
 
 from edge import clock
+from edge.domain.canonical import canonical
 from edge.trust import evidence_format as form
 from edge.trust.container import Member, read_blocks
 from edge.trust.evidence_format import FragmentTable, Manifest, Part, SegmentFact
 from edge.trust.verifier import slice as ledger_slice
-from edge.trust.verifier.signed import millis_of, strict_json
+from edge.trust.verifier.reader import strict_json
+from edge.trust.verifier.signed import millis_of
 from edge.trust.verifier.verdict import Problem
 
 SMALL = 512 << 20
@@ -120,8 +122,10 @@ def _entered(table: FragmentTable, fact: SegmentFact, entries: ledger_slice.Entr
     if entry is None or entry["kind"] != "segment":
         return False
     body = entry["body"]
-    told = tuple(body.get(key) for key in ("segment", "camera", "init_sha256", "fragments", "fragments_root"))
-    same = told == (table.segment, table.camera, table.init.sha256, len(table.fragments), table.root())
+    told = [body.get(key) for key in ("segment", "camera", "init_sha256", "fragments", "fragments_root")]
+    same = canonical(told) == canonical(  # true is not 1
+        [table.segment, table.camera, table.init.sha256, len(table.fragments), table.root()]
+    )
     times = [t for f in table.fragments for t in (f.wall_ms, f.wall_ms + f.duration_ms)]
     started, ended = millis_of(body.get("started")), millis_of(body.get("ended"))
     inside = started is not None and ended is not None and started <= times[0] and times[-1] <= ended

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edge.errors import BadInput
+from edge.trust import dsse
 from edge.trust import evidence_format as form
 from edge.trust.container import Member, read_blocks, read_directory
 from edge.trust.evidence_format import FragmentTable, Manifest, Part
 from edge.trust.verifier.evidence import part_of
 from edge.trust.verifier.files import is_container
 from edge.trust.verifier.footage import view_pieces
+from edge.trust.verifier.reader import strict_json
 from edge.trust.verifier.resultfile import frame_of
-from edge.trust.verifier.signed import peek, strict_json
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def _evidence(file: BinaryIO) -> Iterator[Region]:
     def content(name: str) -> bytes:
         return b"".join(read_blocks(file, members[name].start, members[name].size))
 
-    manifest = Manifest.model_validate(peek(content(form.MANIFEST)).payload)
+    manifest = Manifest.model_validate(dsse.peek(content(form.MANIFEST)).payload)
     chosen = {form.video_name(fact.segment): fact for fact in manifest.segments}
     viewed = {form.view_name(fact.segment): fact for fact in manifest.segments}
     for name, member in members.items():

@@ -19,14 +19,13 @@ from edge.trust import dsse
 from edge.trust.certificate import Certificate
 from edge.trust.checkpoint import TreeHead
 from edge.trust.evidence_format import Part
+from edge.trust.verifier.reader import strict_json
 from edge.trust.verifier.signed import (
     check_certificate,
     check_envelope,
     check_note,
     check_validity,
     millis_of,
-    peek,
-    strict_json,
 )
 from edge.trust.verifier.verdict import Problem, Verdict, problem_of, refused, verified
 from edge.why import why
@@ -55,7 +54,7 @@ def result_file(
     belong together, so that no room writes a file nobody can verify.
     """
     try:
-        certificate = Certificate.model_validate(peek(certificate_envelope).payload)
+        certificate = Certificate.model_validate(dsse.peek(certificate_envelope).payload)
         data = canonical(
             {
                 "certificate": json.loads(certificate_envelope),
@@ -112,13 +111,11 @@ def check_result_file(data: bytes, roots: Sequence[bytes]) -> Verdict:
 
 def _check(pieces: Sequence[bytes], certificate: Certificate) -> dict[str, object] | Problem:
     _, note, entry, leaf, path, seq, result = pieces
-    payload = check_envelope(result, dsse.RESULT, certificate, Part.RESULT, "result_altered")
+    payload = check_envelope(result, dsse.RESULT, certificate, Part.RESULT, "result_altered", "result_altered")
     if isinstance(payload, Problem):
         return payload
-    if (payload.get("room", certificate.room), payload.get("epoch", certificate.epoch)) != (
-        certificate.room,
-        certificate.epoch,
-    ):
+    told, own = {"epoch": certificate.epoch, "room": certificate.room}, [certificate.epoch, certificate.room]
+    if canonical([payload.get(key, wanted) for key, wanted in told.items()]) != canonical(own):  # 1.0 is not 1
         return Problem("result_other_room", Part.RESULT, {"room": certificate.room})
     head = _note(note, certificate)
     if isinstance(head, Problem):
@@ -130,7 +127,8 @@ def _check(pieces: Sequence[bytes], certificate: Certificate) -> dict[str, objec
     try:
         content = strict_json(entered)
         number, at = content["seq"], millis_of(content["at"])
-        same = content["kind"] == "result" and content["body"]["sha256"] == sha256 and number == int(seq)
+        same = content["kind"] == "result" and content["body"]["sha256"] == sha256
+        same = same and type(number) is int and number == int(seq)
     except (ValueError, TypeError, KeyError, RecursionError):
         return Problem("result_not_entered", Part.LEDGER)
     if not same or at is None:

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from edge import clock
-from edge.domain.canonical import canonical
 from edge.errors import BadInput, ExamroomError
-from edge.trust import certificate as certificates
 from edge.trust import checkpoint as checkpoints
 from edge.trust import dsse
 from edge.trust.certificate import Certificate
 from edge.trust.evidence_format import Part
 from edge.trust.signer import key_id_of
+from edge.trust.verifier.reader import strict_json
 from edge.trust.verifier.verdict import Problem, printable
 
-_ENVELOPE, _SIGNATURE = {"payload", "payloadType", "signatures"}, {"keyid", "sig"}
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
 def check_certificate(envelope: bytes, roots: Sequence[bytes]) -> Certificate | Problem:
     """The certificate, or why it is none that one of `roots` (raw public keys) signed."""
     try:
-        signers = [key_id for key_id, _ in peek(envelope).signatures]
+        signers = [key_id for key_id, _ in dsse.outline(envelope).signatures]
     except ExamroomError:
         return Problem("evidence_certificate_altered", Part.CERTIFICATE)
     for root in roots:
-        try:
-            return certificates.check(envelope, root)
-        except ExamroomError:
-            continue
+        with suppress(ExamroomError, ValidationError):
+            return Certificate.model_validate(open_strict(envelope, dsse.CERTIFICATE, [root]), strict=True)
     if set(signers) & {key_id_of(root) for root in roots}:
         return Problem("evidence_certificate_altered", Part.CERTIFICATE)
     return Problem("evidence_root_unknown", Part.CERTIFICATE, {"signer": _names(signers)})
@@ -49,19 +46,26 @@ def check_validity(certificate: Certificate, at_ms: int) -> Problem | None:
 
 
 def check_envelope(
-    envelope: bytes, payload_type: str, certificate: Certificate, part: Part, altered: str
+    envelope: bytes, payload_type: str, certificate: Certificate, part: Part, altered: str, unfit: str
 ) -> dict[str, Any] | Problem:
-    """The payload the room signed, or a problem: `altered`, or another signer than the certificate's key."""
+    """The payload the room signed, or a problem: `altered`, another signer than the certificate's key, or `unfit`,
+    where it signed what is not in the form of the format."""
     try:
-        signers = [key_id for key_id, _ in peek(envelope).signatures]
+        seen = dsse.outline(envelope)
     except ExamroomError:
         return Problem(altered, part)
-    with suppress(ExamroomError):
-        return dsse.open_envelope(envelope, payload_type, [certificate.public])
-    if key_id_of(certificate.public) in signers:
-        return Problem(altered, part)
-    facts = {"signer": _names(signers), "wanted": key_id_of(certificate.public), "room": certificate.room}
-    return Problem("evidence_signer_wrong", part, facts)
+    try:
+        dsse.check_signatures(seen, payload_type, [certificate.public])
+    except ExamroomError:
+        signers, wanted = [key_id for key_id, _ in seen.signatures], key_id_of(certificate.public)
+        if wanted in signers:
+            return Problem(altered, part)
+        facts = {"signer": _names(signers), "wanted": wanted, "room": certificate.room}
+        return Problem("evidence_signer_wrong", part, facts)
+    try:
+        return read_payload(seen, floats=payload_type == dsse.RESULT)
+    except ExamroomError:
+        return Problem(unfit, part)
 
 
 def check_note(note: bytes, certificate: Certificate) -> checkpoints.TreeHead | Problem:
@@ -76,35 +80,22 @@ def check_note(note: bytes, certificate: Certificate) -> checkpoints.TreeHead | 
     return head
 
 
-def peek(envelope: bytes) -> dsse.Peeked:
-    """`dsse.peek` of an envelope that is nothing but its three keys, with a payload in canonical form.
+def open_strict(envelope: bytes, payload_type: str, keys: Sequence[bytes], *, floats: bool = False) -> dict[str, Any]:
+    """The payload that `keys` signed and nobody else, read as both verifiers read. Errors as `dsse.open_envelope`."""
+    seen = dsse.outline(envelope)
+    dsse.check_signatures(seen, payload_type, keys)
+    return read_payload(seen, floats=floats)
 
-    What JSON alone lets through (NaN, lone surrogates, keys that nobody signed) is refused as BadInput too.
-    """
+
+def read_payload(seen: dsse.Outline, *, floats: bool = False) -> dict[str, Any]:
+    """The payload in canonical form; BadInput otherwise."""
     try:
-        peeked = dsse.peek(envelope)
-        outer = json.loads(envelope)
-        bare = outer.keys() == _ENVELOPE and all(
-            one.keys() == _SIGNATURE and isinstance(one["keyid"], str) for one in outer["signatures"]
-        )
-        exact = bare and canonical(peeked.payload) == peeked.raw
-    except (ValueError, AttributeError, RecursionError) as error:
+        payload = strict_json(seen.raw, floats=floats)
+    except ValueError as error:
         raise BadInput("envelope_broken") from error
-    if not exact:
+    if not isinstance(payload, dict):
         raise BadInput("envelope_broken")
-    return peeked
-
-
-def strict_json(data: bytes) -> Any:
-    """The value whose canonical bytes are exactly `data`; ValueError otherwise."""
-    try:
-        value = json.loads(data.decode())
-        same = canonical(value) == data
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
-    if not same:
-        raise ValueError("not in canonical form")
-    return value
+    return payload
 
 
 def millis_of(moment: object) -> int | None:

@@ -15,7 +15,8 @@ from edge.domain import merkle
 from edge.domain.canonical import canonical
 from edge.trust.checkpoint import TreeHead
 from edge.trust.evidence_format import Manifest, Part, export_body, touches
-from edge.trust.verifier.signed import millis_of, strict_json
+from edge.trust.verifier.reader import strict_json
+from edge.trust.verifier.signed import millis_of
 from edge.trust.verifier.verdict import MOST, Problem, printable
 
 LONG_MS = 86_400_000
@@ -105,7 +106,7 @@ def check_inclusion(found: Slice, head: TreeHead) -> Iterator[Problem]:
             continue
         content = _content(line)
         if content is None or content["seq"] != seq:
-            yield Problem("evidence_entry_altered", Part.LEDGER, {"seq": seq}, seq=seq)
+            yield Problem("evidence_entry_content", Part.LEDGER, {"seq": seq}, seq=seq)
         else:
             found.entries[seq] = content
 
@@ -126,11 +127,17 @@ def check_story(entries: Entries, manifest: Manifest, head: TreeHead) -> Iterato
     present = {s.segment for s in manifest.segments} | set(manifest.absent)
     for seq, entry in entries.items():
         body = entry["body"]
-        if entry["kind"] != "segment" or body.get("camera") != manifest.camera or str(body.get("segment")) in present:
+        name = body.get("segment")
+        known = isinstance(name, str) and name in present
+        if entry["kind"] != "segment" or body.get("camera") != manifest.camera or known:
             continue
         started, ended = millis_of(body.get("started")), millis_of(body.get("ended"))
         if started is None or ended is None or touches(started, ended, manifest):
-            facts = {"segment": printable(body.get("segment")), "seq": seq, "camera": manifest.camera}
+            facts = {
+                "segment": printable(name) if isinstance(name, str) else "?",
+                "seq": seq,
+                "camera": manifest.camera,
+            }
             yield Problem("evidence_segment_missing", Part.VIDEO, facts, seq=seq)
 
 
@@ -155,7 +162,7 @@ def is_long_after(entry: dict[str, Any], until_ms: int) -> bool:
 def _tells_of(entry: dict[str, Any], manifest: Manifest) -> bool:
     same = (entry["kind"], entry.get("by"), entry.get("session")) == ("export", manifest.by, manifest.session)
     told = (manifest.camera, manifest.from_ms, manifest.until_ms, manifest.why_salt, manifest.why)
-    return same and entry["body"] == export_body(*told)
+    return same and canonical(entry["body"]) == canonical(export_body(*told))  # true is not 1
 
 
 def _included(line: bytes, seq: int, path: Sequence[bytes], head: TreeHead) -> bool:

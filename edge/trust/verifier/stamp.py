@@ -16,7 +16,7 @@ from edge.trust import timestamp
 from edge.trust.certificate import Certificate
 from edge.trust.checkpoint import TreeHead
 from edge.trust.evidence_format import Part
-from edge.trust.verifier.signed import strict_json
+from edge.trust.verifier.reader import strict_json
 from edge.trust.verifier.verdict import Problem, problem_of
 
 

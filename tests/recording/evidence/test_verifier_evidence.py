@@ -39,6 +39,7 @@ from support.altered import (
     change_line,
     ending_late,
     left_out,
+    odd_entries,
     pack,
 )
 from support.examples import examples
@@ -468,6 +469,17 @@ def test_the_room_cannot_move_footage_to_another_time(original: Any) -> None:
             fragment["wall_ms"] += step
         verdict = verify(original.resign({**members, name: canonical(table)}), original.root)
         assert (verdict.part, verdict.reason) == ("segment-index", "evidence_index_ledger")
+
+
+def test_one_form_of_an_entry_is_taken_and_no_other(original: Any) -> None:
+    """What a second reader could read otherwise is refused: floats, large numbers, deep lists, times as numbers."""
+    tried = 0
+    for what, good, data in odd_entries(original):
+        verdict = verify(data, original.root)
+        assert verdict.ok is good, (what, verdict)
+        tried += not good
+        assert good or (verdict.part, verdict.seq) != (None, None), what
+    assert tried >= 15
 
 
 def test_a_witness_line_that_does_not_hold_is_refused(original: Any) -> None:

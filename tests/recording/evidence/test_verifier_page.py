@@ -121,6 +121,16 @@ def results(original: Any) -> Iterator[tuple[str, bytes]]:
         data = bytearray(good)
         data[at] ^= 0x20 if at % 2 else 0x01
         yield f"result flip {at}", bytes(data)
+    payload = dsse.peek(canonical(json.loads(good)["result"])).payload
+    for change in (
+        {"epoch": 1.0},
+        {"epoch": True},
+        {"room": 7},
+        {"big": 2**53},
+        {"deep": json.loads("[" * 500 + "]" * 500)},
+    ):
+        signed = dsse.sign_envelope(dsse.RESULT, {**payload, **change}, [original.signer])
+        yield f"result of {list(change)}", canonical({**json.loads(good), "result": json.loads(signed)})
     yield "result cut", good[:-1]
     yield "result of other bytes", good + b" "
     yield "a certificate alone", original.members["certificate.dsse.json"].replace(b"certificate+json", b"nothing+json")

@@ -69,7 +69,7 @@ export async function checkEvidence(blob, roots, witnesses, authorities, told) {
 }
 
 async function manifestOf(envelope, certificate) {
-  const opened = await checkEnvelope(envelope, "evidence", certificate, "manifest", "evidence_manifest_altered");
+  const opened = await checkEnvelope(envelope, "evidence", certificate, "manifest", "evidence_manifest_altered", "evidence_manifest_content");
   if (opened.problem) return opened;
   const manifest = asManifest(opened.payload);
   if (manifest === null) return { problem: problem("evidence_manifest_content", "manifest") };

@@ -1,4 +1,4 @@
-// Canonical JSON: one text for one value. The parser takes that text alone, so whatever it returns needs no second look.
+// Canonical JSON: one text for one value, without floats, integers below 2^53, nested at most 500 deep. The parser takes that text alone, so whatever it returns needs no second look.
 
 import { byCodePoint, floatText, textOf, Wrong } from "./bytes.js";
 
@@ -17,9 +17,9 @@ export class Float {
   }
 }
 
-// The value whose canonical bytes are exactly `bytes`; throws otherwise. Integers past 2^53 are BigInts.
-export function strictJson(bytes) {
-  const reader = new Reader(textOf(bytes));
+// The value whose canonical bytes are exactly `bytes`; throws otherwise. `floats`: points may be no integers.
+export function strictJson(bytes, floats) {
+  const reader = new Reader(textOf(bytes), floats === true);
   const value = reader.value(0);
   if (reader.at !== reader.text.length) reader.wrong();
   return value;
@@ -35,8 +35,9 @@ export function hasKeys(value, keys) {
 }
 
 class Reader {
-  constructor(text) {
+  constructor(text, floats) {
     this.text = text;
+    this.floats = floats;
     this.at = 0;
   }
 
@@ -50,7 +51,6 @@ class Reader {
   }
 
   value(depth) {
-    if (depth > DEEPEST) this.wrong();
     const next = this.text[this.at];
     if (next === "{") return this.object(depth);
     if (next === "[") return this.array(depth);
@@ -65,6 +65,7 @@ class Reader {
   }
 
   object(depth) {
+    if (depth >= DEEPEST) this.wrong();
     const found = Object.create(null);
     let last = null;
     this.take("{");
@@ -81,6 +82,7 @@ class Reader {
   }
 
   array(depth) {
+    if (depth >= DEEPEST) this.wrong();
     const found = [];
     this.take("[");
     while (this.text[this.at] !== "]") {
@@ -129,10 +131,10 @@ class Reader {
     this.at += text.length;
     const value = Number(text);
     if (fraction === undefined && power === undefined) {
-      if (text === "-0") this.wrong();
-      return Number.isSafeInteger(value) ? value : BigInt(text);
+      if (text === "-0" || !Number.isSafeInteger(value)) this.wrong();
+      return value;
     }
-    if (!Number.isFinite(value) || floatText(value) !== text) this.wrong();
+    if (!this.floats || !Number.isFinite(value) || floatText(value) !== text) this.wrong();
     return new Float(value);
   }
 }

@@ -23,41 +23,54 @@ export function isCount(value) {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-// What an envelope says before anybody has checked it; Wrong where it is none, or its payload not canonical.
-export function peek(envelope) {
+const MOST_SIGNATURES = 8, MOST_MARKS = 64;
+const MARKS = new Set(utf8("[{,"));
+
+// An envelope before anybody has checked it, its payload in bytes; Wrong where it is none. More brackets and commas than
+// so many signatures have are not parsed at all, and no payload is before its signature holds.
+export function outline(envelope) {
+  let marks = 0;
+  for (const byte of envelope) if (MARKS.has(byte)) marks += 1;
+  if (marks > MOST_MARKS) throw new Wrong("envelope_broken");
   const outer = strictJson(envelope);
   const fits = hasKeys(outer, ["payload", "payloadType", "signatures"]) && Array.isArray(outer.signatures);
-  if (!fits || typeof outer.payloadType !== "string") throw new Wrong("envelope_broken");
+  if (!fits || typeof outer.payloadType !== "string" || outer.signatures.length > MOST_SIGNATURES) throw new Wrong("envelope_broken");
   const signatures = outer.signatures.map((one) => {
     if (!hasKeys(one, ["keyid", "sig"]) || typeof one.keyid !== "string") throw new Wrong("envelope_broken");
     return { keyid: one.keyid, sig: unbase64(one.sig) };
   });
-  const raw = unbase64(outer.payload);
-  const payload = strictJson(raw);
-  if (!isObject(payload)) throw new Wrong("envelope_broken");
-  return { type: outer.payloadType, raw, payload, signatures };
+  return { type: outer.payloadType, raw: unbase64(outer.payload), signatures };
 }
 
-// The payload, once `key` has signed it and nobody else; null otherwise.
-export async function openEnvelope(peeked, kind, key) {
+// Whether `key` signed it as one of this kind, and nobody else did.
+async function isSigned(seen, kind, key) {
   const type = TYPE + kind + "+json";
-  if (peeked.type !== type || peeked.signatures.length !== 1 || peeked.signatures[0].keyid !== keyId(key)) return null;
-  const before = utf8("DSSEv1 " + utf8(type).length + " " + type + " " + peeked.raw.length + " ");
-  const good = await verifies(key, joined([before, peeked.raw]), peeked.signatures[0].sig);
-  return good ? peeked.payload : null;
+  if (seen.type !== type || seen.signatures.length !== 1 || seen.signatures[0].keyid !== keyId(key)) return false;
+  const before = utf8("DSSEv1 " + utf8(type).length + " " + type + " " + seen.raw.length + " ");
+  return verifies(key, joined([before, seen.raw]), seen.signatures[0].sig);
 }
 
-// The payload that any of several keys signed; every signature there is must be by a known key and hold.
-async function openByAny(peeked, kind, keys) {
+// Its payload, or null where that is no object in canonical form. Points of results may be no integers.
+function payloadOf(seen, kind) {
+  try {
+    const payload = strictJson(seen.raw, kind === "result");
+    return isObject(payload) ? payload : null;
+  } catch (error) {
+    return null;
+  }
+}
+
+// The payload that any of several keys signed, once it passes `fits`; null otherwise.
+async function openByAny(seen, kind, keys, fits) {
   for (const key of keys) {
-    const payload = await openEnvelope(peeked, kind, key);
-    if (payload !== null) return payload;
+    const payload = (await isSigned(seen, kind, key)) ? payloadOf(seen, kind) : null;
+    if (payload !== null && fits(payload)) return payload;
   }
   return null;
 }
 
-function names(peeked) {
-  return printable(peeked.signatures.map((one) => one.keyid).join(", ") || "-");
+function names(seen) {
+  return printable(seen.signatures.map((one) => one.keyid).join(", ") || "-");
 }
 
 function isCertificate(value) {
@@ -69,22 +82,22 @@ function isCertificate(value) {
 
 // {certificate} that one of `roots` signed, or {problem}.
 export async function checkCertificate(envelope, roots) {
-  let peeked;
+  let seen;
   try {
-    peeked = peek(envelope);
+    seen = outline(envelope);
   } catch (error) {
     return { problem: problem("evidence_certificate_altered", "certificate") };
   }
-  const payload = await openByAny(peeked, "certificate", roots);
-  if (payload !== null && isCertificate(payload)) {
+  const payload = await openByAny(seen, "certificate", roots, isCertificate);
+  if (payload !== null) {
     const origin = "examroom." + payload.room + "." + payload.epoch;
     return { certificate: Object.assign({ origin, key: unhex(payload.sign_key) }, payload) };
   }
   const known = roots.map(keyId);
-  if (peeked.signatures.some((one) => known.includes(one.keyid))) {
+  if (seen.signatures.some((one) => known.includes(one.keyid))) {
     return { problem: problem("evidence_certificate_altered", "certificate") };
   }
-  return { problem: problem("evidence_root_unknown", "certificate", { signer: names(peeked) }) };
+  return { problem: problem("evidence_root_unknown", "certificate", { signer: names(seen) }) };
 }
 
 // A signature counts when it was made inside the certificate's time, however old it is today.
@@ -93,19 +106,22 @@ export function checkValidity(certificate, atMs) {
   return problem("evidence_certificate_expired", "certificate", { room: certificate.room, at: iso(atMs) });
 }
 
-// {payload} that the room signed, or {problem}: `altered`, or another signer than the certificate's key.
-export async function checkEnvelope(envelope, kind, certificate, part, altered) {
-  let peeked;
+// {payload} that the room signed, or {problem}: `altered`, another signer than the certificate's key, or `unfit`, where
+// it signed what is not in the form of the format.
+export async function checkEnvelope(envelope, kind, certificate, part, altered, unfit) {
+  let seen;
   try {
-    peeked = peek(envelope);
+    seen = outline(envelope);
   } catch (error) {
     return { problem: problem(altered, part) };
   }
-  const payload = await openEnvelope(peeked, kind, certificate.key);
-  if (payload !== null) return { payload };
+  if (await isSigned(seen, kind, certificate.key)) {
+    const payload = payloadOf(seen, kind);
+    return payload === null ? { problem: problem(unfit, part) } : { payload };
+  }
   const wanted = keyId(certificate.key);
-  if (peeked.signatures.some((one) => one.keyid === wanted)) return { problem: problem(altered, part) };
-  return { problem: problem("evidence_signer_wrong", part, { signer: names(peeked), wanted, room: certificate.room }) };
+  if (seen.signatures.some((one) => one.keyid === wanted)) return { problem: problem(altered, part) };
+  return { problem: problem("evidence_signer_wrong", part, { signer: names(seen), wanted, room: certificate.room }) };
 }
 
 // A note: text, an empty line, a line a signature. Wrong where it is none.
@@ -159,13 +175,14 @@ export async function checkNote(bytes, certificate) {
   return { problem: problem("evidence_checkpoint_altered", "checkpoint") };
 }
 
+const isGateway = (value) => hasKeys(value, ["name", "key", "not_before_ms", "not_after_ms"]) && typeof value.name === "string"
+  && ROOM.test(value.name) && isHex32(value.key) && isCount(value.not_before_ms) && isCount(value.not_after_ms);
+
 // The gateway's name and key out of the envelope in which a root names them; null where no root does.
 export async function gatewayKey(envelope, roots) {
   try {
-    const payload = await openByAny(peek(envelope), "gateway", roots);
-    const fits = hasKeys(payload, ["name", "key", "not_before_ms", "not_after_ms"]) && typeof payload.name === "string"
-      && ROOM.test(payload.name) && isHex32(payload.key) && isCount(payload.not_before_ms) && isCount(payload.not_after_ms);
-    return fits ? { name: payload.name, key: unhex(payload.key) } : null;
+    const payload = await openByAny(outline(envelope), "gateway", roots, isGateway);
+    return payload && { name: payload.name, key: unhex(payload.key) };
   } catch (error) {
     return null;
   }

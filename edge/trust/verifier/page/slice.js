@@ -84,7 +84,7 @@ export function checkInclusion(found, head) {
       return;
     }
     const content = entryOf(found.lines[at]);
-    if (content === null || content.seq !== seq) problems.push(of("evidence_entry_altered", "ledger", seq));
+    if (content === null || content.seq !== seq) problems.push(of("evidence_entry_content", "ledger", seq));
     else found.entries.set(seq, content);
   });
   return problems;
@@ -111,10 +111,10 @@ export function checkStory(entries, manifest, head) {
   if (!exported || !tellsOf(exported, manifest)) problems.push(of("evidence_export_differs", "ledger", manifest.export_seq));
   const present = new Set(manifest.segments.map((one) => one.segment).concat(manifest.absent));
   for (const [seq, { kind, body }] of entries) {
-    if (kind !== "segment" || body.camera !== manifest.camera || present.has(pythonText(body.segment))) continue;
+    if (kind !== "segment" || body.camera !== manifest.camera || present.has(body.segment)) continue;
     const started = millisOf(body.started), ended = millisOf(body.ended);
     if (started === null || ended === null || touches(started, ended, manifest)) {
-      const facts = { segment: printable(pythonText(body.segment)), seq, camera: manifest.camera };
+      const facts = { segment: typeof body.segment === "string" ? printable(body.segment) : "?", seq, camera: manifest.camera };
       problems.push(problem("evidence_segment_missing", "video", facts, { seq }));
     }
   }
@@ -139,11 +139,4 @@ function tellsOf(entry, manifest) {
   const { camera, from_ms, until_ms, why } = entry.body;
   return same && hasKeys(entry.body, ["camera", "from_ms", "until_ms", "why"]) && camera === manifest.camera && from_ms === manifest.from_ms
     && until_ms === manifest.until_ms && why === whyCommitment(manifest.why_salt, manifest.why);
-}
-
-// What Python says of a value in a sentence.
-function pythonText(value) {
-  if (value === null || value === undefined) return "None";
-  if (typeof value === "boolean") return value ? "True" : "False";
-  return String(value);
 }
