@@ -220,6 +220,8 @@ def _resigned(original: Any) -> Iterator[tuple[str, bytes]]:
     yield "segment told absent", original.resign(hidden, segments=rest, absent=[fact["segment"]])
     for what, _, data in odd_entries(original):
         yield what, data
+    for what, _, data in disordered(original):
+        yield what, data
     for kept, data in left_out(original):
         yield f"fragments but {kept} left out", data
     for change in (
@@ -311,6 +313,26 @@ def odd_entries(original: Any) -> Iterator[tuple[str, bool, bytes]]:
     ]
     for what, good, change in odd:
         yield f"entry: {what}", good, rewritten(original, change)
+
+
+def disordered(original: Any) -> Iterator[tuple[str, str, bytes]]:
+    """(what was done, the reason it is refused for, the file's bytes): segments in another order, false absences."""
+    facts, members = original.manifest["segments"], original.members
+    for what, order in (("reversed", facts[::-1]), ("two changed", [facts[1], facts[0], *facts[2:]])):
+        mine = [name for fact in order for name in members if fact["segment"] in name]
+        others = [name for name in members if name not in mine]
+        inside = {name: members[name] for name in [*others[:2], *mine, *others[2:]]}
+        table = json.loads(members[f"segments/{order[0]['segment']}.json"])
+        first = next(piece for piece in table["fragments"] if piece["n"] == order[0]["first"])
+        told = {"segments": order, "clip_ms": first["wall_ms"]}
+        yield f"segments {what}", "evidence_segments_order", original.resign(inside, **told)
+    for what, absent in (
+        ("in the file", [facts[0]["segment"]]),
+        ("made up", ["nothing", "nothing", "<b>\u202e"]),
+        ("of another camera", ["hall-01234567-000001"]),
+        ("of another time", ["door-01234567-000005"]),
+    ):
+        yield f"absent {what}", "evidence_absent_differs", original.resign(members, absent=absent)
 
 
 def left_out(original: Any) -> Iterator[tuple[tuple[int, int], bytes]]:

@@ -124,21 +124,42 @@ def check_story(entries: Entries, manifest: Manifest, head: TreeHead) -> Iterato
     if export is None or not _tells_of(export, manifest):
         exported = {"seq": manifest.export_seq}
         yield Problem("evidence_export_differs", Part.LEDGER, exported, seq=manifest.export_seq)
-    present = {s.segment for s in manifest.segments} | set(manifest.absent)
+    yield from _check_segments(entries, manifest)
+
+
+def _check_segments(entries: Entries, manifest: Manifest) -> Iterator[Problem]:
+    """Each segment that the slice tells of is here or named as absent, no other is, and they follow one another."""
+    present, absent, told = {s.segment for s in manifest.segments}, set(manifest.absent), set[str]()
     for seq, entry in entries.items():
         body = entry["body"]
-        name = body.get("segment")
-        known = isinstance(name, str) and name in present
-        if entry["kind"] != "segment" or body.get("camera") != manifest.camera or known:
+        if entry["kind"] != "segment" or body.get("camera") != manifest.camera:
             continue
-        started, ended = millis_of(body.get("started")), millis_of(body.get("ended"))
-        if started is None or ended is None or touches(started, ended, manifest):
+        name, started, ended = body.get("segment"), millis_of(body.get("started")), millis_of(body.get("ended"))
+        if started is not None and ended is not None and not touches(started, ended, manifest):
+            continue
+        if isinstance(name, str):
+            told.add(name)
+        if not isinstance(name, str) or name not in present | absent:
             facts = {
                 "segment": printable(name) if isinstance(name, str) else "?",
                 "seq": seq,
                 "camera": manifest.camera,
             }
             yield Problem("evidence_segment_missing", Part.VIDEO, facts, seq=seq)
+    for name in manifest.absent:
+        if name in present or name not in told:
+            yield Problem("evidence_absent_differs", Part.MANIFEST, {"segment": printable(name)})
+    places = [_place(entries.get(fact.ledger_seq)) for fact in manifest.segments]
+    known = [place for place in places if place is not None]
+    if known != sorted(known):
+        yield Problem("evidence_segments_order", Part.MANIFEST)
+
+
+def _place(entry: dict[str, Any] | None) -> tuple[int, int] | None:
+    """Where a segment belongs: when it began, and its number where a clock that was set makes two begin at once."""
+    body = {} if entry is None else entry["body"]
+    started, sequence = millis_of(body.get("started")), body.get("sequence")
+    return None if started is None else (started, sequence if type(sequence) is int else 0)
 
 
 def closes(entry: dict[str, Any], camera: str, until_ms: int) -> bool:

@@ -37,6 +37,7 @@ from support.altered import (
     TIMESTAMP,
     WITNESS,
     change_line,
+    disordered,
     ending_late,
     left_out,
     odd_entries,
@@ -469,6 +470,16 @@ def test_the_room_cannot_move_footage_to_another_time(original: Any) -> None:
             fragment["wall_ms"] += step
         verdict = verify(original.resign({**members, name: canonical(table)}), original.root)
         assert (verdict.part, verdict.reason) == ("segment-index", "evidence_index_ledger")
+
+
+def test_the_room_cannot_give_segments_in_another_order_or_call_absent_what_is_not(original: Any) -> None:
+    """A second of a verdict counts from the first of them, and an absence explains a gap."""
+    tried = set()
+    for what, reason, data in disordered(original):
+        verdict = verify(data, original.root)
+        assert (verdict.ok, verdict.reason, verdict.part) == (False, reason, "manifest"), (what, verdict)
+        tried.add(reason)
+    assert len(tried) == 2
 
 
 def test_one_form_of_an_entry_is_taken_and_no_other(original: Any) -> None:

@@ -109,16 +109,36 @@ export function checkStory(entries, manifest, head) {
   if (last !== head.size - 1 && !ends) problems.push(of("evidence_span_open", "ledger", last + 1));
   const exported = entries.get(manifest.export_seq);
   if (!exported || !tellsOf(exported, manifest)) problems.push(of("evidence_export_differs", "ledger", manifest.export_seq));
-  const present = new Set(manifest.segments.map((one) => one.segment).concat(manifest.absent));
+  return problems.concat(checkSegments(entries, manifest));
+}
+
+// Each segment that the slice tells of is here or named as absent, no other is, and they follow one another.
+function checkSegments(entries, manifest) {
+  const problems = [], told = new Set();
+  const present = new Set(manifest.segments.map((one) => one.segment)), absent = new Set(manifest.absent);
   for (const [seq, { kind, body }] of entries) {
-    if (kind !== "segment" || body.camera !== manifest.camera || present.has(body.segment)) continue;
-    const started = millisOf(body.started), ended = millisOf(body.ended);
-    if (started === null || ended === null || touches(started, ended, manifest)) {
-      const facts = { segment: typeof body.segment === "string" ? printable(body.segment) : "?", seq, camera: manifest.camera };
+    if (kind !== "segment" || body.camera !== manifest.camera) continue;
+    const name = body.segment, started = millisOf(body.started), ended = millisOf(body.ended);
+    if (started !== null && ended !== null && !touches(started, ended, manifest)) continue;
+    if (typeof name === "string") told.add(name);
+    if (!present.has(name) && !absent.has(name)) {
+      const facts = { segment: typeof name === "string" ? printable(name) : "?", seq, camera: manifest.camera };
       problems.push(problem("evidence_segment_missing", "video", facts, { seq }));
     }
   }
+  for (const name of manifest.absent) {
+    if (present.has(name) || !told.has(name)) problems.push(problem("evidence_absent_differs", "manifest", { segment: printable(name) }));
+  }
+  const places = manifest.segments.map((fact) => placeOf(entries.get(fact.ledger_seq))).filter((place) => place !== null);
+  const follows = (place, before) => before[0] < place[0] || (before[0] === place[0] && before[1] <= place[1]);
+  if (!places.every((place, at) => at === 0 || follows(place, places[at - 1]))) problems.push(problem("evidence_segments_order", "manifest"));
   return problems;
+}
+
+// Where a segment belongs: when it began, and its number where a clock that was set makes two begin at once.
+function placeOf(entry) {
+  const { started, sequence } = entry ? entry.body : {};
+  return millisOf(started) === null ? null : [millisOf(started), Number.isInteger(sequence) ? sequence : 0];
 }
 
 // Whether a run may end with this entry: the camera's next segment after the span was entered, so all before it were.
