@@ -7,7 +7,7 @@ version. The format is published in verifier/FORMAT.md, section 9; who issues it
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -89,7 +89,7 @@ class Completeness(_Model):
     signed note of its ledger at that moment.
     """
 
-    format: Literal[1]
+    format: Annotated[int, Field(ge=1, le=1)]  # a Literal would take true for 1
     version: Annotated[int, Field(ge=1, lt=2**53)]
     room: RoomId
     epoch: Annotated[int, Field(ge=1, lt=2**53)]

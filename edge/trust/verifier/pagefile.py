@@ -1,8 +1,8 @@
 """The verifier for people without Python: one HTML file that opens from disk, in any current browser, without network.
 
 Its sources are the modules in `page/`; here they become one script, with the catalogue's sentences in it. The page may
-run that script and nothing else: its policy names the script by hash. It checks evidence and result files exactly as
-`examroom verify` does; tests hold the two to the same verdicts.
+run that script and nothing else: its policy names the script by hash. It checks evidence, result files and completeness
+certificates exactly as `examroom verify` does; tests hold the two to the same verdicts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edge.trust.verifier.roots import read_root
 from edge.why import why
 
 _START = "main"
-_SAID = ("container_", "evidence_", "result_", "timestamp_", "verified_", "verifier_", "verify_")
+_SAID = ("completeness_", "container_", "evidence_", "result_", "timestamp_", "verified_", "verifier_", "verify_")
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./([a-z0-9]+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async function|function|class|const) (\w+))", re.MULTILINE)
 _SOURCES = resources.files(__package__) / "page"

@@ -28,6 +28,7 @@ from edge.recording.writer import Place, SegmentWriter
 from edge.store import segments
 from edge.trust import checkpoint, der, dsse, timestamp
 from edge.trust.certificate import check
+from edge.trust.completeness_format import completeness_file
 from edge.trust.container import read_directory
 from edge.trust.verifier import result_file, verify_open
 from support.altered import TIMESTAMP, altered
@@ -140,18 +141,88 @@ def results(original: Any) -> Iterator[tuple[str, bytes]]:
     yield "text", b"hello"
 
 
+def certificate_payload(original: Any, **more: Any) -> dict[str, Any]:
+    """What a room certifies of a session of two cameras, with all that may stand there."""
+    at = original.manifest["from_ms"]
+    gap = {"from_ms": at, "until_ms": at + 3, "ms": 3, "cause": "killed", "doubt_ms": 0}
+    whole = {
+        "camera": "门口", "expected_ms": 60_000, "recorded_ms": 60_000, "hundredths": 10_000, "segments": 1,
+        "salvaged": 0, "frames": None, "dropped": 0, "lost_ms": 0, "gaps": [], "blind": [],
+    }  # fmt: skip
+    blind = [{"from_ms": at, "until_ms": at + 9, "reason": "camera_dark"}]
+    short = {**whole, "camera": "hall", "recorded_ms": 59_997, "hundredths": 9_999, "gaps": [gap], "blind": blind}
+    payload = {
+        "format": 1, "version": 2, "room": "room-1", "epoch": 1, "session": "场次-1",
+        "from_ms": at, "until_ms": at + 60_000, "made_ms": at + 10**6,
+        "cameras": [whole, {**short, "frames": 1500}], "deleted": ["door-01234567-000001"],
+        "clock": [{"at_ms": at, "camera": "hall", "step_ms": -5}, {"at_ms": at, "camera": "hall", "boot": "0" * 32}],
+        "checkpoint": original.members["checkpoint.txt"].decode(),
+    }  # fmt: skip
+    return {**payload, **more}
+
+
+def completeness(original: Any) -> Iterator[tuple[str, bytes]]:
+    """A completeness certificate, and what is none: bytes changed, and what a room may sign that does not add up."""
+    certificate = original.members["certificate.dsse.json"]
+
+    def signed(payload: dict[str, Any], signer: Any = original.signer) -> bytes:
+        return completeness_file(certificate, dsse.sign_envelope(dsse.COMPLETENESS, payload, [signer]))
+
+    payload = certificate_payload(original)
+    good = signed(payload)
+    yield "certified", good
+    for at in range(0, len(good), 61):
+        data = bytearray(good)
+        data[at] ^= 0x20 if at % 2 else 0x01
+        yield f"certified flip {at}", bytes(data)
+    yield from (
+        ("certified cut", good[:-1]),
+        ("certified and more", good + b" "),
+        ("certified by another", signed(payload, original.stranger)),
+    )
+    yield "certified under no certificate", completeness_file(b"{}", canonical(json.loads(good)["completeness"]))
+    for change in (
+        {"room": "room-2"}, {"epoch": 2}, {"made_ms": 5}, {"checkpoint": "x"}, {"checkpoint": "x" * 4097}, {"more": 1},
+        {"format": 2}, {"format": True}, {"version": 0}, {"version": 1.0}, {"session": ""},
+        {"session": "\U0001f512" * 128}, {"session": "\U0001f512" * 129}, {"cameras": []}, {"deleted": ["../x"]},
+        {"from_ms": -1}, {"until_ms": 253_402_300_800_000},
+        {"clock": [{"at_ms": 1, "camera": "x", "step_ms": None, "boot": None, "quality": None}]},
+        {"clock": [{"at_ms": 1, "camera": "x", "more": 1}]}, {"clock": [{"at_ms": 1, "camera": "x", "boot": "0"}]},
+        {"clock": [{"camera": "x"}]}, {"clock": [{"at_ms": 1, "camera": "", "quality": "A"}]}, {"clock": [7]},
+        {"cameras": payload["cameras"] * 2},
+    ):  # fmt: skip
+        yield f"certified {json.dumps(change)[:60]}", signed({**payload, **change})
+    whole, short = payload["cameras"]
+    large = 2**53 - 1
+    for fact in (
+        {**short, "hundredths": 10_000}, {**short, "hundredths": 9_998}, {**short, "recorded_ms": 60_000},
+        {**short, "frames": -1}, {**short, "gaps": []}, {**short, "gaps": [{**short["gaps"][0], "cause": "B"}]},
+        {**short, "blind": [{}]}, {**whole, "expected_ms": 0, "recorded_ms": 0}, {**whole, "camera": "x" * 65},
+        {**whole, "hundredths": 0}, {**whole, "expected_ms": large, "recorded_ms": large},
+        {**short, "expected_ms": large, "recorded_ms": large - 3}, {**whole, "more": 1},
+        {**short, "expected_ms": 3, "recorded_ms": 0, "hundredths": 0},
+        {**whole, "expected_ms": large, "recorded_ms": 2, "hundredths": 0,
+         "gaps": [{**short["gaps"][0], "ms": ms} for ms in (large, large, 1)]},
+    ):  # fmt: skip
+        yield (
+            f"certified camera {json.dumps(fact)[:40]}",
+            signed({**payload, "cameras": [fact, {**fact, "camera": "y"}]}),
+        )
+
+
 def test_the_page_says_what_the_verifier_in_python_says(page: Page, original: Any) -> None:
     root, stranger = original.root.hex(), original.stranger.public.hex()
     vectors = [("good", original.data, root), ("another", original.other, root)]
-    vectors += [(what, data, root) for what, data in [*altered(original), *results(original)]]
+    vectors += [(what, data, root) for what, data in [*altered(original), *results(original), *completeness(original)]]
     vectors += [("no root", original.data, ""), ("another root", original.data, stranger)]
     vectors += [("two roots", original.data, f"{stranger} {root}")]
     wanted = {what: python(data, roots) for what, data, roots in vectors}
     assert len(vectors) > 200 and len({said["reason"] for said in wanted.values()}) > 30
     assert {said["part"] for said in wanted.values()} >= {
         "container", "certificate", "manifest", "checkpoint", "ledger", "proof", "segment-index", "video", "video-view",
-        "readme", "result",
+        "readme", "result", "completeness",
     }  # fmt: skip
+    assert wanted["certified"]["ok"] and wanted["certified"]["facts"]["percent"] == "99.99"
     for what, covers in (
         ("good", False), ("a day later", False), ("witness of all the footage", True), ("witness taken out", False),
     ):  # fmt: skip
@@ -175,7 +246,7 @@ def test_the_page_says_what_the_verifier_in_python_says(page: Page, original: An
 def test_the_page_says_the_same_in_plain_firefox(original: Any, tmp_path: Path) -> None:
     root, out = original.root.hex(), tmp_path / "verifier.html"
     assert CliRunner().invoke(main, ["verify-page", str(out)]).exit_code == 0
-    vectors = [("good", original.data), *altered(original), *results(original)][::5]
+    vectors = [("good", original.data), *altered(original), *results(original), *completeness(original)][::5]
     assert len(vectors) > 40
     with firefox(tmp_path) as page:
         page.goto(out.as_uri())
@@ -301,6 +372,26 @@ def test_a_supervisor_checks_a_file_with_it(page: Page, original: Any, tmp_path:
     assert page.evaluate("() => document.documentElement.lang") == "en"
     assert answer.locator("h2").inner_text() == "✓ Verified"
     page.click("#language")
+
+
+def test_a_supervisor_checks_a_completeness_certificate_with_it(page: Page, original: Any, tmp_path: Path) -> None:
+    out = tmp_path / "S-001.json"
+    out.write_bytes(dict(completeness(original))["certified"])
+    answer = page.locator("#answer")
+    page.fill("#root", original.root.hex())
+    page.set_input_files("#file", out)
+    page.click("#check")
+    page.wait_for_selector("#answer.good h2")
+    said = answer.inner_text()
+    assert verify_open(io.BytesIO(out.read_bytes()), [original.root]).sentence("zh") in said
+    assert "hall：99.99%，应录 60 秒，录下 59.997 秒，缺口 1 处" in said and "门口：100%" in said and "2026" in said
+    assert "考场自己的签名证明" in said and axe(page) == []
+    out.write_bytes(dict(completeness(original))["certified by another"])
+    page.set_input_files("#file", out)
+    page.click("#check")
+    page.wait_for_selector("#answer.bad h2")
+    assert "签名人不对" in answer.inner_text()
+    page.fill("#root", "")
 
 
 def test_a_page_may_bring_its_root_and_is_never_written_over(tmp_path: Path, original: Any) -> None:

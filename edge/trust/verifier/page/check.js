@@ -1,5 +1,6 @@
 // What kind of file this is, and the check that belongs to it.
 
+import { checkCompleteness, looksLikeCompleteness } from "./completenessfile.js";
 import { bytesOf, isContainer } from "./container.js";
 import { checkEvidence } from "./evidence.js";
 import { MANIFEST, README } from "./format.js";
@@ -18,6 +19,7 @@ export async function checkFile(blob, roots, witnesses, authorities, told) {
   if (await isContainer(blob, README, MANIFEST)) return checkEvidence(blob, roots, witnesses, authorities, told);
   if (await isNothingOfOurs(blob)) return refused(null, [problem("verify_unknown", null)]);
   const data = await bytesOf(blob, 0, blob.size);
+  if (looksLikeCompleteness(data)) return checkCompleteness(data, roots);
   if (looksLikeResult(data)) return checkResult(data, roots);
   const newline = data.indexOf(10);
   const line = newline < 0 ? data : data.subarray(0, newline);

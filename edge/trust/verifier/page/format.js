@@ -15,7 +15,7 @@ export const CHECKPOINT = "checkpoint.txt";
 export const WITNESS = "witness.json";
 export const TIMESTAMP = "timestamp.json";
 export const MANIFEST = "manifest.dsse.json";
-const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+export const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const LAST_MS = 253402300800000, MOST_SEGMENTS = 30000, LONGEST_RUN = 5000000, LONGEST_STAMP = 100000;
 const ALTERED = {
   [README]: ["evidence_readme_altered", "readme"],
@@ -40,7 +40,7 @@ export function partOf(name) {
 }
 
 const isText = (value) => typeof value === "string";
-const isMillis = (value) => isCount(value) && value < LAST_MS;
+export const isMillis = (value) => isCount(value) && value < LAST_MS;
 const every = (value, check) => Array.isArray(value) && value.every(check);
 
 const isMember = (value) => hasKeys(value, ["name", "size", "sha256"]) && isText(value.name) && isCount(value.size) && isHex32(value.sha256);

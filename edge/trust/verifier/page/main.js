@@ -56,11 +56,14 @@ function inBoth(code, facts) {
 function rows(verdict) {
   const facts = verdict.facts;
   const row = (name, value) => (value === undefined || value === null || value === "" ? [] : [[t("fact_" + name), value]]);
+  const certified = verdict.kind === "completeness";
   const span = facts.from && facts.until ? facts.from + " – " + facts.until : undefined;
   return [].concat(row("room", facts.room), row("institution", facts.institution), row("issuer", facts.issuer), row("camera", facts.camera),
-    row("span", span), row("made", facts.made), row("by", facts.by), row("why", facts.why), row("entered", facts.entered),
+    row("span", span),
+    row("session", certified ? facts.session : undefined), row(certified ? "certified" : "made", facts.made), row("by", facts.by), row("why", facts.why), row("entered", facts.entered),
     row("stamp", facts.timestamp && facts.timestamp.checked ? t("stamped", facts.timestamp) : undefined),
-    row("witnesses", facts.witnesses ? witnessed(facts) : undefined));
+    row("witnesses", facts.witnesses ? witnessed(facts) : undefined),
+    ...(certified ? facts.cameras.map((one) => row("camera", t("recorded", one))) : []));
 }
 
 function witnessed(facts) {
@@ -82,6 +85,7 @@ function notes(verdict) {
   const absent = (facts.absent || []).map((segment) => t("absent", { segment }));
   const open = gaps.length && facts.open_end ? [sentence("evidence_open_end", language, {})] : [];
   const stamp = facts.timestamp && !facts.timestamp.checked ? [t("stamp_unchecked")] : [];
+  if (verdict.kind === "completeness") return [t("own_word")];
   return uncovered(facts).concat(gaps, absent, open, stamp);
 }
 

@@ -8,7 +8,7 @@ import { problem } from "./verdict.js";
 
 const TYPE = "application/vnd.examroom.";
 const HEX32 = /^[0-9a-f]{64}$/;
-const ROOM = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+export const ROOM = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const ED25519 = Uint8Array.of(10, 1);  // a newline, and the algorithm's number
 
 export function keyId(key) {
