@@ -23,6 +23,15 @@ WITNESS = "witness.json"
 TIMESTAMP = "timestamp.json"
 MANIFEST = "manifest.dsse.json"
 
+LARGEST_SMALL = 256 << 10
+"""Bytes of what holds a few signatures or proofs, and of each such value in a result file."""
+LARGEST_MANIFEST = 64 << 20
+"""A file of 4 GiB with a day of segments has a manifest of some 2 MB."""
+_LARGEST_INDEX = 16 << 20
+_LARGEST_LEDGER = 512 << 20
+LEDGER_SLACK = 1 << 20
+"""So much more than the manifest says is read of an altered ledger or its proofs: enough to name a line put in."""
+
 SmallInt = Annotated[int, Field(ge=0, lt=2**53)]
 Millis = Annotated[int, Field(ge=0, lt=253_402_300_800_000)]
 Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -216,6 +225,17 @@ def video_name(segment: str) -> str:
 
 def view_name(segment: str) -> str:
     return f"view/{segment}.mp4"
+
+
+def largest(name: str) -> int | None:
+    """The most bytes a member may have that is read whole, None for others: known before anything of it is read."""
+    if name in (README, CERTIFICATE, CHECKPOINT, WITNESS, TIMESTAMP):
+        return LARGEST_SMALL
+    if name in (LEDGER, PROOFS):
+        return _LARGEST_LEDGER
+    if name == MANIFEST:
+        return LARGEST_MANIFEST
+    return _LARGEST_INDEX if name.startswith("segments/") else None
 
 
 def expected_names(

@@ -35,6 +35,7 @@ def altered(original: Any) -> Iterator[tuple[str, bytes]]:
     """(what was done, the file's bytes); `original` is the fixture of tests/recording/evidence."""
     yield from _flipped(original)
     yield from _repacked(original)
+    yield from ((what, data) for what, _, data in too_large(original))
     yield from _by_others(original)
     yield from _resigned(original)
     yield from ending_late(replace(original, data=original.late))
@@ -107,6 +108,35 @@ def _repacked(original: Any) -> Iterator[tuple[str, bytes]]:
     video = next(name for name in members if name.startswith("video/"))
     yield "video longer", original.with_member(video, members[video] + b"x")
     yield "video shorter", original.with_member(video, members[video][:-700])
+
+
+def too_large(original: Any) -> Iterator[tuple[str, str, bytes]]:
+    """(what was done, the reason it is refused for, the file's bytes): what would cost a reader memory or time before
+    it knows who made it. Nobody signed any of these."""
+    members = original.members
+    for name in ("README.txt", CERTIFICATE, CHECKPOINT, WITNESS, TIMESTAMP):
+        junk = b"[" + b"[]," * (1 << 17) + b"[]]"
+        yield f"large {name}", "evidence_member_large", original.with_member(name, junk)
+    kept = (256 << 10) - len(members["README.txt"])
+    readme = {**members, "README.txt": members["README.txt"] + b" " * kept}
+    yield "README of just 256 KiB", "evidence_readme_altered", pack(readme)
+    junk = b"[" + b"[]," * 80_000 + b"[]]"
+    for name, reason in ((CERTIFICATE, "evidence_certificate_altered"), (MANIFEST, "evidence_manifest_altered")):
+        yield f"lists for {name}", reason, original.with_member(name, junk)
+        envelope = json.loads(members[name])
+        for count, what in ((8, reason), (9, reason), (2000, reason)):
+            many = canonical({**envelope, "signatures": envelope["signatures"] * count})
+            if len(many) < 256 << 10:
+                yield f"{count} signatures on {name}", what, original.with_member(name, many)
+        odd = canonical({**envelope, "signatures": [{**envelope["signatures"][0], "keyid": "," * 99}]})
+        yield f"a key of commas on {name}", reason, original.with_member(name, odd)
+    yield "a thousand newlines", "evidence_entry_altered", original.with_member(LEDGER, b"\n" * 1000 + members[LEDGER])
+    yield "newlines behind", "evidence_entry_extra", original.with_member(LEDGER, members[LEDGER] + b"\n" * 1000)
+    yield "proofs of newlines", "evidence_proof_altered", original.with_member(PROOFS, b"\n" * 3000)
+    yield "a proof of lists", "evidence_proof_altered", original.with_member(PROOFS, junk + b"\n" + members[PROOFS])
+    yield "a ledger of lists", "evidence_entry_altered", original.with_member(LEDGER, junk + members[LEDGER])
+    more = members[LEDGER] + b"x" * ((1 << 20) + 9)
+    yield "a ledger much longer", "evidence_entry_extra", original.with_member(LEDGER, more)
 
 
 def _by_others(original: Any) -> Iterator[tuple[str, bytes]]:

@@ -85,6 +85,31 @@ def test_unknown_keys_and_added_signatures_are_refused() -> None:
         dsse.open_envelope(canonical(outer), dsse.RESULT, [ROOT.public])
 
 
+def test_an_envelope_has_a_few_signatures_and_no_key_that_nobody_signs() -> None:
+    outer = json.loads(ENVELOPE)
+    for change in (
+        {"signatures": outer["signatures"] * 9},
+        {"note": "unsigned"},
+        {"signatures": [{**outer["signatures"][0], "note": 1}]},
+        {"signatures": [{**outer["signatures"][0], "keyid": 7}]},
+        {"signatures": [{**outer["signatures"][0], "keyid": "," * 65}]},
+    ):
+        with pytest.raises(BadInput):
+            dsse.open_envelope(canonical({**outer, **change}), dsse.RESULT, [ROOT.public])
+    eight = [Ed25519Signer.generate() for _ in range(8)]
+    signed = dsse.sign_envelope(dsse.POLICY, PAYLOAD, eight)
+    assert dsse.open_envelope(signed, dsse.POLICY, [one.public for one in eight], threshold=8) == PAYLOAD
+
+
+def test_a_payload_that_nobody_known_signed_is_not_looked_into() -> None:
+    outer = json.loads(dsse.sign_envelope(dsse.RESULT, PAYLOAD, [OTHER]))
+    broken = canonical({**outer, "payload": base64.b64encode(b"[" * 10).decode()})
+    with pytest.raises(VerificationFailed):
+        dsse.open_envelope(broken, dsse.RESULT, [ROOT.public])
+    with pytest.raises(BadInput):
+        dsse.peek(broken)
+
+
 @given(st.binary(max_size=300))
 def test_noise_is_refused_with_a_sentence(noise: bytes) -> None:
     with pytest.raises(ExamroomError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import tracemalloc
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,6 +152,10 @@ class Film(io.BytesIO):
         self.at = offset + (self.size if whence == 2 else 0)
         return self.at
 
+    def readline(self, size: int | None = -1) -> bytes:
+        assert size is not None and 0 < size <= 4 << 20
+        return self.head + b"\n"
+
     def read(self, size: int | None = -1) -> bytes:
         size = self.size - self.at if size is None or size < 0 else min(size, self.size - self.at)
         self.count += size
@@ -174,6 +179,28 @@ def test_a_large_bundle_is_read(world: World) -> None:
     bundle = seal_bundle("bank", "big", 1, bytes(17 << 20), keys, [world.root], **more)
     assert verify(bundle, world.root.public).ok
     assert verify(b"[" + bundle[1:], world.root.public).kind == "bundle", "its first byte altered"
+
+
+def test_only_a_bundle_may_be_larger_than_any_document(world: World) -> None:
+    """Of a file of 100 MB that begins as a document does, the first line tells what it is before the rest is read."""
+    for head in (
+        b'{"certificate":',
+        b'{"payload":"e30=","payloadType":"application/vnd.examroom.policy+json","signatures":[',
+    ):
+        verdict = verify_open(Film(head, 100 << 20), [world.root.public])
+        assert (verdict.ok, verdict.kind, verdict.reason) == (False, None, "verify_unknown")
+
+
+@pytest.mark.parametrize("key", ["certificate", "result", "checkpoint", "entry", "leaf", "path"])
+def test_lists_that_nobody_signed_are_not_read_into_memory(world: World, key: str) -> None:
+    junk: Any = [[]] * (1 << 20)
+    change = {key: junk} if key in ("certificate", "result") else {"proof": {key: junk}}
+    data = rebuilt(world, **change)
+    tracemalloc.start()
+    verdict = verify(data, world.root.public)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not verdict.ok and peak < 4 * len(data), peak
 
 
 def test_parts_that_do_not_belong_together_are_not_written(world: World) -> None:

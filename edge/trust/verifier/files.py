@@ -22,9 +22,13 @@ from edge.trust.verifier.signed import check_certificate, open_strict
 from edge.trust.verifier.verdict import Kind, Problem, Verdict, problem_of, refused, verified
 from edge.why import why
 
-LARGEST_DOCUMENT = 1 << 30
+LARGEST_BUNDLE = 1 << 30
+LARGEST_DOCUMENT = 64 << 20
+"""Of all but bundles, whose sealed content is not looked into: one candidate's result, one session's certificate."""
 LARGE = 16 << 20
 """A larger file that is no container must begin as a document does before more of it is read."""
+LONGEST_HEAD = 4 << 20
+"""A bundle's first line names a key for each room: some 200 bytes."""
 _TAIL = 1 << 16  # where the names of a directory stand, the last of them at the least
 _TYPE = re.compile(rb'"payloadType":"application/vnd\.examroom\.([a-z]{1,20})\+json"')
 
@@ -88,8 +92,13 @@ def _is_nothing_of_ours(file: BinaryIO) -> bool:
     """Whether its size and first bytes say so: somebody may name a film, which is not to be read into memory."""
     length = file.seek(0, 2)
     file.seek(0)
-    head = file.read(_TAIL) if length > LARGE else b""
-    return length > LARGEST_DOCUMENT or (length > LARGE and not head.startswith(b"{") and not _TYPE.search(head))
+    if length <= LARGE or length > LARGEST_BUNDLE:
+        return length > LARGE
+    if length > LARGEST_DOCUMENT:
+        found = _TYPE.search(file.readline(LONGEST_HEAD))
+        return found is None or found[1] != b"bundle"
+    head = file.read(_TAIL)
+    return not head.startswith(b"{") and not _TYPE.search(head)
 
 
 def _check_document(data: bytes, roots: Sequence[bytes]) -> Verdict:

@@ -20,7 +20,6 @@ from edge.trust.verifier.reader import strict_json
 from edge.trust.verifier.signed import millis_of
 from edge.trust.verifier.verdict import Problem
 
-SMALL = 512 << 20
 GAP_MS = 1500
 
 
@@ -32,9 +31,10 @@ class Box:
     members: dict[str, Member]
     wrong_crc: dict[str, int] = field(default_factory=dict)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int) -> bytes:
+        """The first `most` bytes of a member at the most."""
         member = self.members[name]
-        data = b"".join(read_blocks(self.file, member.start, min(member.size, SMALL)))
+        data = b"".join(read_blocks(self.file, member.start, min(member.size, most)))
         self.note_crc(member, zlib.crc32(data))
         return data
 

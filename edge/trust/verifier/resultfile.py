@@ -18,7 +18,7 @@ from edge.trust import checkpoint as checkpoints
 from edge.trust import dsse
 from edge.trust.certificate import Certificate
 from edge.trust.checkpoint import TreeHead
-from edge.trust.evidence_format import Part
+from edge.trust.evidence_format import LARGEST_SMALL, Part
 from edge.trust.verifier.reader import strict_json
 from edge.trust.verifier.signed import (
     check_certificate,
@@ -154,6 +154,8 @@ def _note(piece: bytes, certificate: Certificate) -> TreeHead | Problem:
 def _entry(entry: bytes, leaf: bytes, path: bytes, seq: bytes, head: TreeHead) -> bytes | Problem:
     """The ledger entry's bytes, once they are in the tree. `leaf` tells an altered entry from an altered path."""
     text = _text(entry)
+    if max(len(leaf), len(path), len(seq)) > LARGEST_SMALL:
+        return Problem("result_proof_altered", Part.PROOF)
     try:
         named = bytes.fromhex(strict_json(leaf))
         steps = [bytes.fromhex(step) for step in strict_json(path)]
@@ -174,7 +176,9 @@ def _entry(entry: bytes, leaf: bytes, path: bytes, seq: bytes, head: TreeHead) -
 
 
 def _text(piece: bytes) -> bytes | None:
-    """The UTF-8 bytes of a JSON string in canonical form."""
+    """The UTF-8 bytes of a JSON string in canonical form, which nobody has signed yet."""
+    if len(piece) > LARGEST_SMALL:
+        return None
     try:
         value = strict_json(piece)
         return value.encode() if isinstance(value, str) else None

@@ -20,6 +20,7 @@ from edge.trust.verifier.signed import millis_of
 from edge.trust.verifier.verdict import MOST, Problem, printable
 
 LONG_MS = 86_400_000
+_LONGEST_PROOF = 8192  # of a tree of 2^64 leaves, and more
 Entries = dict[int, dict[str, Any]]
 
 
@@ -33,9 +34,14 @@ class Slice:
     entries: Entries = field(default_factory=dict)
 
 
-def split_lines(data: bytes) -> list[bytes]:
-    """Each line without its newline; an unterminated tail is a line that can hold nothing (its newline is missing)."""
-    lines = data.split(b"\n")
+def split_lines(data: bytes, most: int) -> list[bytes]:
+    """Each line without its newline; an unterminated tail is a line that can hold nothing (its newline is missing).
+
+    Of more than `most`, one more alone is given: how many others there are changes nothing.
+    """
+    lines = data.split(b"\n", most + 1)
+    if len(lines) > most + 1:
+        return lines[: most + 1]
     return lines[:-1] if lines[-1] == b"" else [*lines[:-1], lines[-1] + b"\x00"]
 
 
@@ -47,6 +53,8 @@ def proof_line(seq: int, path: Sequence[bytes]) -> bytes:
 
 def read_proof(line: bytes, seq: int) -> list[bytes] | None:
     """The audit path of entry `seq`, or None where the line is not exactly one."""
+    if len(line) > _LONGEST_PROOF:
+        return None
     try:
         path = [bytes.fromhex(step) for step in json.loads(line)["path"]]
     except (ValueError, TypeError, KeyError, RecursionError):

@@ -8,6 +8,7 @@ import io
 import json
 import random
 import re
+import tracemalloc
 from dataclasses import replace
 from importlib import resources
 from itertools import pairwise
@@ -42,6 +43,7 @@ from support.altered import (
     left_out,
     odd_entries,
     pack,
+    too_large,
 )
 from support.examples import examples
 from support.tsa import Authority
@@ -277,6 +279,22 @@ def test_swapped_and_dropped_fragments_name_the_second(original: Any, regions: l
     assert (dropped.part, dropped.second) == ("video", mine[4].second)
     longer = verify(original.with_member(video, b"".join(pieces) + b"x"), original.root)
     assert (longer.part, longer.second, longer.reason) == ("video", None, "evidence_video_unknown")
+
+
+def test_what_nobody_signed_costs_neither_memory_nor_time(original: Any) -> None:
+    """Sizes are looked at before anything is read, and signatures before what they are under is parsed."""
+    for what, reason, data in too_large(original):
+        tracemalloc.start()
+        verdict = verify(data, original.root)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (verdict.ok, verdict.reason) == (False, reason), (what, verdict)
+        assert peak < 4 << 20, (what, peak)
+    large = original.with_member(MANIFEST, b"[" + b"[]," * (1 << 20) + b"[]]")
+    tracemalloc.start()
+    assert verify(large, original.root).reason == "evidence_manifest_altered"
+    assert tracemalloc.get_traced_memory()[1] < 16 << 20  # read twice over, and no list made of it
+    tracemalloc.stop()
 
 
 # From here on the liar holds the room's own key: hashes in the manifest fit whatever was put in.

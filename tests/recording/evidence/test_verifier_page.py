@@ -132,6 +132,16 @@ def results(original: Any) -> Iterator[tuple[str, bytes]]:
     ):
         signed = dsse.sign_envelope(dsse.RESULT, {**payload, **change}, [original.signer])
         yield f"result of {list(change)}", canonical({**json.loads(good), "result": json.loads(signed)})
+    proof = json.loads(good)["proof"]
+    for change in (
+        {"path": [[]] * 90_000},
+        {"leaf": [[]] * 90_000},
+        {"checkpoint": "x" * (1 << 18)},
+        {"entry": "[" * (1 << 18)},
+    ):
+        yield f"result with much {list(change)}", canonical({**json.loads(good), "proof": {**proof, **change}})
+    yield "result with much padding", good.replace(b',"leaf":', b',"leaf":' + b"[]," * 90_000)
+    yield "result under many lists", b'{"certificate":[' + b"[]," * 90_000 + b'[]],"completeness":{}}'
     yield "result cut", good[:-1]
     yield "result of other bytes", good + b" "
     yield "a certificate alone", original.members["certificate.dsse.json"].replace(b"certificate+json", b"nothing+json")

@@ -7,7 +7,7 @@ import { MANIFEST, README } from "./format.js";
 import { checkResult, looksLikeResult } from "./resultfile.js";
 import { problem, refused } from "./verdict.js";
 
-const LARGEST_DOCUMENT = 256 << 20;
+const LARGEST_DOCUMENT = 64 << 20;
 // A larger file that is no container must begin as a document does before more of it is read.
 const LARGE = 16 << 20;
 const HEAD = 1 << 16;
@@ -17,7 +17,8 @@ const OTHERS = ["bundle", "certificate", "policy", "receipt"];
 // The verdict on a file, with nothing but itself, the raw public keys and the root certificates given. Throws only where it cannot be read.
 export async function checkFile(blob, roots, witnesses, authorities, told) {
   if (await isContainer(blob, README, MANIFEST)) return checkEvidence(blob, roots, witnesses, authorities, told);
-  if (await isNothingOfOurs(blob)) return refused(null, [problem("verify_unknown", null)]);
+  const large = blob.size > LARGE ? await ofLarge(blob) : null;
+  if (large !== null) return refused(null, [problem(large, null)]);
   const data = await bytesOf(blob, 0, blob.size);
   if (looksLikeCompleteness(data)) return checkCompleteness(data, roots);
   if (looksLikeResult(data)) return checkResult(data, roots);
@@ -30,9 +31,10 @@ export async function checkFile(blob, roots, witnesses, authorities, told) {
   return refused(null, [problem(found && OTHERS.includes(found[1]) ? "verifier_other" : "verify_unknown", null)]);
 }
 
-// Whether its size and first bytes say so: somebody may drop a film, which is not to be read into memory.
-async function isNothingOfOurs(blob) {
-  if (blob.size <= LARGE) return false;
-  const head = await bytesOf(blob, 0, HEAD);
-  return blob.size > LARGEST_DOCUMENT || (head[0] !== 0x7b && !TYPE.test(new TextDecoder("latin1").decode(head)));
+// Why a large file is not read, by its size and first bytes, or null: somebody may drop a film.
+async function ofLarge(blob) {
+  const head = new TextDecoder("latin1").decode(await bytesOf(blob, 0, HEAD));
+  const found = TYPE.exec(head);
+  if (found && OTHERS.includes(found[1])) return "verifier_other";
+  return blob.size > LARGEST_DOCUMENT || (head[0] !== "{" && !found) ? "verify_unknown" : null;
 }

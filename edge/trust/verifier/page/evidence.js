@@ -4,7 +4,7 @@
 import { hex, iso, millisOf, printable, unbase64, unhex, utf8, Wrong } from "./bytes.js";
 import { bytesOf, eachBlock, readDirectory } from "./container.js";
 import { altered, asManifest, asTable, asTimestamp, asWitness, CERTIFICATE, CHECKPOINT, chosen, expectedNames, fragmentsRoot, indexName,
-  isPicture, LEDGER, MANIFEST, partOf, PROOFS, README, secondOf, sequences, TIMESTAMP, touches, videoName, viewName, WITNESS } from "./format.js";
+  isPicture, largest, LARGEST_MANIFEST, LARGEST_SMALL, LEDGER, LEDGER_SLACK, MANIFEST, partOf, PROOFS, README, secondOf, sequences, TIMESTAMP, touches, videoName, viewName, WITNESS } from "./format.js";
 import { crc32, engine, Sha256, sha256Hex } from "./hashes.js";
 import { strictJson } from "./json.js";
 import { consistent } from "./merkle.js";
@@ -13,7 +13,6 @@ import { checkInclusion, checkLines, checkProofs, checkStory, closes, sliceOf } 
 import { checkAnswer } from "./timestamp.js";
 import { problem, refused, verified } from "./verdict.js";
 
-const SMALL = 512 << 20;
 const GAP_MS = 1500;
 const CLOCK_STEP_MS = 86400000;
 // A video up to this size is read whole and hashed by the browser; a longer one in blocks, by our own hash.
@@ -27,9 +26,10 @@ class Box {
     this.told = told;
   }
 
-  async read(name) {
+  // The first `most` bytes of a member at the most.
+  async read(name, most) {
     const member = this.members.get(name);
-    const data = await bytesOf(this.blob, member.start, Math.min(member.size, SMALL));
+    const data = await bytesOf(this.blob, member.start, Math.min(member.size, most));
     this.noteCrc(member, crc32(data));
     return data;
   }
@@ -52,10 +52,15 @@ export async function checkEvidence(blob, roots, witnesses, authorities, told) {
   for (const [name, part] of [[CERTIFICATE, "certificate"], [MANIFEST, "manifest"]]) {
     if (!box.members.has(name)) return refused("evidence", [problem("evidence_member_missing", part, { member: name })]);
   }
-  const issued = await checkCertificate(await box.read(CERTIFICATE), roots);
+  // nobody has signed what comes first: its size is looked at before it is read
+  const large = Array.from(box.members.values()).filter((member) => member.size > largest(member.name));
+  if (large.length) {
+    return refused("evidence", large.map(({ name, size }) => problem("evidence_member_large", partOf(name), { member: name, size, most: largest(name) })));
+  }
+  const issued = await checkCertificate(await box.read(CERTIFICATE, LARGEST_SMALL), roots);
   if (issued.problem) return refused("evidence", [issued.problem]);
   const certificate = issued.certificate;
-  const signed = await manifestOf(await box.read(MANIFEST), certificate);
+  const signed = await manifestOf(await box.read(MANIFEST, LARGEST_MANIFEST), certificate);
   if (signed.problem) return refused("evidence", [signed.problem]);
   const manifest = signed.manifest;
   let problems = checkMembers(box, manifest);
@@ -137,9 +142,9 @@ async function readSmall(box, manifest) {
   const small = { content: new Map(), altered: new Set() };
   for (const fact of manifest.members) {
     if (isPicture(fact.name)) continue;
-    const data = await box.read(fact.name);
+    const data = await box.read(fact.name, fact.size + (fact.name === LEDGER || fact.name === PROOFS ? LEDGER_SLACK : 0));
     small.content.set(fact.name, data);
-    if (data.length !== fact.size || (await sha256Hex(data)) !== fact.sha256) small.altered.add(fact.name);
+    if (box.members.get(fact.name).size !== fact.size || (await sha256Hex(data)) !== fact.sha256) small.altered.add(fact.name);
   }
   return small;
 }

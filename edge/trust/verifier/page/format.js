@@ -24,6 +24,12 @@ const ALTERED = {
   [WITNESS]: ["evidence_checkpoint_altered", "checkpoint"],
   [TIMESTAMP]: ["evidence_timestamp_altered", "timestamp"],
 };
+// Bytes of what holds a few signatures or proofs, of each such value in a result file, and of the manifest.
+export const LARGEST_SMALL = 256 << 10;
+export const LARGEST_MANIFEST = 64 << 20;
+// So much more than the manifest says is read of an altered ledger or its proofs: enough to name a line put in.
+export const LEDGER_SLACK = 1 << 20;
+const LARGEST_INDEX = 16 << 20, LARGEST_LEDGER = 512 << 20;
 const PARTS = { [LEDGER]: "ledger", [PROOFS]: "proof", [MANIFEST]: "manifest" };
 
 export const altered = Object.entries(ALTERED);
@@ -37,6 +43,14 @@ export function partOf(name) {
   if (name in PARTS) return PARTS[name];
   if (isPicture(name)) return name.startsWith("video/") ? "video" : "video-view";
   return name.startsWith("segments/") ? "segment-index" : "container";
+}
+
+// The most bytes a member may have that is read whole, Infinity for others: known before anything of it is read.
+export function largest(name) {
+  if (name in ALTERED) return LARGEST_SMALL;
+  if (name === LEDGER || name === PROOFS) return LARGEST_LEDGER;
+  if (name === MANIFEST) return LARGEST_MANIFEST;
+  return name.startsWith("segments/") ? LARGEST_INDEX : Infinity;
 }
 
 const isText = (value) => typeof value === "string";

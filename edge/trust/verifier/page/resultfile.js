@@ -1,6 +1,7 @@
 // Checking a result file (FORMAT.md, section 5): one signed result, its ledger entry and the proof that it was entered.
 
 import { find, hex, millisOf, same, startsWith, unhex, utf8 } from "./bytes.js";
+import { LARGEST_SMALL } from "./format.js";
 import { sha256 } from "./hashes.js";
 import { isObject, strictJson } from "./json.js";
 import { included, leafHash } from "./merkle.js";
@@ -71,6 +72,7 @@ function contentOf(text, digest, number) {
 function entryIn(entry, leaf, path, seq, head) {
   const text = textIn(entry);
   const wrongProof = { problem: problem("result_proof_altered", "proof") };
+  if (Math.max(leaf.length, path.length, seq.length) > LARGEST_SMALL) return wrongProof;
   let named, steps, number;
   try {
     named = unhex(strictJson(leaf));
@@ -86,8 +88,9 @@ function entryIn(entry, leaf, path, seq, head) {
   return { problem: problem("result_entry_altered", "ledger") };
 }
 
-// The UTF-8 bytes of a JSON string in canonical form, or null.
+// The UTF-8 bytes of a JSON string in canonical form, which nobody has signed yet, or null.
 function textIn(piece) {
+  if (piece.length > LARGEST_SMALL) return null;
   try {
     const value = strictJson(piece);
     return typeof value === "string" ? utf8(value) : null;

@@ -8,11 +8,14 @@ import { problem } from "./verdict.js";
 
 const MOST_NAMED = 50;
 const LONG_MS = 86400000;
+const LONGEST_PROOF = 8192;  // of a tree of 2^64 leaves, and more
 
-export function splitLines(data) {
+// Each line without its newline; of more than `most`, one more alone: how many others there are changes nothing.
+function splitLines(data, most) {
   const lines = [];
   let from = 0;
   for (let at = data.indexOf(10); at >= 0; at = data.indexOf(10, from)) {
+    if (lines.length > most) return lines;
     lines.push(data.subarray(from, at));
     from = at + 1;
   }
@@ -23,10 +26,12 @@ export function splitLines(data) {
 
 // `entries` fills while the lines are checked, by ledger number.
 export function sliceOf(manifest, ledger, proofs) {
-  return { expected: sequences(manifest), lines: splitLines(ledger), proofs: splitLines(proofs), entries: new Map() };
+  const expected = sequences(manifest);
+  return { expected, lines: splitLines(ledger, expected.length), proofs: splitLines(proofs, expected.length), entries: new Map() };
 }
 
 function readProof(line, seq) {
+  if (line.length > LONGEST_PROOF) return null;
   try {
     const value = strictJson(line);
     return hasKeys(value, ["path", "seq"]) && value.seq === seq && Array.isArray(value.path) ? value.path.map(unhex) : null;
