@@ -77,9 +77,9 @@ def _repacked(original: Any) -> Iterator[tuple[str, bytes]]:
         yield f"cut by {less}", data[:-less]
     middle = read_directory(io.BytesIO(data))[3].header
     for tail in (b"\0", b"PK\x05\x06" + bytes(18), b"x" * 5000):
-        yield "appended", data + tail
-        yield "put before", tail + data
-        yield "put between", data[:middle] + tail + data[middle:]
+        yield f"appended {len(tail)}", data + tail
+        yield f"put before {len(tail)}", tail + data
+        yield f"put between {len(tail)}", data[:middle] + tail + data[middle:]
     for name in members:
         yield f"removed {name}", pack({n: c for n, c in members.items() if n != name})
     yield "extra", pack({**members, "extra.txt": b"x"})
