@@ -239,6 +239,8 @@ def test_other_signers_and_other_results_are_told(world: World) -> None:
     for epoch in (2.0, True):
         odd = json.loads(dsse.sign_envelope(dsse.RESULT, {**payload, "epoch": epoch}, [world.room]))
         assert verify(rebuilt(world, result=odd), world.root.public).reason == "result_other_room"
+    large = json.loads(dsse.sign_envelope(dsse.RESULT, {**payload, "more": 2**53}, [world.room]))
+    assert verify(rebuilt(world, result=large), world.root.public).reason == "result_content"
     verdict = verify(world.file, stranger.public)
     assert (verdict.part, verdict.reason) == ("certificate", "evidence_root_unknown")
     sixth = {"entry": world.entries[6].decode(), "leaf": merkle.leaf_hash(world.entries[6]).hex(), "seq": 6}

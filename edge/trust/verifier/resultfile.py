@@ -111,7 +111,7 @@ def check_result_file(data: bytes, roots: Sequence[bytes]) -> Verdict:
 
 def _check(pieces: Sequence[bytes], certificate: Certificate) -> dict[str, object] | Problem:
     _, note, entry, leaf, path, seq, result = pieces
-    payload = check_envelope(result, dsse.RESULT, certificate, Part.RESULT, "result_altered", "result_altered")
+    payload = check_envelope(result, dsse.RESULT, certificate, Part.RESULT, "result_altered", "result_content")
     if isinstance(payload, Problem):
         return payload
     told, own = {"epoch": certificate.epoch, "room": certificate.room}, [certificate.epoch, certificate.room]

@@ -40,7 +40,7 @@ export async function checkResult(data, roots) {
 
 async function checkPieces([, note, entry, leaf, path, seq, result], certificate) {
   const { room, epoch, institution, issuer } = certificate;
-  const opened = await checkEnvelope(result, "result", certificate, "result", "result_altered", "result_altered");
+  const opened = await checkEnvelope(result, "result", certificate, "result", "result_altered", "result_content");
   if (opened.problem) return opened;
   const { payload } = opened;
   if (("room" in payload && payload.room !== room) || ("epoch" in payload && payload.epoch !== epoch)) {
