@@ -185,6 +185,7 @@ class Door:
             return
         now = time.monotonic()
         visit = Visit(None, now + self._config.checkin.look_seconds, now, rules=found.rules, among=found.sessions)
+        self._eye.begin(visit)
         self._sign.show("look", "search_look", visit.shown)
         self._visit = visit
         self._drop([act] if act is not None else [])
@@ -274,6 +275,7 @@ class Door:
         visit = Visit(who, now + self._config.checkin.look_seconds, now, template, rules, weak)
         if asked is not None:
             visit.number = asked.number
+        self._eye.begin(visit)
         self._sign.show("look", "look_here", visit.shown)
         self._visit = visit
 
@@ -296,11 +298,11 @@ class Door:
             visit.told = told
         if (why := alive.failed(visit)) is not None:
             self._unproven(visit, why)
+        elif self._eye.blind(visit):  # before any decision: what was compared may have been a copy
+            self._end(visit, Decision("waiting", "camera_blind", "policy"))
         elif self._eye.has_enough(visit):
             if not checkins.pending_acts(self._db):  # whoever declined while we compared is heard first
                 self._decide(visit)
-        elif self._eye.blind(visit):
-            self._end(visit, Decision("waiting", "camera_blind", "policy"))
         elif now > visit.until:
             self._out_of_time(visit)
 

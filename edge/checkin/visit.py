@@ -32,8 +32,8 @@ class Visit:
 
     `number` is what a touch on the kiosk names, so that nobody's touch is taken for another's. `asking`: for consent
     to the purposes `asked`; `agreed`: just given, and the template not fetched yet. `picture`: the last one that was
-    compared, in memory alone. `weak`: the badge is easily copied, and policy minds. `challenge`: where policy asks for
-    movements.
+    compared, in memory alone; `before`: the pixels of the last one looked at, or that was there at the tap. `weak`: the
+    badge is easily copied, and policy minds. `challenge`: where policy asks for movements.
     """
 
     who: people.Candidate | None
@@ -54,6 +54,7 @@ class Visit:
     agreed: bool = False
     asked: tuple[str, ...] = ()
     picture: Frame | None = None
+    before: bytes = field(default=b"", repr=False)
 
     @property
     def session(self) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edge.domain.reasons import REASONS
-from edge.domain.sight import BLIND
+from edge.domain.sight import BLIND, DOUBLED
 from edge.store.ledger import Entry
 
 OLD_MS = 4000
@@ -50,6 +50,13 @@ def faults(cameras: Iterable[str], statuses: Statuses, now_ms: int) -> dict[str,
     """Of these cameras those that do not record as they should."""
     found = {camera: fault(camera, statuses, now_ms) for camera in cameras}
     return {camera: why for camera, why in found.items() if why is not None}
+
+
+def sees(said: Mapping[str, Any], now_ms: int) -> bool:
+    """Whether a camera's pictures show something that is there now, by its own status `said`: a sight that was told
+    long ago says nothing. Of a doubled camera every second picture is new, which is enough for a face."""
+    fresh = 0 <= now_ms - int(said.get("mono_ms", 0)) < OLD_MS
+    return not fresh or said.get("sight") not in BLIND - {DOUBLED}
 
 
 def judged(cameras: Iterable[str], statuses: Statuses, now_ms: int) -> dict[str, Mapping[str, Any]]:

@@ -73,10 +73,16 @@ class Doorway:
     door: Door
     reader: TestReader
     ring: RingWriter
+    shown: int = 0
 
-    def show(self, picture: Picture, mono_ms: int | None = None) -> None:
+    def show(self, picture: Picture, mono_ms: int | None = None, *, noise: bool = True) -> None:
+        """`noise`: as any sensor has it, which makes two pictures of the same differ."""
         rows, columns, _ = picture.shape
         at = clock.now()
+        self.shown += 1
+        if noise:
+            picture = picture.copy()
+            picture[0, 0] = (self.shown % 256, self.shown // 256 % 256, 0)
         self.ring.write(
             mono_ms=at.mono_ms if mono_ms is None else mono_ms,
             wall_ms=at.wall_ms,

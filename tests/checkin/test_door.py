@@ -20,11 +20,13 @@ from edge.domain.admission import Decision, decide_badge
 from edge.domain.badges import Strength
 from edge.domain.consents import ONE_TO_ONE
 from edge.domain.reasons import sentence
+from edge.domain.sight import BLACK, COVERED, DOUBLED, FROZEN
 from edge.errors import BadInput
 from edge.exam import consent
 from edge.hardware.badge import Tap
 from edge.store import admissions, checkins, faces, ledger, people, sessions
 from edge.store.db import transaction
+from edge.store.status import write_status
 from edge.trust.signer import Ed25519Signer
 from edge.trust.ticket import Ticket, TicketTrust, issue
 from edge.vision.face_pack import FacePack
@@ -144,6 +146,56 @@ def test_no_camera_sends_to_the_proctor(doorway: Doorway, monkeypatch: pytest.Mo
     time.sleep(0.15)
     doorway.door.step(0)
     assert doorway.kiosk.reason == "camera_blind"
+
+
+def test_a_camera_that_repeats_its_last_picture_speaks_for_nobody(
+    doorway: Doorway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The person in it has gone: neither may their badge open the door, nor is the next refused for their face."""
+    monkeypatch.setattr("edge.checkin.eye.BLIND_SECONDS", 0.1)
+    doorway.show(portrait("hopper"), noise=False)
+    for badge in (HOPPER, ASTRONAUT):
+        doorway.tap(badge)
+        for _ in range(6):
+            doorway.show(portrait("hopper"), noise=False)
+            doorway.door.step(0)
+        time.sleep(0.11)
+        doorway.door.step(0)
+        assert (doorway.kiosk.state, doorway.kiosk.reason) == ("see_proctor", "camera_blind")
+        assert doorway.who(badge).state == "waiting"
+
+
+def test_a_camera_that_stops_during_the_look_gives_one_picture_and_no_more(doorway: Doorway) -> None:
+    doorway.tap(HOPPER)
+    for _ in range(6):
+        doorway.show(portrait("hopper"), noise=False)
+        doorway.door.step(0)
+    assert (doorway.kiosk.state, doorway.who(HOPPER).state) == ("look", "expected")
+    assert doorway.look(portrait("hopper")).state == "welcome"
+
+
+SIGHTS = [
+    (FROZEN, 0, "camera_blind"),
+    (BLACK, 0, "camera_blind"),
+    (COVERED, 0, "camera_blind"),
+    (None, 0, "welcome"),
+    (DOUBLED, 0, "welcome"),
+    (FROZEN, 60_000, "welcome"),
+]
+
+
+@pytest.mark.parametrize(("sight", "age_ms", "ends"), SIGHTS)
+def test_a_camera_that_sees_nothing_new_sends_to_the_proctor(
+    doorway: Doorway, monkeypatch: pytest.MonkeyPatch, sight: str | None, age_ms: int, ends: str
+) -> None:
+    """A coder makes small differences of copies: what the camera's process says of its sight counts."""
+    monkeypatch.setattr("edge.checkin.eye.BLIND_SECONDS", 0.1)
+    at_ms = clock.mono_ms() - age_ms
+    write_status(doorway.desk.config.paths.status, "camera-door", sight=sight, mono_ms=at_ms)
+    doorway.tap(HOPPER)
+    time.sleep(0.11)
+    assert doorway.look(portrait("hopper")).reason == ends
+    assert doorway.who(HOPPER).state == ("admitted" if ends == "welcome" else "waiting")
 
 
 def test_a_picture_from_before_the_tap_is_not_looked_at(doorway: Doorway) -> None:
