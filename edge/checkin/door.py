@@ -308,7 +308,11 @@ class Door:
 
     def _is_over(self, who: people.Candidate) -> bool:
         """Whether something happened elsewhere that ends the visit."""
-        if people.candidate(self._db, who.session, who.person).state == "admitted":
+        state = people.candidate(self._db, who.session, who.person).state
+        if state == "absent":
+            self._settle(who, Decision("waiting", "marked_absent", "manual"))
+            return True
+        if state == "admitted":
             self._visit = None  # the proctor let them in while we looked; the kiosk says so already
             self._sign.taken_over("welcome")
             return True

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from edge.errors import Conflict
 from edge.exam.acts import Op, settle
-from edge.store import admissions, checkins, ledger, people, sessions, undoing
+from edge.store import admissions, checkins, ledger, people, sessions
 from edge.store.db import transaction
 from edge.store.records import keep_reason
 
@@ -23,10 +22,10 @@ def admit(
     late: bool = False,
 ) -> people.Candidate:
     """Let a candidate in by hand; `late`: after the latest minute of admission too. As `admissions.admit`."""
-    waited = undoing.waiting_reason(connection, session_id, person)
+    waited = _waited(connection, session_id, person)
 
     def keep(before: people.Candidate, after: people.Candidate) -> None:
-        stood = {"state": before.state, "seat": before.seat, "reason": waited}
+        stood = waited | {"state": before.state, "seat": before.seat}
         settle(connection, op, {"person": person, "seat": after.seat, "before": stood})
 
     facts: dict[str, Any] = {"route": route, "reason": "admitted_manual", "by": by, "detail": reason}
@@ -37,7 +36,8 @@ def deny(
     connection: sqlite3.Connection, session_id: str, person: str, reason: str, by: str, op: Op | None = None
 ) -> None:
     """Turn a waiting candidate away; they may tap again."""
-    stood = {"state": "waiting", "reason": undoing.waiting_reason(connection, session_id, person)}
+    state = people.candidate(connection, session_id, person).state
+    stood = _waited(connection, session_id, person) | {"state": state}
 
     def keep() -> None:
         settle(connection, op, {"person": person, "before": stood})
@@ -48,15 +48,12 @@ def deny(
 def retry(
     connection: sqlite3.Connection, session_id: str, person: str, reason: str, by: str, op: Op | None = None
 ) -> None:
-    """Send a waiting candidate back to the reader for another try. Conflict when they do not wait."""
-    stood: dict[str, Any] = {
-        "state": "waiting",
-        "reason": undoing.waiting_reason(connection, session_id, person),
-    }
+    """Send a waiting candidate back to the reader for another try, expected again where they had been marked absent.
+    Conflict when they do not wait."""
     with transaction(connection):
         sessions.need_state(sessions.find(connection, session_id), "checkin", "running")
-        if people.candidate(connection, session_id, person).state != "waiting":
-            raise Conflict("not_waiting")
+        state = admissions.need_waiting(connection, session_id, person).state
+        stood = _waited(connection, session_id, person) | {"state": state}
         people.set_state(connection, session_id, person, "expected")
         digest = keep_reason(connection, session_id, "retry", reason, by)
         body = {"outcome": "retry", "route": None, "reason": "retry_by_proctor", "detail_sha256": digest}
@@ -65,3 +62,9 @@ def retry(
         facts: dict[str, Any] = {"outcome": "retry", "reason": "retry_by_proctor", "route": None, "ledger_seq": seq}
         checkins.record(connection, session=session_id, person=person, by=by, **facts)
         settle(connection, op, {"person": person, "before": stood})
+
+
+def _waited(connection: sqlite3.Connection, session_id: str, person: str) -> dict[str, Any]:
+    """What they wait for the proctor with, as an act keeps it for its undoing."""
+    case = checkins.open_case(connection, session_id, person)
+    return {"reason": case.reason if case else None, "way": case.route if case else None}

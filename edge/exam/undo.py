@@ -74,8 +74,10 @@ def undo(
             undoing.withdraw_admission(connection, session_id, person, stood["state"], stood["seat"], seq)
             _wait_again(connection, session_id, person, stood, by, seq)
         else:
-            _need(who, "absent" if before.act == "absent" else "expected")
-            people.set_state(connection, session_id, person, stood["state"])
+            absent = before.act == "absent" or (before.act == "deny" and stood["state"] == "absent")
+            _need(who, "absent" if absent else "expected")
+            came = stood["state"] == "expected" and checkins.open_case(connection, session_id, person) is not None
+            people.set_state(connection, session_id, person, "waiting" if came else stood["state"])
             _wait_again(connection, session_id, person, stood, by, seq)
         if not acts.set_undone(connection, before.op_id):
             raise Conflict("undo_done")
@@ -107,10 +109,11 @@ def _wait_again(
 ) -> None:
     """Who waited for the proctor before the act waits again."""
     reason = stood.get("reason")
-    if stood["state"] != "waiting" or reason is None:
+    if reason is None:
         return
-    if undoing.waiting_reason(connection, session, person) is None:
-        facts: dict[str, Any] = {"outcome": "waiting", "route": None, "reason": reason, "ledger_seq": seq, "by": by}
+    if checkins.open_case(connection, session, person) is None:
+        way = stood.get("way")
+        facts: dict[str, Any] = {"outcome": "waiting", "route": way, "reason": reason, "ledger_seq": seq, "by": by}
         checkins.record(connection, session=session, person=person, **facts)
 
 

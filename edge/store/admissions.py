@@ -39,6 +39,8 @@ def admit(
         who = people.candidate(connection, session_id, person)
         if who.state in ("admitted", "finished"):
             raise Conflict("already_admitted", seat=who.seat)
+        if route == "face" and who.state == "absent":  # perhaps while the door looked
+            raise Conflict("marked_absent")
         if route == "face" and people.consent(connection, person, consents.ONE_TO_ONE) is False:
             raise Conflict("consent_withdrawn")  # while the door looked
         closed = timing.gate_closed(connection, session_id)
@@ -83,10 +85,9 @@ def deny(
 ) -> None:
     """The proctor turns a waiting candidate away; they may tap again. `then` runs in the same transaction."""
     with transaction(connection):
-        who = people.candidate(connection, session_id, person)
-        if who.state != "waiting":
-            raise Conflict("not_waiting")
-        people.set_state(connection, session_id, person, "expected")
+        who = need_waiting(connection, session_id, person)
+        if who.state == "waiting":
+            people.set_state(connection, session_id, person, "expected")
         digest = records.keep_reason(connection, session_id, "denied", reason, by)
         body = {"outcome": "refused", "route": "manual", "reason": "denied_by_proctor", "detail_sha256": digest}
         seq = ledger.append(connection, "checkin", body, subject=person, session=session_id, by=by)
@@ -105,6 +106,15 @@ def deny(
             then()
 
 
+def need_waiting(connection: sqlite3.Connection, session_id: str, person: str) -> people.Candidate:
+    """Conflict unless they wait for the proctor. Somebody marked absent waits too, and is absent until that is said."""
+    who = people.candidate(connection, session_id, person)
+    came = who.state == "absent" and checkins.open_case(connection, session_id, person) is not None
+    if who.state != "waiting" and not came:
+        raise Conflict("not_waiting")
+    return who
+
+
 def note(
     connection: sqlite3.Connection,
     outcome: str,
@@ -120,7 +130,8 @@ def note(
     """Refused, waiting or asked again at the door; returns the outcome and reason that were recorded.
 
     Who waits is shown to the proctor until it is settled. Somebody let in meanwhile never waits again, whatever the
-    door has just seen: then the record says that they are in. `then(outcome, reason)` runs in the same transaction.
+    door has just seen: then the record says that they are in. Somebody marked absent stays so until the proctor has
+    seen them. `then(outcome, reason)` runs in the same transaction.
     """
     with transaction(connection):
         if outcome == "waiting" and session is not None and person is not None:
@@ -128,7 +139,8 @@ def note(
         body: dict[str, Any] = {"outcome": outcome, "route": route, "reason": reason}
         seq = ledger.append(connection, "checkin", body, subject=person, session=session)
         if outcome == "waiting" and session is not None and person is not None:
-            people.set_state(connection, session, person, "waiting")
+            if people.candidate(connection, session, person).state != "absent":
+                people.set_state(connection, session, person, "waiting")
             checkins.resolve(connection, session, person)
         checkins.record(
             connection,

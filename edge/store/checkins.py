@@ -74,6 +74,17 @@ def waiting(connection: sqlite3.Connection, session: str) -> list[Checkin]:
     return _find(connection, "session_id = ? AND outcome = 'waiting' AND resolved_ms IS NULL ORDER BY id", session)
 
 
+def open_case(connection: sqlite3.Connection, session: str, person: str) -> Checkin | None:
+    """What this person waits for the proctor with, if they do."""
+    found = _find(
+        connection,
+        "session_id = ? AND person_id = ? AND outcome = 'waiting' AND resolved_ms IS NULL ORDER BY id DESC LIMIT 1",
+        session,
+        person,
+    )
+    return found[0] if found else None
+
+
 def resolve(connection: sqlite3.Connection, session: str, person: str) -> None:
     """Whatever waits for this person is settled."""
     connection.execute(

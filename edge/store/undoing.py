@@ -5,16 +5,6 @@ from __future__ import annotations
 import sqlite3
 
 
-def waiting_reason(connection: sqlite3.Connection, session: str, person: str) -> str | None:
-    """Why somebody waits for the proctor, or None when they do not."""
-    row = connection.execute(
-        "SELECT reason FROM checkins WHERE session_id = ? AND person_id = ? AND outcome = 'waiting'"
-        " AND resolved_ms IS NULL ORDER BY id DESC LIMIT 1",
-        (session, person),
-    ).fetchone()
-    return None if row is None else str(row["reason"])
-
-
 def withdraw_admission(
     connection: sqlite3.Connection, session: str, person: str, state: str, seat: str | None, ledger_seq: int
 ) -> None:

@@ -22,7 +22,7 @@ from edge.domain.consents import ONE_TO_ONE
 from edge.domain.reasons import sentence
 from edge.domain.sight import BLACK, COVERED, DOUBLED, FROZEN
 from edge.errors import BadInput
-from edge.exam import consent
+from edge.exam import conduct, consent
 from edge.hardware.badge import Tap
 from edge.store import admissions, checkins, faces, ledger, people, sessions
 from edge.store.db import transaction
@@ -252,6 +252,30 @@ def test_every_other_tap_has_its_own_sentence(doorway: Doorway) -> None:
     assert doorway.kiosk.reason == "already_finished"
     reasons = {entry.body["reason"] for entry in ledger.entries(doorway.desk.db, kinds=("checkin",))}
     assert {"no_template", "badge_unknown", "already_admitted", "already_finished"} <= reasons
+
+
+def test_who_was_marked_absent_sees_the_proctor_at_every_tap(doorway: Doorway) -> None:
+    conduct.mark_absent(doorway.desk.db, doorway.desk.session, doorway.who(HOPPER).person, "没有来", "P-001")
+    for _ in range(2):
+        doorway.tap(HOPPER)
+        assert doorway.look(portrait("hopper")).reason == "marked_absent"
+        assert doorway.who(HOPPER).state == "absent"
+    waiting = checkins.waiting(doorway.desk.db, doorway.desk.session)
+    assert [(one.person, one.reason) for one in waiting] == [(doorway.who(HOPPER).person, "marked_absent")]
+
+
+def test_who_is_marked_absent_during_the_look_does_not_enter_by_face(doorway: Doorway) -> None:
+    db, session, who = doorway.desk.db, doorway.desk.session, doorway.who(HOPPER)
+    doorway.tap(HOPPER)
+    doorway.show(portrait("hopper"))
+    doorway.door.step(0)
+    conduct.mark_absent(db, session, who.person, "没有来", "P-001")
+    assert doorway.look(portrait("hopper")).reason == "marked_absent"
+    assert doorway.who(HOPPER).state == "absent"
+    doorway.door._settle(who, Decision("admitted", "face_matched", "face"))  # or between decision and admission
+    assert (doorway.kiosk.reason, doorway.who(HOPPER).state) == ("marked_absent", "absent")
+    admissions.admit(db, session, who.person, route="manual", reason="admitted_manual", by="P-001")
+    assert doorway.who(HOPPER).state == "admitted"
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ from edge.ops.rehearsal.progress import told
 from edge.store import (
     admissions,
     bundles,
+    checkins,
     ledger,
     outbox,
     people,
@@ -267,6 +268,25 @@ def test_absent_deny_retry_and_admit_are_taken_back(site: Desk) -> None:
         assert site.state(1) == "waiting"
         assert [one["reason"] for one in board["waiting"]] == ["no_template"]
     assert len(ledger.entries(site.db, kinds=("act_undone",))) == 4
+
+
+def test_somebody_marked_absent_who_comes_is_settled_by_the_proctor_alone(site: Desk) -> None:
+    person, came = site.person(1), {"session": site.session, "person": site.person(1), "route": "manual"}
+    absent = site.done("absent", person=person, reason="没有来")["op_id"]
+    for act, after in (("deny", "absent"), ("admit", "admitted"), ("retry", "expected")):
+        admissions.note(site.db, "waiting", "marked_absent", **came)
+        assert site.state(1) == "absent"
+        site.done("undo", of=absent, reason="来了")
+        assert site.state(1) == "waiting"
+        absent = site.done("absent", person=person, reason="没有来")["op_id"]
+        op = site.done(act, person=person, reason="核对过")["op_id"]
+        assert site.state(1) == after
+        board = site.done("undo", of=op, reason="误操作")["board"]
+        assert (site.state(1), [one["reason"] for one in board["waiting"]]) == ("absent", ["marked_absent"])
+        assert [one.route for one in checkins.waiting(site.db, site.session)] == ["manual"]
+    site.done("deny", person=person, reason="不是本人")
+    assert code_of(site.act("deny", person=person, reason="不是本人")) == "not_waiting"
+    assert site.state(1) == "absent"
 
 
 def test_the_board_shows_each_attempt_at_the_door_with_score_reason_and_what_can_be_done(site: Desk) -> None:
