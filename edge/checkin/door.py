@@ -160,6 +160,7 @@ class Door:
         elif decision.outcome == "consent" and who is not None:
             now = time.monotonic()
             asked = Visit(who, now + CONSENT_SECONDS, now, weak=facts.weak, asking=True, asked=to_ask(self._db, who))
+            asked.entry = checkins.newest(self._db)
             self._sign.show("consent", decision.reason, asked.shown)
             self._visit = asked
         else:
@@ -185,6 +186,7 @@ class Door:
             return
         now = time.monotonic()
         visit = Visit(None, now + self._config.checkin.look_seconds, now, rules=found.rules, among=found.sessions)
+        visit.entry = checkins.newest(self._db)
         self._eye.begin(visit)
         self._sign.show("look", "search_look", visit.shown)
         self._visit = visit
@@ -273,8 +275,9 @@ class Door:
         now = time.monotonic()
         rules = rules_of(self._db, who)
         visit = Visit(who, now + self._config.checkin.look_seconds, now, template, rules, weak)
+        visit.entry = checkins.newest(self._db)
         if asked is not None:
-            visit.number = asked.number
+            visit.number, visit.entry = asked.number, asked.entry
         self._eye.begin(visit)
         self._sign.show("look", "look_here", visit.shown)
         self._visit = visit
@@ -290,7 +293,7 @@ class Door:
                 enrol_person(self._db, self._pack, self._keys.data, visit.who.person)
             self._begin(visit.who, visit.weak, visit)
             return
-        if visit.who is not None and self._is_over(visit.who):
+        if visit.who is not None and self._is_over(visit, visit.who):
             return
         told = self._eye.look(visit) if not self._eye.has_enough(visit) else None
         if told is not None and told != visit.told:
@@ -306,11 +309,15 @@ class Door:
         elif now > visit.until:
             self._out_of_time(visit)
 
-    def _is_over(self, who: people.Candidate) -> bool:
+    def _is_over(self, visit: Visit, who: people.Candidate) -> bool:
         """Whether something happened elsewhere that ends the visit."""
         state = people.candidate(self._db, who.session, who.person).state
         if state == "absent":
             self._settle(who, Decision("waiting", "marked_absent", "manual"))
+            return True
+        if checkins.decided_since(self._db, who.session, who.person, visit.entry) is not None:
+            self._sign.note("retry", "visit_overruled", visit=visit, show="see_proctor")
+            self._visit = None
             return True
         if state == "admitted":
             self._visit = None  # the proctor let them in while we looked; the kiosk says so already
@@ -367,7 +374,8 @@ class Door:
         score: float | None = None,
         also: Callable[[], None] | None = None,
     ) -> None:
-        self._sign.settle(who, decision, score, also)
+        since = self._visit.entry if self._visit is not None else None
+        self._sign.settle(who, decision, score, also, since)
         self._visit = None
 
     def _end(

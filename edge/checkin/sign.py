@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.checkin.visit import Visit, facts_shown
 from edge.domain.admission import Decision
-from edge.errors import ExamroomError, Unavailable
+from edge.errors import Conflict, ExamroomError, Unavailable
 from edge.hardware.panel import Panel, Pattern
 from edge.store import admissions, checkins, people
 from edge.store.checkins import KioskState
@@ -99,11 +99,15 @@ class Sign:
         decision: Decision,
         score: float | None = None,
         also: Callable[[], None] | None = None,
+        since: int | None = None,
     ) -> None:
-        """The end of a visit: the decision, its entry and what is told of it; `also` runs in the transaction too."""
+        """The end of a visit: the decision, its entry and what is told of it; `also` runs in the transaction too.
+
+        `since`: the last entry when the visit began. Nobody enters whom a proctor has sent away since.
+        """
         if decision.outcome == "admitted" and who is not None:
             try:
-                self._admit(who, decision, score, also)
+                self._admit(who, decision, score, also, since)
             except Unavailable:
                 raise
             except ExamroomError as error:  # the rules say no, whatever the camera says
@@ -132,10 +136,19 @@ class Sign:
         self._stands(shown[0])
 
     def _admit(
-        self, who: people.Candidate, decision: Decision, score: float | None, also: Callable[[], None] | None
+        self,
+        who: people.Candidate,
+        decision: Decision,
+        score: float | None,
+        also: Callable[[], None] | None,
+        since: int | None,
     ) -> None:
         """The seat code is on the kiosk as soon as it is theirs, whenever this process ends."""
         shown: list[KioskState] = []
+
+        def undecided() -> None:
+            if since is not None and checkins.decided_since(self._db, who.session, who.person, since) is not None:
+                raise Conflict("visit_overruled")
 
         def then(_before: people.Candidate, after: people.Candidate) -> None:
             if also is not None:
@@ -152,6 +165,7 @@ class Sign:
             by=None,
             camera=self._camera,
             score=score,
+            first=undecided,
             then=then,
         )
         self._stands(shown[0])

@@ -33,7 +33,8 @@ class Visit:
     `number` is what a touch on the kiosk names, so that nobody's touch is taken for another's. `asking`: for consent
     to the purposes `asked`; `agreed`: just given, and the template not fetched yet. `picture`: the last one that was
     compared, in memory alone; `before`: the pixels of the last one looked at, or that was there at the tap. `weak`: the
-    badge is easily copied, and policy minds. `challenge`: where policy asks for movements.
+    badge is easily copied, and policy minds. `challenge`: where policy asks for movements. `entry`: the last one in the
+    check-in log when it began.
     """
 
     who: people.Candidate | None
@@ -55,6 +56,7 @@ class Visit:
     asked: tuple[str, ...] = ()
     picture: Frame | None = None
     before: bytes = field(default=b"", repr=False)
+    entry: int = 0
 
     @property
     def session(self) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from edge.errors import Conflict
 from edge.exam.acts import Op, settle
 from edge.store import admissions, checkins, ledger, people, sessions
 from edge.store.db import transaction
@@ -20,16 +21,24 @@ def admit(
     by: str,
     op: Op | None = None,
     late: bool = False,
+    case: int | None = None,
 ) -> people.Candidate:
-    """Let a candidate in by hand; `late`: after the latest minute of admission too. As `admissions.admit`."""
+    """Let a candidate in by hand; `late`: after the latest minute of admission too. As `admissions.admit`.
+
+    `case`: the entry they were seen to wait with. Conflict where another proctor has decided it since.
+    """
     waited = _waited(connection, session_id, person)
+
+    def check() -> None:
+        if case is not None and checkins.decided_since(connection, session_id, person, case) is not None:
+            raise Conflict("not_waiting")
 
     def keep(before: people.Candidate, after: people.Candidate) -> None:
         stood = waited | {"state": before.state, "seat": before.seat}
         settle(connection, op, {"person": person, "seat": after.seat, "before": stood})
 
     facts: dict[str, Any] = {"route": route, "reason": "admitted_manual", "by": by, "detail": reason}
-    return admissions.admit(connection, session_id, person, **facts, then=keep, late=late)
+    return admissions.admit(connection, session_id, person, **facts, first=check, then=keep, late=late)
 
 
 def deny(

@@ -23,6 +23,7 @@ def admit(
     camera: str | None = None,
     score: float | None = None,
     detail: str | None = None,
+    first: Callable[[], None] | None = None,
     then: Callable[[people.Candidate, people.Candidate], None] | None = None,
     late: bool = False,
 ) -> people.Candidate:
@@ -30,7 +31,8 @@ def admit(
 
     After the latest minute of admission only with `late`, which is the proctor's to say; a Conflict otherwise.
 
-    `score` stays in the room store; the ledger never sees one. `then(before, after)` runs in the same transaction.
+    `score` stays in the room store; the ledger never sees one. `first()`, which may refuse, and `then(before, after)`
+    run in the same transaction.
     A refusal of face recognition is believed once somebody has looked at the person's document: then what is held of
     their face goes. Before, it may have been anybody with their badge.
     """
@@ -41,6 +43,8 @@ def admit(
             raise Conflict("already_admitted", seat=who.seat)
         if route == "face" and who.state == "absent":  # perhaps while the door looked
             raise Conflict("marked_absent")
+        if first is not None:
+            first()
         if route == "face" and people.consent(connection, person, consents.ONE_TO_ONE) is False:
             raise Conflict("consent_withdrawn")  # while the door looked
         closed = timing.gate_closed(connection, session_id)

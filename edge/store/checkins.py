@@ -85,6 +85,22 @@ def open_case(connection: sqlite3.Connection, session: str, person: str) -> Chec
     return found[0] if found else None
 
 
+def newest(connection: sqlite3.Connection) -> int:
+    """The id of the last entry, 0 before any."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM checkins").fetchone()[0])
+
+
+def decided_since(connection: sqlite3.Connection, session: str, person: str, entry: int) -> str | None:
+    """How a proctor has sent this person away from the table since the entry `entry`: the reason's code, None for not
+    at all."""
+    row = connection.execute(
+        "SELECT reason FROM checkins WHERE session_id = ? AND person_id = ? AND id > ?"
+        " AND reason IN ('denied_by_proctor', 'retry_by_proctor') ORDER BY id DESC LIMIT 1",
+        (session, person, entry),
+    ).fetchone()
+    return None if row is None else str(row["reason"])
+
+
 def resolve(connection: sqlite3.Connection, session: str, person: str) -> None:
     """Whatever waits for this person is settled."""
     connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,6 +24,7 @@ from edge.domain.reasons import sentence
 from edge.domain.sight import BLACK, COVERED, DOUBLED, FROZEN
 from edge.errors import BadInput
 from edge.exam import conduct, consent
+from edge.exam import doorway as doorway_acts
 from edge.hardware.badge import Tap
 from edge.store import admissions, checkins, faces, ledger, people, sessions
 from edge.store.db import transaction
@@ -276,6 +278,37 @@ def test_who_is_marked_absent_during_the_look_does_not_enter_by_face(doorway: Do
     assert (doorway.kiosk.reason, doorway.who(HOPPER).state) == ("marked_absent", "absent")
     admissions.admit(db, session, who.person, route="manual", reason="admitted_manual", by="P-001")
     assert doorway.who(HOPPER).state == "admitted"
+
+
+@pytest.mark.parametrize("act", [doorway_acts.deny, doorway_acts.retry])
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_proctors_no_during_the_look_stands(doorway: Doorway, act: Callable[..., None], asked: bool) -> None:
+    db, session, who = doorway.desk.db, doorway.desk.session, doorway.who(HOPPER)
+    admissions.note(db, "waiting", "face_unsure_proctor", session=session, person=who.person, route="manual")
+    act(db, session, who.person, "不是本人", "P-001")
+    if asked:
+        with transaction(db):
+            db.execute("DELETE FROM consents WHERE person_id = ?", (who.person,))
+    doorway.tap(HOPPER)  # they may tap again, and what was decided before is over
+    admissions.note(db, "waiting", "face_unsure_proctor", session=session, person=who.person, route="manual")
+    if asked:
+        touch(doorway, "consent")
+    assert doorway.kiosk.state == "look"
+    act(db, session, who.person, "不是本人", "P-001")
+    shown = doorway.look(portrait("hopper"))
+    assert (shown.state, shown.reason) == ("see_proctor", "visit_overruled")
+    assert (doorway.who(HOPPER).state, last_checkin(doorway)["reason"]) == ("expected", "visit_overruled")
+    doorway.tap(HOPPER)
+    assert doorway.look(portrait("hopper")).state == "welcome"
+
+
+def test_a_denial_between_decision_and_admission_admits_nobody(doorway: Doorway) -> None:
+    db, session, who = doorway.desk.db, doorway.desk.session, doorway.who(HOPPER)
+    doorway.tap(HOPPER)
+    admissions.note(db, "waiting", "face_unsure_proctor", session=session, person=who.person, route="manual")
+    admissions.deny(db, session, who.person, "不是本人", "P-001")
+    doorway.door._settle(who, Decision("admitted", "face_matched", "face"))
+    assert (doorway.kiosk.reason, doorway.who(HOPPER).state) == ("visit_overruled", "waiting")
 
 
 @pytest.mark.parametrize(

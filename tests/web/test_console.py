@@ -289,6 +289,21 @@ def test_somebody_marked_absent_who_comes_is_settled_by_the_proctor_alone(site: 
     assert site.state(1) == "absent"
 
 
+@pytest.mark.parametrize("act", ["deny", "retry"])
+def test_of_two_proctors_the_first_word_stands(site: Desk, act: str) -> None:
+    """The second had the dialog open already: what it was opened on has been decided."""
+    person, came = site.person(1), {"session": site.session, "person": site.person(1)}
+    admissions.note(site.db, "waiting", "no_template", **came)
+    case = site.client.get(f"/console/api/{site.session}/board").json["waiting"][0]["checkin"]
+    site.done(act, person=person, reason="证件不符")
+    assert code_of(site.act("admit", person=person, reason="已核验证件", case=case)) == "not_waiting"
+    assert site.state(1) == "expected"
+    admissions.note(site.db, "waiting", "no_template", **came)
+    again = site.client.get(f"/console/api/{site.session}/board").json["waiting"][0]["checkin"]
+    assert code_of(site.act("admit", person=person, reason="已核验证件", case=case)) == "not_waiting"
+    site.done("admit", person=person, reason="已核验证件", case=again)
+
+
 def test_the_board_shows_each_attempt_at_the_door_with_score_reason_and_what_can_be_done(site: Desk) -> None:
     db, (who, other) = site.db, [people.candidates(site.db, site.session)[n] for n in (0, 1)]
     facts = {"session": site.session, "person": who.person, "camera": "door"}

@@ -30,6 +30,8 @@ class Admit(ActBody):
     route: Annotated[str, Field(pattern=r"^(manual|policy)$")] = "manual"
     late: bool = False
     """After the latest minute of admission: the proctor says so on purpose."""
+    case: Annotated[int | None, Field(ge=1, le=1 << 52)] = None
+    """The entry on the board that the dialog was opened on: another proctor may have decided it meanwhile."""
 
 
 class Incident(ActBody):
@@ -82,7 +84,7 @@ def _release(session: str, body: ActBody, op: Op) -> Mapping[str, Any]:
 def _admit(session: str, body: Admit, op: Op) -> Mapping[str, Any]:
     reason = conduct.need_reason(body.reason)
     connection, person = room_db(), _person(body)
-    who = doorway.admit(connection, session, person, body.route, reason, op.by, op, body.late)
+    who = doorway.admit(connection, session, person, body.route, reason, op.by, op, body.late, body.case)
     facts = masked(who) | {"seat_code": who.seat_code, "session": session}
     with transaction(connection):
         checkins.show(connection, "welcome", "admitted_manual", facts)

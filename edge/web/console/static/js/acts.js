@@ -32,15 +32,21 @@ export function createActs(base, took, get) {
     });
   }
 
+  // The case as it stood when the dialog was opened: another proctor may decide it while this one types.
   function admit(who, route) {
+    let open = null;
     const options = [["manual", t("console.route_manual")], ["policy", t("console.route_policy")]];
-    const fields = () => h("div", {},
-      h("label", { class: "field" }, h("span", {}, t("console.route")),
-        h("select", { name: "route" }, options.map(([value, label]) => h("option", { value, selected: value === route }, label)))),
-      get().session.late ? h("label", { class: "notice warn late" }, h("input", { name: "late", type: "checkbox", required: true }), " " + t("console.late_admission")) : null);
+    const fields = () => {
+      open = get().waiting.find((one) => one.person === who.person) || null;
+      return h("div", {},
+        h("label", { class: "field" }, h("span", {}, t("console.route")),
+          h("select", { name: "route" }, options.map(([value, label]) => h("option", { value, selected: value === route }, label)))),
+        get().session.late ? h("label", { class: "notice warn late" }, h("input", { name: "late", type: "checkbox", required: true }), " " + t("console.late_admission")) : null);
+    };
+    const body = (form) => ({ person: who.person, route: form.elements.route.value, case: open && open.checkin, late: Boolean(form.elements.late && form.elements.late.checked) });
     return withReason("admit", t("console.act_admit"), t("console.lead_admit", { name: who.name }),
       [t("console.phrase_document"), t("console.phrase_declined"), t("console.phrase_late")],
-      { fields, policyNames: ["admit-manual", "admit-policy"], body: (form) => ({ person: who.person, route: form.elements.route.value, late: Boolean(form.elements.late && form.elements.late.checked) }) });
+      { fields, policyNames: ["admit-manual", "admit-policy"], body });
   }
 
   function person(act, key, who, phrases, more = {}) {
