@@ -24,14 +24,14 @@ from edge.checkin.still import keeper
 from edge.checkin.templates import read_template
 from edge.checkin.twins import RosterCheck, alarm
 from edge.checkin.verdict import judge, two_names
-from edge.checkin.visit import Visit, any_open, badge_facts, lacks_liveness, purposes, rules_of, to_ask
+from edge.checkin.visit import OPEN_STATES, Visit, any_open, badge_facts, lacks_liveness, purposes, rules_of, to_ask
 from edge.config import Config
 from edge.domain.admission import Decision, decide_badge, liveness_failed
 from edge.domain.consents import ONE_TO_ONE, notice
 from edge.errors import BadInput, ExamroomError, Unavailable, VerificationFailed
 from edge.hardware.badge import BadgeReader, Tap
 from edge.hardware.panel import Panel
-from edge.store import checkins, ledger, people
+from edge.store import checkins, ledger, people, sessions
 from edge.store.checkins import KioskAct
 from edge.store.db import data_version, transaction
 from edge.trust.roomkeys import RoomKeys
@@ -186,9 +186,9 @@ class Door:
             return
         now = time.monotonic()
         visit = Visit(None, now + self._config.checkin.look_seconds, now, rules=found.rules, among=found.sessions)
-        visit.entry = checkins.newest(self._db)
+        visit.entry, visit.told = checkins.newest(self._db), "search_look"
         self._eye.begin(visit)
-        self._sign.show("look", "search_look", visit.shown)
+        self._sign.show("look", visit.told, visit.shown)
         self._visit = visit
         self._drop([act] if act is not None else [])
 
@@ -205,8 +205,12 @@ class Door:
             self._declined(visit, act)
         elif act.act == "consent" and visit.asking and visit.who is not None:
             with transaction(self._db):
-                self._consented(visit, visit.who, True, act)
-            visit.asking, visit.agreed = False, True
+                stands = sessions.find(self._db, visit.who.session).state in OPEN_STATES
+                if stands:
+                    self._consented(visit, visit.who, True, act)
+                else:  # nobody asks any more
+                    self._take(act)
+            visit.asking, visit.agreed = not stands, stands
         else:
             self._drop([act])
 
@@ -284,16 +288,20 @@ class Door:
 
     def _go_on(self, visit: Visit) -> None:
         now = time.monotonic()
+        if self._is_over(visit):
+            return
+        if visit.asking and now > visit.until:
+            self._leave(visit, show=True)
+            return
+        shown = checkins.shown(self._db)
+        if shown is None or shown.v != visit.number:  # the kiosk is theirs while they stand there
+            self._sign.show(*(("consent", "consent_wanted") if visit.asking else ("look", visit.told)), visit.shown)
         if visit.asking:
-            if now > visit.until:
-                self._leave(visit, show=True)
             return
         if visit.agreed and visit.who is not None:
             if self._pack is not None:
                 enrol_person(self._db, self._pack, self._keys.data, visit.who.person)
             self._begin(visit.who, visit.weak, visit)
-            return
-        if visit.who is not None and self._is_over(visit, visit.who):
             return
         told = self._eye.look(visit) if not self._eye.has_enough(visit) else None
         if told is not None and told != visit.told:
@@ -309,24 +317,36 @@ class Door:
         elif now > visit.until:
             self._out_of_time(visit)
 
-    def _is_over(self, visit: Visit, who: people.Candidate) -> bool:
-        """Whether something happened elsewhere that ends the visit."""
+    def _is_over(self, visit: Visit) -> bool:
+        """Whether something happened elsewhere that ends the visit, whatever is asked or looked at now."""
+        who = visit.who
+        if who is None:
+            if not any_open(self._db):
+                self._end(visit, Decision("refused", "checkin_closed"))
+            return self._visit is None
         state = people.candidate(self._db, who.session, who.person).state
-        if state == "absent":
+        given = people.consent(self._db, who.person, ONE_TO_ONE)
+        if sessions.find(self._db, who.session).state not in OPEN_STATES:
+            self._settle(who, Decision("refused", "checkin_closed"))
+        elif state == "admitted":
+            self._welcomed(who)
+        elif state == "absent":
             self._settle(who, Decision("waiting", "marked_absent", "manual"))
-            return True
-        if checkins.decided_since(self._db, who.session, who.person, visit.entry) is not None:
+        elif checkins.decided_since(self._db, who.session, who.person, visit.entry) is not None:
             self._sign.note("retry", "visit_overruled", visit=visit, show="see_proctor")
             self._visit = None
-            return True
-        if state == "admitted":
-            self._visit = None  # the proctor let them in while we looked; the kiosk says so already
-            self._sign.taken_over("welcome")
-            return True
-        if people.consent(self._db, who.person, ONE_TO_ONE) is not True:  # withdrawn while we looked
+        elif given is False or (given is None and not visit.asking):  # withdrawn while we looked
             self._settle(who, Decision("waiting", "consent_withdrawn", "manual"))
-            return True
-        return False
+        return self._visit is None
+
+    def _welcomed(self, who: people.Candidate) -> None:
+        """The proctor let them in meanwhile, and as a rule the kiosk says so already."""
+        shown = checkins.shown(self._db)
+        if shown is not None and shown.state == "welcome" and shown.is_of(who.session, who.number):
+            self._visit = None
+            self._sign.taken_over("welcome")
+        else:
+            self._settle(who, Decision("refused", "already_admitted"))
 
     def _decide(self, visit: Visit) -> None:
         if self._pack is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from edge.errors import Conflict
 from edge.exam.acts import Op, settle
+from edge.exam.sittings import masked
 from edge.store import admissions, checkins, ledger, people, sessions
 from edge.store.db import transaction
 from edge.store.records import keep_reason
@@ -25,6 +26,7 @@ def admit(
 ) -> people.Candidate:
     """Let a candidate in by hand; `late`: after the latest minute of admission too. As `admissions.admit`.
 
+    The kiosk says welcome, unless somebody else stands there: their seat is on the board too.
     `case`: the entry they were seen to wait with. Conflict where another proctor has decided it since.
     """
     waited = _waited(connection, session_id, person)
@@ -36,6 +38,9 @@ def admit(
     def keep(before: people.Candidate, after: people.Candidate) -> None:
         stood = waited | {"state": before.state, "seat": before.seat}
         settle(connection, op, {"person": person, "seat": after.seat, "before": stood})
+        if not checkins.belongs_to_another(connection, session_id, after.number):
+            facts = masked(after) | {"seat_code": after.seat_code, "session": session_id}
+            checkins.show(connection, "welcome", "admitted_manual", facts)
 
     facts: dict[str, Any] = {"route": route, "reason": "admitted_manual", "by": by, "detail": reason}
     return admissions.admit(connection, session_id, person, **facts, first=check, then=keep, late=late)

@@ -130,6 +130,15 @@ class KioskState:
         """What a touch on it names: the visit, whatever is said in it, or this very sentence where there is none."""
         return int(self.facts.get("visit", self.at_ms))
 
+    def is_of(self, session: str, number: int) -> bool:
+        return (self.facts.get("session"), self.facts.get("number")) == (session, number)
+
+
+def belongs_to_another(connection: sqlite3.Connection, session: str, number: int) -> bool:
+    """Whether the kiosk shows a visit that is not that of this candidate, as far as it is known whose it is."""
+    now = shown(connection)
+    return now is not None and "visit" in now.facts and not now.is_of(session, number)
+
 
 def show(connection: sqlite3.Connection, state: str, reason: str, facts: Mapping[str, Any]) -> KioskState:
     shown = KioskState(state, reason, facts, clock.wall_ms())

@@ -280,6 +280,67 @@ def test_who_is_marked_absent_during_the_look_does_not_enter_by_face(doorway: Do
     assert doorway.who(HOPPER).state == "admitted"
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_who_is_let_in_at_the_table_takes_the_kiosk_from_nobody(doorway: Doorway, asked: bool) -> None:
+    db, session, other = doorway.desk.db, doorway.desk.session, doorway.who(3).person
+    if asked:
+        with transaction(db):
+            db.execute("DELETE FROM consents WHERE person_id = ?", (doorway.who(HOPPER).person,))
+    doorway.tap(HOPPER)
+    before = doorway.kiosk
+    assert before.state == ("consent" if asked else "look")
+    code = doorway_acts.admit(db, session, other, "manual", "已核验证件", "P-001").seat_code
+    assert code is not None and doorway.kiosk == before
+    with transaction(db):  # whoever else takes the kiosk, it is theirs again at the next step
+        checkins.show(db, "welcome", "admitted_manual", {"seat": "A1", "seat_code": code})
+    doorway.door.step(0)
+    assert (doorway.kiosk.state, doorway.kiosk.v) == (before.state, before.v)
+    assert doorway.kiosk.facts == before.facts
+    if asked:
+        touch(doorway, "consent")
+    assert doorway.look(portrait("hopper")).state == "welcome"
+    assert doorway.kiosk.facts["seat_code"] == doorway.who(HOPPER).seat_code
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_who_is_let_in_at_the_table_while_their_badge_is_at_the_door_sees_it_there(
+    doorway: Doorway, asked: bool
+) -> None:
+    db, session, who = doorway.desk.db, doorway.desk.session, doorway.who(HOPPER)
+    if asked:
+        with transaction(db):
+            db.execute("DELETE FROM consents WHERE person_id = ?", (who.person,))
+    doorway.tap(HOPPER)
+    code = doorway_acts.admit(db, session, who.person, "manual", "已核验证件", "P-001").seat_code
+    for _ in range(2):
+        assert (doorway.kiosk.state, doorway.kiosk.facts["seat_code"]) == ("welcome", code)
+        doorway.door.step(0)
+    time.sleep(0.11)
+    doorway.door.step(0)
+    assert doorway.kiosk.state == "ready"
+    doorway.tap(ASTRONAUT)
+    people.admit(db, session, doorway.who(ASTRONAUT).person, "manual")  # by whatever shows nothing
+    doorway.door.step(0)
+    assert (doorway.kiosk.state, doorway.kiosk.reason) == ("refused", "already_admitted")
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_nobody_is_asked_or_looked_at_for_a_session_that_is_over(doorway: Doorway, asked: bool) -> None:
+    db, person = doorway.desk.db, doorway.who(HOPPER).person
+    if asked:
+        with transaction(db):
+            db.execute("DELETE FROM consents WHERE person_id = ?", (person,))
+    doorway.tap(HOPPER)
+    with transaction(db):
+        sessions.set_state(db, doorway.desk.session, "closed")
+        if asked:
+            checkins.ask(db, "consent", doorway.kiosk.v)
+    doorway.door.step(0)
+    assert (doorway.kiosk.state, doorway.kiosk.reason) == ("refused", "checkin_closed")
+    assert people.consent(db, person, ONE_TO_ONE) is (None if asked else True)
+    assert checkins.pending_acts(db) == []
+
+
 @pytest.mark.parametrize("act", [doorway_acts.deny, doorway_acts.retry])
 @pytest.mark.parametrize("asked", [False, True])
 def test_a_proctors_no_during_the_look_stands(doorway: Doorway, act: Callable[..., None], asked: bool) -> None:

@@ -13,10 +13,8 @@ from edge.exam import accepting, conduct, doorway, incidents, marking, practice,
 from edge.exam.acts import Op
 from edge.exam.banks import open_bank
 from edge.exam.readiness import need_ready
-from edge.exam.sittings import masked
 from edge.ops.preflight import need_footage_room
-from edge.store import checkins, people, sessions
-from edge.store.db import transaction
+from edge.store import people, sessions
 from edge.web.console.bodies import ActBody, OpId, Registry
 from edge.web.console.consent_acts import CONSENT_ACTS
 from edge.web.console.lockdown_acts import LOCKDOWN_ACTS
@@ -83,11 +81,8 @@ def _release(session: str, body: ActBody, op: Op) -> Mapping[str, Any]:
 
 def _admit(session: str, body: Admit, op: Op) -> Mapping[str, Any]:
     reason = conduct.need_reason(body.reason)
-    connection, person = room_db(), _person(body)
-    who = doorway.admit(connection, session, person, body.route, reason, op.by, op, body.late, body.case)
-    facts = masked(who) | {"seat_code": who.seat_code, "session": session}
-    with transaction(connection):
-        checkins.show(connection, "welcome", "admitted_manual", facts)
+    person = _person(body)
+    who = doorway.admit(room_db(), session, person, body.route, reason, op.by, op, body.late, body.case)
     return {"person": person, "seat": who.seat}
 
 
