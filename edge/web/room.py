@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from flask import current_app, g
 
+from edge import clock
 from edge.config import Config
 from edge.errors import Unavailable
 from edge.exam.journal import AnswerJournal
@@ -52,6 +53,7 @@ class Room:
     lockdown: Lockdown = field(default_factory=Lockdown)
     mirror: Mirror | None = None
     reserve: Reserve | None = None
+    began_ms: int = field(default_factory=clock.mono_ms)
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the process is told to end: streams that would go on for minutes look at it."""
     streams: threading.BoundedSemaphore = field(init=False)

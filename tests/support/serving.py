@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from edge.config import ENVIRONMENT, Config, to_toml
 from edge.demo.people import STAFF
 from edge.demo.tablets import Tablet, Tally
 from edge.ops.desk import Person
+from edge.store.status import write_status
 from support import warm
 from support.rooms import DeskRoom
 from support.warm import Forked
@@ -100,6 +102,26 @@ def answers(base: str) -> bool:
         return requests.get(f"{base}/healthz", timeout=1).ok
     except requests.RequestException:
         return False
+
+
+@contextmanager
+def door_speaks(config: Config) -> Iterator[None]:
+    """The status of a check-in that does nothing else, for a kiosk whose states a test makes."""
+    stop = threading.Event()
+
+    def speak() -> None:
+        while not stop.is_set():
+            write_status(config.paths.status, "checkin", state="ready", held=False)
+            stop.wait(1)
+
+    write_status(config.paths.status, "checkin", state="ready", held=False)
+    thread = threading.Thread(target=speak)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 @contextmanager

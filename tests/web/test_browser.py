@@ -30,7 +30,7 @@ from support.gateways import gateway_process, make_province, real_room
 from support.kinds_room import hundred_document, make_kinds_room
 from support.pictures import shot, shot_both
 from support.rooms import DeskRoom, make_desk_room
-from support.serving import EXAMINER, PROCTOR, SUPERVISOR, claimed, open_exam, serving, until
+from support.serving import EXAMINER, PROCTOR, SUPERVISOR, claimed, door_speaks, open_exam, serving, until
 from support.tablet_page import axe
 
 CHROMIUM = "/usr/bin/chromium"
@@ -298,7 +298,8 @@ KIOSK_STATES: list[tuple[str, str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("lang", ["zh", pytest.param("en", marks=pytest.mark.long)])
 def test_every_state_of_the_kiosk(browser: Browser, room: DeskRoom, tmp_path: Path, lang: str) -> None:
-    with serving(room, tmp_path) as (_, base), page_of(browser, KIOSK, lang) as page:
+    speaks = door_speaks(room.config)
+    with serving(room, tmp_path) as (_, base), page_of(browser, KIOSK, lang) as page, speaks:
         page.goto(f"{base}/kiosk/")
         for state, reason, facts in KIOSK_STATES:
             with transaction(room.db):

@@ -21,6 +21,7 @@ from werkzeug.test import TestResponse
 from edge.exam import conduct, documents, practice
 from edge.exam.banks import open_bank
 from edge.store import admissions, people, sessions
+from edge.store.status import write_status
 from edge.web.app import create_app
 from edge.web.body import csrf_of
 from edge.web.console import acts, bodies, rehearsing
@@ -399,6 +400,10 @@ def test_what_an_examiner_is_answered_is_as_the_document_says(site: Site) -> Non
 
 def test_the_door_and_the_setup_answer_as_the_document_says(site: Site) -> None:
     client = site.app.test_client()
+    touch = {"act": "press", "v": 0}
+    check_answer(client.post("/kiosk/api/act", json=touch), "/kiosk/api/act", "post")  # while nobody would take it up
+    write_status(site.desk.config.paths.status, "checkin", state="ready", held=False)
+    assert client.post("/kiosk/api/act", json=touch).status_code == 200
     for path in (
         "/healthz",
         "/metrics",

@@ -18,11 +18,13 @@ from hypothesis import strategies as st
 
 from edge import clock
 from edge.demo.people import StaffMember
+from edge.domain.reasons import sentence
 from edge.errors import TooMany
 from edge.exam import conduct
 from edge.exam.banks import open_bank
 from edge.store import admissions, ledger, people, sessions
 from edge.store.db import connect
+from edge.store.status import write_status
 from edge.web.app import create_app
 from edge.web.body import csrf_of
 from edge.web.refused import Refusals
@@ -63,6 +65,10 @@ class Site:
         cookie = client.get_cookie("examroom_staff")
         assert cookie is not None
         return client, {"X-CSRF": csrf_of(cookie.value)}
+
+    def door_speaks(self) -> None:
+        """For the next ten seconds the kiosk has somebody behind it."""
+        write_status(self.desk.config.paths.status, "checkin", state="ready", held=False)
 
     def journal(self) -> int:
         connection = connect(self.desk.config.paths.answers_db)
@@ -116,6 +122,7 @@ def test_what_tablets_kiosk_and_lookers_were_refused_is_in_the_ledger_once_a_min
     client, paper = site.tablet(1)
     csrf, handin = {"X-CSRF": paper["csrf"]}, {"op_id": str(uuid.uuid4()), "seq": paper["next_seq"]}
     other, forged, kiosk = (site.app.test_client() for _ in range(3))
+    site.door_speaks()
     forged.set_cookie("examroom_tablet", "x" * 43, path="/exam")
     for _ in range(3):
         refused(other.post("/exam/api/claim", json={"seat_code": site.code(1)}), "tablet_other", "seat_taken")
@@ -436,6 +443,7 @@ def test_a_touch_on_an_old_screen_is_nobodys(site: Site) -> None:
     from edge.store.db import transaction
 
     client = site.app.test_client()
+    site.door_speaks()
     with transaction(site.desk.db):
         checkins.show(site.desk.db, "consent", "consent_wanted", {})
     seen = client.get("/kiosk/api/state").json["at_ms"]
@@ -448,7 +456,6 @@ def test_a_touch_on_an_old_screen_is_nobodys(site: Site) -> None:
 def test_a_kiosk_whose_door_is_held_says_so_in_the_place_of_old_words(site: Site) -> None:
     from edge.store import checkins
     from edge.store.db import transaction
-    from edge.store.status import write_status
 
     client, status = site.app.test_client(), site.desk.config.paths.status
     with transaction(site.desk.db):
@@ -461,14 +468,48 @@ def test_a_kiosk_whose_door_is_held_says_so_in_the_place_of_old_words(site: Site
     assert client.get("/kiosk/api/state").json["state"] == "look"
 
 
+@pytest.mark.parametrize("age_ms", [None, 11_000, -60_000])
+def test_a_kiosk_whose_door_is_silent_says_so_and_shows_nobody(site: Site, age_ms: int | None) -> None:
+    """Dead, hung or of an earlier boot: nobody taps in vain, and the last one's seat code stands there no longer."""
+    from edge.store import checkins
+    from edge.store.db import transaction
+
+    client, status = site.app.test_client(), site.desk.config.paths.status
+    facts = {"seat": "A1", "seat_code": "123456", "number": 1, "session": site.desk.session}
+    with transaction(site.desk.db):
+        shown = checkins.show(site.desk.db, "welcome", "welcome", facts)
+    site.door_speaks()
+    assert client.get("/kiosk/api/state").json["facts"]["seat_code"] == "123456"
+    if age_ms is None:
+        (status / "checkin.json").unlink()
+    else:
+        write_status(status, "checkin", state="welcome", held=False, mono_ms=clock.mono_ms() - age_ms)
+    for began_ms, state, reason in (
+        (clock.mono_ms(), "closed", "checkin_starting"),
+        (clock.mono_ms() - 60_000, "fault", "checkin_silent"),
+    ):
+        site.room.began_ms = began_ms
+        told = client.get("/kiosk/api/state")
+        assert (told.json["state"], told.json["reason"], told.json["facts"]) == (state, reason, {})
+        assert "123456" not in told.text and told.json["map"] == []
+        for v in (told.json["v"], shown.v):
+            answer = client.post("/kiosk/api/act", json={"act": "press", "v": v})
+            assert (answer.status_code, answer.json["error"]) == (503, reason)
+    assert checkins.pending_acts(site.desk.db) == []
+    assert "监考员" in sentence("checkin_silent", "zh") and "proctor" in sentence("checkin_silent", "en")
+    site.door_speaks()
+    assert client.get("/kiosk/api/state").json["v"] == shown.v
+    assert client.post("/kiosk/api/act", json={"act": "press", "v": shown.v}).status_code == 200
+
+
 def test_a_kiosk_that_knows_what_is_shown_hears_at_once_of_what_is_shown_next(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from edge.store import checkins
     from edge.store.db import transaction
-    from edge.store.status import write_status
     from edge.web.kiosk import api
 
+    site.door_speaks()
     client, began = site.app.test_client(), time.monotonic()
     mark = client.get("/kiosk/api/state").json["mark"]
     monkeypatch.setattr(api, "WAIT_S", 0.3)
@@ -530,6 +571,7 @@ def test_who_waits_is_told_how_many_are_before_them_and_who_enters_where_to_sit(
     from edge.store.db import transaction
 
     client, db, session = site.app.test_client(), site.desk.db, site.desk.session
+    site.door_speaks()
     with transaction(db):
         db.execute("UPDATE sessions SET state = 'checkin'")
         db.execute("UPDATE candidates SET state = 'expected'")

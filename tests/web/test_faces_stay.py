@@ -21,6 +21,7 @@ from edge.exam import conduct, results
 from edge.exam.banks import open_bank
 from edge.store import admissions, checkins, faces, ledger, outbox, people, sessions
 from edge.store.db import transaction
+from edge.store.status import write_status
 from edge.uplink.outbox import export
 from edge.web.app import create_app
 from edge.web.body import csrf_of
@@ -100,7 +101,8 @@ def test_what_leaves_the_room_holds_no_face(site: Site, caplog: pytest.LogCaptur
     notice = get("/kiosk/api/notice").json
     assert {part["key"] for part in notice["zh"]} >= set(consents.PURPOSES) and notice["v"] == 5
     assert notice["sha256"] == consents.notice().sha256
-    get("/kiosk/api/state")
+    write_status(site.desk.config.paths.status, "checkin", state="consent", held=False)
+    assert get("/kiosk/api/state").json["facts"]["number"] == 1
     get(f"/console/api/{site.session}/board")
     face = get(f"/console/api/{site.session}/faces/{site.person}").json
     assert face["held"] == {"templates": 1, "photos": 1, "stills": 1} and len(face["consents"]) == 4
@@ -156,6 +158,7 @@ def test_a_proctor_withdraws_a_consent_and_a_repeat_does_it_once(site: Site) -> 
 
 def test_a_notice_is_shown_to_who_is_asked_only(site: Site) -> None:
     client = site.app.test_client()
+    write_status(site.desk.config.paths.status, "checkin", state="consent", held=False)
     with transaction(site.db):
         checkins.show(site.db, "ready", "kiosk_ready", {})
     assert client.get("/kiosk/api/notice").status_code == 409

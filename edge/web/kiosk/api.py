@@ -18,12 +18,12 @@ from edge.domain import consents
 from edge.domain.canonical import canonical
 from edge.domain.facerules import face_rules
 from edge.domain.reasons import sentence
-from edge.errors import Conflict, ExamroomError, NotSignedIn
+from edge.errors import Conflict, ExamroomError, NotSignedIn, Unavailable
 from edge.store import checkins, ledger, people, sessions
 from edge.store.db import data_version, transaction
 from edge.store.meta import get_meta, set_meta
 from edge.store.ring import RingReader
-from edge.store.status import read_statuses
+from edge.store.status import read_status
 from edge.web.body import Body, read
 from edge.web.kiosk import bp
 from edge.web.refused import HOUR_S, MINUTE_S, note
@@ -33,7 +33,10 @@ from edge.web.staff.session import require_role, signed_in_staff
 COOKIE = "examroom_kiosk"
 FRESH_MS = 3000
 DAY_MS = 86_400_000
-HELD_MS = 10_000
+SILENT_MS = 10_000
+"""The check-in speaks each second; after so long systemd gives it up too."""
+STARTING_MS = 20_000
+"""After the start of `web`, which as a rule is that of the box: the check-in loads its networks first."""
 WAIT_S, LOOK_S, HELD_EVERY = 2.0, 0.1, 5
 _held = threading.Semaphore(4)
 """Screens that wait at once; a fifth is answered at once. Each holds a thread of the server."""
@@ -74,11 +77,17 @@ def note_refusal(error: ExamroomError, body: dict[str, Any]) -> None:
         note(here.later, body, left_out)
 
 
-def _door_is_held() -> bool:
-    """Whether the check-in says that it can write nothing now, and so cannot change what the kiosk shows either."""
-    said = read_statuses(room().config.paths.status).get("checkin", {})
-    age_ms = clock.mono_ms() - int(said.get("mono_ms", 0))
-    return bool(said.get("held", False)) and 0 <= age_ms < HELD_MS
+def _door_says() -> dict[str, Any] | None:
+    """The check-in's own status; None where it is silent: dead, hung, or not up yet."""
+    said = read_status(room().config.paths.status, "checkin")
+    return said if said and 0 <= clock.mono_ms() - int(said.get("mono_ms", 0)) < SILENT_MS else None
+
+
+def _not_there() -> checkins.KioskState:
+    """In place of old words that nobody will change, with nothing in it of whoever they were of."""
+    if clock.mono_ms() - room().began_ms < STARTING_MS:
+        return checkins.KioskState("closed", "checkin_starting", {}, 0)
+    return checkins.KioskState("fault", "checkin_silent", {}, 0)
 
 
 def _is_loopback(address: str | None) -> bool:
@@ -155,7 +164,10 @@ def _document() -> dict[str, Any]:
     shown = checkins.shown(room_db())
     if shown is None:
         shown = checkins.KioskState("closed", "checkin_closed", {}, 0)
-    if _door_is_held():
+    said = _door_says()
+    if said is None:
+        shown = _not_there()
+    elif said.get("held", False):  # it can write nothing now, and so cannot change what the kiosk shows either
         shown = checkins.KioskState("fault", "checkin_held", {"visit": shown.v}, shown.at_ms)
     facts = dict(shown.facts)
     session, number = facts.get("session"), facts.get("number")
@@ -212,9 +224,14 @@ def _notice(session: sessions.Session, shown: checkins.KioskState) -> dict[str, 
 
 @bp.post("/api/act")
 def act() -> Response:
-    """Something touched on the screen, where `v` is whose visit it was shown in: a touch is for that person alone."""
+    """Something touched on the screen, where `v` is whose visit it was shown in: a touch is for that person alone.
+
+    Unavailable while nobody would take it up.
+    """
     check_paired()
     body = read(ActBody)
+    if _door_says() is None:
+        raise Unavailable(_not_there().reason)
     connection = room_db()
     with transaction(connection):
         shown = checkins.shown(connection)
