@@ -200,7 +200,7 @@ def _open_doors(room: DemoRoom, session: str) -> list[str]:
     board = proctor.post(f"/console/api/{session}/open-checkin", reason="开放签到")["board"]
     for seat in [seat for seat in board["seats"] if seat.get("number") in (3, 4, 5)]:
         reason = "核对身份证与本人一致"
-        proctor.post(f"/console/api/{session}/admit", person=seat["person"], route="policy", reason=reason)
+        proctor.post(f"/console/api/{session}/admit", person=seat["person"], reason=reason)
     board = proctor.post(f"/console/api/{session}/start", reason="演示")["board"]
     proctor.close()
     return [seat["seat_code"] for seat in board["seats"] if seat.get("seat_code")]

@@ -27,13 +27,16 @@ def admit(
     """Let a candidate in by hand; `late`: after the latest minute of admission too. As `admissions.admit`.
 
     The kiosk says welcome, unless somebody else stands there: their seat is on the board too.
-    `case`: the entry they were seen to wait with. Conflict where another proctor has decided it since.
+    `case`: the entry they were seen to wait with. Conflict where another proctor has decided it since, or for the route
+    `policy` where it is not what the door sent them to the proctor by: a policy may want two persons for the other.
     """
     waited = _waited(connection, session_id, person)
 
     def check() -> None:
         if case is not None and checkins.decided_since(connection, session_id, person, case) is not None:
             raise Conflict("not_waiting")
+        if route == "policy" and _waited(connection, session_id, person)["way"] != "policy":
+            raise Conflict("route_not_policy")
 
     def keep(before: people.Candidate, after: people.Candidate) -> None:
         stood = waited | {"state": before.state, "seat": before.seat}

@@ -206,7 +206,7 @@ def _open(machine: Machine) -> list[str]:
     board: dict[str, Any] = proctor.post(f"/console/api/{SESSION}/open-checkin", reason="开考")["board"]
     for seat in board["seats"]:
         if seat.get("person"):
-            facts = {"person": seat["person"], "route": "policy", "reason": "VM"}
+            facts = {"person": seat["person"], "reason": "VM"}
             board = proctor.post(f"/console/api/{SESSION}/admit", **facts)["board"]
     proctor.post(f"/console/api/{SESSION}/start", reason="开考")
     proctor.close()

@@ -149,7 +149,7 @@ def open_exam(base: str, session: str, admit: int | None = None) -> tuple[Person
     board = proctor.post(f"/console/api/{session}/open-checkin", reason="开考")["board"]
     people = [seat["person"] for seat in board["seats"] if seat["person"]][:admit]
     for person in people:
-        answer = proctor.post(f"/console/api/{session}/admit", person=person, route="policy", reason="已核验证件")
+        answer = proctor.post(f"/console/api/{session}/admit", person=person, reason="已核验证件")
     board = proctor.post(f"/console/api/{session}/start", reason="开考")["board"]
     assert answer["done"] == "admit"
     return proctor, [seat["seat_code"] for seat in board["seats"] if seat.get("seat_code")]

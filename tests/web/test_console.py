@@ -289,6 +289,32 @@ def test_somebody_marked_absent_who_comes_is_settled_by_the_proctor_alone(site: 
     assert site.state(1) == "absent"
 
 
+def test_the_second_person_is_not_avoided_by_naming_another_route(tmp_path: Path) -> None:
+    """Badge plus proctor is for whom the door sent to the proctor so, and after an act taken back too."""
+    desk = make_desk_room(tmp_path)
+    plan_another(desk, "S-2", {"two_person": ["admit-manual"]}, STAFF)
+    site = Desk(desk)
+    site.session = "S-2"
+    site.done("open-checkin")
+    person, case = site.person(1), {"session": "S-2", "person": site.person(1)}
+    assert code_of(site.act("admit", person=person, reason="已核验证件")) == "second_wanted"
+    assert code_of(site.act("admit", person=person, reason="已核验证件", route="policy")) == "route_not_policy"
+    admissions.note(site.db, "waiting", "face_declined", route="manual", **case)
+    assert code_of(site.act("admit", person=person, reason="已核验证件", route="policy")) == "route_not_policy"
+    assert site.state(1) == "waiting"
+    second = {"badge": EXAMINER.badge, "pin": EXAMINER.pin}
+    op = site.done("admit", person=person, reason="已核验证件", second=second)["op_id"]
+    site.done("undo", of=op, reason="误操作", second=second)
+    assert code_of(site.act("admit", person=person, reason="已核验证件", route="policy")) == "route_not_policy"
+    admissions.note(site.db, "waiting", "no_template", route="policy", **case)
+    for _ in range(2):
+        op = site.done("admit", person=person, reason="已核验证件", route="policy")["op_id"]
+        assert (site.state(1), site.tile(1)["route"]) == ("admitted", "policy")
+        site.done("undo", of=op, reason="误操作", second=second)
+    site.room.journal.close()
+    desk.db.close()
+
+
 @pytest.mark.parametrize("act", ["deny", "retry"])
 def test_of_two_proctors_the_first_word_stands(site: Desk, act: str) -> None:
     """The second had the dialog open already: what it was opened on has been decided."""

@@ -23,7 +23,7 @@ from edge.ops.desk import StaffMember
 from edge.ops.ports import free_port
 from edge.ops.rehearsal import asking
 from edge.ops.rehearsal.progress import told
-from edge.store import admissions, completeness, incidents, ledger, people, rehearsals, sessions
+from edge.store import admissions, checkins, completeness, incidents, ledger, people, rehearsals, sessions
 from edge.store.db import transaction
 from edge.store.status import write_status
 from edge.trust import dsse
@@ -113,12 +113,19 @@ def test_a_whole_session_by_clicks(browser: Browser, room: DeskRoom, tmp_path: P
         expect(page.locator("[data-part=rehearsal]")).to_be_hidden()
         expect(page.locator(".acts .button.main")).to_have_text("开始考试")
         person = people.candidates(room.db, room.session)[0].person
-        admissions.note(room.db, "waiting", "no_template", session=room.session, person=person)
+        came = {"session": room.session, "person": person, "route": "policy"}
+        admissions.note(room.db, "waiting", "no_template", **came)
         page.locator(".case .button", has_text="准许入场").click()
-        confirm(page, "已核对身份证")
+        routes = dialog(page).locator("select[name=route] option")
+        expect(routes).to_have_text(["卡加监考员", "人工核验证件"])
+        with page.expect_request("**/admit") as sent:
+            confirm(page, "已核对身份证")
+        case = checkins.recent(room.db, room.session)[-1].id
+        assert (sent.value.post_data_json["case"], sent.value.post_data_json["route"]) == (case, "policy")
         expect(seat(page, "A1")).to_contain_text("已签到")
         page.locator(".loose .seat").first.click()
         dialog(page).locator(".button", has_text="准许入场").click()
+        expect(routes).to_have_text(["人工核验证件"])
         confirm(page, "已核对身份证")
         expect(seat(page, "A2")).to_contain_text("已签到")
 

@@ -328,7 +328,7 @@ def test_the_exam_before_its_start(place: Yard) -> None:
     base = f"/console/api/{OTHER}"
     board = post(place, proctor, f"{base}/open-checkin", {"reason": "开考"}, token).json()["board"]
     person = next(tile["person"] for tile in board["seats"] if tile["person"])
-    admit = {"person": person, "route": "policy", "reason": "已核验证件"}
+    admit = {"person": person, "reason": "已核验证件"}
     board = post(place, proctor, f"{base}/admit", admit, token).json()["board"]
     code = next(tile["seat_code"] for tile in board["seats"] if tile["person"] == person)
     http = claim(place.base, code)

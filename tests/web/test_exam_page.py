@@ -511,7 +511,7 @@ def test_who_comes_early_waits_and_the_paper_appears_by_itself(
         act = f"/console/api/{room.session}/"
         board = proctor.post(act + "open-checkin", reason="开考")["board"]
         person = next(one["person"] for one in board["seats"] if one["person"])
-        board = proctor.post(act + "admit", person=person, route="policy", reason="已核验证件")["board"]
+        board = proctor.post(act + "admit", person=person, reason="已核验证件")["board"]
         code = next(one["seat_code"] for one in board["seats"] if one.get("seat_code"))
         page.goto(f"{base}/exam/")
         enter_code(page, code)

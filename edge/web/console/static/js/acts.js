@@ -33,14 +33,15 @@ export function createActs(base, took, get) {
   }
 
   // The case as it stood when the dialog was opened: another proctor may decide it while this one types.
-  function admit(who, route) {
+  // Badge plus proctor is offered where the door sent them so.
+  function admit(who) {
     let open = null;
-    const options = [["manual", t("console.route_manual")], ["policy", t("console.route_policy")]];
     const fields = () => {
       open = get().waiting.find((one) => one.person === who.person) || null;
+      const routes = open && open.route === "policy" ? ["policy", "manual"] : ["manual"];
       return h("div", {},
         h("label", { class: "field" }, h("span", {}, t("console.route")),
-          h("select", { name: "route" }, options.map(([value, label]) => h("option", { value, selected: value === route }, label)))),
+          h("select", { name: "route" }, routes.map((value) => h("option", { value }, t("console.route_" + value))))),
         get().session.late ? h("label", { class: "notice warn late" }, h("input", { name: "late", type: "checkbox", required: true }), " " + t("console.late_admission")) : null);
     };
     const body = (form) => ({ person: who.person, route: form.elements.route.value, case: open && open.checkin, late: Boolean(form.elements.late && form.elements.late.checked) });

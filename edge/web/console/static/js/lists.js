@@ -20,7 +20,7 @@ export function drawWaiting(holder, board, acts) {
         h("span", { class: "small muted num" }, t("console.since", { age: age(board.now - one.at_ms) }))),
       h("p", {}, pick(one.sentence), score(one)),
       h("div", { class: "row" },
-        can("admit") ? h("button", { type: "button", class: "button main slim", onclick: acts.admit(one, one.route === "policy" ? "policy" : "manual") }, t("console.act_admit")) : null,
+        can("admit") ? h("button", { type: "button", class: "button main slim", onclick: acts.admit(one) }, t("console.act_admit")) : null,
         can("retry") ? h("button", { type: "button", class: "button slim", onclick: acts.retry(one) }, t("console.act_retry")) : null,
         can("deny") ? h("button", { type: "button", class: "button stop slim", onclick: acts.deny(one) }, t("console.act_deny")) : null));
   });
@@ -39,7 +39,7 @@ export function drawCheckins(holder, board, acts) {
     h("span", { class: "num small muted" }, hms(one.at_ms)),
     h("span", { class: "tag " + (OUTCOME_TAG[one.outcome] || "") }, t("console.outcome_" + one.outcome)),
     h("span", { class: "who" }, h("strong", {}, one.name || t("console.unknown_person")), " ", h("span", { class: "small muted" }, one.outcome === "admitted" && one.route ? t("console.route_" + one.route) : pick(one.sentence)), score(one),
-      (one.actions || []).includes("admit") ? h("button", { type: "button", class: "button slim quiet", onclick: acts.admit(one, "manual") }, t("console.act_admit")) : null)));
+      (one.actions || []).includes("admit") ? h("button", { type: "button", class: "button slim quiet", onclick: acts.admit(one) }, t("console.act_admit")) : null)));
   replace(holder, h("h2", {}, t("console.checkins_title")), rows.length ? h("ul", { class: "log" }, rows) : h("p", { class: "muted" }, t("console.checkins_none")));
 }
 

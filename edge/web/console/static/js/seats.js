@@ -125,7 +125,7 @@ function detail(seat, board, acts) {
   if (running && inside) add(t("console.act_shorten"), acts.shorten(seat));
   if (running && inside) add(t("console.act_" + (seat.paused ? "resume_one" : "pause_one")), acts.pausePerson(seat));
   if (inside && !running) add(t("console.show_code"), () => acts.showCode(seat));
-  if (["waiting", "expected", "absent"].includes(seat.state) && ["checkin", "running"].includes(board.session.state)) add(t("console.act_admit"), acts.admit(seat, "manual"), "main");
+  if (["waiting", "expected", "absent"].includes(seat.state) && ["checkin", "running"].includes(board.session.state)) add(t("console.act_admit"), acts.admit(seat), "main");
   if (board.session.state === "checkin" || (running && inside)) add(t("console.act_settings"), acts.settings(seat));
   if ((seat.alarms || []).includes("seb_refused")) add(t("console.act_exempt"), acts.exempt(seat));
   if (seat.state === "waiting") add(t("console.act_retry"), acts.retry(seat));
