@@ -17,7 +17,7 @@ from functools import partial
 from edge import clock
 from edge.checkin import alive, search
 from edge.checkin.credentials import whose
-from edge.checkin.enrol import enrol_next, enrol_person
+from edge.checkin.enrol import enrol_next, enrol_now
 from edge.checkin.eye import Eye
 from edge.checkin.sign import PASSING, Sign
 from edge.checkin.still import keeper
@@ -264,6 +264,8 @@ class Door:
         try:
             if self._pack is not None:
                 template = read_template(self._db, self._pack, self._keys.data, who.person)
+                if template is None and enrol_now(self._db, self._pack, self._keys.data, who.person):
+                    template = read_template(self._db, self._pack, self._keys.data, who.person)
         except (VerificationFailed, BadInput):
             self._settle(who, Decision("waiting", "template_unreadable", "policy"))
             return
@@ -299,8 +301,6 @@ class Door:
         if visit.asking:
             return
         if visit.agreed and visit.who is not None:
-            if self._pack is not None:
-                enrol_person(self._db, self._pack, self._keys.data, visit.who.person)
             self._begin(visit.who, visit.weak, visit)
             return
         told = self._eye.look(visit) if not self._eye.has_enough(visit) else None

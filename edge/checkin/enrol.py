@@ -44,6 +44,14 @@ def enrol_next(connection: sqlite3.Connection, pack: FacePack, key: DataKey) -> 
     return len(waiting) > 1
 
 
+def enrol_now(connection: sqlite3.Connection, pack: FacePack, key: DataKey, person: str) -> bool:
+    """Of whoever stands at the door, before those whose photographs still wait; whether they have a template now."""
+    made = enrol_person(connection, pack, key, person)
+    if made and not faces.awaiting_template(connection, pack.name, pack.version):
+        note_photos_gone(connection)
+    return made
+
+
 def note_photos_gone(connection: sqlite3.Connection) -> None:
     """After the last of many: their photographs leave the log and the second medium too, all at once."""
     with transaction(connection):

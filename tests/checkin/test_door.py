@@ -15,7 +15,7 @@ import pytest
 from edge import clock
 from edge.checkin.templates import context
 from edge.checkin.visit import badge_facts, holder
-from edge.demo.people import ASTRONAUT, HOPPER, badge_of
+from edge.demo.people import ASTRONAUT, HOPPER, badge_of, portrait_file
 from edge.domain import consents
 from edge.domain.admission import Decision, decide_badge
 from edge.domain.badges import Strength
@@ -446,6 +446,32 @@ def test_a_badge_of_another_session_is_said_to_be_one(doorway: Doorway) -> None:
         people.add_candidate(db, "S-2", person, 1, "OTHER001", None)
     doorway.tap_badge("OTHER001")
     assert doorway.kiosk.reason == "badge_other_session"
+
+
+def test_who_taps_before_their_photograph_was_looked_at_does_not_wait_for_that(
+    doorway: Doorway, pack: FacePack
+) -> None:
+    db, key, who = doorway.desk.db, doorway.desk.identity.keys.data, doorway.who(HOPPER)
+    photograph = portrait_file("hopper").read_bytes()
+    with transaction(db):
+        faces.delete_faces(db, [who.person])
+        people.set_photo(db, who.person, key.encrypt(photograph, who.person.encode()))
+    before = faces.deletions(db)
+    doorway.tap(HOPPER)
+    assert doorway.kiosk.state == "look"
+    assert people.photo(db, who.person) is None
+    assert faces.deletions(db) == before + 1  # it leaves the log and the second medium too
+    assert doorway.look(portrait("hopper")).state == "welcome"
+
+
+def test_a_photograph_that_makes_no_template_sends_to_the_proctor(doorway: Doorway) -> None:
+    db, key, who = doorway.desk.db, doorway.desk.identity.keys.data, doorway.who(HOPPER)
+    with transaction(db):
+        faces.delete_faces(db, [who.person])
+        people.set_photo(db, who.person, key.encrypt(b"no picture", who.person.encode()))
+    doorway.tap(HOPPER)
+    assert (doorway.kiosk.state, doorway.kiosk.reason) == ("see_proctor", "no_template")
+    assert people.photo(db, who.person) is None
 
 
 def test_photographs_become_templates_and_go(doorway: Doorway, pack: FacePack) -> None:
