@@ -12,6 +12,7 @@ from edge.bank.model import Rubric
 from edge.domain import consents, idcards
 from edge.domain.canonical import canonical
 from edge.exam.documents import Consent, PolicyDocument, RosterDocument
+from edge.exam.photos import keep_photo
 from edge.exam.policies import policy_digest
 from edge.store import ledger, people, practical, sessions, staff, tablet_settings
 from edge.store.db import transaction
@@ -139,7 +140,7 @@ def _candidates(
         _consents(connection, roster.session.id, person, row.consent)
         photo = base64.b64decode(row.photo) if row.photo is not None else photos.get(row.number)
         if photo is not None and people.consent(connection, person, consents.ONE_TO_ONE) is not False:
-            people.set_photo(connection, person, data_key.encrypt(photo, person.encode()))
+            keep_photo(connection, roster.session.id, person, data_key.encrypt(photo, person.encode()), data_key)
     return commitments
 
 

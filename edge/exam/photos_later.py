@@ -1,4 +1,5 @@
-"""Photographs for a session that is planned already: for those who had none, or whose template another pack made."""
+"""Photographs for a session that is planned already: for those who had none, or a wrong one, or whose template another
+pack made."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.domain import consents
+from edge.exam.photos import keep_photo
 from edge.exam.roster_photos import Judge, Wanted, judged, match, read_archive
 from edge.exam.roster_problems import Problem, Problems
 from edge.store import ledger, people, sessions
@@ -47,7 +49,7 @@ def add_photos(
             sessions.need_state(sessions.find(connection, session), "planned", "checkin", "running")
             for person, photo in sealed.items():
                 if people.consent(connection, person, consents.ONE_TO_ONE) is not False:
-                    people.set_photo(connection, person, photo)
+                    keep_photo(connection, session, person, photo, key)
             whole = "".join(sorted(hashlib.sha256(photo).hexdigest() for photo in sealed.values()))
             body = {"photos": len(sealed), "sha256": hashlib.sha256(whole.encode()).hexdigest()}
             ledger.append(connection, "photos_added", body, session=session)
