@@ -372,16 +372,18 @@ class Door:
             self._end(visit, liveness_failed())
 
     def _out_of_time(self, visit: Visit) -> None:
+        """Log and board say what stood in the way; at the door it was said while it did, and now the proctor is."""
         if not visit.retried:
-            self._again(visit, "face_none", None)
+            self._again(visit, visit.hindrance or "face_unsure", None)
         else:
-            self._end(visit, Decision("waiting", "face_unsure_proctor", "manual"))
+            why = visit.hindrance or "face_unsure_proctor"
+            self._end(visit, Decision("waiting", why, "manual"), says="face_unsure_proctor")
 
     def _again(self, visit: Visit, reason: str, score: float | None) -> None:
         """One more look, once a visit."""
         self._sign.note("retry", reason, visit=visit, score=score, show="look")
         visit.seen.clear()
-        visit.challenge, visit.told = None, reason
+        visit.challenge, visit.told, visit.hindrance = None, reason, "face_none"
         visit.retried = True
         visit.until = time.monotonic() + self._config.checkin.look_seconds
 
@@ -393,20 +395,26 @@ class Door:
         decision: Decision,
         score: float | None = None,
         also: Callable[[], None] | None = None,
+        says: str | None = None,
     ) -> None:
         since = self._visit.entry if self._visit is not None else None
-        self._sign.settle(who, decision, score, also, since)
+        self._sign.settle(who, decision, score, also, since, says)
         self._visit = None
 
     def _end(
-        self, visit: Visit, decision: Decision, score: float | None = None, also: Callable[[], None] | None = None
+        self,
+        visit: Visit,
+        decision: Decision,
+        score: float | None = None,
+        also: Callable[[], None] | None = None,
+        says: str | None = None,
     ) -> None:
-        """A visit ends; one of somebody unknown settles nothing for anybody."""
+        """A visit ends; one of somebody unknown settles nothing for anybody. `says`: what the kiosk says instead."""
         if visit.who is not None:
-            self._settle(visit.who, decision, score, also)
+            self._settle(visit.who, decision, score, also, says)
             return
         show = "try_again" if decision.reason == "search_ambiguous" else "see_proctor"
-        self._sign.note("retry", decision.reason, visit=visit, score=score, show=show, also=also)
+        self._sign.note("retry", decision.reason, visit=visit, score=score, show=show, says=says, also=also)
         self._visit = None
 
     def _rest(self) -> None:

@@ -73,6 +73,7 @@ class Eye:
 
     def _take(self, visit: Visit, frame: Frame, pack: FacePack) -> str | None:
         seen = glance(pack, frame, self._zone)
+        visit.hindrance = seen.guidance
         alive.follow(visit, seen, frame.mono_ms, pack.challenge)
         if seen.guidance is None and alive.counts(visit):
             visit.seen.append(measured(pack, self.liveness if visit.rules.passive else None, seen))

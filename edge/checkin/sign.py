@@ -100,10 +100,12 @@ class Sign:
         score: float | None = None,
         also: Callable[[], None] | None = None,
         since: int | None = None,
+        says: str | None = None,
     ) -> None:
         """The end of a visit: the decision, its entry and what is told of it; `also` runs in the transaction too.
 
-        `since`: the last entry when the visit began. Nobody enters whom a proctor has sent away since.
+        `since`: the last entry when the visit began. Nobody enters whom a proctor has sent away since. `says`: another
+        sentence than the decision's for the kiosk.
         """
         if decision.outcome == "admitted" and who is not None:
             try:
@@ -120,7 +122,8 @@ class Sign:
                 also()
             facts = facts_shown(people.candidate(self._db, who.session, who.person)) if who else {}
             state = "see_proctor" if outcome == "waiting" else "refused"
-            shown.append(checkins.show(self._db, state, reason, facts))
+            told = says if says is not None and reason == decision.reason else reason
+            shown.append(checkins.show(self._db, state, told, facts))
 
         admissions.note(
             self._db,

@@ -34,7 +34,8 @@ class Visit:
     to the purposes `asked`; `agreed`: just given, and the template not fetched yet. `picture`: the last one that was
     compared, in memory alone; `before`: the pixels of the last one looked at, or that was there at the tap. `weak`: the
     badge is easily copied, and policy minds. `challenge`: where policy asks for movements. `entry`: the last one in the
-    check-in log when it began.
+    check-in log when it began. `hindrance`: the code of what kept the last picture from being compared, None for one
+    that was fit.
     """
 
     who: people.Candidate | None
@@ -57,6 +58,7 @@ class Visit:
     picture: Frame | None = None
     before: bytes = field(default=b"", repr=False)
     entry: int = 0
+    hindrance: str | None = "face_none"
 
     @property
     def session(self) -> str | None:

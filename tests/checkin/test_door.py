@@ -127,6 +127,26 @@ def test_a_frame_that_breaks_a_library_costs_nobody_their_visit(
     assert doorway.look(portrait("hopper")).state == "welcome"
 
 
+@pytest.mark.parametrize(
+    ("scene", "why"),
+    [("both", "face_several"), ("beside", "face_outside"), ("dark", "face_dark"), ("wall", "face_none")],
+)
+def test_what_stood_in_the_way_is_what_log_and_board_say(doorway: Doorway, scene: str, why: str) -> None:
+    both = np.concatenate([portrait("hopper")[:, 130:510], portrait("astronaut")[:, 130:510]], axis=1)
+    dark = (portrait("hopper") * 0.1).astype(np.uint8)
+    beside = np.roll(portrait("hopper"), 220, axis=1)
+    picture = {"both": both, "beside": beside, "dark": dark, "wall": wall()}[scene]
+    doorway.tap(HOPPER)
+    for _ in range(2):
+        doorway.look(picture, steps=2)
+        time.sleep(0.65)
+        doorway.door.step(0)
+    assert (doorway.kiosk.state, doorway.kiosk.reason) == ("see_proctor", "face_unsure_proctor")
+    assert [entry.body["reason"] for entry in ledger.entries(doorway.desk.db, kinds=("checkin",))] == [why, why]
+    waiting = checkins.waiting(doorway.desk.db, doorway.desk.session)
+    assert [(one.person, one.reason, one.route) for one in waiting] == [(doorway.who(HOPPER).person, why, "manual")]
+
+
 def test_two_people_in_view_are_asked_to_come_one_at_a_time(doorway: Doorway) -> None:
     both = np.concatenate([portrait("hopper")[:, 130:510], portrait("astronaut")[:, 130:510]], axis=1)
     doorway.tap(HOPPER)
