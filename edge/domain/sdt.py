@@ -32,8 +32,11 @@ _HEAD = len(MAGIC) + 2
 # name, sex, nation, birth, address, number, authority, validity: where each ends in a text block
 _NAME, _SEX, _BIRTH, _NUMBER = slice(0, 30), slice(30, 32), slice(36, 52), slice(122, 158)
 _KIND = slice(248, 250)
-"""What kind of card: blank for a citizen's, J for a residence permit of Hong Kong, Macao and Taiwan, I for a
-foreigner's."""
+"""What kind of card: blank for a citizen's, J for a residence permit of Hong Kong, Macao and Taiwan, I or another
+letter for a foreigner's. Since 2023 a foreigner's may be laid out like a citizen's: its number begins with 9, as no
+region's does."""
+_READ = frozenset(letter.encode("utf-16-le") for letter in " \0J")
+_FOREIGN = "9".encode("utf-16-le")
 
 
 @dataclass(frozen=True)
@@ -114,13 +117,13 @@ class SdtDecoder:
 
 def card_in(data: bytes) -> IdCard:
     """The name and number in the data of a READ answer: two bytes each of the text's and photograph's lengths, the
-    text, the photograph. BadInput (`idcard_broken`, or `idcard_foreign` for a card of another layout) otherwise.
+    text, the photograph. BadInput (`idcard_broken`, or `idcard_foreign` for a foreigner's card) otherwise.
     """
     text_length, photo_length = int.from_bytes(data[:2], "big"), int.from_bytes(data[2:4], "big")
     if text_length != TEXT_BYTES or len(data) != 4 + text_length + photo_length:
         raise BadInput("idcard_broken")
     block = data[4 : 4 + TEXT_BYTES]
-    if block[_KIND] == "I".encode("utf-16-le"):
+    if block[_KIND] not in _READ or block[_NUMBER].startswith(_FOREIGN):
         raise BadInput("idcard_foreign")
     name, number = _words(block[_NAME]), _words(block[_NUMBER])
     if not name or any(character.isspace() and character != " " for character in name):

@@ -46,6 +46,9 @@ def test_name_and_number_are_all_there_is() -> None:
     ("text", "reason"),
     [
         (block(kind="I"), "idcard_foreign"),
+        (block(kind="Y"), "idcard_foreign"),
+        (block(of=number("91115619810203001")), "idcard_foreign"),
+        (block(of="911156198102030010", name=" ", birth="1981"), "idcard_foreign"),  # whatever else is laid out anew
         (block(of=number()[:-1] + "1"), "idcard_broken"),
         (block(birth="19491230"), "idcard_broken"),
         (block(sex="1"), "idcard_broken"),
@@ -61,6 +64,12 @@ def test_a_block_that_does_not_hold_together_is_a_reason(text: bytes, reason: st
     with pytest.raises(BadInput) as error:
         card_in(frame.data)
     assert error.value.code == reason and reason in REASONS
+
+
+@pytest.mark.parametrize("kind", [" ", "\0"])
+def test_a_citizens_card_is_of_no_kind(kind: str) -> None:
+    (frame,) = SdtDecoder().feed(answer(block(kind=kind)))
+    assert card_in(frame.data) == CARD
 
 
 def test_a_residence_permit_is_read() -> None:
