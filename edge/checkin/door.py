@@ -49,8 +49,6 @@ ENROL_PAUSE_SECONDS = 0.2
 NO_TEMPLATE = Decision("waiting", "no_template", "policy")
 SETTLED = ("already_admitted", "already_finished")
 """Said to whoever is in already, whatever else there is about their credential."""
-UNREMARKABLE = ("reader_off", "reader_starting")
-"""Why there is no reader, where nobody needs to see to it."""
 HEARD = 16
 """Taps kept while the store is held; whoever came before them has been told to wait or see the proctor."""
 
@@ -436,8 +434,9 @@ class Door:
         self.lack = None if self._eye.liveness is not None else lacks_liveness(self._db)
         state, reason = ("ready", "kiosk_ready") if any_open(self._db) else ("closed", "checkin_closed")
         reader = self._reader.state()
-        if state == "ready" and not reader.present and reader.reason not in UNREMARKABLE:
-            state, reason = "fault", reader.reason or "reader_missing"
+        if state == "ready" and reader.fault is not None:  # of several, the others go on
+            state, reason = ("ready", "kiosk_ready_partly") if reader.present else ("fault", reader.fault)
+        self._sign.reader_fault(reader.fault is not None)
         if shown is None or (shown.state, shown.reason) != (state, reason) or self._sign.state != state:
             self._sign.show(state, reason)
         self._version = version

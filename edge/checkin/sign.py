@@ -41,7 +41,7 @@ class Sign:
         self._camera = camera
         self._show_seconds = show_seconds
         self.state, self._shown_at = "", 0.0
-        self._recording_fault = False
+        self._recording_fault = self._reader_fault = False
         self._seen: tuple[KioskState | None, float] = (None, 0.0)
 
     def recording_fault(self, on: bool) -> None:
@@ -49,6 +49,13 @@ class Sign:
         if on != self._recording_fault:
             self._recording_fault = on
             if self.state in _AT_REST:
+                self._panel.show(self._pattern(self.state))
+
+    def reader_fault(self, on: bool) -> None:
+        """Whether a reader that is wanted is not there: the lamp says so while the door is ready."""
+        if on != self._reader_fault:
+            self._reader_fault = on
+            if self.state == "ready":
                 self._panel.show(self._pattern(self.state))
 
     def show(self, state: str, reason: str, facts: Mapping[str, Any] | None = None) -> None:
@@ -198,4 +205,6 @@ class Sign:
         self._seen = shown, self._shown_at
 
     def _pattern(self, state: str) -> Pattern:
-        return Pattern.RECORDING_FAULT if self._recording_fault and state in _AT_REST else _PATTERNS[state]
+        if self._recording_fault and state in _AT_REST:
+            return Pattern.RECORDING_FAULT
+        return Pattern.FAULT if self._reader_fault and state == "ready" else _PATTERNS[state]

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 
 from edge import clock
-from edge.checkin.door import UNREMARKABLE, Door
+from edge.checkin.door import Door
 from edge.config import Config
 from edge.domain.sight import BLACK, DARK
 from edge.errors import ExamroomError, Unavailable
-from edge.hardware.badge import open_readers
+from edge.hardware.badge import UNREMARKABLE, open_readers
 from edge.hardware.badge.qr import Picture, Pictures
 from edge.hardware.panel import open_panel
 from edge.store import recorders
@@ -66,12 +66,11 @@ def run(config: Config, stop: threading.Event) -> None:
                 unrecorded = _unrecorded(config, door.state)
                 door.recording_fault(unrecorded is not None)
                 there = reader.state()
-                reader_reason = None if there.present else there.reason
                 write_status(
                     config.paths.status,
                     "checkin",
                     state=door.state or "ready",
-                    **_said(held, reader_reason, unrecorded, pack_reason or door.lack),
+                    **_said(held, there.reason, unrecorded, pack_reason or door.lack),
                     held=held,
                     reader=there.present,
                     readers={name: asdict(one) for name, one in reader.states().items()},

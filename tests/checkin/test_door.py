@@ -25,7 +25,8 @@ from edge.domain.sight import BLACK, COVERED, DOUBLED, FROZEN
 from edge.errors import BadInput
 from edge.exam import conduct, consent
 from edge.exam import doorway as doorway_acts
-from edge.hardware.badge import Tap
+from edge.hardware.badge import ReaderState, Tap
+from edge.hardware.panel import Pattern
 from edge.store import admissions, checkins, faces, ledger, people, sessions
 from edge.store.db import transaction
 from edge.store.status import write_status
@@ -501,6 +502,33 @@ def test_photographs_become_templates_and_go(doorway: Doorway, pack: FacePack) -
         sealed = people.template(doorway.desk.db, person, pack.name, pack.version)
         assert sealed is not None and len(sealed) > 512
     assert len(ledger.entries(doorway.desk.db, kinds=("enrolled_face",))) == 2
+
+
+def test_one_reader_of_several_that_is_lost_is_told_while_the_others_read(
+    doorway: Doorway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lamp: list[Pattern] = []
+    monkeypatch.setattr(doorway.door._sign._panel, "show", lamp.append)
+
+    def rests(state: ReaderState) -> tuple[str, str]:
+        doorway.reader.is_now = state
+        doorway.door._enrol_due = 0.0
+        doorway.door.step(0)
+        return doorway.kiosk.state, doorway.kiosk.reason
+
+    assert rests(ReaderState(True)) == ("ready", "kiosk_ready")
+    assert rests(ReaderState(True, "reader_starting")) == ("ready", "kiosk_ready")
+    assert lamp == [Pattern.READY]
+    assert rests(ReaderState(True, "reader_lost")) == ("ready", "kiosk_ready_partly")
+    assert lamp == [Pattern.READY, Pattern.FAULT]
+    doorway.tap(HOPPER)  # by another reader
+    assert doorway.look(portrait("hopper")).state == "welcome"
+    time.sleep(0.11)
+    assert rests(ReaderState(True, "reader_lost")) == ("ready", "kiosk_ready_partly")
+    assert lamp[-2:] == [Pattern.WELCOME, Pattern.FAULT]
+    assert rests(ReaderState(True)) == ("ready", "kiosk_ready")
+    assert lamp[-1] == Pattern.READY
+    assert rests(ReaderState(False, "reader_lost")) == ("fault", "reader_lost")
 
 
 def test_a_ticket_that_hangs_in_the_picture_disturbs_nobodys_look(doorway: Doorway) -> None:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from edge.hardware.badge.qr import Pictures
 
 
+UNREMARKABLE = ("reader_off", "reader_starting")
+"""Why there is no reader, where nobody needs to see to it."""
+
+
 @dataclass(frozen=True)
 class Tap:
     """A credential shown to a reader: its `badge`, the `card` of a resident, or the text of a `ticket` that nobody has
@@ -51,10 +55,17 @@ class Tap:
 
 @dataclass(frozen=True)
 class ReaderState:
-    """Whether the reader is there; when it is not, the catalogued `reason` to show."""
+    """Whether the reader is there; when it is not, or one of several is not, the catalogued `reason` to show."""
 
     present: bool
     reason: str | None = None
+
+    @property
+    def fault(self) -> str | None:
+        """The reason, where somebody has to see to it."""
+        if self.reason in UNREMARKABLE or (self.present and self.reason is None):
+            return None
+        return self.reason or "reader_missing"
 
 
 class BadgeReader(Protocol):

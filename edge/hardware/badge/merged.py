@@ -64,12 +64,13 @@ class MergedReader:
         return taps
 
     def state(self) -> ReaderState:
-        """Present when any is; the reason is that of the first that is not."""
+        """Present when any is; the reason is that of the first that is not, of one that somebody has to see to before
+        any other."""
         found = self.states().values()
         if not found:
             return ReaderState(False, "reader_off")
-        reason = next((one.reason for one in found if not one.present), None)
-        return ReaderState(any(one.present for one in found), reason)
+        absent = sorted((one for one in found if not one.present), key=lambda one: one.fault is None)
+        return ReaderState(any(one.present for one in found), absent[0].reason if absent else None)
 
     def states(self) -> dict[str, ReaderState]:
         """Each reader's own state, as of its last poll; `reader_hangs` where that is too long ago."""

@@ -13,7 +13,7 @@ from edge import clock
 from edge.config import Badge as Options
 from edge.domain.reasons import REASONS
 from edge.exam.board import services
-from edge.hardware.badge import ReaderState, Tap, merged, open_readers
+from edge.hardware.badge import NoReader, ReaderState, Tap, merged, open_readers
 from edge.hardware.badge.merged import MergedReader
 from edge.hardware.badge.simulator import tap
 
@@ -144,6 +144,21 @@ def test_a_reader_that_hangs_is_told_holds_up_nobody_and_comes_back(monkeypatch:
     reader.close()
     assert time.monotonic() - began < 2
     stuck.clear()
+
+
+def test_of_several_absent_the_one_to_see_to_is_named() -> None:
+    class Absent(NoReader):
+        def state(self) -> ReaderState:
+            return ReaderState(False, "reader_lost")
+
+    reader = MergedReader({"none": NoReader, "card": Absent}, 0)
+    try:
+        assert wait_for(lambda: reader.states()["card"].reason == "reader_lost")
+        assert reader.state() == ReaderState(False, "reader_lost")
+        assert [one.fault for one in reader.states().values()] == [None, "reader_lost"]
+        assert (ReaderState(True).fault, ReaderState(False).fault) == (None, "reader_missing")
+    finally:
+        reader.close()
 
 
 def test_without_readers_it_says_so() -> None:
