@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edge.domain.walltime import Run, Span, When, merged
+
 MARGIN_MS = 10 * 60_000
 """Footage this near to a session is the session's."""
 DAY_MS = 86_400_000
@@ -50,40 +52,60 @@ class Term:
 
 @dataclass(frozen=True)
 class Kept:
-    """Footage that touches [from_ms, until_ms], of `camera` or (None) of every one, stays until `date_ms`.
+    """Footage that touches one of `spans`, of `camera` or (None) of every one, stays until `date_ms`; so does what the
+    session's `run` of the ledger has, whatever the clock said then.
 
-    None: until somebody does something about `why`. `session`: whose it is, or the one that a hold is about.
+    `date_ms` None: until somebody does something about `why`. `session`: whose it is, or the one that a hold is about.
     """
 
-    from_ms: int
-    until_ms: int
+    spans: tuple[Span, ...]
     date_ms: int | None
     why: Why
     session: str | None = None
     camera: str | None = None
+    run: Run | None = None
+
+    @property
+    def from_ms(self) -> int:
+        return min(start for start, _ in self.spans)
 
     def stands(self, now_ms: int) -> bool:
         return self.date_ms is None or self.date_ms > now_ms
 
+    def touches(self, from_ms: int, until_ms: int) -> bool:
+        return any(start <= until_ms and end >= from_ms for start, end in self.spans)
+
 
 @dataclass(frozen=True)
 class Stretch:
-    """Segments that began after `after_ms` and ended before `before_ms`, and touch [from_ms, until_ms]."""
+    """Segments that began after `after_ms` and ended before `before_ms`, and touch [from_ms, until_ms].
+
+    None that one of `apart` has.
+    """
 
     after_ms: int
     before_ms: int
     from_ms: int = -1
     until_ms: int = OPEN_END
+    apart: tuple[Run, ...] = ()
 
 
-def kept_by(term: Term) -> Kept:
+def kept_by(term: Term, when: When) -> Kept:
     """What one session keeps, and until when."""
-    until = OPEN_END if term.closed_ms is None else term.closed_ms + MARGIN_MS
-    date, why = _date(term)
-    return Kept(term.opened_ms - MARGIN_MS, until, date, why, term.session)
+    date, why = date_of(term)
+    return Kept(kept_spans(when), date, why, term.session, run=when.run)
 
 
-def _date(term: Term) -> tuple[int | None, Why]:
+def kept_spans(when: When) -> tuple[Span, ...]:
+    """A session's own time and MARGIN_MS on either side; what is to come too, while it goes on."""
+    spans = when.spans(MARGIN_MS)
+    if when.open:
+        spans = merged([*spans, (when.showings[-1].early_ms - MARGIN_MS, OPEN_END)])
+    return tuple(spans)
+
+
+def date_of(term: Term) -> tuple[int | None, Why]:
+    """Until when one session keeps its footage, and why; no date before somebody has done something."""
     if term.practice:  # nobody signs or inspects it; its date is that of all it holds
         return term.purge_ms, Why.PRACTICE
     if term.closed_ms is None:
@@ -101,16 +123,20 @@ def due(kept: Iterable[Kept], camera: str, now_ms: int, keep_ms: int) -> list[St
     No segment is in two of the stretches.
     """
     every = [one for one in kept if one.camera in (None, camera)]
-    free = _between((one for one in every if one.stands(now_ms)), OPEN_END)
+    stand = [one for one in every if one.stands(now_ms)]
+    apart = tuple(sorted({one.run for one in stand if one.run is not None}))
+    free = _between(stand, OPEN_END)
     old_ms = now_ms - keep_ms
-    found = [Stretch(s.after_ms, min(s.before_ms, old_ms)) for s in free if s.after_ms + 1 < old_ms]
+    found = [Stretch(s.after_ms, min(s.before_ms, old_ms), apart=apart) for s in free if s.after_ms + 1 < old_ms]
     over = [one for one in every if one.why is Why.POLICY and not one.stands(now_ms)]
+    behind = -1  # what touches the span before too has gone with that
     for start, end in _merged(over):  # a policy with fewer days than the room's own
         if end < old_ms:
             continue
         for s in free:
             if s.after_ms < end and s.before_ms > start:
-                found.append(Stretch(s.after_ms, s.before_ms, max(start, old_ms), end))
+                found.append(Stretch(max(s.after_ms, behind), s.before_ms, max(start, old_ms), end, apart))
+        behind = end
     return found
 
 
@@ -131,17 +157,11 @@ def _between(kept: Iterable[Kept], before_ms: int) -> list[Stretch]:
     return found
 
 
-def _merged(kept: Iterable[Kept]) -> list[tuple[int, int]]:
-    found = list[tuple[int, int]]()
-    for one in sorted(kept, key=lambda one: one.from_ms):
-        if found and one.from_ms <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], one.until_ms))
-        else:
-            found.append((one.from_ms, one.until_ms))
-    return found
+def _merged(kept: Iterable[Kept]) -> list[Span]:
+    return merged(span for one in kept for span in one.spans)
 
 
-def spans(kept: Iterable[Kept], camera: str, now_ms: int) -> list[tuple[int, int]]:
+def spans(kept: Iterable[Kept], camera: str, now_ms: int) -> list[Span]:
     """The spans of the camera that something keeps now, none overlapping another."""
     return _merged(one for one in kept if one.camera in (None, camera) and one.stands(now_ms))
 

@@ -13,7 +13,8 @@ from edge import clock
 from edge.clock import Instant
 from edge.config import Config
 from edge.domain import keeping
-from edge.domain.keeping import DAY_MS, OPEN_END, Forecast, Kept, Why
+from edge.domain.keeping import DAY_MS, Forecast, Kept, Why
+from edge.domain.walltime import Span
 from edge.recording.rates import Rate, rates
 from edge.recording.retention import rules_of
 from edge.recording.space import may_go, there
@@ -127,15 +128,14 @@ def _sessions(connection: sqlite3.Connection, kept: list[Kept], cameras: list[st
     for one in kept:
         if one.why is Why.HELD or one.session is None:
             continue
-        size = _touching(connection, cameras, one.from_ms, one.until_ms)
+        size = _touching(connection, cameras, one.spans)
         if size:
             found.append(SessionFigures(one.session, titles[one.session], size, one.date_ms, one.why))
     return tuple(reversed(found))
 
 
 def _held_bytes(connection: sqlite3.Connection, hold: Hold, cameras: list[str]) -> int:
-    until = OPEN_END if hold.until_ms is None else hold.until_ms
-    return _touching(connection, [c for c in cameras if hold.camera in (None, c)], hold.from_ms, until)
+    return _touching(connection, [c for c in cameras if hold.camera in (None, c)], hold.spans)
 
 
 def _forecast(
@@ -154,7 +154,7 @@ def _forecast(
     for one in kept:
         if one.why is Why.HELD and one.session not in sizes:
             names = segments.cameras(connection) if one.camera is None else [one.camera]
-            stays.append((None, _touching(connection, names, one.from_ms, one.until_ms)))
+            stays.append((None, _touching(connection, names, one.spans)))
     since = now_ms - _LOOK_BACK_DAYS * DAY_MS
     recent = [one for one in kept if one.why not in (Why.HELD, Why.PRACTICE) and one.from_ms > since]
     days = (now_ms - min((one.from_ms for one in recent), default=now_ms)) / DAY_MS
@@ -170,8 +170,9 @@ def _forecast(
     )
 
 
-def _touching(connection: sqlite3.Connection, cameras: Iterable[str], from_ms: int, until_ms: int) -> int:
-    return sum(space.bytes_touching(connection, camera, from_ms, until_ms) for camera in cameras)
+def _touching(connection: sqlite3.Connection, cameras: Iterable[str], spans: Iterable[Span]) -> int:
+    within = list(spans)
+    return sum(space.bytes_touching(connection, camera, *span) for camera in cameras for span in within)
 
 
 def _size(database: Path) -> int:

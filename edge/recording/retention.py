@@ -150,7 +150,7 @@ def _days(kept: list[Kept], days: Mapping[str, int], segment: Segment, otherwise
     mine = [
         days.get(one.session or "", otherwise)
         for one in kept
-        if one.why is keeping.Why.POLICY and one.from_ms <= segment.ended_ms and one.until_ms >= segment.started_ms
+        if one.why is keeping.Why.POLICY and one.touches(segment.started_ms, segment.ended_ms)
     ]
     return max(mine, default=otherwise)
 

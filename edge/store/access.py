@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from edge import clock
 from edge.domain.canonical import canonical_text
-from edge.domain.keeping import MARGIN_MS, OPEN_END
-from edge.store import downloads, faces, ledger, records
+from edge.domain.keeping import MARGIN_MS, kept_spans
+from edge.store import downloads, faces, ledger, records, walltime
 from edge.store.db import transaction
 from edge.store.downloads import Export
 from edge.store.ledger import Entry
@@ -162,15 +162,13 @@ def keep_words(connection: sqlite3.Connection, export_seq: int, salt: str, why: 
     """
     entry = ledger.get(connection, export_seq)
     body = entry.body
-    row = connection.execute(
-        "SELECT id FROM sessions WHERE id = ? OR (opened_ms - ? < ? AND coalesce(closed_ms + ?, ?) > ?)"
-        " ORDER BY id = ? DESC, opened_ms LIMIT 1",
-        (entry.session_id, MARGIN_MS, body["until_ms"], MARGIN_MS, OPEN_END, body["from_ms"], entry.session_id),
-    ).fetchone()
-    if row is not None:
+    of = entry.session_id
+    if of is None or connection.execute("SELECT 1 FROM sessions WHERE id = ?", (of,)).fetchone() is None:
+        of = next(iter(walltime.touching(connection, body["from_ms"], body["until_ms"], MARGIN_MS)), None)
+    if of is not None:
         connection.execute(
             "INSERT INTO reasons (session_id, kind, text, salt, sha256, by_staff, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (row["id"], EXPORTED, why, salt, body["why"], entry.content["by"], clock.wall_ms()),
+            (of, EXPORTED, why, salt, body["why"], entry.content["by"], clock.wall_ms()),
         )
 
 
@@ -226,12 +224,15 @@ def looks(connection: sqlite3.Connection, session: str) -> list[Look]:
 
 
 def _of_footage(connection: sqlite3.Connection, session: str) -> Iterator[Entry]:
+    when = walltime.when(connection, session)
+    spans = [] if when is None else kept_spans(when)
     rows = connection.execute(
-        "SELECT l.seq, l.kind, l.at_ms, l.subject, l.session_id, l.entry FROM ledger l JOIN sessions s ON s.id = ?"
-        " WHERE l.kind IN (?, ?, ?, ?, ?, ?) AND (l.session_id = s.id OR (l.kind <> ? AND"
-        " json_extract(CAST(l.entry AS TEXT), '$.body.from_ms') < coalesce(s.closed_ms + ?, ?) AND"
-        " json_extract(CAST(l.entry AS TEXT), '$.body.until_ms') > s.opened_ms - ?)) ORDER BY l.seq",
-        (session, VIEWED, SEARCHED, EXPORTED, FETCHED, DELETED, ANSWERS, ANSWERS, MARGIN_MS, OPEN_END, MARGIN_MS),
+        "SELECT l.seq, l.kind, l.at_ms, l.subject, l.session_id, l.entry FROM ledger l"
+        " WHERE l.kind IN (?, ?, ?, ?, ?, ?) AND (l.session_id = ? OR (l.kind <> ? AND EXISTS"
+        " (SELECT 1 FROM json_each(?) s WHERE"
+        " json_extract(CAST(l.entry AS TEXT), '$.body.from_ms') < json_extract(s.value, '$[1]') AND"
+        " json_extract(CAST(l.entry AS TEXT), '$.body.until_ms') > json_extract(s.value, '$[0]')))) ORDER BY l.seq",
+        (VIEWED, SEARCHED, EXPORTED, FETCHED, DELETED, ANSWERS, session, ANSWERS, json.dumps(spans)),
     )
     return (Entry(*row) for row in rows)
 

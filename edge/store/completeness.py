@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.store import ledger
+from edge.store import ledger, walltime
 
 KIND = "completeness_certified"
 
@@ -61,15 +61,32 @@ def uncertified(connection: sqlite3.Connection) -> list[str]:
 def outdated(connection: sqlite3.Connection, cameras: Sequence[str], since_seq: int) -> list[str]:
     """Sessions with footage of `cameras` that was entered after their newest certificate, and from `since_seq` on.
 
-    By wall time: a session named here may turn out to have nothing new.
+    By wall time, as the clocks showed it in each: a session named here may turn out to have nothing new.
     """
-    rows = connection.execute(
-        "SELECT s.id FROM sessions s WHERE s.closed_ms IS NOT NULL AND EXISTS ("
-        " SELECT 1 FROM json_each(:cameras) c CROSS JOIN segments g WHERE g.camera = c.value"
-        " AND g.ended_ms > s.opened_ms"
-        " AND g.ended_ms < s.closed_ms + (SELECT coalesce(max(duration_ms), 0) FROM segments WHERE camera = c.value)"
-        " AND +g.started_ms < s.closed_ms AND +g.ledger_seq >= :since"
-        " AND +g.ledger_seq > (SELECT max(k.ledger_seq) FROM certificates k WHERE k.session_id = s.id)) ORDER BY s.id",
-        {"cameras": json.dumps(cameras), "since": since_seq},
-    )
-    return [row["id"] for row in rows]
+    if connection.execute("SELECT 1 FROM segments WHERE ledger_seq >= ? LIMIT 1", (since_seq,)).fetchone() is None:
+        return []
+    certified = connection.execute(
+        "SELECT session_id, max(ledger_seq) AS seq FROM certificates GROUP BY session_id ORDER BY session_id"
+    ).fetchall()
+    whens = walltime.every(connection) if certified else {}
+    return [
+        row["session_id"]
+        for row in certified
+        if row["session_id"] in whens
+        and not whens[row["session_id"]].open
+        and any(
+            _entered(connection, cameras, *span, max(since_seq, row["seq"] + 1))
+            for span in whens[row["session_id"]].spans()
+        )
+    ]
+
+
+def _entered(connection: sqlite3.Connection, cameras: Sequence[str], from_ms: int, until_ms: int, seq: int) -> bool:
+    """Whether footage of this time came into the index under this number of the ledger, or a later one."""
+    row = connection.execute(
+        "SELECT 1 FROM json_each(:cameras) c CROSS JOIN segments g WHERE g.camera = c.value AND g.ended_ms > :from"
+        " AND g.ended_ms < :until + (SELECT coalesce(max(duration_ms), 0) FROM segments WHERE camera = c.value)"
+        " AND +g.started_ms < :until AND +g.ledger_seq >= :seq LIMIT 1",
+        {"cameras": json.dumps(cameras), "from": from_ms, "until": until_ms, "seq": seq},
+    ).fetchone()
+    return row is not None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from edge import clock
-from edge.domain.keeping import MARGIN_MS, OPEN_END, Kept, Term, Why, kept_by
+from edge.domain.keeping import MARGIN_MS, OPEN_END, Kept, Term, Why, date_of, kept_by, kept_spans
+from edge.domain.walltime import Run, Span, When
 from edge.errors import BadInput, Conflict, NotFound
-from edge.store import ledger, sessions
+from edge.store import ledger, sessions, walltime
 from edge.store.db import transaction
 from edge.store.records import commit_to
 
@@ -20,9 +23,29 @@ WORDS_MS = 90 * 86_400_000
 _LATEST_MS = 1 << 47
 
 
+class Footage(Protocol):
+    """What of a segment says whether a hold is on it."""
+
+    @property
+    def camera(self) -> str: ...
+    @property
+    def boot_id(self) -> str: ...
+    @property
+    def started_ms(self) -> int: ...
+    @property
+    def ended_ms(self) -> int: ...
+    @property
+    def salvaged(self) -> bool: ...
+    @property
+    def ledger_seq(self) -> int | None: ...
+
+
 @dataclass(frozen=True)
 class Hold:
-    """A hold that stands. `until_ms` None: until the end, still to come, of the session it is about."""
+    """A hold that stands, on all that touches `spans`, or that the `run` of the session has which it is on.
+
+    From `from_ms`, the first of them, to `until_ms`; None: until the end, still to come, of the session it is about.
+    """
 
     id: str
     session: str | None
@@ -32,6 +55,15 @@ class Hold:
     why: str
     by: str
     at_ms: int
+    spans: tuple[Span, ...]
+    run: Run | None = None
+
+    def keeps(self, one: Footage) -> bool:
+        if self.camera not in (None, one.camera):
+            return False
+        if self.run and one.ledger_seq is not None and self.run.has(one.ledger_seq, one.boot_id, one.salvaged):
+            return True
+        return any(start <= one.ended_ms and end >= one.started_ms for start, end in self.spans)
 
 
 def place_on_session(connection: sqlite3.Connection, session: str, why: str, by: str) -> str:
@@ -39,11 +71,12 @@ def place_on_session(connection: sqlite3.Connection, session: str, why: str, by:
 
     NotFound for no such session, Conflict (`hold_early`) before its door has opened, BadInput without a reason.
     """
-    found = sessions.find(connection, session)
-    if found.opened_ms is None:
+    sessions.find(connection, session)
+    when = walltime.when(connection, session)
+    if when is None:
         raise Conflict("hold_early", session=session)
-    until = None if found.closed_ms is None else found.closed_ms + MARGIN_MS
-    return _place(connection, session, None, found.opened_ms - MARGIN_MS, until, why, by)
+    spans = when.spans(MARGIN_MS)
+    return _place(connection, session, None, spans[0][0], None if when.open else spans[-1][1], why, by)
 
 
 def place_on_span(
@@ -67,9 +100,9 @@ def _place(
     text = _words(why)
     with transaction(connection):
         for hold in standing(connection):
-            if (hold.session, hold.camera, hold.from_ms) == (session, camera, from_ms) and (
-                session is not None or hold.until_ms == until_ms
-            ):
+            if session is not None and hold.session == session:
+                return hold.id
+            if (hold.session, hold.camera, hold.from_ms, hold.until_ms) == (session, camera, from_ms, until_ms):
                 return hold.id
         (salt, digest), hold_id = commit_to(text), secrets.token_hex(8)
         connection.execute(
@@ -119,26 +152,37 @@ def _words(why: str) -> str:
     return text
 
 
-def standing(connection: sqlite3.Connection) -> list[Hold]:
-    """Every hold that is not released, oldest first."""
-    rows = connection.execute(
-        "SELECT h.*, coalesce(h.until_ms, s.closed_ms + ?) AS until FROM footage_holds h"
-        " LEFT JOIN sessions s ON s.id = h.held_session WHERE h.released_ms IS NULL ORDER BY h.at_ms, h.rowid",
-        (MARGIN_MS,),
+def standing(connection: sqlite3.Connection, whens: Mapping[str, When] | None = None) -> list[Hold]:
+    """Every hold that is not released, oldest first. One on a session is on all that was the session's, as far as the
+    ledger tells by now. `whens`: of the sessions, where they are known."""
+    rows = connection.execute("SELECT * FROM footage_holds WHERE released_ms IS NULL ORDER BY at_ms, rowid").fetchall()
+    return [_hold(row, _of(connection, row["held_session"], whens)) for row in rows]
+
+
+def _of(connection: sqlite3.Connection, session: str | None, whens: Mapping[str, When] | None) -> When | None:
+    if session is None:
+        return None
+    return (whens or {}).get(session) or walltime.when(connection, session)  # a deleted one is not among them
+
+
+def _hold(row: sqlite3.Row, when: When | None) -> Hold:
+    until = row["until_ms"]
+    spans: tuple[Span, ...] = ((row["from_ms"], OPEN_END if until is None else until),)
+    if when is not None:
+        spans = kept_spans(when)
+        until = None if when.open else spans[-1][1]
+    return Hold(
+        id=row["id"],
+        session=row["held_session"],
+        camera=row["camera"],
+        from_ms=spans[0][0],
+        until_ms=until,
+        why=row["why"],
+        by=row["by_staff"],
+        at_ms=row["at_ms"],
+        spans=spans,
+        run=None if when is None else when.run,
     )
-    return [
-        Hold(
-            row["id"],
-            row["held_session"],
-            row["camera"],
-            row["from_ms"],
-            row["until"],
-            row["why"],
-            row["by_staff"],
-            row["at_ms"],
-        )
-        for row in rows
-    ]
 
 
 def inspect(connection: sqlite3.Connection, session: str, by: str) -> None:
@@ -155,7 +199,7 @@ def inspect(connection: sqlite3.Connection, session: str, by: str) -> None:
 
 def awaits_inspection(connection: sqlite3.Connection, session: str) -> bool:
     """Whether nothing but an inspection keeps the session's footage from going on its date."""
-    return any(term.session == session and kept_by(term).why == Why.UNINSPECTED for term in terms(connection))
+    return any(term.session == session and date_of(term)[1] is Why.UNINSPECTED for term in terms(connection))
 
 
 def terms(connection: sqlite3.Connection) -> list[Term]:
@@ -187,23 +231,17 @@ def terms(connection: sqlite3.Connection) -> list[Term]:
 
 def keeping(connection: sqlite3.Connection) -> list[Kept]:
     """All that keeps footage, or kept it until its date came: sessions, then holds that stand."""
-    kept = [kept_by(term) for term in terms(connection)]
-    for hold in standing(connection):
-        until = OPEN_END if hold.until_ms is None else hold.until_ms
-        kept.append(Kept(hold.from_ms, until, None, Why.HELD, hold.session, hold.camera))
+    whens = walltime.every(connection)
+    kept = [kept_by(term, whens[term.session]) for term in terms(connection) if term.session in whens]
+    for hold in standing(connection, whens):
+        kept.append(Kept(hold.spans, None, Why.HELD, hold.session, hold.camera, hold.run))
     return kept
 
 
-def need_free(connection: sqlite3.Connection, camera: str, started_ms: int, ended_ms: int) -> None:
+def need_free(connection: sqlite3.Connection, one: Footage) -> None:
     """Inside the transaction that deletes it: Conflict (`footage_held`) when a hold was placed meanwhile."""
-    row = connection.execute(
-        "SELECT 1 FROM footage_holds h LEFT JOIN sessions s ON s.id = h.held_session WHERE h.released_ms IS NULL"
-        " AND (h.camera IS NULL OR h.camera = ?) AND h.from_ms <= ?"
-        " AND coalesce(h.until_ms, s.closed_ms + ?, ?) >= ? LIMIT 1",
-        (camera, ended_ms, MARGIN_MS, OPEN_END, started_ms),
-    ).fetchone()
-    if row is not None:
-        raise Conflict("footage_held", camera=camera)
+    if any(hold.keeps(one) for hold in standing(connection)):
+        raise Conflict("footage_held", camera=one.camera)
 
 
 def forget_words(connection: sqlite3.Connection, now_ms: int) -> int:

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 from edge import clock
 from edge.domain.canonical import canonical_text
@@ -273,8 +273,20 @@ def expired(connection: sqlite3.Connection, camera: str, stretches: Iterable[Str
     for one in stretches:
         rows = connection.execute(
             "SELECT * FROM segments INDEXED BY segments_space WHERE camera = ? AND ended_ms > ? AND ended_ms < ?"
-            " AND started_ms > ? AND ended_ms >= ? AND started_ms <= ? ORDER BY ended_ms LIMIT ?",
-            (camera, one.after_ms, one.before_ms, one.after_ms, one.from_ms, one.until_ms, limit - len(found)),
+            " AND started_ms > ? AND ended_ms >= ? AND started_ms <= ?"
+            " AND NOT EXISTS (SELECT 1 FROM json_each(?) r WHERE"
+            " ledger_seq BETWEEN json_extract(r.value, '$[0]') AND json_extract(r.value, '$[1]') AND"
+            " (salvaged OR boot_id IN (SELECT b.value FROM json_each(r.value, '$[2]') b))) ORDER BY ended_ms LIMIT ?",
+            (
+                camera,
+                one.after_ms,
+                one.before_ms,
+                one.after_ms,
+                one.from_ms,
+                one.until_ms,
+                json.dumps([astuple(run) for run in one.apart]),
+                limit - len(found),
+            ),
         )
         found += [_segment(row) for row in rows]
         if len(found) >= limit:
@@ -290,7 +302,7 @@ def remove(connection: sqlite3.Connection, segment: Segment, keep_days: int, why
     taking it (`footage_pinned`).
     """
     with transaction(connection):
-        holds.need_free(connection, segment.camera, segment.started_ms, segment.ended_ms)
+        holds.need_free(connection, segment)
         downloads.need_unpinned(connection, segment.id, segment.camera, segment.started_ms, segment.ended_ms)
         gone = connection.execute("DELETE FROM segments WHERE id = ?", (segment.id,)).rowcount
         if gone != 1:

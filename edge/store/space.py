@@ -47,7 +47,8 @@ def recent(connection: sqlite3.Connection, camera: str, since_ms: int, until_ms:
 
 
 def bytes_within(connection: sqlite3.Connection, camera: str, stretches: Iterable[Stretch]) -> int:
-    """Of the camera's segments in these stretches, each as `segments.expired` takes it."""
+    """Of the camera's segments in these stretches, each as `segments.expired` takes it, but for what is set `apart`:
+    that is rare, and would mean reading each row."""
     return sum(
         connection.execute(
             "SELECT coalesce(sum(bytes), 0) FROM segments INDEXED BY segments_space"

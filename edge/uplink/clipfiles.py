@@ -22,7 +22,7 @@ from edge.recording.aside import EXAM_BITS
 from edge.recording.evidence import export_evidence, need
 from edge.recording.files import CLIPS
 from edge.recording.retention import room_kept, rules_of
-from edge.store import clips, ledger, sessions
+from edge.store import clips, ledger, sessions, walltime
 from edge.store.clips import ClipRow
 from edge.store.db import transaction
 from edge.store.reserve import free_bytes
@@ -298,11 +298,7 @@ def _going_on(connection: sqlite3.Connection) -> list[sessions.Session]:
 
 def _session(connection: sqlite3.Connection, request: ClipRequest) -> str | None:
     """The first session whose open time the span touches."""
-    for session in reversed(sessions.all_sessions(connection)):
-        closed = session.closed_ms if session.closed_ms is not None else request.until_ms
-        if session.opened_ms is not None and session.opened_ms < request.until_ms and closed > request.from_ms:
-            return session.id
-    return None
+    return next(iter(walltime.touching(connection, request.from_ms, request.until_ms)), None)
 
 
 def _hashes(path: Path, part_bytes: int, go_on: Callable[[int], None]) -> tuple[str, list[str], int]:

@@ -22,6 +22,7 @@ from edge.domain.keeping import (
     kept_by,
     spare,
 )
+from edge.domain.walltime import Run, Showing, When
 
 NOW = 400 * DAY_MS
 TERM = Term("S-1", "一班", NOW - 200 * DAY_MS, NOW - 199 * DAY_MS, True, True, False, NOW - 100 * DAY_MS, 180)
@@ -42,15 +43,36 @@ TERM = Term("S-1", "一班", NOW - 200 * DAY_MS, NOW - 199 * DAY_MS, True, True,
 )
 def test_until_when_a_session_keeps_its_footage(change: dict[str, object], date: int | None, why: Why) -> None:
     term = replace(TERM, **change)  # type: ignore[arg-type]
-    kept = kept_by(term)
+    kept = kept_by(term, when(term.opened_ms, term.closed_ms))
     assert (kept.date_ms, kept.why) == (date, why)
-    assert kept.from_ms == term.opened_ms - MARGIN_MS
-    assert kept.until_ms == (OPEN_END if term.closed_ms is None else term.closed_ms + MARGIN_MS)
+    until = OPEN_END if term.closed_ms is None else term.closed_ms + MARGIN_MS
+    assert kept.spans == ((term.opened_ms - MARGIN_MS, until),)
+
+
+def test_a_session_whose_clock_was_set_back_keeps_what_each_setting_showed_and_what_is_to_come() -> None:
+    fast, right = Showing(NOW + DAY_MS, NOW + DAY_MS, NOW + DAY_MS + 60_000), Showing(NOW, NOW, NOW + 3_600_000)
+    running = kept_by(replace(TERM, closed_ms=None), When((fast, right), True, Run(7, 1 << 62, ())))
+    assert running.spans == ((NOW - MARGIN_MS, OPEN_END),) and running.run == Run(7, 1 << 62, ())
+    closed = kept_by(TERM, When((fast, right), False, Run(7, 99, ())))
+    assert closed.spans == (
+        (NOW - MARGIN_MS, NOW + 3_600_000 + MARGIN_MS),
+        (NOW + DAY_MS - MARGIN_MS, NOW + DAY_MS + 60_000 + MARGIN_MS),
+    )
+    ahead = kept_by(replace(TERM, closed_ms=None), When((right, fast), True))
+    assert ahead.spans == (
+        (NOW - MARGIN_MS, NOW + 3_600_000 + MARGIN_MS),
+        (NOW + DAY_MS - MARGIN_MS, OPEN_END),
+    ), "the day in between is nobody's: a clock that was wrong for a moment does not fill the disk"
+
+
+def when(opened_ms: int, closed_ms: int | None) -> When:
+    end = NOW if closed_ms is None else closed_ms
+    return When((Showing(opened_ms, opened_ms, end),), closed_ms is None)
 
 
 def goes(start: int, end: int, kept: list[Kept], now: int, keep: int) -> bool:
     """The rule as one would say it."""
-    mine = [one for one in kept if one.camera in (None, "door") and start <= one.until_ms and end >= one.from_ms]
+    mine = [one for one in kept if one.camera in (None, "door") and one.touches(start, end)]
     if any(one.date_ms is None or one.date_ms > now for one in mine):
         return False
     return any(one.why is Why.POLICY for one in mine) or end < now - keep
@@ -65,11 +87,12 @@ def taken(start: int, end: int, stretches: list[Stretch]) -> int:
 
 @st.composite
 def keepers(draw: st.DrawFn) -> Kept:
-    start = draw(st.integers(0, 90))
+    starts = draw(st.lists(st.integers(0, 90), min_size=1, max_size=3))
+    spans = tuple((start, start + draw(st.integers(0, 30))) for start in starts)
     why = draw(st.sampled_from([Why.POLICY, Why.PRACTICE, Why.UNINSPECTED, Why.HELD]))
     date = draw(st.integers(0, 120)) if why in (Why.POLICY, Why.PRACTICE) else None
     camera = draw(st.sampled_from([None, "door", "hall"])) if why is Why.HELD else None
-    return Kept(start, start + draw(st.integers(0, 30)), date, why, None, camera)
+    return Kept(spans, date, why, None, camera)
 
 
 @given(st.lists(keepers(), max_size=6), st.integers(30, 100), st.integers(1, 60), st.integers(0, 99), st.integers(0, 9))
@@ -80,7 +103,8 @@ def test_what_is_due_is_what_the_rule_says(kept: list[Kept], now: int, keep: int
 
 
 def test_what_goes_for_space_is_two_hours_old_and_of_no_session() -> None:
-    kept = [kept_by(replace(TERM, opened_ms=NOW - 5 * DAY_MS, closed_ms=NOW - 4 * DAY_MS))]
+    term = replace(TERM, opened_ms=NOW - 5 * DAY_MS, closed_ms=NOW - 4 * DAY_MS)
+    kept = [kept_by(term, when(term.opened_ms, term.closed_ms))]
     stretches = spare(kept, "door", NOW, 90 * DAY_MS)
     hour = DAY_MS // 24
     times = (NOW - 6 * DAY_MS, NOW - 5 * DAY_MS, NOW - 2 * DAY_MS, NOW - 4 * hour, NOW - 3 * hour, NOW - hour)

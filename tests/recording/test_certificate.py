@@ -255,6 +255,26 @@ def test_it_waits_for_the_index_and_issues_again_for_footage_that_comes_late(ses
     assert completeness.latest(db, session.desk.session) == second
 
 
+@pytest.mark.parametrize("step", [-86_400_000, 86_400_000])
+def test_late_footage_of_a_session_whose_clock_was_set_makes_a_new_version_too(session: Session, step: int) -> None:
+    db, config = session.desk.db, session.desk.config
+    session.opens("door")
+    session.films(60, "clock-step")
+    session.now.wall += step
+    with transaction(db):
+        ledger.append(db, "clock", {"camera": "door", "step_ms": step, "segment": "x"})
+    wall, mono = session.now.wall, session.now.mono
+    session.now.passes(30_000)
+    session.closes()
+    late = session.segment("door", wall, mono, 30, "killed", salvaged=True)
+    session.now.passes(certificate.SILENT_MS + 1000 * config.recording.segment_seconds)
+    since = certificate.issue_due(db, config, 0)
+    segments.index(db, late)
+    certificate.issue_due(db, config, since)
+    found = completeness.latest(db, session.desk.session)
+    assert found is not None and (found.version, told(document(found))) == (2, [])
+
+
 def test_once_every_camera_is_past_the_close_it_is_issued(session: Session) -> None:
     db, config = session.desk.db, session.desk.config
     session.opens("door")

@@ -23,7 +23,9 @@ from edge.recording.writer import Place, segment_of
 from edge.store import holds, ledger, segments
 from edge.store import purge as purging
 from edge.store.db import transaction
+from support.clocked import ClockedSession
 from support.rooms import DeskRoom
+from support.timed import HeldTime
 
 BOOT = "0123456789abcdef" * 2
 DAY = 86_400_000
@@ -174,7 +176,7 @@ def test_what_is_held_stays_until_it_is_released(desk: DeskRoom) -> None:
 def test_a_hold_of_a_running_session_ends_with_the_session(desk: DeskRoom) -> None:
     session_times(desk, NOW - 200 * DAY, None, None)
     holds.place_on_session(desk.db, desk.session, "申诉", PROCTOR)
-    assert holds.keeping(desk.db)[-1].until_ms == OPEN_END
+    assert holds.keeping(desk.db)[-1].spans[-1][1] == OPEN_END
     session_times(desk, NOW - 200 * DAY, NOW - 199 * DAY, NOW - 198 * DAY, inspection="none")
     within, after = footage(desk, 1, NOW - 200 * DAY), footage(desk, 2, NOW - 198 * DAY)
     assert expire(desk) == [after]
@@ -225,7 +227,75 @@ def test_a_practice_session_that_is_deleted_takes_no_hold_with_it(desk: DeskRoom
         purging.delete_session(desk.db, desk.session)
     assert expire(desk) == []
     (kept,) = holds.keeping(desk.db)
-    assert abs(kept.until_ms - (closed or clock.wall_ms()) - MARGIN_MS) < 60_000, "and keeps nothing of later"
+    assert abs(kept.spans[-1][1] - (closed or clock.wall_ms()) - MARGIN_MS) < 60_000, "and keeps nothing of later"
+
+
+@pytest.fixture
+def clocked(desk: DeskRoom, monkeypatch: pytest.MonkeyPatch) -> ClockedSession:
+    """An hour after a clock that is a day fast opened the door, and was put right."""
+    session = ClockedSession(desk, HeldTime(wall=NOW + DAY).hold(monkeypatch))
+    session.opens()
+    session.films(3)
+    session.is_set(-DAY, "door", "hall")
+    session.films(5)
+    session.time.go(3_600_000)
+    return session
+
+
+def clocked_sweep(session: ClockedSession, after: int = 6 * 3_600_000) -> list[str]:
+    """With the disk short, six hours later."""
+    session.time.go(after)
+    return sweep(session.desk, Rules(limit=1), session.time.wall, free=lambda _: 0)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_clock_set_back_takes_no_footage_from_a_session_that_goes_on(clocked: ClockedSession, held: bool) -> None:
+    if held:
+        holds.place_on_session(clocked.desk.db, clocked.desk.session, "申诉", PROCTOR)
+    assert clocked_sweep(clocked) == []
+    clocked.closes()
+    before_it = clocked.segment(start=Instant(NOW - DAY, 5, BOOT, TimeQuality.RTC))
+    assert clocked_sweep(clocked) == [before_it]
+
+
+def test_a_clock_set_back_takes_no_footage_from_a_session_that_is_over(clocked: ClockedSession) -> None:
+    db, name = clocked.desk.db, clocked.desk.session
+    clocked.closes()
+    kept = segments.known(db, "door")
+    assert clocked_sweep(clocked, 91 * DAY) == [], "nobody has signed it"
+    hold = holds.place_on_session(db, name, "申诉", PROCTOR)
+    db.execute("UPDATE sessions SET state = 'signed', signed_ms = ?", (clocked.time.wall,))
+    holds.inspect(db, name, PROCTOR)
+    assert clocked_sweep(clocked, 200 * DAY) == [], "it is held"
+    assert segments.known(db, "door") == kept
+    holds.release(db, hold, "已了结", PROCTOR)
+    assert len(clocked_sweep(clocked)) == len(kept) == 8
+
+
+def test_what_was_entered_during_a_session_is_its_own_whatever_its_clock_said(clocked: ClockedSession) -> None:
+    """Of a boot of which nothing but its salvaged footage tells, and of a clock astray that no entry shows."""
+    lost = clocked.segment(start=Instant(NOW - 400 * DAY, 30_000, "f" * 32, TimeQuality.UNKNOWN), salvaged=True)
+    astray = clocked.segment(start=Instant(NOW - 300 * DAY, 40_000, clocked.time.boot, TimeQuality.UNKNOWN))
+    assert clocked_sweep(clocked) == []
+    clocked.closes()
+    later = clocked.segment(start=Instant(NOW - 400 * DAY, 30_000, "e" * 32, TimeQuality.UNKNOWN), salvaged=True)
+    assert clocked_sweep(clocked) == [later]
+    holds.place_on_session(clocked.desk.db, clocked.desk.session, "申诉", PROCTOR)
+    for one in (lost, astray):
+        with pytest.raises(Conflict) as caught:
+            segments.remove(clocked.desk.db, segments.get(clocked.desk.db, one), 90)
+        assert caught.value.code == "footage_held"
+
+
+def test_a_clock_astray_for_a_moment_keeps_nothing_of_the_years_it_left_out(clocked: ClockedSession) -> None:
+    clocked.is_set(70 * 365 * DAY, "door")
+    clocked.films(2)
+    clocked.is_set(-70 * 365 * DAY, "door")
+    clocked.films(2)
+    clocked.closes()
+    clocked.time.go(3_600_000)
+    after = clocked.films(2)
+    assert clocked_sweep(clocked) == after
 
 
 def test_above_its_limit_the_oldest_of_no_session_goes_first(desk: DeskRoom) -> None:

@@ -25,6 +25,7 @@ from edge.trust.passes import issue
 from edge.trust.signer import Ed25519Signer
 from edge.trust.verifier import verify_file
 from edge.ui.catalogue import TEXTS
+from support.clocked import ClockedSession
 from support.filmed import film
 from support.gateways import gateway_process, make_province, real_room
 from support.kinds_room import hundred_document, make_kinds_room
@@ -32,6 +33,7 @@ from support.pictures import shot, shot_both
 from support.rooms import DeskRoom, make_desk_room
 from support.serving import EXAMINER, PROCTOR, SUPERVISOR, claimed, door_speaks, open_exam, serving, until
 from support.tablet_page import axe
+from support.timed import HeldTime
 
 CHROMIUM = "/usr/bin/chromium"
 TABLET, PHONE, DESK, KIOSK = (800, 1280), (390, 780), (1440, 900), (1280, 800)
@@ -558,6 +560,34 @@ def hold_and_release(page: Page, base: str, room: DeskRoom, lang: str) -> None:
     page.locator("dialog .button.main").click()
     expect(page.locator("[data-release]")).to_have_count(1)
     assert [hold.session for hold in holds.standing(room.db)] == [None]
+
+
+@pytest.mark.parametrize("lang", [pytest.param("zh", marks=pytest.mark.long), "en"])
+def test_a_session_whose_clock_was_set_is_looked_at_part_by_part(
+    browser: Browser, room: DeskRoom, tmp_path: Path, lang: str
+) -> None:
+    """The longest part is shown; a link, and a mark of the other, lead there."""
+    with pytest.MonkeyPatch.context() as patch:
+        session = ClockedSession(room, HeldTime(wall=clock.wall_ms() - 4 * 86_400_000).hold(patch))
+        session.opens()
+        session.films(3)
+        session.is_set(-86_400_000, "door")
+        session.films(8)
+        session.closes()
+    with serving(room, tmp_path) as (_, base), page_of(browser, DESK, lang) as page:
+        sign_in(page, base, SUPERVISOR, "/spotcheck/")
+        page.goto(f"{base}/spotcheck/{room.session}")
+        parts = page.locator(".parts")
+        expect(parts).to_contain_text(TEXTS["spotcheck.parts"][lang])
+        expect(parts.locator("li")).to_have_count(2)
+        expect(parts.locator("li").first.locator("strong")).to_have_count(1)
+        assert not axe(page)
+        shot(page, "spotcheck-parts", lang)
+        parts.locator("a").click()
+        expect(parts.locator("li").last.locator("strong")).to_have_count(1)
+        page.locator(".mark-row", has_text=sentence("mark_exam_closed", lang)).click()
+        expect(parts.locator("li").first.locator("strong")).to_have_count(1)
+        expect(page.locator(".button.play")).to_be_enabled()
 
 
 @pytest.mark.parametrize("lang", [pytest.param("zh", marks=pytest.mark.long), "en"])

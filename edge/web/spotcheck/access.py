@@ -1,22 +1,23 @@
 """What a supervisor may ask for, and the ledger entry that each look leaves.
 
 Every byte of footage belongs to a view, opened by POST with the reason: who, which cameras, what span and why are in
-the ledger before the first byte is sent. A view lies in its session and ten minutes either side; of whoever came with a
-pass, in the pass too. A clip is whole fragments, so its first picture may lie before its span, at most back to the last
-key frame.
+the ledger before the first byte is sent. A view lies in its session, as the clocks showed that, and ten minutes either
+side; of whoever came with a pass, in the pass too. A clip is whole fragments, so its first picture may lie before its
+span, at most back to the last key frame.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flask import g, request
 
-from edge import clock
 from edge.domain.keeping import MARGIN_MS
+from edge.domain.walltime import Span, merged
 from edge.errors import BadInput, NotFound, Refused
-from edge.store import access, segments, sessions
+from edge.store import access, segments, sessions, walltime
 from edge.store.access import View
 from edge.store.sessions import Session
 from edge.web.room import room, room_db
@@ -37,6 +38,21 @@ OF_A_PART |= {"export", "exports", "export_state", "export_delete", "export_file
 # about a session as a whole, so only where all of it is in the pass:
 OF_THE_WHOLE = frozenset({"certificate", "certificate_file", "inspected"})
 _STATIC = "static"
+
+
+@dataclass(frozen=True)
+class Part:
+    """[from_ms, until_ms] may be looked at; the session itself went on from `began_ms` to `ended_ms` of it.
+
+    `first`, `last`: whether it began here and whether it ended, or goes on, here; elsewhere the clock was set.
+    """
+
+    from_ms: int
+    until_ms: int
+    began_ms: int
+    ended_ms: int
+    first: bool
+    last: bool
 
 
 @bp.before_request
@@ -61,30 +77,46 @@ def within_the_pass() -> None:
 def covered(session: Session) -> bool:
     """Whether whoever is signed in may see this session at all: staff each, the holder of a pass what it covers."""
     held = held_pass()
-    return held is None or (session.room in held.rooms and held.touches(*_span(session)))
+    return held is None or (session.room in held.rooms and any(held.touches(*span) for span in _spans(session)))
 
 
 def wholly_covered(session: Session) -> bool:
     """Whether they may see all of it, from the opening of its door to its close."""
     held = held_pass()
-    since, until = _span(session)
-    return held is None or (session.room in held.rooms and held.from_ms <= since and until <= held.until_ms)
+    return held is None or (
+        session.room in held.rooms
+        and all(held.from_ms <= since and until <= held.until_ms for since, until in _spans(session))
+    )
 
 
-def _span(session: Session) -> tuple[int, int]:
-    since = session.opened_ms or session.planned_ms
-    ends = max(since + session.minutes * MINUTE_MS, clock.wall_ms() if session.opened_ms else 0)
-    return since, session.closed_ms or ends
+def _spans(session: Session) -> list[Span]:
+    """When it was; its planned time where that is later, while it has not closed."""
+    when = walltime.when(room_db(), session.id)
+    minutes_ms = session.minutes * MINUTE_MS
+    if when is None:
+        return [(session.planned_ms, session.planned_ms + minutes_ms)]
+    spans = when.spans()
+    if when.open:
+        since = session.opened_ms or when.showings[0].from_ms
+        spans = merged([*spans, (since, since + minutes_ms)])
+    return spans
 
 
-def window(session: Session) -> tuple[int, int] | None:
-    """The wall time that whoever is signed in may look at; None before the session's door has opened."""
-    if session.opened_ms is None:
-        return None
-    since = session.opened_ms - MARGIN_MS
-    until = (session.closed_ms or clock.wall_ms()) + MARGIN_MS
-    held = held_pass()
-    return (since, until) if held is None else (max(since, held.from_ms), min(until, held.until_ms))
+def parts(session: Session) -> list[Part]:
+    """The wall time that whoever is signed in may look at, in order: several parts where the clock was set by more than
+    the margins, none before the session's door has opened.
+    """
+    when = walltime.when(room_db(), session.id)
+    if when is None:
+        return []
+    held, found = held_pass(), list[Part]()
+    for since, until in when.spans(MARGIN_MS):
+        own = [one for one in when.showings if since <= one.early_ms <= until]
+        began, ended = min(one.early_ms for one in own), max(one.until_ms for one in own)
+        seen = (since, until) if held is None else (max(since, held.from_ms), min(until, held.until_ms))
+        if seen[0] < seen[1]:
+            found.append(Part(*seen, began, ended, when.showings[0] in own, when.showings[-1] in own))
+    return found
 
 
 def may_export() -> bool:
@@ -110,8 +142,7 @@ def check_span(session: Session, since: int, until: int) -> None:
     """
     if not (0 <= since < until <= since + LONGEST_VIEW_MS and until < LATEST_MS):
         raise BadInput("span_wrong", minutes=LONGEST_VIEW_MS // MINUTE_MS)
-    found = window(session)
-    if found is None or not found[0] <= since < until <= found[1]:
+    if not any(one.from_ms <= since and until <= one.until_ms for one in parts(session)):
         raise Refused("span_outside" if held_pass() is None else "span_not_in_pass")
 
 

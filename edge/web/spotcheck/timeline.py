@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 
 from edge import clock
 from edge.recording.coverage import coverage
 from edge.store import holds, ledger, segments, sessions
 from edge.web.room import room, room_db
 from edge.web.spotcheck import bp
-from edge.web.spotcheck.access import may_export, note_search, window
+from edge.web.spotcheck.access import Part, may_export, note_search, parts
 from edge.web.spotcheck.marks import doors, marks
 from edge.web.staff.session import held_pass, require_role
 
@@ -21,30 +21,52 @@ MARGIN_MS = 5_000
 @bp.get("/api/<session>/timeline")
 @require_role("supervisor")
 def timeline(session: str) -> Response:
-    """What was recorded and what happened, from the opening of the door to the end or now."""
+    """What was recorded and what happened, from the opening of the door to the end or now. Where the clock was set in
+    between, of one part of that: see `_asked`.
+    """
     connection = room_db()
     found = sessions.find(connection, session)
-    seen = window(found)
-    if found.opened_ms is None or seen is None:
+    seen = parts(found)
+    if not seen:
         empty: dict[str, Any] = {"from_ms": found.planned_ms, "until_ms": found.planned_ms, "cameras": [], "marks": []}
-        empty |= {"candidates": [], "holds": [], "answers": False}
+        empty |= {"candidates": [], "holds": [], "answers": False, "parts": []}
         return jsonify(empty | {"ledger": _ledger(), "allowed": None})
-    since = max(found.opened_ms - MARGIN_MS, seen[0])
-    until = max(since, min((found.closed_ms or clock.wall_ms()) + MARGIN_MS, clock.wall_ms(), seen[1]))
+    part = _asked(seen)
+    (since, until), allowed = _shown(part), (part.from_ms, part.until_ms)
     names = sorted({*segments.cameras(connection), *room().config.camera})
     note_search(session, names, since, until)
     document = {
         "from_ms": since,
         "until_ms": until,
         "cameras": [_camera(name, since, until) for name in names],
-        "marks": _within(marks(connection, session, since, until), *seen),
-        "candidates": _within(doors(connection, session), *seen),
+        "marks": _within(marks(connection, session, since, until), *allowed),
+        "candidates": _within(doors(connection, session), *allowed),
         "holds": _holds(session, since, until),
         "ledger": _ledger(),
         "answers": bool(found.policy.get("spot_check_answers", False)),
-        "allowed": {"from_ms": seen[0], "until_ms": seen[1], "export": may_export()},
+        "allowed": {"from_ms": allowed[0], "until_ms": allowed[1], "export": may_export()},
+        "parts": [{"from_ms": one.began_ms, "until_ms": one.ended_ms, "shown": one == part} for one in seen],
     }
     return jsonify(document)
+
+
+def _shown(part: Part) -> tuple[int, int]:
+    """What the timeline is of: a little more than the session's own time, nothing that is still to come."""
+    until = part.ended_ms
+    if part.last:
+        until = max(until, min(until + MARGIN_MS, clock.wall_ms()))
+    since = max(part.began_ms - MARGIN_MS if part.first else part.began_ms, part.from_ms)
+    return since, max(since, min(until, part.until_ms))
+
+
+def _asked(seen: list[Part]) -> Part:
+    """The part that has the moment of the address (`at`, ms); the longest where that names none."""
+    try:
+        at = int(request.args.get("at", "")[:15])
+    except ValueError:
+        at = -1
+    has = [one for one in seen if one.from_ms <= at <= one.until_ms]
+    return max(has or seen, key=lambda one: one.ended_ms - one.began_ms)
 
 
 def _within(found: list[dict[str, Any]], since: int, until: int) -> list[dict[str, Any]]:

@@ -33,9 +33,11 @@ const list = h("div", { class: "marks" });
 
 async function load() {
   try {
-    timeline = await getJSON("/spotcheck/api/" + encodeURIComponent(facts.session) + "/timeline");
+    const asked = new URLSearchParams(location.search);
+    const part = asked.has("at") ? "?at=" + encodeURIComponent(asked.get("at")) : "";
+    timeline = await getJSON("/spotcheck/api/" + encodeURIComponent(facts.session) + "/timeline" + part);
     draw();
-    if (viewer) lookAt(new URLSearchParams(location.search));
+    if (viewer) lookAt(asked);
   } catch (failure) {
     replace(holder, h("p", { class: "notice bad", role: "alert" }, failure.message));
     if (failure.offline || failure.status >= 500) setTimeout(load, RETRY_MS);
@@ -115,7 +117,7 @@ function draw() {
   const zoomButton = (by, label, kind) => h("button", { type: "button", class: "button slim " + kind, onclick: () => { zoom = Math.min(ZOOMS.length - 1, Math.max(0, zoom + by)); redraw(); } }, label);
   replace(holder, h("div", { class: "stack" }, summary,
     h("section", { class: "card" }, h("div", { class: "row ends" }, h("h2", {}, t("spotcheck.timeline")), h("div", { class: "row" }, legend(timeline), zoomButton(-1, "− " + t("spotcheck.zoom_out"), "zoom-out"), zoomButton(1, "+ " + t("spotcheck.zoom_in"), "zoom-in"))),
-      h("p", { class: "muted small" }, t("spotcheck.timeline_help")), drawing, goTo()),
+      h("p", { class: "muted small" }, t("spotcheck.timeline_help")), parts(), drawing, goTo()),
     h("div", { class: "columns" }, h("div", { class: "stack" }, quick(), h("section", { class: "card" }, h("div", { class: "row ends" }, h("h2", {}, t("spotcheck.marks")), filter()), list)), viewer.element), exports.element));
   redraw();
   drawMarks();
@@ -131,6 +133,20 @@ function quick() {
   return h("section", { class: "card" }, h("h2", {}, t("spotcheck.doors")), h("p", { class: "muted small" }, t("spotcheck.doors_help")),
     people.length ? h("div", { class: "quicks", tabindex: "0" }, people) : h("p", { class: "muted" }, t("spotcheck.doors_none")),
     h("h2", {}, t("spotcheck.incidents")), incidents.length ? h("div", { class: "incidents" }, incidents) : h("p", { class: "muted" }, t("spotcheck.incidents_none")));
+}
+
+// Where the clock was set during the session, its footage lies in several times of day: one is shown, the others are a
+// click away.
+function parts() {
+  if (timeline.parts.length < 2) return null;
+  const name = (part) => date(part.from_ms) + " " + hms(part.from_ms) + " – " + hms(part.until_ms);
+  return h("div", { class: "notice parts" }, h("p", {}, t("spotcheck.parts")), h("ul", { class: "num" }, timeline.parts.map((part) =>
+    h("li", {}, part.shown ? h("strong", { "aria-current": "true" }, name(part)) : h("a", { href: "?at=" + part.from_ms }, name(part))))));
+}
+
+// Whether a moment is in another part than that which is shown.
+function elsewhere(at) {
+  return timeline.parts.some((part) => !part.shown && part.from_ms <= at && at <= part.until_ms) && !timeline.parts.some((part) => part.shown && part.from_ms <= at && at <= part.until_ms);
 }
 
 // Any moment without a pointer.
@@ -190,6 +206,10 @@ function choose(moment) {
 }
 
 function show(moment, index) {
+  if (elsewhere(moment.at_ms)) {
+    location.search = "?at=" + (moment.at_ms - SIDE_MS) + "&camera=" + encodeURIComponent(moment.camera || "");
+    return;
+  }
   chosen = index;
   viewer.choose(moment, true);
   redraw();
