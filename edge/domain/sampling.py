@@ -1,9 +1,10 @@
 """Which minutes of footage a spot check looks at: drawn from a public seed, so that anyone can draw them again.
 
 The population is every minute that each camera ought to have recorded, gaps included: a minute that is missing can be
-drawn like any other. It is counted in a fixed order, stretch by stretch, and `count` different numbers below its size
-come from `Stream` (SHA-256 in counter mode): its key is the line `examroom sample 1`, the seed, and the SHA-256 of the
-population's canonical JSON in hex, with a line feed between. A number that has come already is passed over.
+drawn like any other. A session whose clock was set is several stretches of a camera. It is counted in a fixed order,
+stretch by stretch, and `count` different numbers below its size come from `Stream` (SHA-256 in counter mode): its key
+is the line `examroom sample 1`, the seed, and the SHA-256 of the population's canonical JSON in hex, with a line feed
+between. A number that has come already is passed over.
 
 Since the key depends on the population, nobody can tell from a draw of one what another would give; since the seed is
 named before it is known, and the population with it, nobody can look for a draw that pleases them.
@@ -13,12 +14,13 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 
 from edge.domain.canonical import canonical
 from edge.domain.paper import Stream
+from edge.domain.walltime import Span, merged
 from edge.errors import BadInput
 
 MINUTE_MS = 60_000
@@ -46,11 +48,11 @@ class Drawn:
     from_ms: int
 
 
-def stretch(session: str, camera: str, opened_ms: int, closed_ms: int) -> Stretch:
-    """Every minute that the session touches, from the one in which its door opened to the one in which it closed."""
-    first = opened_ms // MINUTE_MS
-    last = max(first, (closed_ms - 1) // MINUTE_MS)
-    return Stretch(session, camera, first * MINUTE_MS, last - first + 1)
+def stretches(session: str, camera: str, spans: Iterable[Span]) -> list[Stretch]:
+    """Every minute that the session's time touches, from that in which a span of it begins to that in which it ends;
+    each once, and none of what lies between two spans: a clock that was set forward left those out."""
+    minutes = merged((start // MINUTE_MS, max(start, end - 1) // MINUTE_MS + 1) for start, end in spans)
+    return [Stretch(session, camera, first * MINUTE_MS, end - first) for first, end in minutes]
 
 
 def population_digest(population: Sequence[Stretch]) -> str:

@@ -19,9 +19,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.domain.canonical import canonical
-from edge.domain.sampling import MOST, Drawn, Stretch, draw, population_digest, stretch
+from edge.domain.sampling import MOST, Drawn, Stretch, draw, population_digest, stretches
 from edge.errors import BadInput, Conflict, VerificationFailed
-from edge.store import ledger, segments, sessions
+from edge.store import ledger, segments, sessions, walltime
 from edge.store.db import transaction
 from edge.trust.revoked import RandomId
 from edge.trust.signer import write_secret
@@ -107,12 +107,11 @@ def announce(
     for one in sorted(set(wanted)):
         session = sessions.find(connection, one)
         sessions.need_state(session, "closed", "signed")
-        if session.opened_ms is None or session.closed_ms is None:
+        when = walltime.when(connection, one)
+        if when is None:
             continue
-        since, until = within or (session.opened_ms, session.closed_ms)
-        first, last = max(since, session.opened_ms), min(until, session.closed_ms)
-        if first <= last:
-            population += [stretch(one, camera, first, last) for camera in names]
+        counted = when.counted(within)
+        population += [part for camera in names for part in stretches(one, camera, counted)]
     draw("", population, count)  # whether there is enough to draw from
     body = {
         "sample": secrets.token_hex(8),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.domain.sampling import MOST, Drawn, Stretch, draw, population_digest, stretch
+from edge.domain.sampling import MOST, Drawn, Stretch, draw, population_digest, stretches
 from edge.errors import BadInput
 
 T0 = 1_780_000_020_000
@@ -76,4 +76,12 @@ def test_more_than_there_is_cannot_be_drawn(population: list[Stretch], count: in
     [(T0, T0 + 60_000, T0, 1), (T0 + 1, T0 + 60_001, T0, 2), (T0 + 59_999, T0 + 120_000, T0, 2), (T0, T0, T0, 1)],
 )
 def test_each_minute_that_a_session_touches_is_one(opened: int, closed: int, first: int, minutes: int) -> None:
-    assert stretch("S-1", "door", opened, closed) == Stretch("S-1", "door", first, minutes)
+    assert stretches("S-1", "door", [(opened, closed)]) == [Stretch("S-1", "door", first, minutes)]
+
+
+def test_no_minute_that_a_clock_left_out_can_come_and_none_twice() -> None:
+    hour = 3_600_000
+    spans = [(T0, T0 + 600_000), (T0 + 15 * hour, T0 + 17 * hour), (T0 + 17 * hour + 1, T0 + 17 * hour + 60_000)]
+    assert stretches("S-1", "door", spans) == [
+        Stretch("S-1", "door", T0, 10), Stretch("S-1", "door", T0 + 15 * hour, 121)
+    ]  # fmt: skip

@@ -14,9 +14,12 @@ from edge import clock
 from edge.cli import main
 from edge.config import to_toml
 from edge.domain.canonical import canonical
+from edge.recording.sampling import announce
 from edge.store import ledger
 from edge.store.db import transaction
-from support.rooms import make_desk_room
+from support.clocked import MINUTE, ClockedSession
+from support.rooms import DeskRoom, make_desk_room
+from support.timed import HeldTime
 
 SEED = "03 07 12 19 28 31 + 05"
 
@@ -87,6 +90,26 @@ def test_announced_drawn_and_drawn_again_by_anyone(box: Box, tmp_path: Path) -> 
     assert elsewhere.exit_code == 0, elsewhere.output
     again = json.loads(elsewhere.output)["chosen"]
     assert [one["from"] for one in again] == [clock.iso(one["from_ms"]) for one in made["chosen"]]
+
+
+@pytest.mark.parametrize("step", [15 * 60, -15 * 60])
+def test_a_clock_that_was_set_adds_no_minutes_and_takes_none(
+    desk: DeskRoom, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """Opened by the time last saved; ten minutes later the network sets the clock by 15 hours, before two of exam."""
+    start = 1_780_000_020_000
+    session = ClockedSession(desk, HeldTime(wall=start).hold(monkeypatch))
+    session.opens()
+    session.films(10)
+    session.is_set(step * MINUTE, "door")
+    session.films(120)
+    session.closes()
+    made = announce(desk.db, "room-1", [desk.session], ["door"], source="x", count=20, by="S-001")
+    assert sorted((one.from_ms - start) // MINUTE for one in made.population) == sorted([0, 10 + step])
+    assert sum(one.minutes for one in made.population) == pytest.approx(130, abs=2)
+    seen = (start, start + 5 * MINUTE)
+    part = announce(desk.db, "room-1", [desk.session], ["door"], source="x", count=5, by="S-001", within=seen)
+    assert [one.minutes for one in part.population] == [5]
 
 
 def test_an_announcement_is_drawn_once(box: Box) -> None:
