@@ -27,6 +27,7 @@ from edge.trust import evidence_format as form
 from edge.trust.container import MAX_BYTES
 from edge.trust.enrolment import Identity
 from edge.trust.evidence_format import Manifest, Range, SegmentFact
+from edge.trust.protocol import open_gateway_key
 from edge.trust.verifier import slice as ledger_slice
 from edge.trust.verifier.slice import proof_line
 
@@ -37,6 +38,8 @@ FAR = 10_000
 """An entry dated in the span that stands so many entries from all others was dated by a clock that was wrong."""
 _ROOM_FOR_THE_REST = 64 << 20
 _PAGE = 1000
+_MOST_NOTES = 100
+"""So many countersigned notes are tried with the gateway's key: after a change of it the newest few tell."""
 
 
 def _tell_nobody(_done: int, _total: int) -> None:
@@ -288,19 +291,26 @@ def _absent(entries: Iterable[ledger.Entry], present: set[str], camera: str, fro
 
 
 def _witness(connection: sqlite3.Connection, paths: Paths, identity: Identity, size: int) -> dict[str, bytes]:
-    """The newest tree head of this epoch that the gateway signed too, where there is one."""
-    seen = ledger.latest_checkpoint(connection, witnessed=True)
-    if seen is None or seen.witnessed is None or not 0 < seen.size <= size:
-        return {}
-    if checkpoints.read_note(seen.witnessed)[0].origin != identity.certificate.origin:
-        return {}
-    gateway = paths.trust / "gateway.json"
-    witness = form.Witness(
-        note=seen.witnessed,
-        consistency=[step.hex() for step in ledger.consistency_proof(connection, seen.size, size)],
-        gateway=gateway.read_text(encoding="utf-8") if gateway.is_file() else None,
-    )
-    return {form.WITNESS: canonical(witness.model_dump())}
+    """The newest tree head of this epoch that the gateway signed too, with the key that goes with it, where there is
+    one. What it signed with an earlier key would look forged beside that.
+    """
+    file = paths.trust / "gateway.json"
+    envelope = file.read_bytes() if file.is_file() else None
+    origin, keys = identity.certificate.origin, {identity.certificate.origin: identity.certificate.public}
+    if envelope is not None:
+        gateway = open_gateway_key(envelope, identity.root_public)
+        keys[gateway.name] = gateway.public
+    for seen in ledger.witnessed_checkpoints(connection, size, _MOST_NOTES):
+        if not seen.witnessed or checkpoints.read_note(seen.witnessed)[0].origin != origin:
+            return {}
+        if envelope is None or checkpoints.is_signed(seen.witnessed, keys):
+            witness = form.Witness(
+                note=seen.witnessed,
+                consistency=[step.hex() for step in ledger.consistency_proof(connection, seen.size, size)],
+                gateway=None if envelope is None else envelope.decode(),
+            )
+            return {form.WITNESS: canonical(witness.model_dump())}
+    return {}
 
 
 def _timestamp(connection: sqlite3.Connection, identity: Identity, size: int) -> dict[str, bytes]:

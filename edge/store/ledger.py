@@ -233,8 +233,19 @@ def latest_checkpoint(
     return _checkpoint(connection, f"{condition} ORDER BY size DESC LIMIT 1", 0)
 
 
+def witnessed_checkpoints(connection: sqlite3.Connection, upto_size: int, count: int) -> list[Checkpoint]:
+    """The newest `count` that the gateway signed too, of trees no larger than `upto_size`, newest first."""
+    rows = connection.execute(
+        "SELECT * FROM checkpoints WHERE size <= ? AND witnessed IS NOT NULL ORDER BY size DESC LIMIT ?",
+        (upto_size, count),
+    )
+    return [_row(row) for row in rows]
+
+
 def _checkpoint(connection: sqlite3.Connection, condition: str, value: int) -> Checkpoint | None:
     row = connection.execute(f"SELECT * FROM checkpoints {condition}", (value,)).fetchone()  # noqa: S608
-    return row and Checkpoint(
-        row["size"], bytes(row["root"]), row["note"], row["at_ms"], row["witnessed"], row["timestamp"]
-    )
+    return row and _row(row)
+
+
+def _row(row: sqlite3.Row) -> Checkpoint:
+    return Checkpoint(row["size"], bytes(row["root"]), row["note"], row["at_ms"], row["witnessed"], row["timestamp"])

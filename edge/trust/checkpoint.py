@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edge.errors import BadInput, VerificationFailed
+from edge.errors import BadInput, ExamroomError, VerificationFailed
 from edge.trust.signer import Signer, verify
 
 _ED25519 = b"\x01"
@@ -64,6 +64,15 @@ def open_note(note: str, keys: Mapping[str, bytes]) -> TreeHead:
         if signature is None or not verify(public, body.encode(), signature):
             raise VerificationFailed("checkpoint_signature", signer=name)
     return _head(body)
+
+
+def is_signed(note: str, keys: Mapping[str, bytes]) -> bool:
+    """Whether all of these have signed the note, and nobody else."""
+    try:
+        open_note(note, keys)
+    except ExamroomError:
+        return False
+    return True
 
 
 def read_note(note: str) -> tuple[TreeHead, list[str]]:

@@ -7,7 +7,7 @@ import sqlite3
 from edge.errors import Conflict, VerificationFailed
 from edge.store import ledger
 from edge.store.db import transaction
-from edge.trust.checkpoint import open_note, read_note, sign_note
+from edge.trust.checkpoint import is_signed, open_note, read_note, sign_note
 from edge.trust.enrolment import Identity
 from edge.trust.protocol import CheckpointRequest
 from edge.uplink.client import GatewayClient
@@ -31,16 +31,18 @@ def make_checkpoint(connection: sqlite3.Connection, identity: Identity) -> bool:
 
 
 def push_checkpoint(connection: sqlite3.Connection, client: GatewayClient, identity: Identity) -> bool:
-    """Have the gateway countersign the newest checkpoint; whether there was one to send.
+    """Have the gateway countersign the newest checkpoint, again where it signs with another key since; whether there
+    was one to send.
 
     Raises what the line raises, and Conflict `checkpoint_smaller` or `checkpoint_fork` when the gateway saw another
     history of this room.
     """
     latest = ledger.latest_checkpoint(connection)
     origin = identity.certificate.origin
-    if latest is None or latest.witnessed is not None or identity.gateway is None:
+    if latest is None or identity.gateway is None or read_note(latest.note)[0].origin != origin:
         return False
-    if read_note(latest.note)[0].origin != origin:
+    keys = {origin: identity.certificate.public, identity.gateway.name: identity.gateway.public}
+    if latest.witnessed is not None and is_signed(latest.witnessed, keys):
         return False
     known = ledger.latest_checkpoint(connection, witnessed=True)
     seen = known.size if known is not None and read_note(known.note)[0].origin == origin else 0
@@ -54,7 +56,6 @@ def push_checkpoint(connection: sqlite3.Connection, client: GatewayClient, ident
         if not isinstance(told, int) or not 0 <= told <= latest.size:
             raise
         witnessed = client.push_checkpoint(_request(connection, latest, told))
-    keys = {origin: identity.certificate.public, identity.gateway.name: identity.gateway.public}
     head = open_note(witnessed, keys)
     if (head.origin, head.size, head.root) != (origin, latest.size, latest.root):
         raise VerificationFailed("checkpoint_answer")

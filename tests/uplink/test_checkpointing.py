@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from edge.gateway.settings import Province
 from edge.store import ledger
 from edge.store.db import open_room, transaction
 from edge.trust.checkpoint import cosign, open_note, sign_note
-from edge.trust.protocol import CheckpointRequest
+from edge.trust.protocol import CheckpointRequest, GatewayKey
+from edge.trust.signer import Ed25519Signer
 from edge.uplink.checkpoints import make_checkpoint, push_checkpoint
 from edge.uplink.client import GatewayClient
 from edge.uplink.enrol import enrol, enrol_local
@@ -146,6 +148,34 @@ def test_a_false_countersignature_is_not_kept(room: RealRoom, province: Province
     client.close()
     assert ledger.latest_checkpoint(room.db, witnessed=True) is None
     assert push(room)
+
+
+class NewKey(GatewayClient):
+    """The gateway, which has seen what it saw, and signs with a new key."""
+
+    key: Ed25519Signer
+    name: str
+
+    def push_checkpoint(self, request: CheckpointRequest) -> str:
+        super().push_checkpoint(request)
+        return cosign(request.note, self.name, self.key)
+
+
+def test_a_gateway_with_a_new_key_signs_the_newest_checkpoint_again(room: RealRoom, province: Province) -> None:
+    make_checkpoint(room.db, room.identity)
+    assert push(room) and not push(room)
+    before = ledger.latest_checkpoint(room.db)
+    client = NewKey(room.client.endpoint, room.identity)
+    client.name, client.key = province.settings.name, Ed25519Signer.generate()
+    key = GatewayKey(name=client.name, key=client.key.public.hex(), not_before_ms=0, not_after_ms=1 << 46)
+    room.identity = replace(room.identity, gateway=key)
+    assert push(room, client) and not push(room, client)
+    client.close()
+    after = ledger.latest_checkpoint(room.db)
+    assert before is not None and after is not None and after.witnessed is not None
+    certificate = room.identity.certificate
+    head = open_note(after.witnessed, {certificate.origin: certificate.public, key.name: key.public})
+    assert (head.size, after.note) == (before.size, before.note) and after.witnessed != before.witnessed
 
 
 def test_a_new_epoch_starts_a_new_history_with_the_witness(

@@ -23,6 +23,9 @@ from edge.errors import BadInput, Conflict, ExamroomError, NotFound, Unavailable
 from edge.recording import editlist, evidence, packing
 from edge.store import ledger, segments
 from edge.store.db import transaction
+from edge.trust.enrolment import replace_gateway_key
+from edge.trust.protocol import GatewayKey, sign_gateway_key
+from edge.trust.signer import Ed25519Signer
 from edge.trust.verifier import verify_file
 
 
@@ -280,6 +283,22 @@ def test_a_witness_whose_key_no_root_named_is_not_claimed(room: Any, tmp_path: P
     path = room.export(tmp_path / "out.zip")
     assert verify_file(path, [room.root.public]).facts["witnesses"] == []
     assert verify_file(path, [room.root.public], [room.gateway.public]).facts["witnesses"] == ["gateway-1"]
+
+
+def test_a_gateway_with_a_new_key_vouches_for_what_it_signed_with_that(room: Any, tmp_path: Path) -> None:
+    """Never does honest evidence look forged for it: until it has signed again, the file has no witness."""
+    old, room.gateway = room.gateway, Ed25519Signer.generate()
+    key = GatewayKey(name="gateway-1", key=room.gateway.public.hex(), not_before_ms=0, not_after_ms=1 << 46)
+    replace_gateway_key(room.paths, sign_gateway_key(key, room.root), room.root.public)
+    verdict = verify_file(room.export(tmp_path / "before.zip"), [room.root.public])
+    assert verdict.ok and not verdict.facts.get("witnesses"), verdict
+    room.checkpoint(witnessed=True)
+    again = ledger.size(room.connection)
+    room.gateway = old
+    room.note("checkin", {"outcome": "admitted"})
+    room.checkpoint(witnessed=True)  # a note that came late, of the key before
+    verdict = verify_file(room.export(tmp_path / "after.zip"), [room.root.public])
+    assert verdict.ok and (verdict.facts["witnesses"], verdict.facts["witnessed_entries"]) == (["gateway-1"], again)
 
 
 def test_a_witness_older_than_the_footage_is_never_shown_as_one_of_it(room: Any, tmp_path: Path) -> None:
