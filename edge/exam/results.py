@@ -10,7 +10,7 @@ from typing import Any
 
 from edge import clock
 from edge.domain.scoring import TESTS, verdict
-from edge.errors import Conflict
+from edge.errors import Conflict, NotFound
 from edge.exam.intake import commitment
 from edge.exam.papers import local_share, paper_section
 from edge.exam.policies import policy_digest
@@ -137,7 +137,7 @@ def write_files(connection: sqlite3.Connection, identity: Identity, session_id: 
     """One file a result under `folder`/session, each with all a stranger needs to check it but the root key.
 
     Named by number alone. A file that is there already and says the same stays as it is. Conflict once the results have
-    been deleted on their date.
+    been deleted on their date; NotFound (`epoch_gone`) for one signed in an earlier epoch of which too little is left.
     """
     results = records.results_of(connection, session_id)
     if any(not result.envelope for result in results):
@@ -145,15 +145,22 @@ def write_files(connection: sqlite3.Connection, identity: Identity, session_id: 
     target = folder / session_id
     target.mkdir(parents=True, exist_ok=True)
     written = []
-    entries = {e.body["seq"]: e for e in ledger.entries(connection, session=session_id, kinds=("result",))}
+    entries = {
+        (e.body["epoch"], e.body["seq"]): e for e in ledger.entries(connection, session=session_id, kinds=("result",))
+    }
     for result in results:
-        entry = entries[result.seq]
-        head = ledger.checkpoint_covering(connection, entry.seq) or make_checkpoint(connection, identity)
+        entry = entries[result.epoch, result.seq]
+        envelope, certificate = identity.signer_of(result.envelope)
+        head = ledger.checkpoint_covering(connection, entry.seq, certificate.origin)
+        if head is None:
+            if certificate != identity.certificate:
+                raise NotFound("epoch_gone")  # the key that could sign one is no more
+            head = make_checkpoint(connection, identity)
         path = ledger.inclusion_proof(connection, entry.seq, head.size)
         file = target / f"{result.epoch:03d}-{result.seq:06d}.json"
         if not file.exists():
             part = file.with_suffix(".part")
-            part.write_bytes(result_file(identity.envelope, result.envelope, head.note, entry.entry, path))
+            part.write_bytes(result_file(envelope, result.envelope, head.note, entry.entry, path))
             part.replace(file)
         written.append(file)
     return written

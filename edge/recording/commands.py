@@ -116,7 +116,7 @@ def certificate_command(context: Any, session: str, out: Path | None, as_json: b
     finally:
         connection.close()
     if out is not None:
-        _write_new(out, completeness_file(identity.envelope, kept.envelope))
+        _write_new(out, completeness_file(identity.signer_of(kept.envelope)[0], kept.envelope))
     found = Completeness.model_validate(dsse.peek(kept.envelope).payload)
     if as_json:
         click.echo(json.dumps(found.model_dump() | {"sha256": kept.sha256}, ensure_ascii=False))

@@ -218,9 +218,9 @@ def save_timestamp(connection: sqlite3.Connection, tree_size: int, timestamp: by
     connection.execute("UPDATE checkpoints SET timestamp = ? WHERE size = ?", (timestamp, tree_size))
 
 
-def checkpoint_covering(connection: sqlite3.Connection, seq: int) -> Checkpoint | None:
-    """The smallest checkpoint that includes entry `seq`."""
-    return _checkpoint(connection, "WHERE size > ? ORDER BY size LIMIT 1", seq)
+def checkpoint_covering(connection: sqlite3.Connection, seq: int, origin: str) -> Checkpoint | None:
+    """The smallest checkpoint that includes entry `seq`, of those of this origin: a room and one of its epochs."""
+    return _checkpoint(connection, "WHERE size > ? AND instr(note, ?) = 1 ORDER BY size LIMIT 1", seq, f"{origin}\n")
 
 
 def latest_checkpoint(
@@ -242,8 +242,8 @@ def witnessed_checkpoints(connection: sqlite3.Connection, upto_size: int, count:
     return [_row(row) for row in rows]
 
 
-def _checkpoint(connection: sqlite3.Connection, condition: str, value: int) -> Checkpoint | None:
-    row = connection.execute(f"SELECT * FROM checkpoints {condition}", (value,)).fetchone()  # noqa: S608
+def _checkpoint(connection: sqlite3.Connection, condition: str, *values: int | str) -> Checkpoint | None:
+    row = connection.execute(f"SELECT * FROM checkpoints {condition}", values).fetchone()  # noqa: S608
     return row and _row(row)
 
 

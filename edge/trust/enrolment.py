@@ -1,9 +1,10 @@
 """Becoming a room: keys born on the device, the certificate that answers them, and who the room is from then on.
 
 Files: `keys/` holds sign.key, seal.key, data.key (and root.key at a site that is its own authority); `trust/` holds
-certificate.json, root.pub, gateway.json, gateway-ca.pem, link.json. New keys wait in `keys/pending/` until their
-certificate is on disk beside them, and only then take the place of the old ones; a power cut at any point leaves the
-old identity, or the new one, or enough to finish the change at the next `load`.
+certificate.json, root.pub, gateway.json, gateway-ca.pem, link.json, certificates of before (`edge.trust.epochs`).
+New keys wait in `keys/pending/` until their certificate is on disk beside them, and only then take the place of the old
+ones; a power cut at any point leaves the old identity, or the new one, or enough to finish the change at the next
+`load`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pydantic import ValidationError
 from edge.config import Paths
 from edge.errors import BadInput, ExamroomError, Unavailable, VerificationFailed
 from edge.trust import certificate as certificates
+from edge.trust import epochs
 from edge.trust.certificate import Certificate
 from edge.trust.protocol import (
     Body,
@@ -49,6 +51,15 @@ class Identity:
     gateway: GatewayKey | None
     url: str | None
     ca: Path | None
+    earlier: tuple[bytes, ...] = ()
+    """Envelopes of the certificates before this one."""
+
+    def signer_of(self, envelope: bytes) -> tuple[bytes, Certificate]:
+        """The room's certificate, its envelope first, under whose key `envelope` was signed, maybe in an earlier epoch.
+
+        NotFound (`epoch_gone`) for one that this box has no certificate of.
+        """
+        return epochs.signer_of(envelope, (self.envelope, *self.earlier))
 
 
 class Link(Body):
@@ -203,6 +214,7 @@ def _read(paths: Paths) -> Identity:
         gateway=None if gateway is None else open_gateway_key(gateway, root_public),
         url=_link(paths).url,
         ca=ca if ca.exists() else None,
+        earlier=epochs.kept(paths.trust),
     )
 
 
@@ -260,7 +272,10 @@ def _promote(paths: Paths) -> None:
             (paths.trust / name).unlink(missing_ok=True)
         else:
             _publish(paths.trust / name, text.encode())
-    _publish(paths.trust / "certificate.json", answer.certificate.encode())
+    certificate = paths.trust / "certificate.json"
+    if certificate.exists() and (before := certificate.read_bytes()) != answer.certificate.encode():
+        epochs.keep(paths.trust, before)
+    _publish(certificate, answer.certificate.encode())
     _answer_file(paths).unlink()
     shutil.rmtree(folder)
 

@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 
 from edge import clock
+from edge.cli import main
 from edge.clock import Instant
+from edge.config import to_toml
 from edge.domain.footage import Fragment, fragments_root
 from edge.domain.reasons import sentence
+from edge.recording import certificate
 from edge.store import completeness, ledger, segments
 from edge.store.db import transaction
 from edge.store.segments import Segment
 from edge.trust.verifier import verify_file
+from edge.uplink.enrol import enrol_local, note_identity
 from edge.web import keeper
 from edge.web.app import create_app
 from edge.web.body import csrf_of
@@ -120,6 +125,25 @@ def test_the_page_and_the_file(site: Site, tmp_path: Path) -> None:
     assert (verdict.ok, verdict.facts["percent"]) == (True, "98.83")
     proctor = site.client(PROCTOR)
     assert (proctor.get(path).status_code, proctor.get(path + ".json").status_code) == (403, 403)
+
+
+def test_a_room_that_enrols_again_still_hands_out_what_it_signed_before(site: Site, tmp_path: Path) -> None:
+    desk, supervisor = site.desk, site.client(SUPERVISOR)
+    note_identity(desk.db, desk.identity)
+    site.closed(ago_ms=400_000)
+    site.filmed(1, 1_000_000, 300_000, "rotated")
+    kept = certificate.certify(desk.db, desk.config, desk.identity, desk.session)
+    assert enrol_local(desk.config, "示例学校", "room-1", again=True).certificate.epoch == 2
+    page, typed = tmp_path / "page.json", tmp_path / "typed.json"
+    page.write_bytes(supervisor.get(f"/spotcheck/{desk.session}/certificate.json").data)
+    config = tmp_path / "examroom.toml"
+    config.write_text(to_toml(desk.config))
+    command = ["--config", str(config), "footage", "certificate", desk.session, "--out", str(typed)]
+    assert CliRunner().invoke(main, command, catch_exceptions=False).exit_code == 0
+    for file in (page, typed):
+        verdict = verify_file(file, [desk.identity.root_public])
+        assert verdict.ok and verdict.facts["epoch"] == 1, verdict
+    assert completeness.latest(desk.db, desk.session) == kept, "and nothing was signed anew"
 
 
 def test_the_opening_names_the_cameras_that_are_to_record(site: Site) -> None:

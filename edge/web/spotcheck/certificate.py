@@ -66,12 +66,12 @@ def certificate(session: str) -> str:
 @bp.get("/<session>/certificate.json")
 @require_role("supervisor")
 def certificate_file(session: str) -> Response:
-    """The signed file. NotFound (`completeness_none`) before it is issued."""
+    """The signed file. NotFound: `completeness_none` before it is issued, `epoch_gone`."""
     sessions.find(room_db(), session)
     kept = completeness.latest(room_db(), session)
     if kept is None:
         raise NotFound("completeness_none")
-    data = completeness_file(room().identity().envelope, kept.envelope)
+    data = completeness_file(room().identity().signer_of(kept.envelope)[0], kept.envelope)
     response = Response(data, mimetype="application/json")
     response.headers["Content-Disposition"] = f'attachment; filename="completeness-{session}-{kept.version}.json"'
     return response
