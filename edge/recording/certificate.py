@@ -19,7 +19,7 @@ from edge.domain.footage import Cause, Moment
 from edge.errors import Conflict
 from edge.recording.coverage import explained, silence, unindexed
 from edge.store import completeness as certificates
-from edge.store import deletions, ledger, practical, recorders, segments, sessions
+from edge.store import deletions, ledger, practical, recorders, segments, sessions, walltime
 from edge.store.completeness import Kept
 from edge.store.db import transaction
 from edge.store.ledger import Entry
@@ -205,7 +205,8 @@ def _camera(
 def _trailing(connection: sqlite3.Connection, paths: Paths, camera: str, found: _Session) -> str:
     status = read_status(paths.status, f"camera-{camera}")
     beside = unindexed(connection, paths.recordings, camera, status)
-    if any(one.started_ms < found.end.wall_ms and one.ended_ms > found.start.wall_ms for one in beside):
+    when = walltime.when(connection, found.id)
+    if when is not None and any(when.touches(one.started_ms, one.ended_ms) for one in beside):
         return Cause.NOT_INDEXED
     return silence(status)
 
@@ -282,6 +283,9 @@ def _clock(connection: sqlite3.Connection, found: _Session, spans: dict[str, lis
 
 def _deleted(connection: sqlite3.Connection, found: _Session) -> list[str]:
     """Segments of the session that the ledger tells of and the index does not have any more."""
-    start, end = found.start.wall_ms, found.end.wall_ms
-    entered, numbered = (start, end + _DAY_MS), (found.first_seq, found.last_seq)
-    return [one.segment for one in deletions.deleted_between(connection, start, end, entered, numbered)]
+    when, numbered = walltime.when(connection, found.id), (found.first_seq, found.last_seq)
+    gone = dict[str, None]()
+    for start, end in () if when is None else when.spans():
+        told = deletions.deleted_between(connection, start, end, (start, end + _DAY_MS), numbered)
+        gone |= {one.segment: None for one in told}
+    return list(gone)

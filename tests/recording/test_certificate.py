@@ -305,6 +305,20 @@ def test_what_the_camera_could_not_see_and_what_was_deleted(session: Session) ->
     assert found.deleted == [first.id]
 
 
+def test_what_was_deleted_of_a_session_whose_clock_was_set_back_is_named_too(session: Session) -> None:
+    db = session.desk.db
+    session.opens("door")
+    first = session.films(60, "clock-step")
+    session.now.wall -= 86_400_000
+    with transaction(db):
+        ledger.append(db, "clock", {"camera": "door", "step_ms": -86_400_000, "segment": "x"})
+    second = session.films(60)
+    session.closes()
+    for one in (first, second):
+        segments.remove(db, one, 90)
+    assert sorted(session.certify().deleted) == sorted([first.id, second.id])
+
+
 def test_a_camera_covered_days_before_is_blind_whatever_else_befell_it(session: Session) -> None:
     db = session.desk.db
 
