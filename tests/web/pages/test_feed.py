@@ -1,8 +1,20 @@
-"""What a player asks for: runs of fragments, and what becomes of one that cannot be read. Nothing is really played."""
+"""What a player asks for: runs of fragments, and what becomes of one that cannot be read. Nothing is really played, but
+for footage whose pictures come in another order than they are shown."""
 
 from __future__ import annotations
 
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
 from playwright.sync_api import Page
+
+from edge.clock import Instant, TimeQuality
+from edge.domain.footage import Cause
+from edge.recording.boxes import read_layout
+from edge.recording.writer import Place, SegmentWriter
+from support.cameras import FPS, make_rare_packets
 
 # a video and a buffer that hold what they are given; one fragment a second, of which the room cannot read `bad`
 PLAY = """async ({ bad, turns }) => {
@@ -64,3 +76,66 @@ def test_of_a_run_that_the_disk_cannot_read_only_what_is_bad_is_lost(page: Page)
 def test_what_was_dropped_from_memory_is_fetched_again_however_often(page: Page) -> None:
     found = page.evaluate(PLAY, {"bad": 99, "turns": 4})
     assert found["held"] == list(range(10)) and found["again"] == 10
+
+
+# real footage on a real screen: what stands over the picture, and what was asked for, moment by moment
+LOOK = """async ({ file, data, from, moments }) => {
+  const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0)), asked = [];
+  const texts = document.createElement("script");
+  texts.id = "texts";
+  texts.type = "application/json";
+  texts.textContent = JSON.stringify({ lang: "en", texts: { zh: {}, en: {} } });
+  document.body.append(texts);
+  window.fetch = async (_address, { headers }) => {
+    const [from, to] = headers.Range.slice(6).split("-").map(Number);
+    if (from > 0) asked.push(from);
+    return { ok: true, status: 206, arrayBuffer: async () => bytes.slice(from, to + 1).buffer };
+  };
+  const { createScreen } = await import("/spotcheck/static/js/screen.js");
+  const found = [];
+  for (const at of moments) {
+    asked.length = 0;
+    const given = { address: (s) => s, zero: from - 1000, length: 60, why: () => "", trouble() {} };
+    const screen = createScreen("door", { list: { files: [{ ...file }] }, ...given });
+    document.body.append(screen.element);
+    let lag = null;
+    for (let turn = 0; turn < 60; turn += 1) {
+      lag = screen.follow(at, false, 1);
+      await new Promise((done) => setTimeout(done, 25));
+    }
+    const video = screen.element.querySelector("video");
+    const words = screen.element.querySelector(".no-picture");
+    found.push({ lag, words: words.hidden ? "" : words.textContent, ready: video.readyState,
+      starts: video.buffered.length ? video.buffered.start(0) : -1, twice: asked.length - new Set(asked).size });
+    screen.close();
+    screen.element.remove();
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("gop_s", [1, 3])
+def test_pictures_that_come_in_another_order_are_shown_at_their_moment(page: Page, tmp_path: Path, gop_s: int) -> None:
+    video, packets = make_rare_packets(9, gop_s)
+    late = max(p.pts - p.dts for p in packets if p.keyframe) / 90_000
+    assert late > 1 / FPS, "a key frame that is shown at its own time tells nothing"
+    wall = 1_780_000_000_000
+    place = Place(tmp_path, "door", "0" * 32, 1)
+    writer = SegmentWriter(place, video, Instant(wall, 5000, "0" * 32, TimeQuality.SYNCHRONISED), 1)
+    for packet in packets:
+        writer.write(packet)
+    segment = writer.close(Cause.STOPPED)
+    video.owner.close()
+    with place.path.open("rb") as whole:
+        init = read_layout(whole).init_length
+    file: dict[str, Any] = {
+        "segment": "s", "init": init, "started_ms": wall, "take": 0, "quality": "synchronised",
+        "fragments": [[f.offset, f.length, f.wall_ms, f.duration_ms, int(f.key)] for f in segment.fragments],
+    }  # fmt: skip
+    told = {"file": file, "data": base64.b64encode(place.path.read_bytes()).decode(), "from": wall}
+    moments = [wall + ms for ms in (30, 3020, 4500)]
+    found = page.evaluate(LOOK, {**told, "moments": moments})
+    for one in found:
+        assert (one["words"], one["twice"], one["lag"]) == ("", 0, 0), one
+        assert one["ready"] >= 2, "a picture is there"
+    assert found[1]["starts"] == pytest.approx(1 + 3, abs=0.02), "a key frame stands at its fragment's own moment"

@@ -3,7 +3,7 @@
 // to an element of its own (sound.js).
 
 import { createVoice } from "./sound.js";
-import { only, tracksOf } from "./tracks.js";
+import { delayOf, only, tracksOf } from "./tracks.js";
 
 const MOST_BYTES = 1500000; // of one request, so that another seek does not wait long
 const AHEAD_S = 12; // fetched ahead at 1x; more where it plays faster
@@ -156,7 +156,10 @@ export function createFeed(video, audio, { rows, address, zero, length, trouble 
       begun = file;
     }
     if (closed) return;
-    buffer.timestampOffset = seconds(file.started_ms);
+    // a file's own time is that of decoding; where pictures are put in another order, all of it is shown so much later,
+    // and a key frame would miss the moment that its fragment says it is of. A run begins with a key frame, or goes on.
+    if (file.delay === undefined) file.delay = delayOf(file.tracks, data);
+    buffer.timestampOffset = seconds(file.started_ms) - file.delay;
     await put(only("vide", file.tracks, data));
     if (closed || !file.tracks.some((track) => track.kind === "soun")) return;
     voice = voice || createVoice(audio, length);

@@ -59,7 +59,7 @@ export function createScreen(name, { list, address, zero, length, why, trouble }
     follow(at, playing, rate) {
       const row = feed.covering(at);
       feed.want(at, rate);
-      if (!row || feed.lost(row)) {
+      if (!row || (feed.lost(row) && !feed.holds(feed.seconds(at)))) {
         say(row ? t("spotcheck.no_play") : why(at));
         if (!video.paused) video.pause();
         return 0;

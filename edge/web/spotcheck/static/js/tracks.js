@@ -29,17 +29,37 @@ function inside(view, from, to, path, each) {
   });
 }
 
-// The tracks of a segment's beginning: {id, kind}, "vide", "soun" or "sbtl".
+// The tracks of a segment's beginning: {id, kind, ticks}, "vide", "soun" or "sbtl", and ticks a second.
 export function tracksOf(head) {
   const view = new DataView(head);
   const found = [];
   inside(view, 0, head.byteLength, ["moov", "trak"], (start, end) => {
-    const track = { id: 0, kind: "" };
+    const track = { id: 0, kind: "", ticks: 1 };
     inside(view, start, end, ["tkhd"], (at) => { track.id = view.getUint32(at + (view.getUint8(at) === 1 ? 20 : 12)); });
+    inside(view, start, end, ["mdia", "mdhd"], (at) => { track.ticks = view.getUint32(at + (view.getUint8(at) === 1 ? 20 : 12)); });
     inside(view, start, end, ["mdia", "hdlr"], (at) => { track.kind = word(view, at + 8); });
     found.push(track);
   });
   return found;
+}
+
+// By how many seconds the first picture of a fragment is to be shown later than it is decoded (ISO/IEC 14496-12, 8.8.8):
+// nought but where pictures come in another order than they are shown.
+export function delayOf(tracks, data) {
+  const view = new DataView(data);
+  const video = tracks.find((track) => track.kind === "vide");
+  let found = null;
+  inside(view, 0, view.byteLength, ["moof", "traf"], (start, end) => {
+    let own = false;
+    inside(view, start, end, ["tfhd"], (at) => { own = video !== undefined && view.getUint32(at + 4) === video.id; });
+    if (!own || found !== null) return;
+    inside(view, start, end, ["trun"], (at, to) => {
+      const flags = view.getUint32(at) & 0xffffff;
+      const first = at + 8 + 4 * ((flags & 1) + ((flags >> 2) & 1)) + 4 * (((flags >> 8) & 1) + ((flags >> 9) & 1) + ((flags >> 10) & 1));
+      if (found === null) found = flags & 0x800 && first + 4 <= to ? view.getInt32(first) / video.ticks : 0;
+    });
+  });
+  return found || 0;
 }
 
 // A beginning, or fragments, as they are for somebody who knows the tracks of that kind alone; a copy. Of a fragment that
