@@ -17,7 +17,7 @@ from edge.config import Config, Paths
 from edge.domain import footage
 from edge.domain.footage import Cause, Moment
 from edge.errors import Conflict
-from edge.recording.coverage import explained, silence, unindexed
+from edge.recording.coverage import SILENT_MS, explained, silence, unindexed
 from edge.store import completeness as certificates
 from edge.store import deletions, ledger, practical, recorders, segments, sessions, walltime
 from edge.store.completeness import Kept
@@ -31,7 +31,6 @@ from edge.trust.checkpoint import sign_note
 from edge.trust.completeness_format import BlindFact, CameraFact, ClockFact, Completeness, GapFact
 from edge.trust.enrolment import Identity, load
 
-SILENT_MS = 5 * 60_000
 _SOON_MS = 10 * 60_000
 _DAY_MS = 86_400_000
 _EVER = 1 << 62

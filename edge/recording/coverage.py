@@ -23,6 +23,9 @@ from edge.store.segments import Segment, Span
 from edge.store.status import read_status
 
 LIVE_MS = 4000  # and a fragment: the newest footage of a camera that records is no older, with a slow disk's sync
+SILENT_MS = 5 * 60_000
+"""So long, and a segment, after a moment its footage is in the index, if any was recorded and nothing is amiss."""
+_HELD_UP_MS = 60 * 60_000
 _MISSES = 3  # numbers in a row without a file: a disk that refuses to open one uses numbers up
 _MOST = 500
 _STATES = {
@@ -76,6 +79,26 @@ def coverage(connection: sqlite3.Connection, config: Config, camera: str, from_m
     whole = explained(connection, camera, footage.completeness(stretches, from_ms, end, trailing=silence(status)))
     touching = tuple(one for one in beside if one.started_ms < until_ms and one.ended_ms > from_ms)
     return Coverage(rows, whole, touching)
+
+
+def still_comes(connection: sqlite3.Connection, config: Config, camera: str, from_ms: int, until_ms: int) -> bool:
+    """Whether footage of [from_ms, until_ms) of wall time may still come into the index: none is there of a later
+    moment, and it is too early to say that none will be; or it lies in a file that waits for the store, or for a
+    camera's process to salvage it. Nobody waits for that longer than an hour.
+    """
+    since_ms = clock.wall_ms() - until_ms
+    if since_ms < SILENT_MS + 1000 * config.recording.segment_seconds:
+        later = segments.spans(connection, camera, until_ms - 1, max(until_ms, clock.wall_ms()))
+        if camera in config.camera and not any(row.ended_ms >= until_ms for row in later):
+            return True
+    return since_ms < _HELD_UP_MS and touched_beside(connection, config, camera, from_ms, until_ms)
+
+
+def touched_beside(connection: sqlite3.Connection, config: Config, camera: str, from_ms: int, until_ms: int) -> bool:
+    """Whether a file that the index does not know has footage of that span of wall time."""
+    status = read_status(config.paths.status, f"camera-{camera}")
+    beside = unindexed(connection, config.paths.recordings, camera, status) if camera in config.camera else ()
+    return any(one.started_ms < until_ms and one.ended_ms > from_ms for one in beside)
 
 
 def explained(connection: sqlite3.Connection, camera: str, whole: Completeness) -> Completeness:

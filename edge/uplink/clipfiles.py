@@ -19,6 +19,7 @@ from edge import clock
 from edge.config import Config
 from edge.errors import Conflict, ExamroomError, Unavailable
 from edge.recording.aside import EXAM_BITS
+from edge.recording.coverage import still_comes, touched_beside
 from edge.recording.evidence import export_evidence, need
 from edge.recording.files import CLIPS
 from edge.recording.retention import room_kept, rules_of
@@ -33,8 +34,6 @@ from edge.uplink.pace import Pace
 from edge.uplink.rests import Rests
 from edge.why import why
 
-CLOSED_MS = 120_000
-"""So long after a span's end its last segment is closed and entered."""
 MOST_TRIES = 5
 """Footage that could not be read so often will not be."""
 _AT_ONCE = 3
@@ -96,7 +95,7 @@ def export_waiting(memory: Clips, connection: sqlite3.Connection, identity: Iden
         return first
     for row in clips.standing(connection, "waiting"):
         request, now = request_of(row), clock.wall_ms()
-        if now < request.until_ms + CLOSED_MS:
+        if still_comes(connection, memory.config, request.camera, request.from_ms, request.until_ms):
             continue
         if now < row.next_ms <= now + LONGEST_PAUSE_MS:
             first = first or row.why_not
@@ -118,7 +117,10 @@ def _try(
     try:
         _need_room(memory, connection, row, request, out)
     except ExamroomError as error:
-        return _hindered(memory, connection, row, error.code, row.tries, final=_is_final(error))
+        final = _is_final(error)
+        if error.code == "evidence_no_footage":  # while it lies beside the index, there is some
+            final = not touched_beside(connection, memory.config, request.camera, request.from_ms, request.until_ms)
+        return _hindered(memory, connection, row, error.code, row.tries, final=final)
     tries = row.tries + 1
     _pause(connection, row, tries, row.why_not)
     try:

@@ -16,7 +16,7 @@ from edge.clock import TimeQuality
 from edge.domain.canonical import canonical
 from edge.domain.footage import Fragment, fragments_root
 from edge.errors import Conflict
-from edge.recording import certificate, clips
+from edge.recording import certificate, clips, coverage
 from edge.store import completeness, ledger, recorders, segments
 from edge.store.completeness import Kept
 from edge.store.db import transaction
@@ -239,7 +239,7 @@ def test_it_waits_for_the_index_and_issues_again_for_footage_that_comes_late(ses
     since = certificate.issue_due(db, config, since)
     assert completeness.latest(db, session.desk.session) is None
     assert certificate.waits_for(db, config, session.desk.session) == "door"
-    session.now.passes(certificate.SILENT_MS + 1000 * config.recording.segment_seconds)
+    session.now.passes(coverage.SILENT_MS + 1000 * config.recording.segment_seconds)
     since = certificate.issue_due(db, config, since)
     first = completeness.latest(db, session.desk.session)
     assert first is not None and told(document(first)) == [(30_000, "unknown", 0)]

@@ -22,6 +22,7 @@ from click.testing import CliRunner
 from edge import clock
 from edge.cli import main
 from edge.clock import Instant, TimeQuality
+from edge.config import Camera
 from edge.demo import people as cast
 from edge.domain.canonical import canonical
 from edge.domain.footage import Cause
@@ -68,10 +69,10 @@ def filmed(make_room: Callable[..., RealRoom]) -> RealRoom:
     return room
 
 
-def film(room: RealRoom) -> None:
+def film(room: RealRoom, ago_ms: int = AGO_MS) -> None:
     """Eight seconds of the door, ten minutes ago."""
     video, packets = make_packets(4)
-    start = clock.wall_ms() - AGO_MS
+    start = clock.wall_ms() - ago_ms
     for sequence in (1, 2):
         at = Instant(start + (sequence - 1) * 4000, 1000, "0" * 32, TimeQuality.RTC)
         writer = SegmentWriter(Place(room.config.paths.recordings, "door", "0" * 32, sequence), video, at, 1)
@@ -133,6 +134,56 @@ def test_footage_is_asked_for_sent_and_verified(province: Province, filmed: Real
     assert not list(mine.folder.iterdir()), "what was sent does not stay"
     asked.forget(province, request.id)
     assert not (province.folder / "clips" / request.id).exists()
+
+
+def test_a_long_segment_and_one_that_waits_for_the_store_are_waited_for(
+    province: Province, make_room: Callable[..., RealRoom], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Segments of ten minutes: of the span's end nothing is in the index long after it, and no part of it is sent."""
+    room = make_room(upload_mbit=1000)
+    camera = {"door": Camera(backend="file", source="none.mp4")}
+    recording = room.config.recording.model_copy(update={"segment_seconds": 600})
+    room.config = room.config.model_copy(update={"camera": camera, "recording": recording})
+    video, packets = make_packets(8)
+    now, real = clock.now(), clock.wall_ms
+    at = Instant(now.wall_ms - 200_000, max(1, now.mono_ms - 200_000), now.boot_id, TimeQuality.RTC)
+    early = SegmentWriter(Place(room.config.paths.recordings, "door", now.boot_id, 1), video, at, 1)
+    for packet in packets[:40]:
+        early.write(packet)
+    segments.index(room.db, early.close(Cause.ROTATED))
+    at = Instant(at.wall_ms + 4000, at.mono_ms + 4000, now.boot_id, TimeQuality.RTC)
+    open_still = SegmentWriter(Place(room.config.paths.recordings, "door", now.boot_id, 2), video, at, 1)
+    for packet in packets[40:]:
+        open_still.write(packet)
+    wanted = {"from_ms": at.wall_ms - 2000, "until_ms": at.wall_ms + 3000}
+    request, mine = ask(province, room, **wanted), memory(room)
+    second = ask(province, room, from_ms=at.wall_ms + 1000, until_ms=at.wall_ms + 2000)
+    monkeypatch.setattr(clock, "wall_ms", lambda: real() + ahead)
+    for ahead in (0, 600_000, 1_200_000):  # its segment is open; it must be closed by now, and waits for the store
+        assert listen(room, mine) is None
+        assert not entries(room, "export", "clip_refused"), ahead
+    ahead = 3_600_000
+    assert listen(room, mine) is None and len(entries(room, "export")) == 1, "after an hour what there is goes"
+    assert listen(room, mine) == "evidence_no_footage"
+    assert not entries(room, "clip_refused"), "there is footage, if not in the index yet"
+    segments.index(room.db, open_still.close(Cause.ROTATED))
+    monkeypatch.undo()
+    video.owner.close()
+    assert listen(room, mine) is None
+    send_all(room, mine)
+    assert {state(province, one)["state"] for one in (request, second)} == {"received"}
+
+
+def test_a_clip_is_made_as_soon_as_later_footage_is_in_the_index(
+    province: Province, make_room: Callable[..., RealRoom]
+) -> None:
+    room = make_room(upload_mbit=1000)
+    room.config = room.config.model_copy(update={"camera": {"door": Camera(backend="file", source="none.mp4")}})
+    film(room, ago_ms=8000)
+    at = clock.wall_ms() - 8000
+    ask(province, room, from_ms=at, until_ms=at + 6000)
+    assert listen(room, memory(room)) is None
+    assert len(entries(room, "export")) == 1
 
 
 def test_what_is_there_already_is_not_sent_again(
