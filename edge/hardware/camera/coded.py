@@ -28,6 +28,7 @@ from edge.why import why
 _RUSH_MS = 300
 _GATHER_MS = 200
 _JUMP = 5 * TICKS  # a step of the camera's clock that is no pause
+_EARLY_MS = 1000
 _SOON_S, _CLOSE_S = 0.5, 4.0
 
 
@@ -161,6 +162,7 @@ class Times:
         self._up, self._down = base.numerator * TICKS, base.denominator
         self._frame = round(TICKS / (rate or 25))
         self._last: int | None = None  # on the camera's clock
+        self._usual = self._frame  # the step before, on that clock
         self._dts = 0
         self._base_ms = 0.0  # when tick 0 was
         self._arrived = self._first = 0
@@ -186,7 +188,9 @@ class Times:
             step = self._frame
         else:
             step = at - self._last
-            if not 0 < step < _JUMP:  # the camera set its clock: ours goes on
+            set_anew = not 0 < step < _JUMP or (step > TICKS and self._leaps(step, now))
+            self._usual = self._usual if step <= 0 else step
+            if set_anew:  # the camera set its clock: ours goes on
                 step = max(1, (now - self._arrived) * TICKS // 1000)
         self._last = at if at is not None else (None if self._last is None else self._last + step)
         self._arrived = now
@@ -199,3 +203,9 @@ class Times:
         elif fresh:  # follow a clock that runs differently
             self._base_ms += (now - taken) * 0.0005
         return self._dts, step or self._frame, self.mono(self._dts)
+
+    def _leaps(self, step: int, now: int) -> bool:
+        """Whether a picture so much later than the one before would have come long before it was taken. Pictures that
+        come in a rush do, each by a little; where each is a second, it is no later than usual."""
+        early_ms = self._base_ms + (self._dts + step) * 1000 / TICKS - now
+        return early_ms > _EARLY_MS and step > TICKS + 2 * self._usual

@@ -230,6 +230,27 @@ def test_a_camera_that_sets_its_clock_makes_no_hole_and_no_overlap() -> None:
     assert all(abs(mono - 1000 - n * 100) <= 2 for n, (_, mono) in enumerate(found))
 
 
+@pytest.mark.parametrize("jump_s", [1.5, 4.5])
+def test_a_clock_set_forward_by_little_is_no_recorded_time(jump_s: float) -> None:
+    """And a loss right behind it is as long as it was."""
+    step, jump = TICKS // 10, round(jump_s * TICKS)
+    stamps = [(n * step + (jump if n >= 55 else 0), 1000 + n * 100) for n in (*range(60), *range(80, 120))]
+    found = times_of(list(stamps))
+    assert [dts for dts, _ in found] == [n * step for n in (*range(60), *range(80, 120))]
+    assert all(abs(mono - came) <= 2 for (_, mono), (_, came) in zip(found, stamps, strict=True))
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1, 2, 4])
+def test_few_pictures_that_came_before_in_a_rush_keep_their_times(seconds: float) -> None:
+    """Eight at once, then each when it is taken."""
+    taken = [round(1000 * seconds * n) for n in range(20)]
+    found = times_of([(at * TICKS // 1000, 50_000 + max(at, taken[7])) for at in taken])
+    first = 1 if seconds < 2 else 2  # of the very first step nobody knows whether it is usual
+    steps = [(dts - found[first][0]) * 1000 // TICKS for dts, _ in found[first:]]
+    assert steps == [at - taken[first] for at in taken[first:]]
+    assert all(abs(mono - 50_000 - at) <= 10 for (_, mono), at in zip(found[8:], taken[8:], strict=True))
+
+
 def test_a_camera_whose_clock_runs_differently_is_followed_and_late_packets_are_not() -> None:
     chance, step = random.Random(4), TICKS // 10
     stamps = [(n * step, 1000 + n * 100 + n // 50 + chance.choice((0, 0, 5, 40))) for n in range(20_000)]
