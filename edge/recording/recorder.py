@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -62,6 +63,8 @@ class Recorder:
         self._quality: TimeQuality | None = None
         self._stepped: Cause | None = None  # why the segment ends at the next key frame
         self._last: Packet | None = None
+        self._key: Packet | None = None  # the last key frame, unless something is missing since
+        self._gops_ms = deque[int](maxlen=5)  # how far apart the last of them were
         self._heard = Heard()
         self._again_ms = 0
         self._space_ms = 0
@@ -121,6 +124,7 @@ class Recorder:
 
     def finish(self, cause: Cause, lost_ms: int = 0) -> None:
         """Close the open segment, if there is one."""
+        self._key = None
         if self._writer is None:
             return
         try:
@@ -131,7 +135,11 @@ class Recorder:
     def _record(self, video: VideoFormat, packet: Packet, now: Instant, hurry: bool) -> None:
         if self._last is not None and packet.mono_ms - self._last.mono_ms > STALL_MS:
             self._close(Cause.CAMERA_STALLED)
+            self._key = None
         if packet.keyframe:
+            if self._key is not None and packet.dts > self._key.dts:
+                self._gops_ms.append((packet.dts - self._key.dts) * 1000 // TICKS)
+            self._key = packet
             self._begin(video, packet, now)
         if self._writer is None:
             self.lost += 1
@@ -165,7 +173,11 @@ class Recorder:
             try:
                 seconds = self._options.fragment_seconds
                 track = SoundTrack(sound, taken, self._heard) if sound is not None else None
-                self._writer = SegmentWriter(place, video, taken, seconds, room=self._room, sound=track)
+                gop_ms = sorted(self._gops_ms)[len(self._gops_ms) // 2] if self._gops_ms else None  # one may be odd
+                self._writer = SegmentWriter(
+                    place, video, taken, seconds,
+                    room=self._room, sound=track, gop_ms=gop_ms, frame_ms=packet.duration * 1000 / TICKS,
+                )  # fmt: skip
             except FileExistsError:
                 continue  # somebody else's, or an older one: never written over
         self._stepped, self._video = None, video

@@ -1,8 +1,8 @@
 """One segment file: fragments through PyAV's muxer, each hashed and on the disk before the next begins.
 
-The muxer hands over a fragment when the next key frame comes (movflags frag_keyframe), or half a second after that was
-due (frag_duration) where a source's key frames lie farther apart. So what a kill or a power cut can take is the open
-fragment, a nap and an fdatasync, whatever the source. Measured with PyAV 18.1: with `flush_packets` the
+The muxer hands over a fragment when the next key frame comes (movflags frag_keyframe) or, where a source's key frames
+lie farther apart, after an even part of the way to it (`edge.recording.cuts`). So what a kill or a power cut can take
+is the open fragment, a nap and an fdatasync, whatever the source. Measured with PyAV 18.1: with `flush_packets` the
 muxer keeps nothing back once a fragment is complete, and calls `write` with whole boxes or 32 KiB runs of them; `Sink`
 gathers those, so that the file itself is only ever extended by whole fragments. Only behind a disk that is late, with
 more waiting in memory, is a fragment synced together with the next.
@@ -28,6 +28,7 @@ from edge.domain.footage import Cause, Fragment, fragments_root
 from edge.hardware.camera.source import TICKS, Packet, SoundFormat, VideoFormat
 from edge.recording.boxes import Layout, Piece, Started, read_layout, read_piece
 from edge.recording.captions import Captions, text_trak
+from edge.recording.cuts import cuts
 from edge.recording.files import sync_folder
 from edge.recording.soundtrack import SoundTrack
 from edge.recording.tracks import Bytes, with_samples, with_tracks
@@ -86,7 +87,8 @@ class SegmentWriter:
     """An open segment. OSError from any method means the disk: then `abandon`, and salvage what is there.
 
     FileExistsError when the name is taken. `at` is the instant of the first packet; `room` stands in the file's
-    metadata and, with camera and time, in its captions; `sound` is the segment's, where it has any.
+    metadata and, with camera and time, in its captions; `sound` is the segment's, where it has any. `gop_ms`: how far
+    apart the source's key frames lie, as far as is known; `frame_ms`: its pictures.
     """
 
     def __init__(
@@ -98,6 +100,8 @@ class SegmentWriter:
         *,
         room: str = "",
         sound: SoundTrack | None = None,
+        gop_ms: int | None = None,
+        frame_ms: float = 40,
     ) -> None:
         self.place, self.at, self._sound = place, at, sound
         self.fragments: list[Fragment] = []
@@ -107,12 +111,13 @@ class SegmentWriter:
         _make_folder(place.path.parent)
         self._file = place.path.open("xb", buffering=0)
         try:
+            least_ms, most_ms = cuts(fragment_seconds, gop_ms, frame_ms)
             options = {
                 "movflags": _MOVFLAGS,
                 "flush_packets": "1",
                 "video_track_timescale": str(TICKS),
-                "min_frag_duration": str(round((fragment_seconds - 0.5) * 1_000_000)),
-                "frag_duration": str(round((fragment_seconds + 0.5) * 1_000_000)),
+                "min_frag_duration": str(round(least_ms * 1000)),
+                "frag_duration": str(round(most_ms * 1000)),
             }
             self._container = av.open(self._sink, "w", format="mp4", options=options)
             quality, label = at.quality.value, f"{room} {place.camera}".strip()

@@ -18,6 +18,7 @@ from edge.errors import BadInput, ConfigError, ExamroomError, Unavailable
 from edge.hardware.camera import CameraSource, Packet, Picture, VideoFormat, open_camera
 from edge.hardware.camera.ear import Ear
 from edge.hardware.camera.pictures import thumbnail
+from edge.recording import cuts
 from edge.recording.indexer import Indexer, Note
 from edge.recording.late import Late
 from edge.recording.pen import Pen
@@ -37,7 +38,7 @@ _REOPEN_S = 2.0
 _REMOTE_S = (1.0, 2.0, 4.0, 8.0, 10.0)  # a network camera is asked less often the longer it is away
 _LOGIN_S = (60.0, 300.0)  # many a camera locks an account after some wrong logins
 _STATUS_MS = 1000
-_KEYS_MS = 1200
+_KEYS_MS = round(1000 * cuts.NEAR)
 _JUDGE_MS = 350  # so often it is judged how it goes while all is well, and not whenever packets come
 _SILENT_MS = 10_000  # then the camera is closed and opened again
 _CLOSE_S = 2.0
