@@ -41,6 +41,7 @@ _STATUS_MS = 1000
 _KEYS_MS = round(1000 * cuts.NEAR)
 _JUDGE_MS = 350  # so often it is judged how it goes while all is well, and not whenever packets come
 _SILENT_MS = 10_000  # then the camera is closed and opened again
+_KEYLESS_MS = 60_000  # for the first key frame; who opens a camera anew meanwhile may miss each
 _CLOSE_S = 2.0
 _PEN_S = 1.5
 _FROZEN_MS = 10_000  # then it is opened again, and after twice as long the next time
@@ -132,6 +133,7 @@ class _Service:
         self._status_ms = self._judge_ms = 0
         self._packets = 0
         self._last_packet_ms = clock.mono_ms()
+        self._heard_ms = 0  # when any video came last, also of what cannot be recorded
         self._watch = Watch(exact=False)
         self._telling = Telling(blind)
         self._opened_ms, self._frozen_ms = 0, _FROZEN_MS
@@ -199,10 +201,17 @@ class _Service:
             return True
         self._judge_ms = now + _JUDGE_MS
         sight = self._watch.sight
-        silent_ms = now - self._last_packet_ms
+        self._heard_ms = max(self._last_packet_ms, self._heard_ms, source.keyless_ms)
+        silent_ms = now - self._heard_ms
         if silent_ms > _SILENT_MS:
             raise Unavailable("camera_stalled", camera=self._name, seconds=silent_ms // 1000)
-        if silent_ms > STALL_MS:
+        keyless_ms = now - self._opened_ms if source.keyless_ms else 0
+        if keyless_ms > _KEYLESS_MS:
+            raise Unavailable("camera_keyless", camera=self._name, seconds=keyless_ms // 1000)
+        if keyless_ms > STALL_MS >= silent_ms:
+            self._late.paused(now)
+            self._state = ("camera_keyless", {"camera": self._name, "seconds": keyless_ms // 1000})
+        elif silent_ms > STALL_MS:
             self._finish(Cause.CAMERA_STALLED)
             self._late.paused(now)
             self._state = ("camera_stalled", {"camera": self._name, "seconds": silent_ms // 1000})
@@ -403,4 +412,5 @@ _STATES = {
     "recording_losing": "losing",
     "recording_unsynced": "unsynced",
     "camera_stalled": "camera_stalled",
+    "camera_keyless": "camera_stalled",
 }

@@ -142,6 +142,59 @@ def test_a_network_camera_comes_back_from_whatever_befalls_it(tmp_path: Path) ->
     assert b"hunter2" not in texts
 
 
+def keyless(pictures: int) -> list[list[bytes]]:
+    """So many that need another one, then a key frame, and half a second of what needs that."""
+    key, *others = access_units(320, 180, 1)
+    return [*(others[n % len(others)] for n in range(pictures)), key, *others[:12]]
+
+
+def test_a_camera_with_few_key_frames_is_waited_for_and_not_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera, "_SILENT_MS", 3000)
+    told, config, stop = list[object](), camera_config(tmp_path, {"door": Path("x")}), threading.Event()
+    with network_camera(keyless(112)) as server:
+        given = Camera.model_validate({"backend": "rtsp", "source": server.url, "fps": FPS})
+        config = config.model_copy(update={"camera": {"door": given}})
+        thread = threading.Thread(target=camera.run, args=(config, "door", stop))
+        thread.start()
+        try:
+            said = until(lambda: told.append(camera_status(config, "door").get("reason")) or told[-1] == "recording_on")
+            assert said and server.sessions == 1, told
+        finally:
+            stop.set()
+            thread.join(10)
+    assert "camera_keyless" in told and not {"camera_stalled", "camera_failed"} & set(told)
+    db = open_room(config.paths.room_db)
+    try:
+        entered = [(e.body["state"], e.body["reason"]) for e in ledger.entries(db, kinds=("camera",))]
+        assert entered == [("trouble", "camera_keyless"), ("good", "camera_keyless")]
+        (done,) = segments.between(db, "door", 0, 1 << 52)
+        assert done.cause == "stopped"
+    finally:
+        db.close()
+
+
+def test_a_camera_without_any_key_frame_is_opened_again_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera, "_KEYLESS_MS", 2500)
+    monkeypatch.setattr(camera, "_REMOTE_S", (0.2,))
+    config, stop = camera_config(tmp_path, {"door": Path("x")}), threading.Event()
+    with network_camera(keyless(1000)) as server:
+        given = Camera.model_validate({"backend": "rtsp", "source": server.url, "fps": FPS})
+        config = config.model_copy(update={"camera": {"door": given}})
+        thread = threading.Thread(target=camera.run, args=(config, "door", stop))
+        thread.start()
+        try:
+            until(lambda: server.sessions == 2, 8)
+            said = camera_status(config, "door")
+            assert (said["state"], said["reason"]) == ("camera_stalled", "camera_keyless")
+        finally:
+            stop.set()
+            thread.join(10)
+
+
 def segments_of(config: Config, width: int) -> list[Path]:
     found = list[Path]()
     for path in (config.paths.recordings / "door").glob("*.mp4"):

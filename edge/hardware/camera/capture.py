@@ -90,6 +90,10 @@ class CaptureCamera:
         return self._mailbox.packets(wait_s)
 
     @property
+    def keyless_ms(self) -> int:
+        return 0
+
+    @property
     def look_cpu_s(self) -> float:
         return self._eye.cpu_s
 

@@ -95,6 +95,10 @@ class FileCamera:
         return found
 
     @property
+    def keyless_ms(self) -> int:
+        return 0
+
+    @property
     def look_cpu_s(self) -> float:
         return self._eye.cpu_s
 

@@ -45,6 +45,7 @@ class CodedCamera:
         self._eye, self._cadence = Eye(), Cadence()
         self._video: VideoFormat | None = None
         self._sets = b""
+        self._keyless_ms = 0
         self._times = Times(feed.time_base, feed.rate)
         self._early: list[tuple[Packet, VideoFormat]] | None = []
         self._stopping = threading.Event()
@@ -69,6 +70,10 @@ class CodedCamera:
 
     def packets(self, wait_s: float) -> list[Packet]:
         return self._mailbox.packets(wait_s)
+
+    @property
+    def keyless_ms(self) -> int:
+        return self._keyless_ms
 
     @property
     def look_cpu_s(self) -> float:
@@ -106,7 +111,9 @@ class CodedCamera:
         if coded.keyframe:
             data = self._begin(data)
         if self._video is None:
+            self._keyless_ms = now
             return  # nothing can be made of it before the first key frame
+        self._keyless_ms = 0
         stamp = coded.pts if coded.dts is None else coded.dts
         dts, step, taken = self._times.of(stamp, now, fresh=coded.fresh)
         if stamp is not None:

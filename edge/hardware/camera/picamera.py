@@ -98,6 +98,10 @@ class PiCamera:
         return self._mailbox.packets(wait_s)
 
     @property
+    def keyless_ms(self) -> int:
+        return 0
+
+    @property
     def look_cpu_s(self) -> float:
         return self._eye.cpu_s
 

@@ -57,6 +57,10 @@ class TwoStreams:
         return not self._options.look.startswith("rtsp:")
 
     @property
+    def keyless_ms(self) -> int:
+        return self._main.keyless_ms
+
+    @property
     def look_cpu_s(self) -> float:
         second = self._second
         return self._spent_s + (second.look_cpu_s if second is not None else 0.0)

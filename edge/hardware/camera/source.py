@@ -99,6 +99,10 @@ class CameraSource(Protocol):
         """Whether its pictures are the sensor's own; see `edge.domain.sight.Watch`."""
 
     @property
+    def keyless_ms(self) -> int:
+        """When a picture last came that cannot be recorded, since no key frame has come yet; 0 where none has."""
+
+    @property
     def look_cpu_s(self) -> float:
         """Seconds of a core that pictures for faces have cost since it was opened, beside the recording itself."""
 
