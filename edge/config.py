@@ -135,6 +135,20 @@ class Camera(Section):
         """Whether there is anything to hear with."""
         return bool(self.microphone) or self.backend == "rtsp"
 
+    @property
+    def device(self) -> str | None:
+        """What one camera has of its own, however it is written; None for a file, which many can play."""
+        if self.backend == "file":
+            return None
+        if self.backend == "rtsp":
+            parts = urlsplit(self.source)
+            host = f"{(parts.hostname or '').rstrip('.')}:{parts.port or 554}"
+            return parts._replace(netloc=host, fragment="").geturl()
+        node = self.source
+        if node.isdigit():
+            node = ("/dev/video" if self.backend == "v4l2" else "") + (node.lstrip("0") or "0")
+        return f"{self.backend} {os.path.normpath(node)}"
+
     @model_validator(mode="after")
     def is_an_address(self) -> Self:
         network = [self.source] if self.backend == "rtsp" else []
@@ -374,6 +388,16 @@ class Config(Section):
             if (other := places.setdefault((one.backend, one.device), name)) != name:
                 raise Wrong("config_badge_same", first=other, second=name)
         return found
+
+    @field_validator("camera")
+    @classmethod
+    def each_camera_is_another(cls, value: dict[str, Camera]) -> dict[str, Camera]:
+        """One picture recorded twice would count as the footage of two places."""
+        places: dict[str, str] = {}
+        for name, one in value.items():
+            if one.device is not None and (other := places.setdefault(one.device, name)) != name:
+                raise Wrong("config_camera_same", first=other, second=name)
+        return value
 
     @model_validator(mode="after")
     def the_tickets_have_their_camera(self) -> Self:

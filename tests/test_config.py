@@ -91,6 +91,39 @@ def test_readers_that_cannot_be_are_named(badge: dict[str, object], option: str,
     assert said in str(error.value.facts["detail"])
 
 
+@pytest.mark.parametrize(
+    ("backend", "first", "second"),
+    [
+        ("picamera2", "0", "0"),
+        ("v4l2", "0", "/dev/video0"),
+        ("v4l2", "/dev/v4l/by-id/one", "/dev//v4l/by-id/one"),
+        ("rtsp", "rtsp://camera.lan/live", "rtsp://Camera.lan:554/live"),
+    ],
+)
+def test_two_cameras_are_not_one(backend: str, first: str, second: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_config({"camera": {n: {"backend": backend, "source": s} for n, s in (("door", first), ("hall", second))}})
+    assert error.value.facts["option"] == "camera"
+    assert "door and hall are the same camera" in str(error.value.facts["detail"])
+
+
+def test_other_cameras_and_files_that_many_play_are_several() -> None:
+    others = {
+        "door": {"source": "0"},
+        "hall": {"source": "1"},
+        "left": {"backend": "v4l2", "source": "0"},
+        "right": {"backend": "v4l2", "source": "/dev/v4l/by-id/one"},
+        "one": {"backend": "rtsp", "source": "rtsp://h/live?channel=1"},
+        "two": {"backend": "rtsp", "source": "rtsp://h/live?channel=2"},
+        "three": {"backend": "rtsp", "source": "rtsp://h:8554/live?channel=2"},
+        "four": {"backend": "file", "source": "clip.mp4"},
+        "five": {"backend": "file", "source": "clip.mp4"},
+    }
+    config = parse_config({"camera": others})
+    assert len(config.camera) == len(others)
+    assert parse_config(tomllib.loads(to_toml(config))) == config
+
+
 def test_tickets_are_shown_to_a_camera_there_is() -> None:
     with pytest.raises(ConfigError, match="side"):
         parse_config({"camera": {"door": {}}, "badge": {"backend": "qr", "device": "side"}})

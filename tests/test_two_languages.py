@@ -236,6 +236,7 @@ def test_commands(tmp_path: Path) -> None:
         "[web]\nprot = 1",
         "[web]\nport = true",
         '[camera.door]\nbackend = "film"',
+        "[camera.door]\n[camera.hall]",
         '[camera.door]\n[checkin]\ncamera = "dor"',
         '[badge]\nbackend = "events"',
         "[badge]\nmin_length = 9\nmax_length = 8",

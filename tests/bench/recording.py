@@ -112,11 +112,13 @@ def watch(groups: list[int], seconds: float) -> list[float]:
 def run(folder: Path, url: str, names: tuple[str, ...], seconds: float, *, pictures: bool, beside: bool) -> list[float]:
     """Record with these cameras, and with ffmpeg `beside` them; the share of a core of each, ffmpeg last."""
     config = camera_config(folder, {name: Path("x") for name in names})
-    camera = Camera(backend="rtsp", source=url, width=WIDTH, height=HEIGHT, fps=FPS)
+    cameras = {  # of one server, which gives each the same
+        name: Camera(backend="rtsp", source=f"{url}?{name}", width=WIDTH, height=HEIGHT, fps=FPS) for name in names
+    }
     with ExitStack() as stack:
         runtime = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY)))  # as on the box
         paths = config.paths.model_copy(update={"runtime": runtime})
-        config = config.model_copy(update={"camera": dict.fromkeys(names, camera), "paths": paths})
+        config = config.model_copy(update={"camera": cameras, "paths": paths})
         groups = [stack.enter_context(recorder(config, name, pictures)) for name in names]
         if beside:
             groups.append(stack.enter_context(ffmpeg(url, folder / "ffmpeg")))
