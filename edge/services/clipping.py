@@ -75,13 +75,14 @@ class ClipWorker:
             due = link is not None and time.monotonic() >= next_round
             if not due and time.monotonic() < memory.next_tidy:
                 continue
+            more = False
             try:
                 if connection is None:
                     connection = open_room(self._config.paths.room_db)
                     patience(connection, SHORT_BUSY_MS)
                 tidy(memory, connection)
                 if link is not None and due:
-                    self._round(memory, connection, link)
+                    more = self._round(memory, connection, link)
             except (ExamroomError, sqlite3.Error, OSError) as error:
                 code = error.code if isinstance(error, ExamroomError) else "store_unavailable"
                 if code != self.error and code != "uplink_stopping":
@@ -92,18 +93,21 @@ class ClipWorker:
                     log.exception("footage for the province")
                 self.error = "clip_failed"
             if due:
-                next_round = time.monotonic() + self._config.gateway.poll_seconds
+                next_round = time.monotonic() + (0 if more else self._config.gateway.poll_seconds)
         if self._client is not None:
             self._client.close()
         if connection is not None:
             connection.close()
 
-    def _round(self, memory: Clips, connection: sqlite3.Connection, link: Link) -> None:
-        client = self._client_for(link)
+    def _round(self, memory: Clips, connection: sqlite3.Connection, link: Link) -> bool:
+        """Hear, then send for as long as from one hearing to the next: whether there is more to send."""
+        client, more = self._client_for(link), False
         self.error = hear(memory, connection, client, link.identity)
-        while self._link is not None and send_part(memory, connection, client):
+        until = time.monotonic() + self._config.gateway.poll_seconds
+        while self._link is not None and (more := send_part(memory, connection, client)) and time.monotonic() < until:
             tidy(memory, connection)
         self.error = self.error or memory.rests.code
+        return more
 
     def _client_for(self, link: Link) -> GatewayClient:
         if self._client is None or self._made_for is None or not link.same_as(self._made_for):

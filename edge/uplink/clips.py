@@ -203,6 +203,10 @@ def _next_part(memory: Clips, connection: sqlite3.Connection, client: GatewayCli
     if plan is None or not (plan.missing or plan.received):
         plan = memory.plans[row.sha256] = client.clip_file(row.id, file)
     if plan.missing:
+        if request_of(row).not_after_ms <= client.now_ms():
+            refuse(memory.folder, connection, row, "clip_expired")
+            memory.plans.pop(row.sha256, None)
+            return True
         part, *rest = plan.missing
         try:
             with path.open("rb") as source:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -510,6 +511,42 @@ def test_the_thread_outlives_what_nobody_foresaw(
     stop.set()
     worker.join()
     assert len(turns) >= 2 and "unforeseen" in caplog.text
+
+
+def test_what_runs_out_while_it_is_sent_goes_no_further(
+    province: Province, filmed: RealRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, mine = ask(province, filmed), memory(filmed)
+    listen(filmed, mine)
+    assert send_part(mine, filmed.db, filmed.client)
+    monkeypatch.setattr(type(filmed.client), "now_ms", lambda _self: request.not_after_ms)
+    put = list[int]()
+    monkeypatch.setattr(type(filmed.client), "put_part", lambda _self, part, *_: put.append(part.number))
+    assert send_part(mine, filmed.db, filmed.client)
+    assert put == [] and not list(mine.folder.iterdir())
+    assert [e.body["reason"] for e in entries(filmed, "clip_refused")] == ["clip_expired"]
+    monkeypatch.undo()
+    listen(filmed, mine)
+    assert state(province, request)["state"] == "refused"
+
+
+def test_while_a_large_file_is_sent_the_province_is_heard(
+    province: Province, make_room: Callable[..., RealRoom], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, stop = make_room(upload_mbit=0.4, poll_seconds=0.2), threading.Event()
+    film(room)
+    monkeypatch.setattr(clipping, "Clips", partial(Clips, part_bytes=PART))
+    first, folder = ask(province, room), province.folder / "clips"
+    worker = clipping.ClipWorker(room.config, stop)
+    worker.tell(clipping.Link(room.client.endpoint, room.identity, 0))
+    try:
+        until(lambda: list((folder / first.id).glob("0*")), 10, "a part is there")
+        ask(province, room)
+        until(lambda: len(entries(room, "clip_requested")) == 2, 10, "the second is heard")
+        assert state(province, first)["state"] == "sending"
+    finally:
+        stop.set()
+        worker.join()
 
 
 def test_one_file_that_fails_holds_up_no_other(
