@@ -40,6 +40,7 @@ BUSY = {
     "checkin_cpu_percent": Limit(most=100),
     "checkin_mb": Limit(most=250),
 }
+CAMERA_KILLS = {"kills": Limit(least=100), "lost_s_most": Limit(most=1.3)}
 LIMITS: Mapping[str, Mapping[str, Limit]] = {
     "saves": {
         **LOAD,
@@ -96,7 +97,8 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
         "changed": NONE,
     },
     "vm_footage": {"cuts": Limit(least=20), "lost_s_most": Limit(most=2), "files_gone": NONE},
-    "camera_kills": {"kills": Limit(least=100), "lost_s_most": Limit(most=1.3)},
+    "camera_kills": CAMERA_KILLS,
+    "camera_kills_rare": CAMERA_KILLS,
     "wifi": {
         "drops": Limit(least=9),
         "replies_lost": Limit(least=1),

@@ -33,6 +33,12 @@ ROWS = {
         "SIGKILL {kills} 次，每次最多丢 **{lost_s_most} 秒**（中位数 {lost_s_median} 秒） / "
         "{kills} kills, at most **{lost_s_most} s** lost at one (median {lost_s_median} s)",
     ),
+    "camera_kills_rare": (
+        "同上，关键帧较少 the same, key frames farther apart",
+        "`make soak`",
+        "关键帧间隔 {gop_s} 秒：SIGKILL {kills} 次，每次最多丢 **{lost_s_most} 秒**（中位数 {lost_s_median} 秒） / "
+        "a key frame each {gop_s} s: {kills} kills, at most **{lost_s_most} s** lost at one (median {lost_s_median} s)",
+    ),
     "saves": (
         "落盘保存 durable saves",
         "`.venv/bin/python tests/bench/saves.py`",

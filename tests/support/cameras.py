@@ -51,13 +51,7 @@ def make_packets(
 def make_rare_packets(seconds: int, gop_s: int) -> tuple[VideoFormat, list[Packet]]:
     """H.264 as somebody else's clip has it: x264's own B pictures and look-ahead, a key frame each `gop_s` seconds."""
     file, tick = io.BytesIO(), Fraction(1, TICKS)
-    with av.open(file, "w", format="mp4") as out:
-        stream = out.add_stream("libx264", rate=FPS, options={"x264-params": "scenecut=0", "preset": "superfast"})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.codec_context.gop_size = gop_s * FPS
-        for picture in noise(seconds * FPS):
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
-        out.mux(stream.encode(None))
+    write_rare_clip(file, seconds, gop_s)
     container = av.open(io.BytesIO(file.getvalue()))
     template, found, step = container.streams.video[0], list[Packet](), TICKS // FPS
     for packet in container.demux(template):
@@ -65,6 +59,17 @@ def make_rare_packets(seconds: int, gop_s: int) -> tuple[VideoFormat, list[Packe
             pts, dts = (round(t * packet.time_base / tick) for t in (packet.pts, packet.dts))
             found.append(Packet(bytes(packet), pts, dts, step, packet.is_keyframe, len(found) * 1000 // FPS))
     return VideoFormat(WIDTH, HEIGHT, template, container), found
+
+
+def write_rare_clip(file: io.BytesIO | str, seconds: int, gop_s: int) -> None:
+    """An MP4 as somebody else's encoder makes it; see `make_rare_packets`."""
+    with av.open(file, "w", format="mp4") as out:
+        stream = out.add_stream("libx264", rate=FPS, options={"x264-params": "scenecut=0", "preset": "superfast"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.gop_size = gop_s * FPS
+        for picture in noise(seconds * FPS):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        out.mux(stream.encode(None))
 
 
 def camera_config(root: Path, sources: dict[str, Path], **recording: object) -> Config:
