@@ -35,7 +35,7 @@ MINUTE_MS = 60_000
 
 
 def with_cameras(desk: DeskRoom, **recording: object) -> Config:
-    cameras = {"door": {"bitrate": 2_000_000}, "hall": {"bitrate": 4_000_000}}
+    cameras = {"door": {"bitrate": 2_000_000}, "hall": {"source": "1", "bitrate": 4_000_000}}
     paths = desk.config.paths.model_dump(mode="json")
     return parse_config({"paths": paths, "camera": cameras, "recording": {"reserve_mb": 100, **recording}})
 
