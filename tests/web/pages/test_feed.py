@@ -51,8 +51,9 @@ PLAY = """async ({ bad, turns }) => {
   const feed = createFeed(...[video, null].slice(0, createFeed.length - 1), given);
   const turn = async (count) => {
     for (let n = 0; n < count; n += 1) {
+      const before = held.length;
       feed.want(0, 1);
-      await new Promise((done) => setTimeout(done, 5));
+      for (let waits = 0; waits < 20 && held.length === before; waits += 1) await new Promise((done) => setTimeout(done, 5));
       now += 2500;
     }
   };
