@@ -74,7 +74,8 @@ FROM minute, json_each(:cameras) c WHERE n % 15 = 0
     """
 INSERT INTO ledger (seq, kind, at_ms, entry)
 SELECT 1000 + :slots * n + iif(n % 1440 = 1, 12, 13), iif(n % 1440 = 1, 'checkin_opened', 'exam_closed'),
- :t0 + 60000 * n, CAST('{"body":{}}' AS BLOB)
+ :t0 + 60000 * n, CAST(json_object('body', json_object(), 'mono_ms', 1000 + 60000 * n, 'boot_id', :boot,
+ 'quality', 'synchronised') AS BLOB)
 FROM minute WHERE n % 1440 IN (1, 1439)
 """,
     "INSERT INTO ledger (seq, kind, at_ms, entry) VALUES (:numbers - 1, 'started', :t0, CAST('{\"body\":{}}' AS BLOB))",
