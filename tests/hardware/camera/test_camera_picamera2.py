@@ -77,7 +77,8 @@ def test_pictures_lost_before_the_encoder_are_counted_by_the_sensors_times(monke
 
 
 @pytest.mark.usefixtures("picamera2")
-def test_a_lower_bitrate_begins_the_encoder_anew_and_time_goes_on() -> None:
+def test_a_lower_bitrate_begins_the_encoder_anew_and_time_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakePicamera2, "pace_s", 0.1)
     camera, packets, until = open_camera("door", OPTIONS), list[Packet](), time.monotonic() + 10
     try:
         while len(packets) < 3 and time.monotonic() < until:

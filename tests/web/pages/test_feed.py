@@ -53,7 +53,9 @@ PLAY = """async ({ bad, turns }) => {
     for (let n = 0; n < count; n += 1) {
       const before = held.length;
       feed.want(0, 1);
-      for (let waits = 0; waits < 20 && held.length === before; waits += 1) await new Promise((done) => setTimeout(done, 5));
+      for (let waits = 0; waits < 20 && held.length === before; waits += 1) {
+        await new Promise((done) => setTimeout(done, 5));
+      }
       now += 2500;
     }
   };
