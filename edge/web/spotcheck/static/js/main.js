@@ -140,8 +140,8 @@ function quick() {
 function parts() {
   if (timeline.parts.length < 2) return null;
   const name = (part) => date(part.from_ms) + " " + hms(part.from_ms) + " – " + hms(part.until_ms);
-  return h("div", { class: "notice parts" }, h("p", {}, t("spotcheck.parts")), h("ul", { class: "num" }, timeline.parts.map((part) =>
-    h("li", {}, part.shown ? h("strong", { "aria-current": "true" }, name(part)) : h("a", { href: "?at=" + part.from_ms }, name(part))))));
+  return h("div", { class: "notice parts" }, h("div", {}, h("p", {}, t("spotcheck.parts")), h("ul", { class: "num" }, timeline.parts.map((part) =>
+    h("li", {}, part.shown ? h("strong", { "aria-current": "true" }, name(part)) : h("a", { href: "?at=" + part.from_ms }, name(part)))))));
 }
 
 // Whether a moment is in another part than that which is shown.
