@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from edge.store.ring import RingReader
 from support.cameras import FPS, camera_config
 from support.certified import certified, certified_session, session_of
 from support.kills import camera_status
-from support.rtsp import access_units, network_camera
+from support.rtsp import FakeNetworkCamera, access_units, network_camera
 from support.scenes import Sensor, covered, person, pictures, room
 from support.serving import Service, until
 
@@ -148,22 +149,30 @@ def keyless(pictures: int) -> list[list[bytes]]:
     return [*(others[n % len(others)] for n in range(pictures)), key, *others[:12]]
 
 
+@contextmanager
+def recorded(tmp_path: Path, units: list[list[bytes]]) -> Iterator[tuple[FakeNetworkCamera, Config]]:
+    """A network camera that sends these, and the camera process's own loop on it."""
+    stop = threading.Event()
+    with network_camera(units) as server:
+        given = Camera.model_validate({"backend": "rtsp", "source": server.url, "fps": FPS})
+        config = camera_config(tmp_path, {"door": Path("x")}).model_copy(update={"camera": {"door": given}})
+        thread = threading.Thread(target=camera.run, args=(config, "door", stop))
+        thread.start()
+        try:
+            yield server, config
+        finally:
+            stop.set()
+            thread.join(10)
+
+
 def test_a_camera_with_few_key_frames_is_waited_for_and_not_opened_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(camera, "_SILENT_MS", 3000)
-    told, config, stop = list[object](), camera_config(tmp_path, {"door": Path("x")}), threading.Event()
-    with network_camera(keyless(112)) as server:
-        given = Camera.model_validate({"backend": "rtsp", "source": server.url, "fps": FPS})
-        config = config.model_copy(update={"camera": {"door": given}})
-        thread = threading.Thread(target=camera.run, args=(config, "door", stop))
-        thread.start()
-        try:
-            said = until(lambda: told.append(camera_status(config, "door").get("reason")) or told[-1] == "recording_on")
-            assert said and server.sessions == 1, told
-        finally:
-            stop.set()
-            thread.join(10)
+    told = list[object]()
+    with recorded(tmp_path, keyless(112)) as (server, config):
+        said = until(lambda: told.append(camera_status(config, "door").get("reason")) or told[-1] == "recording_on")
+        assert said and server.sessions == 1, told
     assert "camera_keyless" in told and not {"camera_stalled", "camera_failed"} & set(told)
     db = open_room(config.paths.room_db)
     try:
@@ -180,19 +189,10 @@ def test_a_camera_without_any_key_frame_is_opened_again_after_a_while(
 ) -> None:
     monkeypatch.setattr(camera, "_KEYLESS_MS", 2500)
     monkeypatch.setattr(camera, "_REMOTE_S", (0.2,))
-    config, stop = camera_config(tmp_path, {"door": Path("x")}), threading.Event()
-    with network_camera(keyless(1000)) as server:
-        given = Camera.model_validate({"backend": "rtsp", "source": server.url, "fps": FPS})
-        config = config.model_copy(update={"camera": {"door": given}})
-        thread = threading.Thread(target=camera.run, args=(config, "door", stop))
-        thread.start()
-        try:
-            until(lambda: server.sessions == 2, 8)
-            said = camera_status(config, "door")
-            assert (said["state"], said["reason"]) == ("camera_stalled", "camera_keyless")
-        finally:
-            stop.set()
-            thread.join(10)
+    with recorded(tmp_path, keyless(1000)) as (server, config):
+        until(lambda: server.sessions == 2, 8)
+        said = camera_status(config, "door")
+        assert (said["state"], said["reason"]) == ("camera_stalled", "camera_keyless")
 
 
 def segments_of(config: Config, width: int) -> list[Path]:

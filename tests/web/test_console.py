@@ -117,6 +117,16 @@ class Desk:
         self.done("start")
 
 
+def under(tmp_path: Path, policy: dict[str, Any]) -> Desk:
+    """A session under this policy beside the room's own, its check-in open."""
+    desk = make_desk_room(tmp_path)
+    plan_another(desk, "S-2", policy, STAFF)
+    site = Desk(desk)
+    site.session = "S-2"
+    site.done("open-checkin")
+    return site
+
+
 def code_of(answer: Any) -> str:
     assert 400 <= answer.status_code < 500, (answer.status_code, answer.data)
     assert answer.json["zh"] and answer.json["en"]
@@ -223,11 +233,7 @@ def test_an_op_id_is_done_once_over_http(site: Desk) -> None:
 
 
 def test_two_people_close_where_policy_asks_for_it(tmp_path: Path) -> None:
-    desk = make_desk_room(tmp_path)
-    plan_another(desk, "S-2", {"two_person": ["close"]}, STAFF)
-    site = Desk(desk)
-    site.session = "S-2"
-    site.done("open-checkin")
+    site = under(tmp_path, {"two_person": ["close"]})
     site.running(1)
     assert code_of(site.act("close", reason="到时")) == "second_wanted"
     tries = (
@@ -237,14 +243,14 @@ def test_two_people_close_where_policy_asks_for_it(tmp_path: Path) -> None:
     )
     for badge, pin, code in tries:
         assert code_of(site.act("close", reason="到时", second={"badge": badge, "pin": pin})) == code
-    assert sessions.find(desk.db, "S-2").state == "running"
+    assert sessions.find(site.desk.db, "S-2").state == "running"
     site.done("close", reason="到时", second={"badge": EXAMINER.badge, "pin": EXAMINER.pin})
-    entry = ledger.entries(desk.db, kinds=("act_confirmed",))[0]
+    entry = ledger.entries(site.desk.db, kinds=("act_confirmed",))[0]
     assert (entry.content["by"], entry.body["first"]) == (EXAMINER.id, PROCTOR.id)
-    everything = b"".join(e.entry for e in ledger.entries(desk.db))
+    everything = b"".join(e.entry for e in ledger.entries(site.desk.db))
     assert EXAMINER.pin.encode() not in everything
     site.room.journal.close()
-    desk.db.close()
+    site.desk.db.close()
 
 
 # ---- undo
@@ -291,11 +297,7 @@ def test_somebody_marked_absent_who_comes_is_settled_by_the_proctor_alone(site: 
 
 def test_the_second_person_is_not_avoided_by_naming_another_route(tmp_path: Path) -> None:
     """Badge plus proctor is for whom the door sent to the proctor so, and after an act taken back too."""
-    desk = make_desk_room(tmp_path)
-    plan_another(desk, "S-2", {"two_person": ["admit-manual"]}, STAFF)
-    site = Desk(desk)
-    site.session = "S-2"
-    site.done("open-checkin")
+    site = under(tmp_path, {"two_person": ["admit-manual"]})
     person, case = site.person(1), {"session": "S-2", "person": site.person(1)}
     assert code_of(site.act("admit", person=person, reason="已核验证件")) == "second_wanted"
     assert code_of(site.act("admit", person=person, reason="已核验证件", route="policy")) == "route_not_policy"
@@ -312,7 +314,7 @@ def test_the_second_person_is_not_avoided_by_naming_another_route(tmp_path: Path
         assert (site.state(1), site.tile(1)["route"]) == ("admitted", "policy")
         site.done("undo", of=op, reason="误操作", second=second)
     site.room.journal.close()
-    desk.db.close()
+    site.desk.db.close()
 
 
 @pytest.mark.parametrize("act", ["deny", "retry"])
@@ -390,11 +392,7 @@ def test_a_pause_and_a_hand_in_by_the_room_are_taken_back(site: Desk) -> None:
 
 
 def test_who_is_let_in_again_has_the_full_time_again(tmp_path: Path) -> None:
-    desk = make_desk_room(tmp_path)
-    plan_another(desk, "S-2", {"late_join": "full-time"}, STAFF)
-    site = Desk(desk)
-    site.session = "S-2"
-    site.done("open-checkin")
+    site = under(tmp_path, {"late_join": "full-time"})
     site.running(1)
     attempt = sessions.attempts(site.db, "S-2")[site.person(2)].id
     op = site.done("admit", person=site.person(2), reason="已核验证件")["op_id"]
@@ -402,7 +400,7 @@ def test_who_is_let_in_again_has_the_full_time_again(tmp_path: Path) -> None:
     site.done("undo", of=op, reason="误操作")
     assert site.room.live.clocks.of(attempt).late_ms is None
     site.room.journal.close()
-    desk.db.close()
+    site.desk.db.close()
 
 
 def test_a_session_that_asks_for_a_rehearsal_opens_its_door_after_one(tmp_path: Path) -> None:
@@ -558,11 +556,7 @@ def test_only_the_last_word_on_a_clock_is_taken_back(site: Desk) -> None:
 
 
 def test_what_takes_two_to_do_takes_two_to_take_back(tmp_path: Path) -> None:
-    desk = make_desk_room(tmp_path)
-    plan_another(desk, "S-2", {"two_person": ["resume", "hand-in"]}, STAFF)
-    site = Desk(desk)
-    site.session = "S-2"
-    site.done("open-checkin")
+    site = under(tmp_path, {"two_person": ["resume", "hand-in"]})
     site.running(1)
     two = {"badge": EXAMINER.badge, "pin": EXAMINER.pin}
     pause = site.done("pause", reason="消防检查")["op_id"]
@@ -573,7 +567,7 @@ def test_what_takes_two_to_do_takes_two_to_take_back(tmp_path: Path) -> None:
     done = site.done("hand-in", person=site.person(1), reason="离场", second=two)["op_id"]
     assert code_of(site.act("undo", of=done, reason="误操作")) == "second_wanted"
     site.room.journal.close()
-    desk.db.close()
+    site.desk.db.close()
 
 
 def test_a_hand_in_cut_off_between_the_stores_is_finished_by_its_repeat(site: Desk) -> None:

@@ -115,13 +115,18 @@ def a_result(original: Any) -> bytes:
     return result_file(envelope, result, note, entries[5], merkle.inclusion_proof(5, 9, tree))
 
 
+def flips(name: str, good: bytes, every: int) -> Iterator[tuple[str, bytes]]:
+    """The file with a bit of one byte in `every` changed, one at a time."""
+    for at in range(0, len(good), every):
+        data = bytearray(good)
+        data[at] ^= 0x20 if at % 2 else 0x01
+        yield f"{name} flip {at}", bytes(data)
+
+
 def results(original: Any) -> Iterator[tuple[str, bytes]]:
     good = a_result(original)
     yield "result", good
-    for at in range(0, len(good), 29):
-        data = bytearray(good)
-        data[at] ^= 0x20 if at % 2 else 0x01
-        yield f"result flip {at}", bytes(data)
+    yield from flips("result", good, 29)
     payload = dsse.peek(canonical(json.loads(good)["result"])).payload
     for change in (
         {"epoch": 1.0},
@@ -181,10 +186,7 @@ def completeness(original: Any) -> Iterator[tuple[str, bytes]]:
     payload = certificate_payload(original)
     good = signed(payload)
     yield "certified", good
-    for at in range(0, len(good), 61):
-        data = bytearray(good)
-        data[at] ^= 0x20 if at % 2 else 0x01
-        yield f"certified flip {at}", bytes(data)
+    yield from flips("certified", good, 61)
     yield from (
         ("certified cut", good[:-1]),
         ("certified and more", good + b" "),
